@@ -1,0 +1,33 @@
+"""What can fail in this package, as one family.
+
+SecurityError
+├── KeyRingError    the configured keys cannot be used: refuse to start
+├── UnknownKey      sealed by a key that the ring does not hold: treat the value as absent
+└── Tampered        not a seal, or not this key's seal, or not for this place
+"""
+
+
+class SecurityError(Exception):
+    """Head of the family; its messages never contain key material or plaintext."""
+
+
+class KeyRingError(SecurityError):
+    """One sentence for the operator, which names an entry by position: a misplaced key may stand where an id should."""
+
+
+class UnknownKey(SecurityError):
+    """The seal may be sound; its key was retired from the ring, or belongs to another installation."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(key_id)
+        self.key_id = key_id
+
+    def __str__(self) -> str:
+        return f"the key ring holds no key {self.key_id}"
+
+
+class Tampered(SecurityError):
+    """Every failure has this one message: telling the causes apart would help only a forger."""
+
+    def __init__(self) -> None:
+        super().__init__("the sealed text is malformed, or this key did not seal it for this place")

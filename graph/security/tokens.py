@@ -1,0 +1,96 @@
+"""Session tokens, which a client holds and the database knows only by hash, and the public ids of rows.
+
+A session token is 53 ASCII characters:
+
+    wxs_  43 base62 characters: 32 random bytes   6 base62 characters: CRC-32 of the 47 before
+
+Base62 is `0-9A-Za-z` in that (ASCII) order, big-endian, padded on the left with `0`. The checksum is no secret: it
+refuses garbage without a database read. The prefix is for secret scanners, which may look for
+
+    wxs_[0-9A-Za-z]{49}
+"""
+
+import base64
+import hashlib
+import re
+import secrets
+import zlib
+from collections.abc import Callable
+from typing import Final, NewType, NoReturn, Self
+
+TOKEN_PATTERN: Final = r"wxs_[0-9A-Za-z]{49}"  # noqa: S105 - a pattern, not a secret
+"""For secret scanners. It has no word boundaries: a token glued to an escape such as `\\n` is a leak as well."""
+
+TokenHash = NewType("TokenHash", str)
+"""What the database stores: SHA-256 of the whole token text as 43 characters of unpadded base64url.
+
+A plain hash is right here: 256 random bits cannot be guessed, so salt and slowness would add nothing.
+"""
+
+_PREFIX: Final = "wxs_"
+_SECRET_BYTES: Final = 32
+_SECRET_DIGITS: Final = 43
+_CHECKSUM_DIGITS: Final = 6
+_ID_BYTES: Final = 16
+_ID_DIGITS: Final = 22
+_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_POWERS: Final = tuple(62**place for place in reversed(range(_SECRET_DIGITS)))
+
+
+def _base62(number: int, digits: int) -> str:
+    return "".join([_ALPHABET[number // power % 62] for power in _POWERS[-digits:]])
+
+
+def _checksum(text: str) -> str:
+    return _base62(zlib.crc32(text.encode("ascii")), _CHECKSUM_DIGITS)
+
+
+_well_formed: Final = re.compile(TOKEN_PATTERN).fullmatch
+_LARGEST: Final = _PREFIX + _base62(2 ** (8 * _SECRET_BYTES) - 1, _SECRET_DIGITS)
+
+
+class SessionToken:
+    """The plain token, made by `issue` or `parse`; it goes to its client once and is kept nowhere.
+
+    It is no dataclass and no string, so that no serializer, log line or SQL parameter takes it by accident.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @classmethod
+    def issue(cls, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Self:
+        body = _PREFIX + _base62(int.from_bytes(random_bytes(_SECRET_BYTES), "big"), _SECRET_DIGITS)
+        return cls(body + _checksum(body))
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """The token, or None for every text that `issue` cannot have made; never raises."""
+        if _well_formed(text) is None:
+            return None
+        body, checksum = text[:-_CHECKSUM_DIGITS], text[-_CHECKSUM_DIGITS:]
+        # The alphabet is in ASCII order, so texts of one length compare as their numbers do.
+        if body > _LARGEST or checksum != _checksum(body):
+            return None
+        return cls(text)
+
+    def get_secret_value(self) -> str:
+        return self._text
+
+    def hash(self) -> TokenHash:
+        digest = hashlib.sha256(self._text.encode("ascii")).digest()
+        return TokenHash(base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii"))
+
+    def __repr__(self) -> str:
+        return "SessionToken('**********')"
+
+    def __reduce__(self) -> NoReturn:
+        message = "a session token cannot be pickled or copied; store its hash()"
+        raise TypeError(message)
+
+
+def opaque_id(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """A public id of a row: 22 base62 characters of 16 random bytes, telling neither order nor number of rows."""
+    return _base62(int.from_bytes(random_bytes(_ID_BYTES), "big"), _ID_DIGITS)

@@ -1,0 +1,173 @@
+"""One open database: statements in, plain rows out, and every failure in the words of `models.errors`."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, Literal, Self, TypeVar
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.context import TortoiseContext
+from tortoise.exceptions import BaseORMException, ConfigurationError, DBConnectionError, OperationalError
+from tortoise.transactions import in_transaction
+
+from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable, UnsupportedDatabase
+
+try:
+    import asyncpg
+except ImportError:  # PostgreSQL is an extra
+    _POSTGRES_ERRORS: tuple[type[Exception], ...] = ()
+else:
+    _POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+Dialect = Literal["sqlite", "postgres"]
+
+ALIAS: Final = "default"
+
+_ENGINES = {"tortoise.backends.sqlite": "models.engines.sqlite", "tortoise.backends.asyncpg": "models.engines.asyncpg"}
+RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
+    BaseORMException,
+    sqlite3.Error,
+    OSError,
+    TimeoutError,
+    ValueError,
+    *_POSTGRES_ERRORS,
+)
+_UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
+    OperationalError,
+    DBConnectionError,
+    sqlite3.OperationalError,
+    OSError,
+    TimeoutError,
+    *_POSTGRES_ERRORS,
+)
+
+
+def tortoise_config(url: str) -> dict[str, Any]:
+    """Tortoise's configuration for a URL in Tortoise's own form, e.g. `sqlite:///absolute/path`, `postgres://user@host/db`.
+
+    Raises `UnsupportedDatabase`; the message never repeats the URL, which may hold a password.
+    """
+    try:
+        connection = expand_db_url(url)
+    except (ConfigurationError, ValueError):
+        connection = {}
+    engine = _ENGINES.get(connection.get("engine", ""))
+    if engine is None:
+        msg = "the database URL must begin with sqlite:// or postgres://"
+        raise UnsupportedDatabase(msg)
+    if engine.endswith("asyncpg") and not _POSTGRES_ERRORS:
+        msg = "PostgreSQL needs its driver: pip install 'wxgate[postgres]'"
+        raise UnsupportedDatabase(msg)
+    return {
+        "connections": {ALIAS: connection | {"engine": engine}},
+        "apps": {
+            "models": {
+                "models": ["models.user", "models.account", "models.session", "models.encryption_key"],
+                "migrations": "models.migrations",
+                "default_connection": ALIAS,
+            }
+        },
+    }
+
+
+@lru_cache(maxsize=128)
+def _numbered_for_sqlite(sql: str) -> str:
+    """`$1` as `?1`: the statements of this package are written once, in PostgreSQL's notation."""
+    return sql.replace("$", "?")
+
+
+def translated(error: Exception) -> DatabaseError:
+    """A driver's or Tortoise's exception in this package's words; its text is dropped, because it may hold values."""
+    name = type(error).__name__
+    text = str(error)
+    if "no such table" in text or "no such column" in text or "does not exist" in text:
+        return DatabaseBehind(name)
+    if isinstance(error, _UNAVAILABLE):
+        return DatabaseUnavailable(name)
+    return DatabaseError(name)
+
+
+class Statements:
+    """Runs SQL on one Tortoise client: the pool, or the one connection of a transaction."""
+
+    def __init__(self, client: BaseDBAsyncClient) -> None:
+        self._client = client
+        self.dialect: Dialect = "sqlite" if client.capabilities.dialect == "sqlite" else "postgres"
+
+    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+        """The rows that a statement gives, `RETURNING` included. Placeholders are `$1`, `$2`, ... on both databases.
+
+        Raises `DatabaseError`.
+        """
+        try:
+            return await self._client.execute_query_dict(self._dialected(sql), list(values))
+        except RAISED_BY_DRIVERS as error:
+            raise translated(error) from None
+
+    async def execute(self, sql: str, *values: object) -> int:
+        """How many rows a statement without `RETURNING` changed. Raises `DatabaseError`."""
+        try:
+            changed, _ = await self._client.execute_query(self._dialected(sql), list(values))
+        except RAISED_BY_DRIVERS as error:
+            raise translated(error) from None
+        return changed
+
+    def _dialected(self, sql: str) -> str:
+        return _numbered_for_sqlite(sql) if self.dialect == "sqlite" else sql
+
+
+class Database(Statements):
+    """The server's one database. One at a time per process: Tortoise finds it through a process-wide fallback."""
+
+    def __init__(self, context: TortoiseContext, client: BaseDBAsyncClient) -> None:
+        super().__init__(client)
+        self._context = context
+        self._units: set[asyncio.Task[Any]] = set()
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Prepares the database at a Tortoise URL without connecting yet: a server may start before its database does.
+
+        Raises `UnsupportedDatabase`.
+        """
+        context = TortoiseContext()
+        with context:
+            await context.init(config=tortoise_config(url), _enable_global_fallback=True)
+        return cls(context, context.connections.get(ALIAS))
+
+    async def ping(self) -> None:
+        """Returns when the database answers a statement; raises `DatabaseError` otherwise."""
+        await self.fetch("SELECT 1 AS one")
+
+    async def unit(self, work: Callable[[Statements], Awaitable[T]]) -> T:
+        """Runs `work` in one transaction, which a cancelled caller leaves but does not interrupt.
+
+        An interrupted transaction is how a Tortoise server dies: its connection is never given back. The work goes on
+        in a task of its own, bounded by the database's time-outs. Raises what `work` raises, or `DatabaseError`.
+        """
+        task = asyncio.ensure_future(self._in_transaction(work))
+        self._units.add(task)
+        task.add_done_callback(self._finish)
+        return await asyncio.shield(task)
+
+    async def _in_transaction(self, work: Callable[[Statements], Awaitable[T]]) -> T:
+        try:
+            async with in_transaction(ALIAS) as client:
+                return await work(Statements(client))
+        except RAISED_BY_DRIVERS as error:
+            raise translated(error) from None
+
+    def _finish(self, task: asyncio.Task[Any]) -> None:
+        self._units.discard(task)
+        if not task.cancelled():
+            task.exception()  # retrieved, so that asyncio does not report it when the caller has gone
+
+    async def close(self) -> None:
+        """Lets transactions under way end, then closes every connection. Safe to call twice."""
+        if self._units:
+            await asyncio.wait(self._units, timeout=5)
+        await self._context.close_connections()

@@ -1,0 +1,25 @@
+"""What can go wrong with the database, in three words.
+
+DatabaseError
+├─ DatabaseUnavailable   not reachable, locked, full, too slow: the same request may succeed later
+├─ DatabaseBehind        reachable, but its tables are not those of this version: run `wxgate migrate`
+└─ UnsupportedDatabase   the URL or the installation cannot work: change it
+
+The text of a driver's error may name hosts, users or values, so only its class name is kept.
+"""
+
+
+class DatabaseError(Exception):
+    """Anything that the database did not do."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database did not answer, or answered that it cannot work now."""
+
+
+class DatabaseBehind(DatabaseError):
+    """The tables are older (or newer) than this version of the server."""
+
+
+class UnsupportedDatabase(DatabaseError):
+    """The database URL is not one that the server can use."""

@@ -1,0 +1,84 @@
+"""Applies migrations, one process at a time, and tells whether any are missing."""
+
+import asyncio
+import contextlib
+import fcntl
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Final
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.context import TortoiseContext
+from tortoise.migrations.executor import MigrationExecutor
+
+from models.database import ALIAS, RAISED_BY_DRIVERS, tortoise_config, translated
+from models.errors import DatabaseUnavailable
+
+# Any constant that no other program on the same PostgreSQL uses: "wxgate" in ASCII.
+_ADVISORY_LOCK: Final = 0x777867617465
+_LOCK_WAIT_SECONDS: Final = 60.0
+
+
+async def pending_migrations(url: str) -> list[str]:
+    """The names of migrations that the database lacks, in order; empty when it is up to date.
+
+    Raises `DatabaseError`. Opens connections of its own and closes them.
+    """
+    async with _executor(url) as executor:
+        return [step.migration.name for step in await executor.plan()]
+
+
+async def migrate(url: str, *, report: Callable[[str], None] = lambda _name: None) -> list[str]:
+    """Applies what is missing and returns its names; `report` is told each name before it runs.
+
+    Tortoise takes no lock of its own, and replicas that start together would run the same step twice: PostgreSQL's
+    advisory lock, or a lock on a file beside SQLite's, lets one process work while the others wait up to a minute.
+    Raises `DatabaseError`.
+    """
+    async with _executor(url) as executor, _alone(executor.connection):
+        pending = [step.migration.name for step in await executor.plan()]
+
+        def progress(event: str, _app: str, name: str) -> None:
+            if event == "apply_start":
+                report(name)
+
+        if pending:
+            await executor.migrate(direction="forward", progress=progress)
+        return pending
+
+
+@contextlib.asynccontextmanager
+async def _executor(url: str) -> AsyncIterator[MigrationExecutor]:
+    config = tortoise_config(url)
+    try:
+        async with TortoiseContext() as context:
+            await context.init(config=config)
+            client = context.connections.get(ALIAS)
+            # Tortoise takes a database that it cannot reach for one without migrations: ask first.
+            await client.execute_query("SELECT 1")
+            yield MigrationExecutor(client, config["apps"])
+    except RAISED_BY_DRIVERS as error:
+        raise translated(error) from None
+
+
+@contextlib.asynccontextmanager
+async def _alone(client: BaseDBAsyncClient) -> AsyncIterator[None]:
+    path = getattr(client, "filename", None)
+    if path is None:
+        async with client.acquire_connection() as connection:
+            await connection.execute("SELECT pg_advisory_lock($1)", _ADVISORY_LOCK, timeout=_LOCK_WAIT_SECONDS)
+            try:
+                yield
+            finally:
+                await connection.execute("SELECT pg_advisory_unlock($1)", _ADVISORY_LOCK)
+        return
+    with Path(f"{path}.lock").open("w") as file:  # noqa: ASYNC230 - nothing else runs in a process that migrates
+        for _ in range(int(_LOCK_WAIT_SECONDS * 10)):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            await asyncio.sleep(0.1)
+        else:
+            msg = "another process has been migrating for a minute"
+            raise DatabaseUnavailable(msg)
+        yield

@@ -1,0 +1,156 @@
+"""Stores one login: the account with its newest session_key, the person if they are new, the device's session."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from models.database import Database, Row, Statements
+from models.user import USER_COLUMNS, UserRecord
+
+# An equal key only confirms itself. A different key shifts the old one to "previous" when WeChat was asked later than
+# for the stored one, and goes to "previous" itself when its answer was overtaken by a later login's.
+_UPSERT_ACCOUNT: Final = """
+INSERT INTO accounts (user_id, app_id, openid, unionid, session_key, session_key_fingerprint, session_key_at,
+                      created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+ON CONFLICT (app_id, openid) DO UPDATE SET
+  unionid = COALESCE(accounts.unionid, excluded.unionid),
+  previous_session_key = CASE
+    WHEN accounts.session_key_fingerprint = excluded.session_key_fingerprint THEN accounts.previous_session_key
+    WHEN accounts.session_key_at <= excluded.session_key_at THEN accounts.session_key
+    ELSE excluded.session_key END,
+  previous_session_key_at = CASE
+    WHEN accounts.session_key_fingerprint = excluded.session_key_fingerprint THEN accounts.previous_session_key_at
+    WHEN accounts.session_key_at <= excluded.session_key_at THEN excluded.session_key_at
+    ELSE accounts.session_key_at END,
+  session_key = CASE
+    WHEN accounts.session_key_at <= excluded.session_key_at THEN excluded.session_key
+    ELSE accounts.session_key END,
+  session_key_fingerprint = CASE
+    WHEN accounts.session_key_at <= excluded.session_key_at THEN excluded.session_key_fingerprint
+    ELSE accounts.session_key_fingerprint END,
+  session_key_at = CASE
+    WHEN accounts.session_key_at <= excluded.session_key_at THEN excluded.session_key_at
+    ELSE accounts.session_key_at END,
+  updated_at = excluded.updated_at
+RETURNING id, user_id, unionid"""
+
+_SESSION_COLUMNS: Final = "token_hash, user_id, account_id, created_at, last_seen_at, expires_at"
+_NEW_USER_COLUMNS: Final = (
+    "id, nick_name, avatar_url, gender, city, province, country, language, created_at, updated_at"
+)
+_USER: Final = ", ".join(f"u.{column}" for column in USER_COLUMNS)
+
+# A person whom another mini-program of this database already knows by their unionid is not made a second time.
+_KNOWN_PERSON: Final = "SELECT user_id FROM accounts WHERE unionid = $1 ORDER BY id LIMIT 1"
+
+# One statement, so one round trip and no transaction that a cancelled request could leave open.
+_POSTGRES_SIGN_IN: Final = f"""
+WITH account AS (
+{_UPSERT_ACCOUNT.replace("VALUES ($1,", f"VALUES (COALESCE(({_KNOWN_PERSON.replace('$1', '$4')}), $1),")}
+), person AS (
+  INSERT INTO users ({_NEW_USER_COLUMNS})
+  SELECT user_id, '', '', 0, '', '', '', '', $8, $8 FROM account WHERE user_id = $1
+), device AS (
+  INSERT INTO sessions ({_SESSION_COLUMNS}) SELECT $9, user_id, id, $8, $8, $10 FROM account
+)
+SELECT account.id AS account_id, account.unionid AS kept_unionid, {_USER}
+FROM account LEFT JOIN users u ON u.id = account.user_id"""  # noqa: S608 - constants only
+
+_KNOWN_ACCOUNT: Final = "SELECT user_id FROM accounts WHERE app_id = $1 AND openid = $2"
+_INSERT_USER: Final = f"""
+INSERT INTO users ({_NEW_USER_COLUMNS}) VALUES ($1, '', '', 0, '', '', '', '', $2, $2)"""  # noqa: S608
+_INSERT_SESSION: Final = f"INSERT INTO sessions ({_SESSION_COLUMNS}) VALUES ($1, $2, $3, $4, $4, $5)"  # noqa: S608
+_SELECT_USER: Final = f"SELECT {_USER} FROM users u WHERE u.id = $1"  # noqa: S608
+
+_SUPERSEDE: Final = "UPDATE sessions SET expires_at = $3 WHERE token_hash = $1 AND account_id = $2 AND expires_at > $3"
+_DROP_SURPLUS: Final = """
+DELETE FROM sessions WHERE user_id = $1 AND token_hash NOT IN (
+  SELECT token_hash FROM sessions WHERE user_id = $1 AND expires_at > $2
+  ORDER BY last_seen_at DESC, created_at DESC, token_hash LIMIT $3)"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """What a login has learnt, ready to be stored. Times in epoch milliseconds."""
+
+    # The id that the person gets if nobody knows them yet.
+    user_id: str
+    app_id: str
+    openid: str = field(repr=False)
+    unionid: str | None = field(repr=False)
+    session_key: str = field(repr=False)
+    session_key_fingerprint: str = field(repr=False)
+    # When the WeChat call that returned the key was sent; orders answers that overtake each other.
+    session_key_at: int
+    token_hash: str = field(repr=False)
+    now: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInRecord:
+    """The rows that a login left."""
+
+    account_id: int
+    unionid: str | None = field(repr=False)
+    user: UserRecord
+    is_new_user: bool
+
+
+async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
+    """Stores a login whole or not at all, however many logins of the same person run at once in any process.
+
+    An existing unionid is kept when another one arrives; the caller sees both. Raises `DatabaseError`.
+    """
+    if database.dialect == "sqlite":
+        row = await database.unit(lambda statements: _sign_in_on_sqlite(statements, new))
+    else:
+        [row] = await database.fetch(
+            _POSTGRES_SIGN_IN, new.user_id, *_account_values(new), new.token_hash, new.expires_at
+        )
+    # The statement cannot see the row that it inserts itself, and has nothing to tell about a person it just made.
+    created = row["id"] is None or row["id"] == new.user_id
+    user = _blank_user(new) if row["id"] is None else UserRecord.of(row)
+    return SignedInRecord(row["account_id"], row["kept_unionid"], user, is_new_user=created)
+
+
+async def _sign_in_on_sqlite(statements: Statements, new: NewSession) -> Row:
+    # The transaction holds SQLite's write lock from its first line: nobody can insert between the look and the insert.
+    known = await statements.fetch(_KNOWN_ACCOUNT, new.app_id, new.openid)
+    if not known and new.unionid is not None:
+        known = await statements.fetch(_KNOWN_PERSON, new.unionid)
+    if not known:
+        await statements.execute(_INSERT_USER, new.user_id, new.now)
+    user_id = known[0]["user_id"] if known else new.user_id
+    [account] = await statements.fetch(_UPSERT_ACCOUNT, user_id, *_account_values(new))
+    await statements.execute(
+        _INSERT_SESSION, new.token_hash, account["user_id"], account["id"], new.now, new.expires_at
+    )
+    [user] = await statements.fetch(_SELECT_USER, account["user_id"])
+    return {**user, "account_id": account["id"], "kept_unionid": account["unionid"]}
+
+
+def _account_values(new: NewSession) -> tuple[object, ...]:
+    return (
+        new.app_id,
+        new.openid,
+        new.unionid,
+        new.session_key,
+        new.session_key_fingerprint,
+        new.session_key_at,
+        new.now,
+    )
+
+
+def _blank_user(new: NewSession) -> UserRecord:
+    return UserRecord(new.user_id, "", "", 0, "", "", "", "", new.now, new.now)
+
+
+async def supersede(database: Database, token_hash: str, *, account_id: int, ends_at: int) -> None:
+    """Brings the end of an older session of the same account forward to `ends_at`; anyone else's is left alone."""
+    await database.execute(_SUPERSEDE, token_hash, account_id, ends_at)
+
+
+async def drop_surplus_sessions(database: Database, user_id: str, *, keep: int, now: int) -> int:
+    """Deletes a person's expired sessions and all but the `keep` most recently seen; returns how many went."""
+    return await database.execute(_DROP_SURPLUS, user_id, now, keep)

@@ -1,0 +1,1 @@
+"""The specification of wxgate, as sentences that run; the folders mirror the code."""

@@ -1,0 +1,214 @@
+"""What is sealed for one place opens there, unchanged, with its key, and nowhere else."""
+
+import base64
+import hashlib
+import hmac
+import struct
+from dataclasses import replace
+
+import pytest
+from Crypto.Cipher import AES
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from graph.security.encryption import KeyRing, Place, Sealed, key_id_of
+from graph.security.errors import Tampered, UnknownKey
+
+KEY_ONE, KEY_TWO = hashlib.sha256(b"one").digest(), hashlib.sha256(b"two").digest()
+ONE = "k1:" + base64.urlsafe_b64encode(KEY_ONE).decode()
+TWO = "k2:" + base64.urlsafe_b64encode(KEY_TWO).decode()
+RING = KeyRing.parse(f"{ONE},{TWO}")
+PLACE = Place("accounts", "session_key", "wx0123456789abcdef", "oABC")
+SECRET = b"tiihtNczf5v6AKRyjwEUhQ=="
+SEALED = RING.seal(SECRET, PLACE, random_bytes=lambda count: bytes(range(count)))
+NAMES = st.text(st.characters(exclude_categories=()), max_size=8)
+PLACES = st.builds(Place, NAMES, NAMES, NAMES, NAMES)
+
+
+def encoded(payload: bytes) -> str:
+    return base64.urlsafe_b64encode(payload).decode().rstrip("=")
+
+
+def payload_of(sealed: str) -> bytes:
+    text = sealed.split(".")[2]
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def hkdf(master: bytes, info: bytes) -> bytes:
+    """RFC 5869 with SHA-256, no salt and 32 bytes of output, written from the RFC and not from the code."""
+    extract = hmac.new(b"\0" * 32, master, hashlib.sha256).digest()
+    return hmac.new(extract, info + b"\x01", hashlib.sha256).digest()
+
+
+def fields(*texts: bytes) -> bytes:
+    return b"".join(struct.pack(">I", len(text)) + text for text in texts)
+
+
+class TestFormat:
+    DATA = fields(b"v1", b"k1", b"accounts", b"session_key", b"wx0123456789abcdef", b"oABC")
+
+    def test_the_stored_text_is_what_an_independent_implementation_makes(self) -> None:
+        nonce = bytes(range(12))
+        cipher = AES.new(hkdf(KEY_ONE, fields(b"seal") + self.DATA), AES.MODE_GCM, nonce=nonce)
+        ciphertext, tag = cipher.update(self.DATA).encrypt_and_digest(SECRET)
+        assert "v1.k1." + encoded(nonce + ciphertext + tag) == SEALED
+
+    def test_the_stored_text_never_drifts(self) -> None:
+        assert SEALED == "v1.k1.AAECAwQFBgcICQoL8VUI2LaXSI06rUMHSlxg0dlgrxc-mYu9Ku90XjNxpDX1bWXWIsWL7A"
+        assert RING.open(SEALED, PLACE) == SECRET
+
+    def test_the_fingerprint_is_what_an_independent_implementation_makes(self) -> None:
+        subkey = hkdf(KEY_ONE, fields(b"fingerprint") + self.DATA)
+        assert RING.fingerprint(SECRET, PLACE) == encoded(hmac.new(subkey, SECRET, hashlib.sha256).digest()[:16])
+
+    def test_the_hkdf_of_this_test_is_that_of_the_rfc(self) -> None:
+        # RFC 5869, A.3 (no salt, no info): the first 32 bytes of its output.
+        okm = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
+        assert hkdf(b"\x0b" * 22, b"").hex() == okm
+
+
+@given(st.binary(max_size=200), PLACES)
+@example(b"", Place("", "", "", ""))
+@example(SECRET, Place("t", "c", "\ud800", "\udfff"))
+def test_what_is_sealed_opens_in_its_place(plaintext: bytes, place: Place) -> None:
+    sealed = RING.seal(plaintext, place)
+    assert RING.open(sealed, place) == plaintext
+    assert key_id_of(sealed) == "k1"
+
+
+def test_sealing_twice_gives_two_texts() -> None:
+    assert len({RING.seal(SECRET, PLACE) for _ in range(100)}) == 100
+
+
+def test_every_key_of_the_ring_opens_what_it_sealed() -> None:
+    sealed = KeyRing.parse(TWO).seal(SECRET, PLACE)
+    assert key_id_of(sealed) == "k2"
+    assert RING.open(sealed, PLACE) == SECRET
+
+
+def test_a_key_that_is_not_in_the_ring_is_named() -> None:
+    with pytest.raises(UnknownKey) as missing:
+        KeyRing.parse(TWO).open(SEALED, PLACE)
+    assert missing.value.key_id == "k1"
+
+
+def test_another_key_under_the_same_id_does_not_open() -> None:
+    with pytest.raises(Tampered):
+        KeyRing.parse(TWO.replace("k2", "k1")).open(SEALED, PLACE)
+
+
+def test_a_sealed_text_does_not_open_under_the_id_of_another_key() -> None:
+    with pytest.raises(Tampered):
+        RING.open(Sealed(SEALED.replace("v1.k1.", "v1.k2.")), PLACE)
+
+
+def test_one_key_under_two_ids_seals_differently() -> None:
+    renamed = KeyRing.parse(ONE.replace("k1", "k9"))
+    with pytest.raises(Tampered):
+        renamed.open(Sealed(SEALED.replace("v1.k1.", "v1.k9.")), PLACE)
+    assert renamed.fingerprint(SECRET, PLACE) != RING.fingerprint(SECRET, PLACE)
+
+
+@pytest.mark.parametrize("field", ["table", "column", "app_id", "openid"])
+def test_a_sealed_text_does_not_open_when_one_thing_about_its_place_differs(field: str) -> None:
+    with pytest.raises(Tampered):
+        RING.open(SEALED, replace(PLACE, **{field: "other"}))
+
+
+@given(PLACES, PLACES)
+@example(Place("ab", "c", "", ""), Place("a", "bc", "", ""))
+@example(Place("a", "", "", ""), Place("", "a", "", ""))
+@example(Place("t", "c", "a", "\U00010000"), Place("t", "c", "a", "\ud800\udc00"))
+def test_a_sealed_text_opens_in_no_other_place(place: Place, other: Place) -> None:
+    assume(place != other)
+    sealed = RING.seal(SECRET, place)
+    with pytest.raises(Tampered):
+        RING.open(sealed, other)
+    assert RING.fingerprint(SECRET, place) != RING.fingerprint(SECRET, other)
+
+
+@pytest.mark.parametrize("bit", range(8 * len(payload_of(SEALED))))
+def test_no_bit_of_nonce_ciphertext_or_tag_can_be_flipped(bit: int) -> None:
+    payload = bytearray(payload_of(SEALED))
+    payload[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(Tampered):
+        RING.open(Sealed("v1.k1." + encoded(bytes(payload))), PLACE)
+
+
+@given(st.integers(0, len(SEALED) - 1), st.characters(exclude_categories=()))
+def test_no_character_can_be_changed(position: int, character: str) -> None:
+    changed = SEALED[:position] + character + SEALED[position + 1 :]
+    assume(changed != SEALED)
+    with pytest.raises((Tampered, UnknownKey)):
+        RING.open(Sealed(changed), PLACE)
+
+
+@pytest.mark.parametrize("position", range(len("v1.k1."), len(SEALED)))
+def test_no_character_of_the_payload_can_be_changed_even_in_its_spare_bits(position: int) -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    neighbour = alphabet[alphabet.index(SEALED[position]) ^ 1]
+    with pytest.raises(Tampered):
+        RING.open(Sealed(SEALED[:position] + neighbour + SEALED[position + 1 :]), PLACE)
+
+
+@given(
+    st.text(st.characters(exclude_categories=())), st.sampled_from(["", "v1.", "v1.k1.", SEALED, "v1.k1." + "A" * 38])
+)
+def test_whatever_the_text_it_is_found_tampered_and_nothing_else(text: str, head: str) -> None:
+    assume(head + text != SEALED)
+    with pytest.raises((Tampered, UnknownKey)):
+        RING.open(Sealed(head + text), PLACE)
+
+
+MALFORMED = {
+    "nothing": "",
+    "no version": SEALED[3:],
+    "another version": "v2" + SEALED[2:],
+    "capital version": "V1" + SEALED[2:],
+    "no key id": "v1.." + SEALED[6:],
+    "bad key id": "v1.K1." + SEALED[6:],
+    "long key id": "v1.abcdefghij-_01234." + SEALED[6:],
+    "no payload": "v1.k1.",
+    "a fourth part": SEALED + ".AAAA",
+    "padding": SEALED + "=",
+    "newline": SEALED + "\n",
+    "space": " " + SEALED,
+    "standard base64": "v1.k1.+" + SEALED[7:],
+    "impossible length": "v1.k1." + "A" * 41,
+    "27 bytes": "v1.k1." + encoded(bytes(27)),
+    "spare bits": "v1.k1." + encoded(bytes(28))[:-1] + "B",
+    "lone surrogate": SEALED[:-1] + "\ud800",
+    "fullwidth digit": SEALED[:-1] + "\uff11",
+}
+
+
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_text_is_tampered_for_every_reader(text: str) -> None:
+    with pytest.raises(Tampered):
+        RING.open(Sealed(text), PLACE)
+    with pytest.raises(Tampered):
+        key_id_of(Sealed(text))
+
+
+def test_a_failure_tells_nothing_of_the_value_and_has_no_other_cause() -> None:
+    with pytest.raises(Tampered) as failure:
+        RING.open(SEALED, replace(PLACE, openid="oXYZ"))
+    assert str(failure.value) == "the sealed text is malformed, or this key did not seal it for this place"
+    assert failure.value.__suppress_context__
+
+
+def test_a_place_does_not_print_whose_it_is() -> None:
+    assert repr(PLACE) == "Place(table='accounts', column='session_key', app_id='wx0123456789abcdef')"
+
+
+class TestFingerprint:
+    def test_an_unchanged_value_keeps_its_fingerprint(self) -> None:
+        assert RING.fingerprint(SECRET, PLACE) == KeyRing.parse(ONE).fingerprint(SECRET, PLACE)
+        assert len(RING.fingerprint(SECRET, PLACE)) == 22
+
+    @given(st.binary(max_size=40))
+    def test_another_value_has_another_fingerprint(self, value: bytes) -> None:
+        assert (RING.fingerprint(value, PLACE) == RING.fingerprint(SECRET, PLACE)) == (value == SECRET)
+
+    def test_it_belongs_to_the_current_key(self) -> None:
+        assert KeyRing.parse(f"{TWO},{ONE}").fingerprint(SECRET, PLACE) != RING.fingerprint(SECRET, PLACE)
