@@ -94,9 +94,9 @@ def translated(error: Exception) -> DatabaseError:
 class Statements:
     """Runs SQL on one Tortoise client: the pool, or the one connection of a transaction."""
 
-    def __init__(self, client: BaseDBAsyncClient) -> None:
+    def __init__(self, client: BaseDBAsyncClient, dialect: Dialect) -> None:
         self._client = client
-        self.dialect: Dialect = "sqlite" if client.capabilities.dialect == "sqlite" else "postgres"
+        self.dialect = dialect
 
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
         """The rows that a statement gives, `RETURNING` included. Placeholders are `$1`, `$2`, ... on both databases.
@@ -120,24 +120,45 @@ class Statements:
         return _numbered_for_sqlite(sql) if self.dialect == "sqlite" else sql
 
 
-class Database(Statements):
+class Database:
     """The server's one database. One at a time per process: Tortoise finds it through a process-wide fallback."""
 
-    def __init__(self, context: TortoiseContext, client: BaseDBAsyncClient) -> None:
-        super().__init__(client)
-        self._context = context
+    def __init__(self, url: str) -> None:
+        """`url` as in `tortoise_config`, which may raise `UnsupportedDatabase`. Nothing is opened yet."""
+        self._config = tortoise_config(url)
+        self.dialect: Dialect = "sqlite" if "sqlite" in self._config["connections"][ALIAS]["engine"] else "postgres"
+        self._context: TortoiseContext | None = None
+        self._statements: Statements | None = None
         self._units: set[asyncio.Task[Any]] = set()
 
-    @classmethod
-    async def open(cls, url: str) -> Self:
-        """Prepares the database at a Tortoise URL without connecting yet: a server may start before its database does.
-
-        Raises `UnsupportedDatabase`.
-        """
+    async def open(self) -> None:
+        """Gets ready without connecting: a server may start before its database does."""
         context = TortoiseContext()
         with context:
-            await context.init(config=tortoise_config(url), _enable_global_fallback=True)
-        return cls(context, context.connections.get(ALIAS))
+            await context.init(config=self._config, _enable_global_fallback=True)
+        self._context = context
+        self._statements = Statements(context.connections.get(ALIAS), self.dialect)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.close()
+
+    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+        """See `Statements.fetch`."""
+        return await self._opened().fetch(sql, *values)
+
+    async def execute(self, sql: str, *values: object) -> int:
+        """See `Statements.execute`."""
+        return await self._opened().execute(sql, *values)
+
+    def _opened(self) -> Statements:
+        if self._statements is None:
+            msg = "the database is not open"
+            raise DatabaseUnavailable(msg)
+        return self._statements
 
     async def ping(self) -> None:
         """Returns when the database answers a statement; raises `DatabaseError` otherwise."""
@@ -157,7 +178,7 @@ class Database(Statements):
     async def _in_transaction(self, work: Callable[[Statements], Awaitable[T]]) -> T:
         try:
             async with in_transaction(ALIAS) as client:
-                return await work(Statements(client))
+                return await work(Statements(client, self.dialect))
         except RAISED_BY_DRIVERS as error:
             raise translated(error) from None
 
@@ -170,4 +191,6 @@ class Database(Statements):
         """Lets transactions under way end, then closes every connection. Safe to call twice."""
         if self._units:
             await asyncio.wait(self._units, timeout=5)
-        await self._context.close_connections()
+        context, self._context, self._statements = self._context, None, None
+        if context is not None:
+            await context.close_connections()

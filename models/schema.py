@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import pkgutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
@@ -11,21 +12,24 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor
 
-from models.database import ALIAS, RAISED_BY_DRIVERS, tortoise_config, translated
-from models.errors import DatabaseUnavailable
+from models import migrations
+from models.database import ALIAS, RAISED_BY_DRIVERS, Database, tortoise_config, translated
+from models.errors import DatabaseBehind, DatabaseUnavailable
 
 # Any constant that no other program on the same PostgreSQL uses: "wxgate" in ASCII.
 _ADVISORY_LOCK: Final = 0x777867617465
 _LOCK_WAIT_SECONDS: Final = 60.0
 
 
-async def pending_migrations(url: str) -> list[str]:
-    """The names of migrations that the database lacks, in order; empty when it is up to date.
-
-    Raises `DatabaseError`. Opens connections of its own and closes them.
-    """
-    async with _executor(url) as executor:
-        return [step.migration.name for step in await executor.plan()]
+async def missing_migrations(database: Database) -> list[str]:
+    """The migrations that the database lacks, in order; none when it is up to date. Raises `DatabaseError`."""
+    try:
+        rows = await database.fetch("SELECT name FROM tortoise_migrations WHERE app = 'models'")
+    except DatabaseBehind:
+        rows = []
+    applied = {row["name"] for row in rows}
+    known = sorted(name for _, name, _ in pkgutil.iter_modules(migrations.__path__))
+    return [name for name in known if name not in applied]
 
 
 async def migrate(url: str, *, report: Callable[[str], None] = lambda _name: None) -> list[str]:

@@ -7,8 +7,8 @@ A value therefore opens in no other row or column, and no two places share an en
 A row is its account's natural key (app id, openid) and not its primary key: the natural key is known before the row
 exists, so one upsert statement can carry the sealed value.
 
-Every row has its own encryption key: HKDF-SHA256 (RFC 5869, no salt) of the master key, with the purpose and the
-associated data as info. Fingerprints have another purpose, hence other keys.
+Every row has its own encryption key: HKDF-SHA256 (RFC 5869, no salt) of the master key, with the length-prefixed
+purpose and the associated data as info. Fingerprints have another purpose, hence other keys.
 """
 
 import base64

@@ -119,6 +119,7 @@ def test_a_sealed_text_does_not_open_when_one_thing_about_its_place_differs(fiel
 @example(Place("ab", "c", "", ""), Place("a", "bc", "", ""))
 @example(Place("a", "", "", ""), Place("", "a", "", ""))
 @example(Place("t", "c", "a", "\U00010000"), Place("t", "c", "a", "\ud800\udc00"))
+@example(Place("t", "c", "a", "?"), Place("t", "c", "a", "\ud800"))
 def test_a_sealed_text_opens_in_no_other_place(place: Place, other: Place) -> None:
     assume(place != other)
     sealed = RING.seal(SECRET, place)

@@ -41,7 +41,7 @@ def test_a_token_is_its_prefix_then_32_random_bytes_then_their_checksum(secret: 
 
 
 def test_the_format_of_a_token_never_drifts() -> None:
-    assert TEXT == "wxs_003gtKsDuV6CwOC1SYjqUaWtDuEn1LUm2rtT5ejBsWn37S3x3"
+    assert TEXT == "wxs_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf4HX0XT"
 
 
 def test_tokens_are_random_unless_told_otherwise() -> None:

@@ -1,0 +1,5 @@
+"""What the server does for a person, one use case a file.
+
+`login.py` turns a `wx.login` code into a session, `sessions.py` knows who holds a token, `profile.py` takes signed and
+encrypted user info, `keys.py` keeps the encryption keys and the database in step.
+"""

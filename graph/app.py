@@ -1,0 +1,114 @@
+"""Wires the server: the only place that puts parts together, and opens and closes them."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from graph.accounts.keys import KeyCheck
+from graph.accounts.login import Logins
+from graph.accounts.profile import Profiles
+from graph.accounts.sessions import Sessions
+from graph.http.answers import HttpError, error_response
+from graph.http.graphql import GraphQLEndpoint
+from graph.http.health import Readiness, livez
+from graph.http.middleware import RequestMiddleware
+from graph.schema.build import build_schema
+from graph.schema.errors import ErrorCode
+from graph.schema.execution import Executor
+from graph.security.encryption import KeyRing
+from graph.services import Services
+from graph.settings import Settings, require_secrets
+from graph.wechat.client import WeChatClient
+from models.database import Database
+from models.errors import DatabaseError
+
+_log = logging.getLogger(__name__)
+
+SIMULATOR_PREFIX = "/simulator"
+
+
+def epoch_ms() -> int:
+    """Now, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def create_app(
+    settings: Settings,
+    *,
+    simulator: ASGIApp | None = None,
+    now: Callable[[], int] = epoch_ms,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Starlette:
+    """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
+
+    Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`. The lifespan raises `KeyRingMismatch`; a database
+    that does not answer is no reason not to start.
+    """
+    secrets = require_secrets(settings)
+    key_ring = KeyRing.parse(secrets.encryption_keys.get_secret_value())
+    database = Database(settings.database.url.get_secret_value())
+    wechat = WeChatClient(app_id=secrets.app_id, app_secret=secrets.app_secret, base_url=settings.wechat.base_url)
+    sessions = Sessions(
+        database=database,
+        idle_days=settings.session.idle_days,
+        absolute_days=settings.session.absolute_days,
+        max_per_user=settings.session.max_per_user,
+        now=now,
+    )
+    logins = Logins(
+        app_id=secrets.app_id, wechat=wechat, database=database, key_ring=key_ring, sessions=sessions, now=now
+    )
+    profiles = Profiles(
+        database=database,
+        key_ring=key_ring,
+        watermark_max_age=settings.watermark.max_age,
+        watermark_max_ahead=settings.watermark.max_ahead,
+        now=now,
+        sleep=sleep,
+    )
+    key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
+    services = Services(database, key_check, sessions, logins, profiles)
+    executor = Executor(build_schema(), introspection=settings.introspection)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with wechat, database:
+            try:
+                await key_check.ensure()
+            except DatabaseError as error:
+                _log.warning("starting without the database", extra={"reason": str(error)})
+            yield
+
+    routes: list[BaseRoute] = [
+        Route("/graphql", GraphQLEndpoint(executor, services)),
+        Route("/livez", livez),
+        Route("/readyz", Readiness(database, key_check).answer),
+    ]
+    known_paths = frozenset(route.path for route in routes if isinstance(route, Route))
+    if simulator is not None:
+        routes.append(Mount(SIMULATOR_PREFIX, simulator))
+    return Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[Middleware(RequestMiddleware, known_paths=known_paths)],
+        exception_handlers={HTTPException: _not_routed},
+    )
+
+
+async def _not_routed(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals, in the shape of every other error."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        failure = HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Use another method here.", headers=error.headers)
+    else:
+        failure = HttpError(404, ErrorCode.NOT_FOUND, "There is nothing here; the API is at /graphql.")
+    return error_response(failure, request.scope)

@@ -1,0 +1,49 @@
+"""What `wxgate dev` keeps in its data directory, so that everything still works after a restart."""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from graph.security.encryption import generate_entry
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedMiniProgram:
+    """A made-up mini-program; the seed gives its made-up people the same openids every time."""
+
+    app_id: str
+    app_secret: str = field(repr=False)
+    seed: int
+
+    @classmethod
+    def invent(cls, seed: int | None = None) -> "SimulatedMiniProgram":
+        """A random one."""
+        chosen = secrets.randbelow(2**32) if seed is None else seed
+        return cls(f"wx{secrets.token_hex(8)}", secrets.token_hex(16), chosen)
+
+
+def prepare_data_directory(directory: Path) -> SimulatedMiniProgram:
+    """Makes the directory, an encryption key and a mini-program in it, unless they are there. Raises `OSError`."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write_once(directory / ".gitignore", "*\n")
+    _write_once(encryption_keys_file(directory), generate_entry("k1") + "\n")
+    mini_program = directory / "mini-program.json"
+    _write_once(mini_program, json.dumps(asdict(SimulatedMiniProgram.invent())) + "\n")
+    return SimulatedMiniProgram(**json.loads(mini_program.read_text("utf-8")))
+
+
+def encryption_keys_file(directory: Path) -> Path:
+    """Where the key ring of a data directory is."""
+    return directory / "encryption-keys"
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Creates a file for its owner alone; whoever comes second leaves it as it is."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)

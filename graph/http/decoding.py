@@ -1,0 +1,98 @@
+"""Turns the bytes of a request into a `GraphQLRequest`, or says exactly what is wrong with them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from starlette.datastructures import Headers, QueryParams
+from starlette.types import Receive
+
+from graph.http.answers import HttpError
+from graph.schema.errors import ErrorCode
+from graph.schema.execution import GraphQLRequest
+
+MAX_BODY_BYTES: Final = 64 * 1024
+MAX_DEPTH: Final = 32
+
+
+async def read_body(headers: Headers, receive: Receive) -> bytes:
+    """The body of a POST. Raises `HttpError` when it is not declared as plain JSON, or too large."""
+    media_type, _, parameters = headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower()
+    if media_type.strip().lower() != "application/json" or charset not in {"", "charset=utf-8", 'charset="utf-8"'}:
+        msg = "Send the request as Content-Type: application/json in UTF-8."
+        raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        msg = "Send the body uncompressed."
+        raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HttpError(400, ErrorCode.BAD_REQUEST, "The body ended early.")
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            msg = f"The body may have {MAX_BODY_BYTES} bytes at most."
+            raise HttpError(413, ErrorCode.PAYLOAD_TOO_LARGE, msg, headers={"Connection": "close"})
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def decode_body(body: bytes) -> GraphQLRequest:
+    """The request in a JSON body. Raises `HttpError`."""
+    return _request(_json_object(body, "The body"))
+
+
+def decode_query_string(parameters: QueryParams) -> GraphQLRequest:
+    """The request in the query string of a GET. Raises `HttpError`."""
+    names = [name for name, _ in parameters.multi_items()]
+    if len(names) != len(set(names)):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "A parameter of the query string is repeated.")
+    members: dict[str, Any] = {name: parameters[name] for name in ("query", "operationName") if name in parameters}
+    for name in ("variables", "extensions"):
+        if text := parameters.get(name):
+            members[name] = _json_object(text.encode("utf-8", "surrogatepass"), f"The parameter {name}")
+    return _request(members)
+
+
+def _request(members: Mapping[str, Any]) -> GraphQLRequest:
+    query = members.get("query")
+    if not isinstance(query, str):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member query must be a GraphQL document as text.")
+    variables = members.get("variables")
+    if variables is not None and not isinstance(variables, dict):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member variables must be an object.")
+    operation_name = members.get("operationName")
+    if operation_name is not None and not isinstance(operation_name, str):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member operationName must be text.")
+    extensions = members.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member extensions must be an object.")
+    return GraphQLRequest(query, variables or {}, operation_name or None)
+
+
+def _json_object(text: bytes, what: str) -> dict[str, Any]:
+    try:
+        # orjson refuses what is not UTF-8, NaN, and halves of surrogate pairs.
+        decoded = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is not JSON in UTF-8.") from None
+    if not isinstance(decoded, dict):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} must be a JSON object.")
+    if not _is_shallow(decoded):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is nested more than {MAX_DEPTH} deep.")
+    return decoded
+
+
+def _is_shallow(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return True
+    return not any(isinstance(value, (dict, list)) for value in level)

@@ -1,0 +1,71 @@
+"""The GraphQL-over-HTTP endpoint."""
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from graph.http.answers import GRAPHQL_RESPONSE_JSON, JSON, HttpError, error_response, json_response, request_id
+from graph.http.decoding import decode_body, decode_query_string, read_body
+from graph.http.negotiation import response_media_type
+from graph.schema.context import Context
+from graph.schema.errors import ErrorCode
+from graph.schema.execution import Executor, GraphQLRequest, GraphQLResponse, MutationRefused
+from graph.services import Services
+
+
+class GraphQLEndpoint:
+    """An ASGI application that answers GraphQL requests (https://graphql.github.io/graphql-over-http/draft/)."""
+
+    def __init__(self, executor: Executor, services: Services) -> None:
+        self._executor = executor
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request; only defects of the server leave it as exceptions."""
+        headers = Headers(scope=scope)
+        media_type = response_media_type(headers.get("accept"))
+        try:
+            response = await self._respond(scope, headers, receive, media_type)
+        except HttpError as error:
+            response = error_response(error, scope, media_type=media_type or JSON)
+        await response(scope, receive, send)
+
+    async def _respond(self, scope: Scope, headers: Headers, receive: Receive, media_type: str | None) -> Response:
+        if media_type is None:
+            msg = f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
+            raise HttpError(406, ErrorCode.NOT_ACCEPTABLE, msg)
+        request = await _read(scope, headers, receive)
+        answer = await self._execute(scope, headers, request)
+        # The older media type keeps 200 for every well-formed request; the newer one says 400 when nothing ran.
+        refused = media_type == GRAPHQL_RESPONSE_JSON and not answer.has_data
+        return json_response(answer.body, status=400 if refused else 200, media_type=media_type)
+
+    async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
+        context = Context(self._services, bearer_token(headers))
+        try:
+            return await self._executor.execute(
+                request, context, request_id=request_id(scope), mutations=scope["method"] == "POST"
+            )
+        except MutationRefused:
+            msg = "Mutations go by POST."
+            raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "POST"}) from None
+
+
+async def _read(scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
+    match scope["method"]:
+        case "POST":
+            return decode_body(await read_body(headers, receive))
+        case "GET" | "HEAD":
+            return decode_query_string(QueryParams(scope["query_string"]))
+        case _:
+            msg = "Use POST, or GET for queries."
+            raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "GET, HEAD, POST"})
+
+
+def bearer_token(headers: Headers) -> str | None:
+    """The text behind `Bearer` (RFC 6750), "" for any other scheme, None without the header."""
+    header = headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -1,0 +1,48 @@
+"""The probes: is the process alive, and should it be sent requests."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graph.accounts.errors import KeyRingMismatch
+from graph.accounts.keys import KeyCheck
+from graph.http.answers import json_response
+from models.database import Database
+from models.errors import DatabaseBehind, DatabaseError
+from models.schema import missing_migrations
+
+
+async def livez(_request: Request) -> Response:
+    """200 as long as the event loop turns."""
+    return json_response({"status": "ok"})
+
+
+class Readiness:
+    """200 when requests can be served; 503 with one reason, fit for strangers, when they cannot."""
+
+    def __init__(self, database: Database, key_check: KeyCheck) -> None:
+        self._database = database
+        self._key_check = key_check
+        self._migrated = False
+
+    async def answer(self, _request: Request) -> Response:
+        """The endpoint."""
+        reason = await self.reason()
+        if reason is None:
+            return json_response({"status": "ok"})
+        return json_response({"status": "unavailable", "reason": reason}, status=503)
+
+    async def reason(self) -> str | None:
+        """What keeps the server from serving, or None."""
+        try:
+            await self._database.ping()
+            if not self._migrated and await missing_migrations(self._database):
+                return "migrations are missing"
+            self._migrated = True
+            await self._key_check.ensure()
+        except DatabaseBehind:
+            return "migrations are missing"
+        except DatabaseError:
+            return "the database does not answer"
+        except KeyRingMismatch:
+            return "the encryption keys are not those of the database"
+        return None

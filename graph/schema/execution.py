@@ -1,0 +1,179 @@
+"""Runs one GraphQL request: parse, validate, choose the operation, execute, and code every error.
+
+graphql-core is called directly and Strawberry only builds the schema: `strawberry.Schema.execute` logs clients'
+mistakes with their documents, and has no room for the checks in between.
+"""
+
+import inspect
+import logging
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import strawberry
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    OperationType,
+    ValueNode,
+    VariableDefinitionNode,
+    execute,
+    get_operation_ast,
+    parse,
+    print_ast,
+    specified_rules,
+    validate,
+)
+
+from graph.schema.context import Context
+from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, coded
+
+_log = logging.getLogger(__name__)
+
+MAX_ERRORS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """A well-formed request, not yet parsed."""
+
+    query: str = field(repr=False)
+    variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    operation_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLResponse:
+    """The answer's members. `data` is absent (`has_data` false) when nothing was executed."""
+
+    body: dict[str, Any] = field(repr=False)
+    has_data: bool
+
+
+class MutationRefused(Exception):
+    """The document asks for a mutation over a transport that carries queries only."""
+
+
+def graphql_core_schema(schema: strawberry.Schema) -> GraphQLSchema:
+    """The graphql-core schema inside Strawberry's, which has no public name for it; pinned by a test."""
+    return schema._schema  # noqa: SLF001
+
+
+class Executor:
+    """Answers GraphQL requests from one schema."""
+
+    def __init__(self, schema: strawberry.Schema, *, introspection: bool) -> None:
+        self._schema = graphql_core_schema(schema)
+        self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
+        self._hide_suggestions = not introspection
+
+    async def execute(
+        self, request: GraphQLRequest, context: Context, *, request_id: str, mutations: bool = True
+    ) -> GraphQLResponse:
+        """The response to a request; whatever goes wrong is a coded error in it.
+
+        Raises only `MutationRefused`, when `mutations` is false and the document asks for one.
+        """
+        try:
+            document, operation = self._prepare(request)
+        except _RequestErrors as refused:
+            return _refusal(refused.errors, request_id)
+        if operation.operation is OperationType.MUTATION and not mutations:
+            raise MutationRefused
+        outcome = execute(
+            self._schema,
+            document,
+            context_value=context,
+            variable_values=dict(request.variables),
+            operation_name=request.operation_name,
+            max_coercion_errors=MAX_ERRORS,
+            hide_suggestions=self._hide_suggestions,
+        )
+        result = await outcome if inspect.isawaitable(outcome) else outcome
+        return _response(result, request_id)
+
+    def _prepare(self, request: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
+        document = _parsed(request.query)
+        invalid = validate(
+            self._schema, document, self._rules, max_errors=MAX_ERRORS, hide_suggestions=self._hide_suggestions
+        )
+        if invalid:
+            raise _RequestErrors(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
+        operation = get_operation_ast(document, request.operation_name)
+        if operation is None:
+            unresolved = GraphQLError("operationName must choose exactly one operation of the document.")
+            raise _RequestErrors(ErrorCode.OPERATION_RESOLUTION_FAILURE, [unresolved])
+        if self._schema.get_root_type(operation.operation) is None:
+            unknown = GraphQLError(f"This server has no {operation.operation.value} operations.", operation)
+            raise _RequestErrors(ErrorCode.GRAPHQL_VALIDATION_FAILED, [unknown])
+        return document, operation
+
+
+def _parsed(query: str) -> DocumentNode:
+    try:
+        return parse(query)
+    except GraphQLSyntaxError as error:
+        raise _RequestErrors(ErrorCode.GRAPHQL_PARSE_FAILED, [error]) from None
+    except RecursionError:
+        deep = GraphQLError("The document is nested too deeply.")
+        raise _RequestErrors(ErrorCode.GRAPHQL_PARSE_FAILED, [deep]) from None
+
+
+class _RequestErrors(Exception):
+    """What is wrong with a request, as graphql-core says it, under one code."""
+
+    def __init__(self, code: ErrorCode, errors: list[GraphQLError]) -> None:
+        super().__init__(code)
+        self.errors = [(error, CodedError(code, _discreet(error), ErrorAction.FIX_REQUEST)) for error in errors]
+
+
+def _discreet(error: GraphQLError) -> str:
+    """graphql-core's message without the values that it quotes: they may be a login code or a token."""
+    node = error.nodes[0] if error.nodes else None
+    if isinstance(node, VariableDefinitionNode) and not error.message.endswith("was not provided."):
+        return f'Variable "${node.variable.name.value}" does not hold a value of type "{print_ast(node.type)}".'
+    if isinstance(node, ValueNode):
+        return error.message.partition(", found ")[0] if ", found " in error.message else "A literal has a wrong type."
+    return error.message
+
+
+def _refusal(errors: list[tuple[GraphQLError, CodedError]], request_id: str) -> GraphQLResponse:
+    return GraphQLResponse({"errors": [_formatted(*error, request_id) for error in errors]}, has_data=False)
+
+
+def _response(result: ExecutionResult, request_id: str) -> GraphQLResponse:
+    if not result.errors:
+        return GraphQLResponse({"data": result.data}, has_data=True)
+    if result.data is None and all(error.path is None for error in result.errors):
+        return _refusal(_RequestErrors(ErrorCode.BAD_USER_INPUT, result.errors).errors, request_id)
+    errors = [_formatted(error, _code_of(error, request_id), request_id) for error in result.errors]
+    return GraphQLResponse({"errors": errors, "data": result.data}, has_data=True)
+
+
+def _code_of(error: GraphQLError, request_id: str) -> CodedError:
+    original = error.original_error or error
+    known = coded(original)
+    if known is None:
+        # Where it happened, but not what it said: the text of an unforeseen exception may hold anything.
+        frames = "".join(traceback.format_tb(original.__traceback__))
+        _log.error(
+            "a resolver failed",
+            extra={"request_id": request_id, "reason": type(original).__name__, "frames": frames},
+        )
+    return known or INTERNAL
+
+
+def _formatted(error: GraphQLError, known: CodedError, request_id: str) -> dict[str, Any]:
+    formatted: dict[str, Any] = {"message": known.message}
+    if error.locations:
+        formatted["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error.path:
+        formatted["path"] = error.path
+    formatted["extensions"] = known.extensions(request_id)
+    return formatted

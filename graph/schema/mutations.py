@@ -1,0 +1,53 @@
+"""What a client can do."""
+
+from typing import Annotated
+
+import strawberry
+
+from graph.schema.context import Info
+from graph.schema.types import LoginPayload, User
+
+
+@strawberry.type(description="What a client can do.")
+class Mutation:
+    """The root of mutations."""
+
+    @strawberry.mutation(
+        description="Signs in the person who holds a code of wx.login. A token that the request still carries is "
+        "superseded: it works for another minute. Errors: LOGIN_CODE_INVALID, LOGIN_CODE_USED, USER_BLOCKED, "
+        "RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
+    )
+    async def login(
+        self,
+        info: Info,
+        code: Annotated[str, strawberry.argument(description="`res.code` of wx.login: works once, for five minutes.")],
+    ) -> LoginPayload:
+        """See the description."""
+        context = info.context
+        return LoginPayload.of(await context.services.logins.login(code, token=context.token))
+
+    @strawberry.mutation(
+        description="Takes the result of wx.getUserInfo or wx.getUserProfile as it came, verifies and decrypts it, and "
+        "keeps it. Collect it after `login`, not before. Repeating a submission changes nothing; an older one never "
+        "replaces a newer one; WeChat's 微信用户 and its grey picture never replace a real nickname or picture. "
+        "Errors: UNAUTHENTICATED, BAD_USER_INPUT, SESSION_KEY_STALE, DECRYPTION_FAILED, WATERMARK_OUT_OF_RANGE, "
+        "SERVICE_UNAVAILABLE."
+    )
+    async def submit_user_info(
+        self,
+        info: Info,
+        raw_data: Annotated[
+            str, strawberry.argument(description="`res.rawData`, character for character: the signature covers it.")
+        ],
+        signature: Annotated[
+            str, strawberry.argument(description="`res.signature`: 40 lower-case hexadecimal digits.")
+        ],
+        encrypted_data: Annotated[str, strawberry.argument(description="`res.encryptedData`: base64.")],
+        iv: Annotated[str, strawberry.argument(description="`res.iv`: base64 of 16 bytes.")],
+    ) -> User:
+        """See the description."""
+        viewer = await info.context.require_viewer()
+        user = await info.context.services.profiles.submit_user_info(
+            viewer, raw_data=raw_data, signature=signature, encrypted_data=encrypted_data, iv=iv
+        )
+        return User.of(user)

@@ -1,0 +1,229 @@
+"""Every knob of the server: its variable, its default, its limits. Read once, frozen, and silent about secrets."""
+
+import ipaddress
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "WXGATE_"
+
+
+class SettingsError(Exception):
+    """One sentence that names the variable at fault and what to do; never its value."""
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Reads a secret from the file that `<variable>_FILE` names, as container platforms hand them out."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        variable = f"{self.config.get('env_prefix', '')}{field_name}".upper()
+        path = os.environ.get(f"{variable}_FILE")
+        if path is None or not _mentions_secret(field.annotation):
+            return None, field_name, False
+        if os.environ.get(variable):
+            msg = f"{variable} and {variable}_FILE are both set: keep one of them."
+            raise SettingsError(msg)
+        try:
+            return Path(path).read_text("utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError):
+            msg = f"{variable}_FILE names a file that cannot be read as text."
+            raise SettingsError(msg) from None
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _mentions_secret(annotation: object) -> bool:
+    return annotation is SecretStr or any(_mentions_secret(inner) for inner in getattr(annotation, "__args__", ()))
+
+
+class _Group(BaseSettings):
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True, validate_default=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+
+def _app_id(value: str) -> str:
+    if not re.fullmatch(r"wx[0-9a-f]{16}", value):
+        msg = "must be 'wx' and 16 hexadecimal digits"
+        raise ValueError(msg)
+    return value
+
+
+def _app_secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not re.fullmatch(r"[0-9a-f]{32}", text):
+        msg = "must be 32 hexadecimal digits"
+        raise ValueError(msg)
+    if len(set(text)) < 8 or text in "0123456789abcdef" * 3:  # a random one has fewer once in ten million
+        msg = "is weak: copy the one that WeChat's console shows"
+        raise ValueError(msg)
+    return value
+
+
+def _base_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.username:
+        msg = "must be an http(s) URL without user, query or fragment"
+        raise ValueError(msg)
+    if parts.scheme == "http" and not is_loopback(host):
+        msg = "must begin with https:// (plain http carries the AppSecret in the open, and is allowed only to loopback)"
+        raise ValueError(msg)
+    return value.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class WeChatSettings(_Group):
+    """Who the mini-program is, and where WeChat is."""
+
+    model_config = SettingsConfigDict(env_prefix="WXGATE_WECHAT_")
+
+    app_id: Annotated[str, AfterValidator(_app_id)] | None = Field(None, description="The mini-program's AppID.")
+    app_secret: Annotated[SecretStr, AfterValidator(_app_secret)] | None = Field(None, description="Its AppSecret.")
+    base_url: Annotated[str, AfterValidator(_base_url)] = Field(
+        "https://api.weixin.qq.com", description="WeChat's API; plain http only to loopback."
+    )
+
+
+class DatabaseSettings(_Group):
+    """Where the data is."""
+
+    model_config = SettingsConfigDict(env_prefix="WXGATE_DATABASE_")
+
+    url: SecretStr = Field(
+        SecretStr("sqlite://wxgate.db"), description="`sqlite:///absolute/path` or `postgres://user@host/db`."
+    )
+
+
+class EncryptionSettings(_Group):
+    """What seals the session_keys at rest."""
+
+    model_config = SettingsConfigDict(env_prefix="WXGATE_ENCRYPTION_")
+
+    keys: SecretStr | None = Field(None, description="Key ring `k2:<base64url>,k1:<base64url>`; the first encrypts.")
+
+
+class SessionSettings(_Group):
+    """How long a sign-in lasts."""
+
+    model_config = SettingsConfigDict(env_prefix="WXGATE_SESSION_")
+
+    idle_days: int = Field(7, ge=1, le=365, description="A session ends after this many days without a request.")
+    absolute_days: int = Field(30, ge=1, le=365, description="And after this many days in any case.")
+    max_per_user: int = Field(10, ge=1, le=1000, description="Sessions a person may have; the least recent go first.")
+
+
+class WatermarkSettings(_Group):
+    """How old submitted user info may be, in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="WXGATE_WATERMARK_")
+
+    max_age: int = Field(86_400, ge=1, description="Seconds that submitted data may be old.")
+    max_ahead: int = Field(300, ge=0, description="Seconds that a clock may run ahead of the server's.")
+
+
+class LogSettings(_Group):
+    """What is written about requests."""
+
+    model_config = SettingsConfigDict(env_prefix="WXGATE_LOG_")
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    format: Literal["text", "json"] = Field("text", description="`text` or `json`, one line an event.")
+
+
+class Settings(_Group):
+    """All of it, by group."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    wechat: WeChatSettings = Field(default_factory=WeChatSettings)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
+    session: SessionSettings = Field(default_factory=SessionSettings)
+    watermark: WatermarkSettings = Field(default_factory=WatermarkSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    introspection: bool = Field(False, description="Answer introspection queries (on in `dev`).")
+    graphiql: bool = Field(False, description="Serve the explorer to browsers (on in `dev`).")
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings in the environment. Raises `SettingsError`."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError(_sentence(error)) from None
+
+
+class ServingSecrets(BaseModel):
+    """What `serve` cannot do without; see `require_secrets`."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    app_id: str
+    app_secret: SecretStr
+    encryption_keys: SecretStr
+
+
+def require_secrets(settings: Settings) -> ServingSecrets:
+    """The secrets that signing people in takes. Raises `SettingsError` naming the first that is missing."""
+    wechat, keys = settings.wechat, settings.encryption.keys
+    if wechat.app_id is None:
+        msg = "WXGATE_WECHAT_APP_ID is missing: set it to the AppID of your mini-program."
+        raise SettingsError(msg)
+    if wechat.app_secret is None:
+        msg = "WXGATE_WECHAT_APP_SECRET is missing: set it (or WXGATE_WECHAT_APP_SECRET_FILE) to your AppSecret."
+        raise SettingsError(msg)
+    if keys is None:
+        msg = "WXGATE_ENCRYPTION_KEYS is missing: make a key with `wxgate keys new` and set it (or ..._KEYS_FILE)."
+        raise SettingsError(msg)
+    return ServingSecrets(app_id=wechat.app_id, app_secret=wechat.app_secret, encryption_keys=keys)
+
+
+def variables() -> dict[str, FieldInfo]:
+    """Every variable that the server reads, with its field: the source of README's table."""
+    found: dict[str, FieldInfo] = {}
+    for name, field in Settings.model_fields.items():
+        group = field.annotation
+        if isinstance(group, type) and issubclass(group, _Group):
+            found |= {f"{PREFIX}{name}_{inner}".upper(): inside for inner, inside in group.model_fields.items()}
+        else:
+            found[f"{PREFIX}{name}".upper()] = field
+    return found
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    group = error.title.removesuffix("Settings").upper()
+    variable = PREFIX + "_".join(filter(None, [group, *(str(part) for part in first["loc"][:1])])).upper()
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{variable} {reason}." if reason.startswith(("must", "is ")) else f"{variable} is not valid: {reason}."

@@ -1,0 +1,67 @@
+"""Codes that the phone fetches and a server may use once, within five minutes."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from graph.simulator.errors import CODE_USED, INVALID_CODE, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CODE_LIFE = 300.0
+
+Grant = TypeVar("Grant")
+
+
+@dataclass(slots=True)
+class _Held(Generic[Grant]):
+    grant: Grant
+    forget_at: float
+    used: bool = False
+
+
+class Codes(Generic[Grant]):
+    """Codes of one kind, each standing for a `Grant`.
+
+    A used code is remembered for five minutes more, to be told apart (40163) from one that never was (40029).
+    """
+
+    def __init__(self, make: "Callable[[], str]", now: "Callable[[], float]") -> None:
+        self._make = make
+        self._now = now
+        # Ordered by `forget_at`: issuing and using both put a code at the end with the same life.
+        self._held: dict[str, _Held[Grant]] = {}
+
+    def issue(self, grant: Grant) -> str:
+        self._forget()
+        code = self._make()
+        self._held[code] = _Held(grant, self._now() + CODE_LIFE)
+        return code
+
+    def look_up(self, code: str) -> Grant:
+        """What the code stands for, without using it. Raises Refused with 40029 or 40163."""
+        self._forget()
+        held = self._held.get(code)
+        if held is None:
+            raise Refused(INVALID_CODE)
+        if held.used:
+            raise Refused(CODE_USED)
+        return held.grant
+
+    def use(self, code: str) -> Grant:
+        """Raises Refused with 40029 or 40163."""
+        grant = self.look_up(code)
+        del self._held[code]
+        self._held[code] = _Held(grant, self._now() + CODE_LIFE, used=True)
+        return grant
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def _forget(self) -> None:
+        now = self._now()
+        while self._held:
+            code = next(iter(self._held))
+            if self._held[code].forget_at > now:
+                break
+            del self._held[code]

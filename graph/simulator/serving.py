@@ -1,0 +1,114 @@
+"""The simulator on a real socket, in a thread, with the phone's side as plain calls."""
+
+import http.client
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from graph.simulator.app import create_simulator
+from graph.simulator.people import DEFAULT_PERSON
+from graph.simulator.state import SimulatorState
+
+_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class WeChatSimulator:
+    """The phone's side as plain calls, made over the socket; keywords are the fields of the JSON body."""
+
+    base_url: str
+    state: SimulatorState
+
+    @property
+    def app_id(self) -> str:
+        return self.state.app_id
+
+    @property
+    def app_secret(self) -> str:
+        return self.state.app_secret
+
+    def login(self, person: str = DEFAULT_PERSON, **fields: object) -> str:
+        """A fresh code, as from wx.login."""
+        code: str = self.device("POST", "login", person=person, **fields)["code"]
+        return code
+
+    def user_info(self, person: str = DEFAULT_PERSON, **fields: object) -> dict[str, Any]:
+        return self.device("POST", "user-info", person=person, **fields)
+
+    def phone_number(self, person: str = DEFAULT_PERSON, **fields: object) -> dict[str, Any]:
+        return self.device("POST", "phone-number", person=person, **fields)
+
+    def check_session(self, person: str = DEFAULT_PERSON) -> bool:
+        return bool(self.device("POST", "check-session", person=person)["errMsg"] == "checkSession:ok")
+
+    def expire_session_key(self, person: str = DEFAULT_PERSON) -> None:
+        self.device("POST", "expire-session-key", person=person)
+
+    def fail(self, kind: str, **fields: object) -> None:
+        """Order a fault."""
+        self.device("POST", "faults", kind=kind, **fields)
+
+    def heal(self) -> None:
+        """Clear all faults."""
+        self.device("DELETE", "faults")
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass in the simulator only."""
+        self.state.advance(seconds)
+
+    def device(self, method: str, action: str, **fields: object) -> dict[str, Any]:
+        """One request to `/device/{action}`. Raises ValueError with the simulator's sentence if it is refused."""
+        connection = http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=_TIMEOUT)
+        try:
+            connection.request(method, f"/device/{action}", orjson.dumps(fields) if fields else None)
+            response = connection.getresponse()
+            answer: dict[str, Any] = orjson.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != http.client.OK:
+            raise ValueError(answer["errMsg"])
+        return answer
+
+
+class _SilentProtocol(H11Protocol):
+    """Without access log: WeChat's protocol puts the AppSecret and the code into the request line.
+
+    uvicorn's own switch would silence every other uvicorn of the process as well, and pytest's capture undoes it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.access_log = False
+
+
+@contextmanager
+def serve(state: SimulatorState) -> Iterator[WeChatSimulator]:
+    """The simulator on a free loopback port until the block ends; for fixtures of another scope than ours."""
+    config = uvicorn.Config(
+        create_simulator(state),
+        http=_SilentProtocol,
+        loop="asyncio",
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    # Listening before the thread starts: a request made at once waits in the backlog, nothing is polled.
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listener],), name="wechat-simulator", daemon=True)
+    thread.start()
+    try:
+        yield WeChatSimulator(f"http://127.0.0.1:{listener.getsockname()[1]}", state)
+    finally:
+        state.faults.clear()
+        server.should_exit = True
+        thread.join()
+        listener.close()

@@ -1,0 +1,106 @@
+"""The one session_key that is valid for a person at a time, and when it is replaced.
+
+WeChat replaces the key at wx.login, on the phone, before any server sees the code: whatever was encrypted earlier can
+no longer be read with the key that the new code brings. A code brings the key that is valid when it is exchanged.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Renewal = Literal["always", "never", "after"]
+
+# WeChat keeps both to itself. Three days is an official answer; the minimum refresh period is known only to exist.
+SESSION_KEY_LIFE = 3 * 24 * 3600.0
+RENEW_AFTER = 300.0
+
+
+@dataclass(slots=True)
+class SessionKey:
+    """`origin` is how it came about: from wx.login, from resetusersessionkey, or unseen by phone and server alike."""
+
+    text: str = field(repr=False)
+    issued_at: float
+    expires_at: float
+    origin: Literal["login", "reset", "unseen"]
+
+
+@dataclass(slots=True, frozen=True)
+class RenewalPolicy:
+    """`when`: at every wx.login, never while the key lives, or once it is `after` seconds old."""
+
+    when: Renewal = "after"
+    after: float = RENEW_AFTER
+    life: float = SESSION_KEY_LIFE
+
+    def replaces(self, key: SessionKey, now: float) -> bool:
+        return self.when == "always" or (self.when == "after" and now - key.issued_at >= self.after)
+
+
+class SessionKeys:
+    """The valid keys, by person."""
+
+    def __init__(self, make: "Callable[[], str]", now: "Callable[[], float]", policy: RenewalPolicy) -> None:
+        self._make = make
+        self._now = now
+        self._policy = policy
+        self._held: dict[str, SessionKey] = {}
+
+    def log_in(self, person: str, *, renew: bool | None = None) -> None:
+        """What wx.login does to the key; `renew` overrules the policy for this once.
+
+        A key that no login has brought about is always replaced: data collected before wx.login stays unreadable,
+        as with WeChat.
+        """
+        key = self._living(person)
+        if (
+            key is None
+            or key.origin == "unseen"
+            or (self._policy.replaces(key, self._now()) if renew is None else renew)
+        ):
+            self._issue(person, "login")
+        else:
+            key.origin = "login"
+
+    def current(self, person: str) -> str:
+        """The key that is valid now. Where none is, a new one takes effect that no server has seen."""
+        return self._valid(person).text
+
+    def hand_over(self, person: str) -> str:
+        """The valid key, given to the server in exchange for a code."""
+        key = self._valid(person)
+        key.origin = "login"
+        return key.text
+
+    def is_of_last_login(self, person: str) -> bool:
+        """What wx.checkSession asks: does the key of the last code still live?"""
+        return self._valid(person).origin == "login"
+
+    def expire(self, person: str) -> None:
+        """Replace the key behind everybody's back, as a data prefetch or WeChat's own clock does."""
+        self._issue(person, "unseen")
+
+    def reset(self, person: str) -> str:
+        """A new key that dies when the old one would have: resetting prolongs nothing."""
+        old = self._valid(person)
+        self._held[person] = SessionKey(self._make(), old.issued_at, old.expires_at, "reset")
+        return self._held[person].text
+
+    def put(self, person: str, text: str) -> None:
+        """Make a chosen key the valid one, for tests that reproduce known bytes."""
+        self._issue(person, "login", text)
+
+    def _valid(self, person: str) -> SessionKey:
+        return self._living(person) or self._issue(person, "unseen")
+
+    def _living(self, person: str) -> SessionKey | None:
+        key = self._held.get(person)
+        return key if key is not None and key.expires_at > self._now() else None
+
+    def _issue(self, person: str, origin: Literal["login", "unseen"], text: str | None = None) -> SessionKey:
+        now = self._now()
+        key = SessionKey(text or self._make(), now, now + self._policy.life, origin)
+        self._held[person] = key
+        return key

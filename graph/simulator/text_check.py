@@ -1,0 +1,39 @@
+"""What msg_sec_check 2.0 thinks of a text: risky where it holds a listed word."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+
+class Verdict(NamedTuple):
+    suggest: Literal["pass", "risky", "review"]
+    label: int
+
+
+PASS = Verdict("pass", 100)
+
+
+RISKY_WORDS: Mapping[str, Verdict] = {
+    "risky": Verdict("risky", 21000),
+    "review": Verdict("review", 21000),
+    "违禁": Verdict("risky", 20006),
+    "广告": Verdict("risky", 10001),
+}
+
+
+class TextCheck:
+    """The worst verdict among the words found: risky before review before pass."""
+
+    def __init__(self, words: Mapping[str, Verdict]) -> None:
+        self._words = dict(words)
+
+    def judge(self, texts: list[str], raw_body: bytes) -> tuple[Verdict, str | None]:
+        r"""The verdict and the word behind it.
+
+        A word counts only where the body spells it in real UTF-8: WeChat overlooks Chinese written as \uXXXX, and so
+        must we, or a client with that mistake would pass every test and check nothing in earnest.
+        """
+        found: dict[str, tuple[Verdict, str]] = {}
+        for word, verdict in self._words.items():
+            if word.encode() in raw_body and any(word in text for text in texts):
+                found.setdefault(verdict.suggest, (verdict, word))
+        return found.get("risky") or found.get("review") or (PASS, None)

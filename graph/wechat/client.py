@@ -1,0 +1,218 @@
+"""The client of WeChat's server API: one pool, one deadline, and one retry where it is safe."""
+
+import asyncio
+import json
+import logging
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Self, TypeVar
+
+import httpx
+from pydantic import SecretStr
+
+from graph.wechat import answers
+from graph.wechat.answers import Answer
+from graph.wechat.errors import LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
+from graph.wechat.types import AccessToken, Code2Session
+from graph.wechat.wire import QUERY, WireTransport
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+BASE_URL = "https://api.weixin.qq.com"
+MAX_BODY_BYTES = 64 * 1024
+MAX_JITTER = 0.25  # seconds before the second try
+_KEEPALIVE = 30.0  # seconds an idle connection is kept
+_JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")  # the DevTools' tourist sends "the code is a mock one", blanks and all
+
+
+class WeChatClient:
+    """Methods carry WeChat's own names and raise `WeChatError`, which never holds a secret.
+
+    All times are seconds. `connect_timeout` also bounds the wait for a free connection; `total_timeout` covers both
+    tries and the pause between them. A second try is made after a transport error, HTTP 502-504 or errcode -1, and
+    after nothing else: configuration, quota and codes do not get better by asking again.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_id: str,
+        app_secret: SecretStr,
+        base_url: str = BASE_URL,
+        transport: httpx.AsyncBaseTransport | None = None,
+        connect_timeout: float = 1.0,
+        read_timeout: float = 3.0,
+        total_timeout: float = 5.0,
+        max_connections: int = 100,
+        random: Callable[[], float] = random.random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._app_id = app_id
+        self._app_secret = app_secret
+        self._total_timeout = total_timeout
+        self._random = random
+        self._sleep = sleep
+        if transport is None:
+            limits = httpx.Limits(
+                max_connections=max_connections,
+                max_keepalive_connections=max_connections,
+                keepalive_expiry=_KEEPALIVE,
+            )
+            transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            transport=WireTransport(transport),
+            timeout=httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout),
+            # A proxy from the environment would see the secret; a redirect would carry it elsewhere.
+            trust_env=False,
+            follow_redirects=False,
+            # The size of a body is bounded before it is unpacked or not at all.
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            # Nothing that belongs to one person's call may go out with the next one's.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def code2session(self, js_code: str) -> Code2Session:
+        """Trade the code of wx.login, good once and for five minutes, for who logged in.
+
+        After a second try of ours LoginCodeUsed may mean that the first try spent the code and its answer was lost.
+        Whoever that was got no session from us, so the remedy is the same: wx.login again.
+        """
+        if not _JS_CODE.fullmatch(js_code):
+            raise LoginCodeInvalid
+        query = {
+            "appid": SecretStr(self._app_id),
+            "secret": self._app_secret,
+            "js_code": SecretStr(js_code),
+            "grant_type": SecretStr("authorization_code"),
+        }
+        return await self._call(
+            "code2session",
+            lambda: self._http.build_request("GET", "/sns/jscode2session", extensions={QUERY: query}),
+            _code2session,
+        )
+
+    async def get_stable_access_token(self, *, force_refresh: bool = False) -> AccessToken:
+        """The token that stays the same for everybody until it expires, so that servers need no common store.
+
+        WeChat honours `force_refresh` 20 times a day and every 30 s at most, so it is never sent twice by itself.
+        """
+        body = {
+            "grant_type": "client_credential",
+            "appid": self._app_id,
+            "secret": self._app_secret.get_secret_value(),
+            "force_refresh": force_refresh,
+        }
+        # Bytes, so that a Content-Length is sent: WeChat answers a chunked body with 412. Real UTF-8, never \uXXXX.
+        content = json.dumps(body, ensure_ascii=False).encode()
+        headers = {"Content-Type": "application/json"}
+        return await self._call(
+            "get_stable_access_token",
+            lambda: self._http.build_request("POST", "/cgi-bin/stable_token", content=content, headers=headers),
+            _access_token,
+            repeatable=not force_refresh,
+        )
+
+    async def _call(
+        self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool = True
+    ) -> T:
+        started = time.monotonic()
+        attempt = 1
+        try:
+            async with asyncio.timeout(self._total_timeout):
+                while True:
+                    try:
+                        return await self._try(build(), read)
+                    except WeChatError as error:
+                        _report(endpoint, error, attempt=attempt, started=started)
+                        if attempt == 2 or not (repeatable and _may_pass(error)):
+                            raise
+                    await self._sleep(self._random() * MAX_JITTER)
+                    attempt, started = 2, time.monotonic()
+        except TimeoutError:
+            late = WeChatUnavailable(reason="timeout")
+        # Raised outside of `except`, so that what was caught hangs on to it in no way: its frames know the secret.
+        _report(endpoint, late, attempt=attempt, started=started)
+        raise late
+
+    async def _try(self, request: httpx.Request, read: Callable[[Answer], T]) -> T:
+        try:
+            http_status, body = await self._exchange(request)
+        except (httpx.TimeoutException, TimeoutError):
+            reason = "timeout"
+        except httpx.ConnectError:
+            reason = "connection failed"
+        except (httpx.HTTPError, OSError):
+            reason = "transport error"
+        else:
+            return read(answers.read_answer(http_status, body))
+        raise WeChatUnavailable(reason)
+
+    async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
+        response = await self._http.send(request, stream=True)
+        try:
+            if response.status_code != httpx.codes.OK:
+                return response.status_code, b""
+            if "content-encoding" in response.headers:
+                raise WeChatUnavailable(reason="packed body", http_status=response.status_code)
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise WeChatUnavailable(reason="huge body", http_status=response.status_code)
+            return response.status_code, bytes(body)
+        finally:
+            await response.aclose()
+
+
+def _code2session(answer: Answer) -> Code2Session:
+    return Code2Session(
+        openid=answers.text(answer, "openid"),
+        session_key=SecretStr(answers.text(answer, "session_key")),
+        unionid=answers.text_or_none(answer, "unionid"),
+    )
+
+
+def _access_token(answer: Answer) -> AccessToken:
+    return AccessToken(
+        access_token=SecretStr(answers.text(answer, "access_token")),
+        expires_in=answers.seconds(answer, "expires_in"),
+    )
+
+
+def _may_pass(error: WeChatError) -> bool:
+    if not isinstance(error, WeChatUnavailable):
+        return False
+    # No status at all: the transport failed.
+    return error.errcode == answers.SYSTEM_BUSY or error.http_status in (None, 502, 503, 504)
+
+
+def _report(endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
+    logger.log(
+        logging.ERROR if isinstance(error, WeChatMisconfigured) else logging.WARNING,
+        "WeChat call %s failed: %s",
+        endpoint,
+        error,
+        extra={
+            "endpoint": endpoint,
+            "errcode": error.errcode,
+            "rid": error.rid,
+            "http_status": error.http_status,
+            "duration_ms": round((time.monotonic() - started) * 1000),
+            "attempt": attempt,
+        },
+    )

@@ -1,0 +1,80 @@
+"""Reads and writes what is sealed, for whoever holds the encryption keys; nothing here can open it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from models.database import Database
+
+_CANARIES: Final = "SELECT id, canary FROM encryption_keys"
+_ADD_CANARY: Final = "INSERT INTO encryption_keys (id, canary, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+_DROP_CANARY: Final = "DELETE FROM encryption_keys WHERE id = $1"
+
+_COUNT: Final = """
+SELECT COUNT(*) AS accounts FROM accounts
+WHERE substr(session_key, 1, $2) = $1 OR substr(previous_session_key, 1, $2) = $1"""
+
+_OTHERWISE_SEALED: Final = """
+SELECT id, app_id, openid, session_key, previous_session_key FROM accounts
+WHERE id > $1 AND (substr(session_key, 1, $3) <> $2 OR substr(previous_session_key, 1, $3) <> $2)
+ORDER BY id LIMIT $4"""
+
+_RESEAL: Final = """
+UPDATE accounts SET session_key = $2, session_key_fingerprint = $3, previous_session_key = $4
+WHERE id = $1 AND session_key = $5 AND COALESCE(previous_session_key, '') = $6"""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedAccount:
+    """The sealed columns of one account, and what they are bound to."""
+
+    id: int
+    app_id: str
+    openid: str = field(repr=False)
+    session_key: str = field(repr=False)
+    previous_session_key: str | None = field(repr=False)
+
+
+async def read_canaries(database: Database) -> dict[str, str]:
+    """The canary of each key id that this database was written with."""
+    return {row["id"]: row["canary"] for row in await database.fetch(_CANARIES)}
+
+
+async def add_canary(database: Database, key_id: str, canary: str, *, now: int) -> None:
+    """Notes that a key is in use; a canary that is there stays as it is."""
+    await database.execute(_ADD_CANARY, key_id, canary, now)
+
+
+async def drop_canary(database: Database, key_id: str) -> None:
+    """Forgets a key that no row is sealed with any more."""
+    await database.execute(_DROP_CANARY, key_id)
+
+
+async def count_accounts_sealed_with(database: Database, prefix: str) -> int:
+    """How many accounts have a key sealed under `prefix`. Reads the whole table."""
+    [row] = await database.fetch(_COUNT, prefix, len(prefix))
+    return int(row["accounts"])
+
+
+async def accounts_sealed_otherwise(
+    database: Database, prefix: str, *, after: int, limit: int
+) -> Sequence[SealedAccount]:
+    """The next accounts by id that have a key sealed under anything but `prefix`."""
+    rows = await database.fetch(_OTHERWISE_SEALED, after, prefix, len(prefix), limit)
+    return [SealedAccount(**row) for row in rows]
+
+
+async def reseal(
+    database: Database, old: SealedAccount, *, session_key: str, fingerprint: str, previous_session_key: str | None
+) -> bool:
+    """Replaces the sealed columns if they are still the old ones; False when a login was faster."""
+    changed = await database.execute(
+        _RESEAL,
+        old.id,
+        session_key,
+        fingerprint,
+        previous_session_key,
+        old.session_key,
+        old.previous_session_key or "",
+    )
+    return changed == 1

@@ -1,0 +1,1 @@
+"""The simulator, asked over HTTP and checked against the protocol and not against its own code."""

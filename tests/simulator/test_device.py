@@ -1,0 +1,123 @@
+"""The phone's side: what its bodies may say, and how it answers the ones that make no sense."""
+
+import json
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from graph.simulator import SimulatorState, create_simulator
+from tests.simulator.conftest import APP_ID, APP_SECRET, Simulator, playing
+
+ACTIONS = ["login", "user-info", "phone-number", "check-session", "expire-session-key", "faults"]
+
+
+async def test_login_answers_in_wechats_words(simulator: Simulator) -> None:
+    answer = await simulator.phone("login")
+
+    assert answer == {"errMsg": "login:ok", "code": answer["code"]}
+
+
+@pytest.mark.parametrize("content", [b"", b" ", b"{}", b'{"person": null}'])
+async def test_everything_in_a_body_is_optional_and_the_default_person_is_one(
+    simulator: Simulator, content: bytes
+) -> None:
+    response = await simulator.http.post("/device/login", content=content)
+
+    session = await simulator.code2session(response.json()["code"])
+    assert session["openid"] == (await simulator.sign_in("me"))["openid"]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("content", [b"{", b"[]", b'"alice"', b"7", b"\xff\xfe", b'{"person": "\\ud83d"}', b"[" * 5000])
+async def test_a_malformed_body_gets_a_sentence(simulator: Simulator, action: str, content: bytes) -> None:
+    response = await simulator.http.post(f"/device/{action}", content=content)
+
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/json"
+    assert "the body" in response.json()["errMsg"]
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "sentence"),
+    [
+        ("login", {"person": 7}, "login:fail person must be a string of at most 2048 characters"),
+        ("login", {"person": ""}, "login:fail person must be a name of 1 to 64 characters"),
+        ("login", {"person": "x" * 65}, "login:fail person must be a name of 1 to 64 characters"),
+        ("login", {"gender": 3}, "login:fail gender must be 0 (not told), 1 (man) or 2 (woman)"),
+        ("login", {"gender": True}, "login:fail gender must be a whole number"),
+        ("login", {"unionId": 1}, "login:fail unionId must be a string of at most 2048 characters"),
+        ("login", {"renewSessionKey": "yes"}, "login:fail renewSessionKey must be true or false"),
+        ("user-info", {"policy": "newest"}, "getUserInfo:fail policy must be one of new, old"),
+        ("user-info", {"api": {}}, "getUserInfo:fail api must be one of getUserInfo, getUserProfile"),
+        ("phone-number", {"countryCode": 8.5}, "getPhoneNumber:fail countryCode must be a whole number"),
+        ("check-session", {"preson": "x"}, "checkSession:fail unknown field 'preson'; this endpoint reads person"),
+    ],
+)
+async def test_a_wrong_field_gets_a_sentence_that_names_it(
+    simulator: Simulator, action: str, fields: dict[str, object], sentence: str
+) -> None:
+    response = await simulator.http.post(f"/device/{action}", json=fields)
+
+    assert response.status_code == 400
+    assert response.json() == {"errMsg": sentence}
+
+
+async def test_a_body_beyond_a_mebibyte_is_refused(simulator: Simulator) -> None:
+    content = json.dumps({"person": "x" * 1024 * 1024})
+
+    assert (await simulator.http.post("/device/login", content=content)).status_code == 400
+    assert (await simulator.http.post("/cgi-bin/stable_token", content=content)).json()["errcode"] == 47001
+
+
+async def test_the_options_that_a_shim_passes_on_are_taken(simulator: Simulator) -> None:
+    await simulator.phone("login", timeout=5000)
+    await simulator.phone("user-info", lang="en", desc="for your card", withCredentials=True)
+
+
+async def test_people_are_listed_without_keys_and_codes(simulator: Simulator) -> None:
+    code = await simulator.login("alice", nickName="Alice")
+    session = await simulator.code2session(code)
+    await simulator.phone("login", person="bob")
+
+    response = await simulator.http.get("/device/people")
+
+    answer = response.json()
+    assert answer["errMsg"] == "people:ok"
+    assert [person["person"] for person in answer["people"]] == ["alice", "bob"]
+    assert answer["people"][0]["openId"] == session["openid"]
+    assert answer["people"][0]["nickName"] == "Alice"
+    assert session["session_key"] not in response.text
+    assert code not in response.text
+    assert APP_SECRET not in response.text
+
+
+async def test_only_so_many_people_can_be_played() -> None:
+    async with playing(SimulatorState(APP_ID, APP_SECRET, max_people=1)) as simulator:
+        await simulator.login("alice")
+        refused = await simulator.http.post("/device/login", json={"person": "bob"})
+        await simulator.login("alice")
+
+    assert refused.status_code == 400
+    assert refused.json() == {"errMsg": "login:fail this simulator already plays 1 people"}
+
+
+async def test_the_simulator_works_under_a_prefix(state: SimulatorState) -> None:
+    app = Starlette(routes=[Mount("/simulator", create_simulator(state))])
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://dev.test/simulator") as http:
+        await http.post("/device/faults", json={"kind": "errcode", "path": "/sns/jscode2session", "errcode": 45011})
+        code = (await http.post("/device/login")).json()["code"]
+        query = {"appid": APP_ID, "secret": APP_SECRET, "js_code": code, "grant_type": "authorization_code"}
+        first = await http.get("/sns/jscode2session", params=query)
+        second = await http.get("/sns/jscode2session", params=query)
+
+    assert first.json()["errcode"] == 45011
+    assert "openid" in second.json()
+
+
+def test_a_state_does_not_print_its_secret(state: SimulatorState) -> None:
+    assert APP_SECRET not in repr(state)
+    session_key = state.session_keys.current("alice")
+    assert session_key not in repr(state.session_keys._held)

@@ -1,0 +1,135 @@
+"""The fixture for other people's suites, and what only a real socket can show."""
+
+import logging
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from graph.simulator import SimulatorState
+from graph.simulator.serving import WeChatSimulator, serve
+from tests.simulator.conftest import APP_ID, APP_SECRET
+
+pytest_plugins = ["graph.simulator.pytest_plugin"]
+
+
+@pytest.fixture
+def http(wechat_simulator: WeChatSimulator) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=wechat_simulator.base_url, timeout=10) as client:
+        yield client
+
+
+def exchange(simulator: WeChatSimulator, http: httpx.Client, code: str) -> httpx.Response:
+    query = {"appid": simulator.app_id, "secret": simulator.app_secret, "grant_type": "authorization_code"}
+    return http.get("/sns/jscode2session", params=query | {"js_code": code})
+
+
+def test_the_fixture_plays_a_whole_login(wechat_simulator: WeChatSimulator, http: httpx.Client) -> None:
+    code = wechat_simulator.login("alice", nickName="Alice")
+    session = exchange(wechat_simulator, http, code).json()
+
+    assert session["openid"] == wechat_simulator.state.people.meet("alice").openid
+    assert wechat_simulator.user_info("alice", policy="old")["userInfo"]["nickName"] == "Alice"
+    assert len(wechat_simulator.phone_number("alice")["code"]) == 64
+    assert wechat_simulator.check_session("alice")
+    wechat_simulator.expire_session_key("alice")
+    assert not wechat_simulator.check_session("alice")
+
+
+def test_the_fixture_lets_time_pass(wechat_simulator: WeChatSimulator, http: httpx.Client) -> None:
+    code = wechat_simulator.login()
+    wechat_simulator.advance(301)
+
+    assert exchange(wechat_simulator, http, code).json()["errcode"] == 40029
+
+
+def test_the_fixture_orders_and_heals_faults(wechat_simulator: WeChatSimulator, http: httpx.Client) -> None:
+    code = wechat_simulator.login()
+    wechat_simulator.fail("bad-gateway", path="/sns/jscode2session", times=None)
+    assert exchange(wechat_simulator, http, code).status_code == 502
+    wechat_simulator.heal()
+    assert exchange(wechat_simulator, http, code).status_code == 200
+
+
+def test_a_wrong_field_raises_with_the_simulators_sentence(wechat_simulator: WeChatSimulator) -> None:
+    with pytest.raises(ValueError, match="login:fail gender must be 0"):
+        wechat_simulator.login("alice", gender=9)
+
+
+def test_each_test_gets_a_fresh_simulator_with_the_same_people(wechat_simulator: WeChatSimulator) -> None:
+    assert len(wechat_simulator.state.people) == 0
+    again = SimulatorState(wechat_simulator.app_id, wechat_simulator.app_secret, seed=0)
+    assert wechat_simulator.state.people.meet("alice") == again.people.meet("alice")
+
+
+def test_a_chunked_body_is_answered_412_over_a_real_socket(
+    wechat_simulator: WeChatSimulator, http: httpx.Client
+) -> None:
+    chunked = http.post("/cgi-bin/stable_token", content=iter([b"{", b"}"]))
+    whole = http.post("/cgi-bin/stable_token", content=b"{}")
+
+    assert (chunked.status_code, chunked.content) == (412, b"")
+    assert (whole.status_code, whole.json()["errcode"]) == (200, 41002)
+    # The phone's side is no WeChat server and takes such a body.
+    assert http.post("/device/login", content=iter([b"{}"])).status_code == 200
+
+
+def test_a_hang_ends_when_the_client_goes_away(wechat_simulator: WeChatSimulator, http: httpx.Client) -> None:
+    wechat_simulator.fail("hang", path="/sns/jscode2session")
+    code = wechat_simulator.login()
+    sleepers = wechat_simulator.state.faults._sleepers
+
+    with pytest.raises(httpx.ReadTimeout):
+        http.get(
+            "/sns/jscode2session",
+            params={"appid": APP_ID, "secret": APP_SECRET, "grant_type": "authorization_code", "js_code": code},
+            timeout=0.2,
+        )
+
+    deadline = time.monotonic() + 5
+    while sleepers and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not sleepers
+    # And the request that nobody waited for was not carried out.
+    assert "openid" in exchange(wechat_simulator, http, code).json()
+
+
+def test_a_server_stops_at_once_though_a_request_hangs(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING), socket.socket() as client:
+        with serve(SimulatorState(APP_ID, APP_SECRET)) as simulator:
+            simulator.fail("hang")
+            host, _, port = simulator.base_url.removeprefix("http://").partition(":")
+            client.connect((host, int(port)))
+            client.sendall(b"GET /cgi-bin/token HTTP/1.1\r\nHost: wechat\r\n\r\n")
+            deadline = time.monotonic() + 5
+            while not simulator.state.faults._sleepers and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert simulator.state.faults._sleepers
+            started = time.monotonic()
+        assert time.monotonic() - started < 2
+
+    assert caplog.text == ""
+
+
+def test_the_port_is_free_again_afterwards() -> None:
+    with serve(SimulatorState(APP_ID, APP_SECRET)) as simulator:
+        address = ("127.0.0.1", int(simulator.base_url.rpartition(":")[2]))
+        simulator.login()
+
+    with socket.socket() as client, pytest.raises(ConnectionRefusedError):
+        client.connect(address)
+
+
+def test_no_request_is_logged_for_its_line_holds_the_secret(
+    wechat_simulator: WeChatSimulator, http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        code = wechat_simulator.login("alice")
+        assert exchange(wechat_simulator, http, code).status_code == 200
+
+    # The client's own loggers are the business of whoever runs the client.
+    messages = [record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
+    assert [message for message in messages if "/" in message] == []
+    assert [message for message in messages if code in message or APP_SECRET in message] == []

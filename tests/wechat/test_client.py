@@ -1,0 +1,255 @@
+"""What the client sends, and what it makes of WeChat's answers."""
+
+import json
+import logging
+from typing import Any
+
+import httpx
+import pytest
+import respx
+
+from graph.wechat.errors import (
+    LoginCodeInvalid,
+    LoginCodeUsed,
+    UserBlocked,
+    WeChatError,
+    WeChatMisconfigured,
+    WeChatRateLimited,
+    WeChatUnavailable,
+)
+from tests.wechat.far_side import (
+    APP_ID,
+    APP_SECRET,
+    JS_CODE,
+    OPENID,
+    RID,
+    SECRETS,
+    SESSION,
+    SESSION_KEY,
+    UNIONID,
+    client,
+    refusal,
+)
+
+CODE2SESSION = "https://api.weixin.qq.com/sns/jscode2session"
+
+
+async def error_for(response: httpx.Response, **settings: Any) -> WeChatError:
+    async with client(lambda _: response, **settings) as wechat:
+        with pytest.raises(WeChatError) as caught:
+            await wechat.code2session(JS_CODE)
+    assert not any(secret in str(caught.value) + repr(caught.value) for secret in SECRETS)
+    return caught.value
+
+
+@respx.mock
+async def test_code2session_is_a_get_with_four_parameters_in_the_query() -> None:
+    route = respx.get(CODE2SESSION).respond(json=SESSION)
+    async with client() as wechat:
+        session = await wechat.code2session(JS_CODE)
+    assert (session.openid, session.session_key.get_secret_value(), session.unionid) == (OPENID, SESSION_KEY, None)
+    request = route.calls.last.request
+    assert dict(request.url.params) == {
+        "appid": APP_ID,
+        "secret": APP_SECRET,
+        "js_code": JS_CODE,
+        "grant_type": "authorization_code",
+    }
+    assert request.content == b""
+    assert "transfer-encoding" not in request.headers
+    assert route.call_count == 1
+
+
+@respx.mock
+async def test_a_code_cannot_smuggle_parameters() -> None:
+    code = "the code is a mock one&appid=x#%00+/?="
+    route = respx.get(CODE2SESSION).respond(json=SESSION)
+    async with client() as wechat:
+        await wechat.code2session(code)
+    params = route.calls.last.request.url.params
+    assert params.get_list("js_code") == [code]
+    assert params.get_list("appid") == [APP_ID]
+
+
+@pytest.mark.parametrize("code", ["", "x" * 129, "a\nb", "a\0b", "\x7f", "é", "微信", "\ud83d", "a\n"])
+@respx.mock
+async def test_what_cannot_be_a_code_is_refused_without_a_call(code: str) -> None:
+    async with client() as wechat:
+        with pytest.raises(LoginCodeInvalid) as caught:
+            await wechat.code2session(code)
+    assert caught.value.errcode is None
+    assert not respx.calls
+
+
+@respx.mock
+async def test_a_code_of_128_characters_is_sent() -> None:
+    respx.get(CODE2SESSION).respond(json=SESSION)
+    async with client() as wechat:
+        assert (await wechat.code2session("~" * 128)).openid == OPENID
+
+
+@respx.mock
+async def test_another_base_url_is_the_simulator_s_door() -> None:
+    route = respx.get("http://127.0.0.1:8801/wx/sns/jscode2session").respond(json=SESSION)
+    async with client(base_url="http://127.0.0.1:8801/wx/") as wechat:
+        await wechat.code2session(JS_CODE)
+    assert route.called
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({**SESSION, "unionid": UNIONID}, id="no errcode, as in the wild"),
+        pytest.param({**SESSION, "unionid": UNIONID, "errcode": 0, "errmsg": "ok"}, id="errcode 0, as documented"),
+        pytest.param({**SESSION, "unionid": UNIONID, "errcode": "0"}, id="errcode as text"),
+        pytest.param({**SESSION, "unionid": UNIONID, "errcode": None}, id="errcode null"),
+    ],
+)
+async def test_success_has_errcode_zero_or_none(body: dict[str, object]) -> None:
+    async with client(lambda _: httpx.Response(200, json=body)) as wechat:
+        assert (await wechat.code2session(JS_CODE)).unionid == UNIONID
+
+
+@pytest.mark.parametrize("unionid", [None, ""])
+async def test_an_empty_unionid_is_none(unionid: object) -> None:
+    async with client(lambda _: httpx.Response(200, json={**SESSION, "unionid": unionid})) as wechat:
+        assert (await wechat.code2session(JS_CODE)).unionid is None
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "text/html; charset=gbk", "application/octet-stream", ""])
+async def test_json_is_json_whatever_its_content_type(content_type: str) -> None:
+    response = httpx.Response(200, content=json.dumps(SESSION), headers={"content-type": content_type})
+    async with client(lambda _: response) as wechat:
+        assert (await wechat.code2session(JS_CODE)).openid == OPENID
+
+
+@pytest.mark.parametrize("errmsg", [b"a\x01b", b"a\nb", b"\xff\xfe", "无效".encode(), "无效".encode("gbk")])
+async def test_odd_bytes_in_errmsg_do_not_hide_the_errcode(errmsg: bytes) -> None:
+    body = b'\xef\xbb\xbf{"errcode":40163,"errmsg":"' + errmsg + b", rid: " + RID.encode() + b'"}'
+    error = await error_for(httpx.Response(200, content=body))
+    assert (type(error), error.rid) == (LoginCodeUsed, RID)
+
+
+@pytest.mark.parametrize(
+    ("errcode", "kind"),
+    [
+        (40029, LoginCodeInvalid),
+        (41008, LoginCodeInvalid),
+        (40163, LoginCodeUsed),
+        (40226, UserBlocked),
+        (45011, WeChatRateLimited),
+        (45009, WeChatRateLimited),
+        (-1, WeChatUnavailable),
+        *((code, WeChatMisconfigured) for code in (40001, 40002, 40013, 40125, 40164, 40243, 41001, 41002, 41004)),
+        *((code, WeChatMisconfigured) for code in (43002, 43003, 48001, 50002, 50004, 89503, 89506, 89507)),
+        *((code, WeChatMisconfigured) for code in (1, 12345, -2, 10**30)),
+    ],
+)
+@pytest.mark.parametrize("as_text", [False, True])
+async def test_errors_are_told_apart_by_number(errcode: int, kind: type[WeChatError], as_text: bool) -> None:
+    if as_text and errcode == 10**30:
+        kind = WeChatUnavailable
+    misleading = f"invalid code, code been used, ok, rid: {RID}"
+    error = await error_for(refusal(str(errcode) if as_text else errcode, misleading))
+    assert type(error) is kind
+    if kind is not WeChatUnavailable or errcode == -1:
+        assert (error.errcode, error.rid, error.http_status) == (errcode, RID, 200)
+        assert f"errcode {errcode}, rid {RID}" in str(error)
+    assert "invalid code" not in str(error)
+
+
+@pytest.mark.parametrize(("errcode", "seconds"), [(45011, 60), (45009, 3600)])
+async def test_a_rate_limit_says_when_to_come_back(errcode: int, seconds: int) -> None:
+    error = await error_for(refusal(errcode))
+    assert isinstance(error, WeChatRateLimited)
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("errmsg", "rid"),
+    [
+        (f"invalid code, rid: {RID}", RID),
+        (f"invalid appid rid: {RID}", RID),
+        (f" rid: {RID}", RID),
+        ("invalid code, hints: [ req_id: X ]", None),
+        ("rid: <script>", None),
+        (f"rid: {RID}0", None),
+        ("", None),
+    ],
+)
+async def test_the_rid_is_kept_for_operators(errmsg: str, rid: str | None) -> None:
+    assert (await error_for(refusal(40013, errmsg))).rid == rid
+
+
+async def test_an_errmsg_that_is_no_text_has_no_rid() -> None:
+    error = await error_for(httpx.Response(200, json={"errcode": 40013, "errmsg": {"a": 1}}))
+    assert (error.errcode, error.rid) == (40013, None)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"openid": None}, {"openid": ""}, {"openid": 1}, {"openid": "o\n"}, {"openid": "é"}]
+)
+async def test_without_an_openid_nobody_is_logged_in(changes: dict[str, object]) -> None:
+    error = await error_for(httpx.Response(200, json={**SESSION, **changes}))
+    assert isinstance(error, WeChatUnavailable)
+    assert error.reason == "missing openid"
+
+
+@pytest.mark.parametrize("key", [None, "", 1, "a b", "k" * 513])
+async def test_without_a_session_key_nobody_is_logged_in(key: object) -> None:
+    error = await error_for(httpx.Response(200, json={**SESSION, "session_key": key}))
+    assert isinstance(error, WeChatUnavailable)
+    assert error.reason == "missing session_key"
+
+
+async def test_a_unionid_that_is_no_text_is_not_believed() -> None:
+    error = await error_for(httpx.Response(200, json={**SESSION, "unionid": ["o"]}))
+    assert isinstance(error, WeChatUnavailable)
+
+
+async def test_a_session_does_not_print() -> None:
+    async with client(lambda _: httpx.Response(200, json={**SESSION, "unionid": UNIONID})) as wechat:
+        session = await wechat.code2session(JS_CODE)
+    assert repr(session) == "Code2Session()"
+    assert SESSION_KEY not in str(session.session_key)
+
+
+async def test_one_person_s_cookies_do_not_travel_with_the_next_one() -> None:
+    seen = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("cookie"))
+        return httpx.Response(200, json=SESSION, headers={"set-cookie": "sid=person; Path=/"})
+
+    async with client(answer) as wechat:
+        await wechat.code2session(JS_CODE)
+        await wechat.code2session(JS_CODE)
+    assert seen == [None, None]
+
+
+async def test_the_environment_does_not_choose_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    async with client(lambda _: httpx.Response(200, json=SESSION)) as wechat:
+        assert (await wechat.code2session(JS_CODE)).openid == OPENID
+
+
+@pytest.mark.parametrize(
+    ("errcode", "level"), [(40013, logging.ERROR), (99999, logging.ERROR), (40029, logging.WARNING), (45011, 30)]
+)
+async def test_a_failed_call_is_logged_with_fields(errcode: int, level: int, caplog: pytest.LogCaptureFixture) -> None:
+    await error_for(refusal(errcode))
+    (record,) = [record for record in caplog.records if record.name == "graph.wechat.client"]
+    fields = vars(record)
+    assert record.levelno == level
+    assert (fields["endpoint"], fields["errcode"], fields["rid"]) == ("code2session", errcode, RID)
+    assert (fields["http_status"], fields["attempt"]) == (200, 1)
+    assert isinstance(fields["duration_ms"], int)
+    assert record.getMessage().startswith("WeChat call code2session failed: ")
+
+
+async def test_a_call_that_succeeds_logs_nothing_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with client(lambda _: httpx.Response(200, json=SESSION)) as wechat:
+        await wechat.code2session(JS_CODE)
+    assert not [record for record in caplog.records if record.name.startswith("graph")]

@@ -1,0 +1,60 @@
+"""The stable access token: what is sent for it, and what is believed of the answer."""
+
+import json
+
+import httpx
+import pytest
+import respx
+from pydantic import SecretStr
+
+from graph.wechat.errors import WeChatUnavailable
+from tests.wechat.far_side import APP_ID, APP_SECRET, TOKEN, client
+
+STABLE_TOKEN = "https://api.weixin.qq.com/cgi-bin/stable_token"
+
+
+@respx.mock
+async def test_the_stable_token_is_a_post_of_measured_json() -> None:
+    route = respx.post(STABLE_TOKEN).respond(json={"access_token": TOKEN, "expires_in": 345})
+    async with client() as wechat:
+        token = await wechat.get_stable_access_token()
+    assert (token.access_token, token.expires_in) == (SecretStr(TOKEN), 345)
+    assert TOKEN not in repr(token)
+    request = route.calls.last.request
+    assert json.loads(request.content) == {
+        "grant_type": "client_credential",
+        "appid": APP_ID,
+        "secret": APP_SECRET,
+        "force_refresh": False,
+    }
+    assert request.headers["content-length"] == str(len(request.content))
+    assert request.headers["content-type"] == "application/json"
+    assert "transfer-encoding" not in request.headers
+    assert str(request.url) == STABLE_TOKEN
+
+
+@respx.mock
+async def test_a_body_is_real_utf8() -> None:
+    route = respx.post(STABLE_TOKEN).respond(json={"access_token": TOKEN, "expires_in": 345})
+    async with client() as wechat:
+        wechat._app_id = "小程序"
+        await wechat.get_stable_access_token(force_refresh=True)
+    assert "小程序".encode() in route.calls.last.request.content
+    assert b'"force_refresh": true' in route.calls.last.request.content
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"expires_in": 7200},
+        {"access_token": "", "expires_in": 7200},
+        {"access_token": TOKEN},
+        {"access_token": TOKEN, "expires_in": 0},
+        {"access_token": TOKEN, "expires_in": True},
+        {"access_token": TOKEN, "expires_in": "7200"},
+    ],
+)
+async def test_a_token_without_its_time_is_no_token(body: dict[str, object]) -> None:
+    async with client(lambda _: httpx.Response(200, json=body)) as wechat:
+        with pytest.raises(WeChatUnavailable, match=r"missing (access_token|expires_in)"):
+            await wechat.get_stable_access_token()
