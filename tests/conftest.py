@@ -1,8 +1,72 @@
-"""What every test shares: asyncio, and nothing else."""
+"""What every test shares: asyncio, a database of its own, a server with WeChat behind it, and an ear for secrets."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+
+from graph.logging import silence_indiscreet_libraries
+from graph.settings import Settings
+from graph.simulator import SimulatorState
+from graph.simulator.serving import WeChatSimulator
+from tests.databases import new_postgres_url, postgres
+from tests.gate import APP_ID, APP_SECRET, Clock, Gate, open_gate, settings_for
+from tests.secrecy import Listener, secrets_in
+
+pytest_plugins = ["graph.simulator.pytest_plugin"]
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_logged() -> Iterator[None]:
+    """Runs the whole suite at DEBUG, and fails any test that makes any logger of the process write a secret."""
+    listener, root = Listener(), logging.getLogger()
+    level = root.level
+    root.addHandler(listener)
+    root.setLevel(logging.DEBUG)
+    silence_indiscreet_libraries()
+    yield
+    root.removeHandler(listener)
+    root.setLevel(level)
+    assert [(found, line) for line in listener.lines if (found := secrets_in(line))] == []
+
+
+@pytest.fixture
+def wechat_simulator_state() -> SimulatorState:
+    return SimulatorState(APP_ID, APP_SECRET, seed=0)
+
+
+@pytest.fixture(scope="session")
+def postgres_directory() -> Iterator[str]:
+    with postgres() as directory:
+        yield directory
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database on each of the two that the server runs on."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path / 'wxgate.db'}"
+    return new_postgres_url(request.getfixturevalue("postgres_directory"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(time.time_ns() // 1_000_000)
+
+
+@pytest.fixture
+def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
+    return settings_for(wechat_simulator, database_url)
+
+
+@pytest.fixture
+async def gate(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[Gate]:
+    async with open_gate(settings, wechat_simulator, clock) as opened:
+        yield opened
