@@ -19,6 +19,7 @@ from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.sessions import Sessions
 from graph.http.answers import HttpError, error_response
+from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
 from graph.http.middleware import RequestMiddleware
@@ -94,6 +95,8 @@ def create_app(
         Route("/livez", livez),
         Route("/readyz", Readiness(database, key_check).answer),
     ]
+    if settings.graphiql:
+        routes.extend(explorer_routes())
     known_paths = frozenset(route.path for route in routes if isinstance(route, Route))
     if simulator is not None:
         routes.append(Mount(SIMULATOR_PREFIX, simulator))

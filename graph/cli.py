@@ -33,6 +33,7 @@ _DEV_BANNER: Final = """
   wxgate dev: FOR DEVELOPMENT ONLY. Anyone who can reach this port can sign in as anyone{simulated}.
 
   GraphQL   {url}/graphql
+  explorer  {url}/graphiql
   {wechat}
   data      {data}
 """

@@ -178,3 +178,24 @@ async def test_the_key_of_one_person_is_not_touched_by_another(simulator: Simula
 
     assert alice["session_key"] != bob["session_key"]
     assert (await ask(simulator, "/wxa/checksession", alice))["errcode"] == 0
+
+
+async def test_a_code_exchanged_behind_an_expired_key_brings_the_one_that_is_valid_then(simulator: Simulator) -> None:
+    code = await simulator.login()
+    await simulator.phone("expire-session-key", person="alice")
+
+    session = await simulator.code2session(code)
+
+    assert (await ask(simulator, "/wxa/checksession", session))["errcode"] == 0
+    assert (await simulator.phone("check-session", person="alice"))["errMsg"] == "checkSession:ok"
+    assert (await simulator.sign_in())["session_key"] == session["session_key"]
+
+
+async def test_a_chosen_openid_is_known_to_the_server_and_the_derived_one_no_longer(simulator: Simulator) -> None:
+    derived = await simulator.sign_in()
+    simulator.state.people.meet("alice", openid="oSYNTHETIC0000000000000user1")
+    chosen = await simulator.sign_in()
+
+    assert chosen["openid"] == "oSYNTHETIC0000000000000user1"
+    assert (await ask(simulator, "/wxa/checksession", chosen))["errcode"] == 0
+    assert (await ask(simulator, "/wxa/checksession", derived))["errcode"] == 40003
