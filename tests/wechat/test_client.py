@@ -227,11 +227,12 @@ async def test_one_person_s_cookies_do_not_travel_with_the_next_one() -> None:
     assert seen == [None, None]
 
 
-async def test_the_environment_does_not_choose_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environment_chooses_neither_proxy_nor_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    async with client(lambda _: httpx.Response(200, json=SESSION)) as wechat:
-        assert (await wechat.code2session(JS_CODE)).openid == OPENID
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
+    async with client() as wechat:
+        assert not wechat._http.trust_env
+        assert not wechat._http._mounts
 
 
 @pytest.mark.parametrize(

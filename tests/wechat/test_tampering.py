@@ -107,6 +107,14 @@ def test_whatever_the_profile_says_and_however_it_is_escaped_it_opens(made: tupl
     assert good.open(key=key).watermark_at == STAMP
 
 
+@pytest.mark.parametrize("ensure_ascii", [False, True])
+@pytest.mark.parametrize("plain", [USER_INFO, USER_PROFILE], ids=GOOD)
+def test_wechat_may_escape_its_json_or_not(plain: dict[str, object], ensure_ascii: bool) -> None:
+    raw = {name: value for name, value in plain.items() if name in PROFILE}
+    text = json.dumps(plain, ensure_ascii=ensure_ascii, separators=(",", ":"))
+    assert submit(text, raw).open().nick_name == "微信用户"
+
+
 @settings(max_examples=400)
 @given(submissions(), st.sampled_from(TEXTS), st.integers(min_value=0))
 def test_any_bit_of_any_text_of_any_submission_counts(made: tuple[Parts, Any], field: str, bit: int) -> None:
