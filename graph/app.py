@@ -100,12 +100,15 @@ def create_app(
     known_paths = frozenset(route.path for route in routes if isinstance(route, Route))
     if simulator is not None:
         routes.append(Mount(SIMULATOR_PREFIX, simulator))
-    return Starlette(
+    app = Starlette(
         routes=routes,
         lifespan=lifespan,
         middleware=[Middleware(RequestMiddleware, known_paths=known_paths)],
         exception_handlers={HTTPException: _not_routed},
     )
+    # Such an answer would be no JSON, and would name whatever host the request named.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

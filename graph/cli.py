@@ -25,7 +25,7 @@ from graph.serving import in_url, listen, run
 from graph.settings import Settings, SettingsError, is_loopback, require_secrets
 from graph.simulator import SimulatorState, create_simulator
 from models.database import Database
-from models.errors import DatabaseError, UnsupportedDatabase
+from models.errors import DatabaseBehind, DatabaseError, UnsupportedDatabase
 from models.schema import migrate as apply_migrations
 from models.schema import missing_migrations
 
@@ -56,6 +56,9 @@ def _faults_in_one_sentence() -> Iterator[None]:
     except KeyRingError as error:
         message = f"WXGATE_ENCRYPTION_KEYS: {error}"
         raise click.ClickException(message) from None
+    except DatabaseBehind:
+        message = "The database's tables are not those of this version: run `wxgate migrate`."
+        raise click.ClickException(message) from None
     except DatabaseError as error:
         message = f"The database could not do it ({error}): is it running, and is WXGATE_DATABASE_URL right?"
         raise click.ClickException(message) from None
@@ -83,9 +86,9 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
     if not is_loopback(host) and not allow_remote:
         message = f"{host} is not a loopback address and `dev` lets anyone sign in: add --allow-remote if you mean it."
         raise click.UsageError(message)
-    with _faults_in_one_sentence():
+    with _faults_in_one_sentence(), contextlib.ExitStack() as opened:
         mini_program = prepare_data_directory(data)
-        listener = listen(host, port)
+        listener = opened.enter_context(listen(host, port))
         url = f"http://{in_url(host)}:{listener.getsockname()[1]}"
         simulated = not any(name.startswith("WXGATE_WECHAT_APP_") for name in os.environ)
         _default("WXGATE_INTROSPECTION", "true")
@@ -101,6 +104,7 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
             simulator = _simulator(mini_program)
         settings = Settings.load()
         asyncio.run(apply_migrations(settings.database.url.get_secret_value()))
+        asyncio.run(_check_keys(settings))
         wechat = f"WeChat    simulated at {url}{SIMULATOR_PREFIX}" if simulated else "WeChat    the real one"
         banner = _DEV_BANNER.format(
             url=url, wechat=wechat, data=data.absolute(), simulated=" of the simulator" if simulated else ""
@@ -116,8 +120,9 @@ def serve(host: str, port: int) -> None:
     """Serve for production. Needs the secrets in README's table and a migrated database."""
     with _faults_in_one_sentence():
         settings = Settings.load()
-        require_secrets(settings)
-        _serve(settings, listen(host, port))
+        asyncio.run(_check_keys(settings))
+        with listen(host, port) as listener:
+            _serve(settings, listener)
 
 
 @main.command()
@@ -264,6 +269,5 @@ def _simulator(mini_program: SimulatedMiniProgram) -> ASGIApp:
 
 
 def _serve(settings: Settings, listener: socket.socket, *, simulator: ASGIApp | None = None) -> None:
-    asyncio.run(_check_keys(settings))
     configure_logging(level=settings.log.level, style=settings.log.format)
     run(create_app(settings, simulator=simulator), listener, lifespan=True)

@@ -1,5 +1,6 @@
 """What `wxgate dev` keeps in its data directory, so that everything still works after a restart."""
 
+import errno
 import json
 import os
 import secrets
@@ -31,7 +32,10 @@ def prepare_data_directory(directory: Path) -> SimulatedMiniProgram:
     _write_once(encryption_keys_file(directory), generate_entry("k1") + "\n")
     mini_program = directory / "mini-program.json"
     _write_once(mini_program, json.dumps(asdict(SimulatedMiniProgram.invent())) + "\n")
-    return SimulatedMiniProgram(**json.loads(mini_program.read_text("utf-8")))
+    try:
+        return SimulatedMiniProgram(**json.loads(mini_program.read_text("utf-8")))
+    except (ValueError, TypeError):
+        raise OSError(errno.EINVAL, "is damaged: delete it to start anew", str(mini_program)) from None
 
 
 def encryption_keys_file(directory: Path) -> Path:

@@ -15,7 +15,7 @@ from graph.accounts.keys import KeyCheck
 from graph.app import epoch_ms
 from graph.security.encryption import KeyRing
 from graph.security.errors import KeyRingError
-from graph.settings import PREFIX, Settings, SettingsError, require_secrets, variables
+from graph.settings import PREFIX, Settings, SettingsError, is_secret, require_secrets, variables
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatError
 from models.database import Database
@@ -52,7 +52,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _settings_advice(settings: Settings) -> str | None:
-    known = {name + suffix for name in variables() for suffix in ("", "_FILE")}
+    known = {name + suffix for name, field in variables().items() for suffix in ("", "_FILE")[: 1 + is_secret(field)]}
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         return f"{', '.join(unknown)}: no such setting; check the spelling against README's table."
@@ -87,7 +87,7 @@ async def _database_findings(settings: Settings) -> AsyncIterator[Finding]:
 async def _canary_advice(database: Database, keys: SecretStr) -> str | None:
     try:
         key_ring = KeyRing.parse(keys.get_secret_value())
-        await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
+        await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).compare()
     except KeyRingError:
         return "cannot be compared with the database before it is well-formed."
     except KeyRingMismatch as error:
@@ -117,6 +117,8 @@ async def _wechat_advice(settings: Settings) -> str | None:
         try:
             await client.get_stable_access_token()
         except WeChatError as error:
-            advice = _WECHAT_ADVICE.get(error.errcode or 0)
+            if error.errcode is None:
+                return f"{error}: can this machine reach {settings.wechat.base_url}?"
+            advice = _WECHAT_ADVICE.get(error.errcode)
             return f"{advice} ({error})." if advice else f"{error}: look the code up in WeChat's documentation."
     return None

@@ -37,6 +37,7 @@ def configure_logging(*, level: str, style: Literal["text", "json"]) -> None:
         JsonFormatter(
             ["levelname", "name", "message"],
             rename_fields={"levelname": "level", "name": "logger"},
+            reserved_attrs=sorted(_OWN),
             timestamp=True,
             json_ensure_ascii=False,
         )

@@ -1,9 +1,14 @@
 """Puts an ASGI application on a socket."""
 
+import logging
+import signal
 import socket
+import sys
 
 import uvicorn
 from starlette.types import ASGIApp
+
+_log = logging.getLogger(__name__)
 
 _BACKLOG = 2048
 
@@ -24,6 +29,8 @@ def in_url(host: str) -> str:
 
 def run(app: ASGIApp, listener: socket.socket, *, lifespan: bool) -> None:
     """Serves until SIGINT or SIGTERM, then lets requests in flight finish for ten seconds."""
+    # uvicorn repeats the signal once it has shut down; by default that makes an orderly end look like a crash.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -35,4 +42,6 @@ def run(app: ASGIApp, listener: socket.socket, *, lifespan: bool) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=10,
     )
+    address = listener.getsockname()
+    _log.info("listening", extra={"host": address[0], "port": address[1]})
     uvicorn.Server(config).run(sockets=[listener])

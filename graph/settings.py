@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 PREFIX = "WXGATE_"
 
@@ -24,20 +25,31 @@ class _SecretFiles(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         variable = f"{self.config.get('env_prefix', '')}{field_name}".upper()
         path = os.environ.get(f"{variable}_FILE")
-        if path is None or not _mentions_secret(field.annotation):
+        if not path or not is_secret(field):
             return None, field_name, False
         if os.environ.get(variable):
             msg = f"{variable} and {variable}_FILE are both set: keep one of them."
             raise SettingsError(msg)
         try:
-            return Path(path).read_text("utf-8").strip(), field_name, False
+            text = Path(path).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
+            text = None
+        if text is None:  # raised here, away from what was caught: a decoding error holds the bytes of the file
             msg = f"{variable}_FILE names a file that cannot be read as text."
-            raise SettingsError(msg) from None
+            raise SettingsError(msg)
+        if not text:
+            msg = f"{variable}_FILE names an empty file."
+            raise SettingsError(msg)
+        return text, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
         return {name: value for name, value in values.items() if value is not None}
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a setting is a secret, and may therefore come from a file as well."""
+    return _mentions_secret(field.annotation)
 
 
 def _mentions_secret(annotation: object) -> bool:
@@ -73,7 +85,8 @@ def _app_secret(value: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[0-9a-f]{32}", text):
         msg = "must be 32 hexadecimal digits"
         raise ValueError(msg)
-    if len(set(text)) < 8 or text in "0123456789abcdef" * 3:  # a random one has fewer once in ten million
+    repeats = any(text.startswith(text[period:]) for period in range(1, 17))
+    if len(set(text)) < 8 or repeats:  # a random one has fewer digits once in ten million
         msg = "is weak: copy the one that WeChat's console shows"
         raise ValueError(msg)
     return value
@@ -86,8 +99,8 @@ def _base_url(value: str) -> str:
         _ = parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
-    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.username:
-        msg = "must be an http(s) URL without user, query or fragment"
+    if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s?#@]", value):
+        msg = "must be an http(s) URL without user, query, fragment or blanks"
         raise ValueError(msg)
     if parts.scheme == "http" and not is_loopback(host):
         msg = "must begin with https:// (plain http carries the AppSecret in the open, and is allowed only to loopback)"
@@ -182,6 +195,11 @@ class Settings(_Group):
             return cls()
         except ValidationError as error:
             raise SettingsError(_sentence(error)) from None
+        except SourceError:
+            groups = sorted({f"{PREFIX}{name}".upper() for name in cls.model_fields} - set(variables()))
+            given = ", ".join(name for name in groups if os.environ.get(name))
+            msg = f"{given}: no such setting; check the spelling against README's table."
+            raise SettingsError(msg) from None
 
 
 class ServingSecrets(BaseModel):

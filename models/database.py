@@ -1,6 +1,7 @@
 """One open database: statements in, plain rows out, and every failure in the words of `models.errors`."""
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
@@ -9,7 +10,13 @@ from typing import Any, Final, Literal, Self, TypeVar
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import BaseORMException, ConfigurationError, DBConnectionError, OperationalError
+from tortoise.exceptions import (
+    BaseORMException,
+    ConfigurationError,
+    DBConnectionError,
+    IntegrityError,
+    OperationalError,
+)
 from tortoise.transactions import in_transaction
 
 from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable, UnsupportedDatabase
@@ -18,8 +25,13 @@ try:
     import asyncpg
 except ImportError:  # PostgreSQL is an extra
     _POSTGRES_ERRORS: tuple[type[Exception], ...] = ()
+    _POSTGRES_BEHIND: tuple[type[Exception], ...] = ()
+    _POSTGRES_DATA_ERRORS: tuple[type[Exception], ...] = ()
 else:
-    _POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+    # The last one is how asyncpg says that the server hung up just as a statement was to be sent.
+    _POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    _POSTGRES_BEHIND = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+    _POSTGRES_DATA_ERRORS = (asyncpg.DataError,)
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -36,6 +48,7 @@ RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
     ValueError,
     *_POSTGRES_ERRORS,
 )
+_SQLITE_BEHIND: Final = re.compile("no such table|no such column|has no column named")
 _UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     OperationalError,
     DBConnectionError,
@@ -83,9 +96,12 @@ def _numbered_for_sqlite(sql: str) -> str:
 def translated(error: Exception) -> DatabaseError:
     """A driver's or Tortoise's exception in this package's words; its text is dropped, because it may hold values."""
     name = type(error).__name__
-    text = str(error)
-    if "no such table" in text or "no such column" in text or "does not exist" in text:
+    # Tortoise wraps what asyncpg says. The words are in the language of the PostgreSQL server; the class is not.
+    cause = error.__cause__ or error
+    if isinstance(cause, _POSTGRES_BEHIND) or (cause is error and _SQLITE_BEHIND.search(str(error))):
         return DatabaseBehind(name)
+    if isinstance(error, IntegrityError) or isinstance(cause, _POSTGRES_DATA_ERRORS):
+        return DatabaseError(name)
     if isinstance(error, _UNAVAILABLE):
         return DatabaseUnavailable(name)
     return DatabaseError(name)

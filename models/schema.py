@@ -54,6 +54,10 @@ async def migrate(url: str, *, report: Callable[[str], None] = lambda _name: Non
 @contextlib.asynccontextmanager
 async def _executor(url: str) -> AsyncIterator[MigrationExecutor]:
     config = tortoise_config(url)
+    connection = config["connections"][ALIAS]
+    if connection["engine"].endswith("asyncpg"):
+        # One connection holds the lock while another works, and a new index may take longer than any request may.
+        connection["credentials"] |= {"minsize": 1, "maxsize": 2, "command_timeout": _LOCK_WAIT_SECONDS}
     try:
         async with TortoiseContext() as context:
             await context.init(config=config)

@@ -53,7 +53,7 @@ WITH account AS (
 ), device AS (
   INSERT INTO sessions ({_SESSION_COLUMNS}) SELECT $9, user_id, id, $8, $8, $10 FROM account
 )
-SELECT account.id AS account_id, account.unionid AS kept_unionid, {_USER}
+SELECT account.id AS account_id, account.user_id, account.unionid AS kept_unionid, {_USER}
 FROM account LEFT JOIN users u ON u.id = account.user_id"""  # noqa: S608 - constants only
 
 _KNOWN_ACCOUNT: Final = "SELECT user_id FROM accounts WHERE app_id = $1 AND openid = $2"
@@ -66,7 +66,7 @@ _SUPERSEDE: Final = "UPDATE sessions SET expires_at = $3 WHERE token_hash = $1 A
 _DROP_SURPLUS: Final = """
 DELETE FROM sessions WHERE user_id = $1 AND token_hash NOT IN (
   SELECT token_hash FROM sessions WHERE user_id = $1 AND expires_at > $2
-  ORDER BY last_seen_at DESC, created_at DESC, token_hash LIMIT $3)"""
+  ORDER BY (token_hash = $4) DESC, last_seen_at DESC, created_at DESC, token_hash LIMIT $3)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,10 @@ async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
         [row] = await database.fetch(
             _POSTGRES_SIGN_IN, new.user_id, *_account_values(new), new.token_hash, new.expires_at
         )
+        if row["id"] is None and row["user_id"] != new.user_id:
+            # Another login made this person while the statement waited for it, too late for the statement to see them.
+            [person] = await database.fetch(_SELECT_USER, row["user_id"])
+            row = {**row, **person}
     # The statement cannot see the row that it inserts itself, and has nothing to tell about a person it just made.
     created = row["id"] is None or row["id"] == new.user_id
     user = _blank_user(new) if row["id"] is None else UserRecord.of(row)
@@ -151,6 +155,9 @@ async def supersede(database: Database, token_hash: str, *, account_id: int, end
     await database.execute(_SUPERSEDE, token_hash, account_id, ends_at)
 
 
-async def drop_surplus_sessions(database: Database, user_id: str, *, keep: int, now: int) -> int:
-    """Deletes a person's expired sessions and all but the `keep` most recently seen; returns how many went."""
-    return await database.execute(_DROP_SURPLUS, user_id, now, keep)
+async def drop_surplus_sessions(database: Database, user_id: str, *, keep: int, now: int, newest: str = "") -> int:
+    """Deletes a person's expired sessions and all but the `keep` most recently seen; returns how many went.
+
+    `newest`, the hash of a token that was just issued, counts as the most recent whatever other clocks have written.
+    """
+    return await database.execute(_DROP_SURPLUS, user_id, now, keep, newest)

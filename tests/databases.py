@@ -30,7 +30,7 @@ def postgres() -> Iterator[str]:
 
 def new_postgres_url(socket_directory: str) -> str:
     """An empty database on the server, as a URL of Tortoise's form."""
-    name = f"t{uuid.uuid4().hex}"
+    name = f"t{uuid.uuid4().hex[:16]}"
 
     async def create() -> None:
         connection = await asyncpg.connect(host=socket_directory, user="postgres", database="postgres")

@@ -1,7 +1,7 @@
 """Keeps the encryption keys and the database in step: the check at start-up, the count, the rotation."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,6 +38,14 @@ class KeyCheck:
         """Returns at once when the ring has been proven. Raises `KeyRingMismatch`, `DatabaseError`."""
         if self._passed:
             return
+        canaries = await self.compare()
+        if self._key_ring.current_id not in canaries:
+            key_id = self._key_ring.current_id
+            await add_canary(self._database, key_id, self._key_ring.canary(key_id), now=self._now())
+        self._passed = True
+
+    async def compare(self) -> Mapping[str, str]:
+        """The database's canaries, all of them made by this ring; changes nothing. Raises like `ensure`."""
         ring, canaries = self._key_ring, await read_canaries(self._database)
         for key_id, canary in canaries.items():
             if key_id not in ring.ids:
@@ -49,9 +57,7 @@ class KeyCheck:
             if not ring.check_canary(key_id, Sealed(canary)):
                 msg = f"WXGATE_ENCRYPTION_KEYS has another key '{key_id}' than the one this database was written with."
                 raise KeyRingMismatch(msg)
-        if ring.current_id not in canaries:
-            await add_canary(self._database, ring.current_id, ring.canary(ring.current_id), now=self._now())
-        self._passed = True
+        return canaries
 
 
 async def key_usage(database: Database, key_ring: KeyRing) -> dict[str, int]:

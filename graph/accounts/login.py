@@ -92,7 +92,9 @@ class Logins:
         if wechat.unionid is not None and record.unionid != wechat.unionid:
             # Two Open Platform accounts after one another, perhaps; which is right is not for a login to decide.
             _log.warning("kept the unionid that was stored first", extra={"account": record.account_id})
-        await self._sessions.settle(user_id=record.user.id, account_id=record.account_id, superseded=token)
+        await self._sessions.settle(
+            user_id=record.user.id, account_id=record.account_id, issued=issued.token_hash, superseded=token
+        )
         return LoggedIn(issued.token, issued.expires_at, record.user, record.is_new_user)
 
     async def _ask_wechat(self, code: str) -> _Answer:

@@ -12,6 +12,7 @@ from graph.accounts.sessions import Viewer
 from graph.security.encryption import KeyRing, Sealed
 from graph.security.errors import SecurityError
 from graph.wechat.crypto import Submission
+from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
 from graph.wechat.types import UserInfo
 from models.database import Database
 from models.lookup import SessionKeysRecord, find_session_keys
@@ -105,14 +106,19 @@ class Profiles:
         return info if info.watermark_at * 1000 <= replaced_at + PREVIOUS_KEY_SLACK_MS else None
 
     def _read(self, submission: Submission, session_key: SecretStr, keys: SessionKeysRecord) -> UserInfo:
-        return submission.open(
-            session_key,
-            app_id=keys.app_id,
-            openid=keys.openid,
-            now=self._now() / 1000,
-            max_age=self._max_age,
-            max_ahead=self._max_ahead,
-        )
+        try:
+            return submission.open(
+                session_key,
+                app_id=keys.app_id,
+                openid=keys.openid,
+                now=self._now() / 1000,
+                max_age=self._max_age,
+                max_ahead=self._max_ahead,
+            )
+        except (DecryptFailed, WatermarkOutOfRange) as error:
+            # The client hears one thing whatever failed; whoever helps its developer needs to know which.
+            _log.info("a submission was refused", extra={"reason": error.reason})
+            raise
 
     def _unseal(self, keys: SessionKeysRecord, sealed: str | None) -> SecretStr | None:
         if sealed is None:

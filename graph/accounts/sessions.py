@@ -80,14 +80,14 @@ class Sessions:
             # A database that can still read (disk full, locked) must not sign anyone out.
             _log.warning("could not note that a session is in use", extra={"reason": str(error)})
 
-    async def settle(self, *, user_id: str, account_id: int, superseded: str | None) -> None:
+    async def settle(self, *, user_id: str, account_id: int, issued: TokenHash, superseded: str | None) -> None:
         """Ends what a new login makes superfluous: the token that it was sent with, and sessions above the cap.
 
-        `superseded` is whatever the client sent as its token; only a session of the same account is touched.
-        Raises `DatabaseError`.
+        `issued` is what the login gave out, and stays. `superseded` is whatever the client sent as its token; only a
+        session of the same account is touched. Raises `DatabaseError`.
         """
         now = self._now()
         old = SessionToken.parse(superseded) if superseded else None
         if old is not None:
             await supersede(self._database, old.hash(), account_id=account_id, ends_at=now + SUPERSEDED_FOR_MS)
-        await drop_surplus_sessions(self._database, user_id, keep=self._max_per_user, now=now)
+        await drop_surplus_sessions(self._database, user_id, keep=self._max_per_user, now=now, newest=issued)

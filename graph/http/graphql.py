@@ -23,7 +23,7 @@ class GraphQLEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; only defects of the server leave it as exceptions."""
         headers = Headers(scope=scope)
-        media_type = response_media_type(headers.get("accept"))
+        media_type = response_media_type(", ".join(headers.getlist("accept")))
         try:
             response = await self._respond(scope, headers, receive, media_type)
         except HttpError as error:

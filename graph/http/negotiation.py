@@ -1,6 +1,11 @@
 """Chooses the media type of an answer from the header `Accept`."""
 
+import re
+from typing import Final
+
 from graph.http.answers import GRAPHQL_RESPONSE_JSON, JSON
+
+_QUALITY: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{0,9})?")
 
 
 def response_media_type(accept: str | None) -> str | None:
@@ -31,10 +36,7 @@ def _parsed(part: str) -> tuple[str, float]:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
-            try:
-                quality = min(max(float(value), 0.0), 1.0)
-            except ValueError:
-                quality = 0.0
+            quality = min(float(value), 1.0) if _QUALITY.fullmatch(value.strip()) else 0.0
         elif (name.strip(), value.strip().strip('"')) != ("charset", "utf-8"):
             return "", 0.0
     return media_range, quality

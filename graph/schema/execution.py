@@ -6,6 +6,7 @@ mistakes with their documents, and has no room for the checks in between.
 
 import inspect
 import logging
+import re
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, co
 _log = logging.getLogger(__name__)
 
 MAX_ERRORS: Final = 5
+# How graphql-core's parser describes a value that stands where none may be.
+_QUOTED_VALUE: Final = re.compile(r"\b(String|BlockString|Int|Float) '.*'", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +138,10 @@ class _RequestErrors(Exception):
 
 def _discreet(error: GraphQLError) -> str:
     """graphql-core's message without the values that it quotes: they may be a login code or a token."""
+    if isinstance(error, GraphQLSyntaxError):
+        return _QUOTED_VALUE.sub(r"\1", error.message)
     node = error.nodes[0] if error.nodes else None
-    if isinstance(node, VariableDefinitionNode) and not error.message.endswith("was not provided."):
+    if isinstance(node, VariableDefinitionNode) and not error.message.endswith(" to be provided."):
         return f'Variable "${node.variable.name.value}" does not hold a value of type "{print_ast(node.type)}".'
     if isinstance(node, ValueNode):
         return error.message.partition(", found ")[0] if ", found " in error.message else "A literal has a wrong type."

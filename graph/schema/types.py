@@ -1,7 +1,7 @@
 """The types that operations answer with."""
 
 from datetime import UTC, datetime
-from enum import IntEnum
+from enum import Enum
 from typing import Self
 
 import strawberry
@@ -12,7 +12,7 @@ from models.user import UserRecord
 
 
 @strawberry.enum(description="WeChat's gender. WeChat has given only UNKNOWN since October 2021.")
-class Gender(IntEnum):
+class Gender(Enum):
     """WeChat's numbers."""
 
     UNKNOWN = strawberry.enum_value(0, description="Not given.")

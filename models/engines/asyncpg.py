@@ -1,8 +1,21 @@
-"""Tortoise's asyncpg client with every wait bounded."""
+"""Tortoise's asyncpg client with every wait bounded, and no connection lost to a transaction that could not begin."""
 
 from typing import Any
 
-from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
+
+
+class _TransactionContext(TransactionContextPooled):
+    """Gives its connection back to the pool when BEGIN fails or is cancelled."""
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            if self.client._connection is not None:  # noqa: SLF001 - Tortoise's own attributes
+                await self.client._parent._pool.release(self.client._connection)  # noqa: SLF001
+            raise
 
 
 class BoundedClient(AsyncpgDBClient):
@@ -17,6 +30,9 @@ class BoundedClient(AsyncpgDBClient):
         for name, size in (("minsize", 1), ("maxsize", 10)):
             parameters.setdefault(name, size)
         super().__init__(**parameters)
+
+    def _in_transaction(self) -> TransactionContext:
+        return _TransactionContext(TransactionWrapper(self), self._pool_init_lock)
 
 
 client_class = BoundedClient

@@ -60,6 +60,10 @@ class _TransactionContext(SqliteTransactionContext):
         return self.connection  # type: ignore[no-any-return]
 
 
+def _try_to_open(filename: str) -> None:
+    sqlite3.connect(filename).close()
+
+
 class WalClient(SqliteClient):
     """SQLite for a server: write-ahead log, bounded waiting, foreign keys enforced."""
 
@@ -75,6 +79,8 @@ class WalClient(SqliteClient):
         return _TransactionContext(_ImmediateTransaction(self), self._lock)
 
     async def create_connection(self, with_db: bool) -> None:
+        # When aiosqlite cannot open the file, its thread may outlive the event loop and print a traceback: try first.
+        await asyncio.to_thread(_try_to_open, self.filename)
         try:
             await super().create_connection(with_db)
         except BaseException:

@@ -1,0 +1,1 @@
+"""The whole server under cancelled requests and in several processes."""

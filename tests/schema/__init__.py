@@ -1,0 +1,1 @@
+"""Tests of what a client can say and what it hears."""

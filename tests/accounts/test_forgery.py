@@ -1,0 +1,147 @@
+"""What a submission is refused for when it is wrong in itself, with whatever key it was signed."""
+
+import base64
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from graph.simulator.sealing import compact, encrypt, sign
+from graph.simulator.serving import WeChatSimulator
+from tests.gate import APP_ID, SUBMIT, Gate
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+IV: Final = base64.b64encode(bytes(range(16))).decode()
+PROFILE: Final[dict[str, object]] = {
+    "nickName": "Alice",
+    "gender": 2,
+    "language": "zh_CN",
+    "city": "Guangzhou",
+    "province": "Guangdong",
+    "country": "China",
+    "avatarUrl": "https://thirdwx.qlogo.cn/mmopen/vi_32/Q0j4TwGTfTK/132",
+}
+
+
+def forged(
+    wechat: WeChatSimulator, *, raw: dict[str, object] | None = None, watermark: object = None, **plain: object
+) -> dict[str, Any]:
+    """A submission of Alice's under her own session_key, which says what it likes: nothing in it is WeChat's."""
+    session_key = wechat.state.session_keys.current("alice")
+    raw_data = compact(PROFILE if raw is None else raw)
+    content: dict[str, object] = {"openId": wechat.state.people.meet("alice").openid, **PROFILE}
+    content["watermark"] = watermark or {"timestamp": int(wechat.state.clock()), "appid": APP_ID}
+    return {
+        "rawData": raw_data,
+        "signature": sign(raw_data, session_key),
+        "encryptedData": encrypt({**content, **plain}, session_key, IV),
+        "iv": IV,
+    }
+
+
+def both(wechat: WeChatSimulator, **fields: object) -> dict[str, Any]:
+    """A forgery whose rawData and ciphertext agree."""
+    return forged(wechat, raw=PROFILE | fields, **fields)
+
+
+def stamp(wechat: WeChatSimulator, **fields: object) -> dict[str, object]:
+    """A good watermark, but for `fields`."""
+    return {"timestamp": int(wechat.state.clock()), "appid": APP_ID, **fields}
+
+
+def with_last_byte_flipped(wechat: WeChatSimulator) -> dict[str, Any]:
+    good = forged(wechat)
+    ciphertext = bytearray(base64.b64decode(good["encryptedData"]))
+    ciphertext[-1] ^= 1
+    return good | {"encryptedData": base64.b64encode(ciphertext).decode()}
+
+
+def with_the_ciphertext_of_bob(wechat: WeChatSimulator) -> dict[str, Any]:
+    wechat.login("bob")
+    return forged(wechat) | {"encryptedData": wechat.user_info("bob")["encryptedData"]}
+
+
+FORGERIES: Final[dict[str, Callable[[WeChatSimulator], dict[str, Any]]]] = {
+    "another openid": lambda wechat: forged(wechat, openId=wechat.state.people.meet("bob").openid),
+    "another app": lambda wechat: forged(wechat, watermark=stamp(wechat, appid="wx0123456789abcdef")),
+    "no watermark": lambda wechat: forged(wechat, watermark="none"),
+    "no time": lambda wechat: forged(wechat, watermark=stamp(wechat, timestamp="now")),
+    "a ciphertext under another key": with_the_ciphertext_of_bob,
+    "a spoilt ciphertext": with_last_byte_flipped,
+    "another iv": lambda wechat: forged(wechat) | {"iv": base64.b64encode(bytes(16)).decode()},
+    "another name in the ciphertext": lambda wechat: forged(wechat, nickName="Mallory"),
+    "a field more in rawData": lambda wechat: forged(wechat, raw=PROFILE | {"vip": True}),
+    "a field less in rawData": lambda wechat: forged(wechat, raw={"nickName": "Alice"}),
+    "an unknown gender": lambda wechat: both(wechat, gender=3),
+    "a gender as text": lambda wechat: both(wechat, gender="2"),
+    "a name that is no text": lambda wechat: both(wechat, nickName=["Alice"]),
+    "a name too long": lambda wechat: both(wechat, nickName="a" * 257),
+    "a name with NUL": lambda wechat: both(wechat, nickName="a\0b"),
+    "a picture that is no address": lambda wechat: both(wechat, avatarUrl="javascript:alert(1)"),
+    "a picture too long": lambda wechat: both(wechat, avatarUrl="https://a.example/" + "a" * 1024),
+}
+
+
+async def test_a_forgery_made_to_be_good_is_taken(gate: Gate) -> None:
+    token = (await gate.login("alice"))["token"]
+    assert (await gate.submit(token, forged(gate.wechat)))["nickName"] == "Alice"
+
+
+async def test_every_forgery_is_refused_in_the_same_words(gate: Gate) -> None:
+    token = (await gate.login("alice"))["token"]
+    words = set()
+    for name, forge in FORGERIES.items():
+        [error] = (await gate.post(SUBMIT, forge(gate.wechat), token=token))["errors"]
+        assert error["extensions"].pop("requestId")
+        assert error["extensions"]["code"] == "DECRYPTION_FAILED", name
+        words.add(str(error))
+    assert len(words) == 1, words
+    assert (await gate.me(token))["nickName"] is None
+
+
+async def test_a_refused_forgery_is_not_worth_another_try(gate: Gate) -> None:
+    token = (await gate.login("alice"))["token"]
+    [error] = (await gate.post(SUBMIT, forged(gate.wechat, nickName="Mallory"), token=token))["errors"]
+    assert error["extensions"]["retryable"] is False
+    assert error["extensions"]["action"] == "FIX_REQUEST"
+    assert gate.clock.slept == [], "it waited for a login that could change nothing"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("signature", "", "signature must be 40 lower-case hexadecimal digits."),
+        ("signature", "A" * 40, "signature must be 40 lower-case hexadecimal digits."),
+        ("signature", "a" * 41, "signature must be 40 lower-case hexadecimal digits."),
+        ("iv", "AAAA", "iv must be 16 bytes."),
+        ("iv", "%%%%", "iv must be standard base64."),
+        ("iv", "A" * 4096, "iv is too long."),
+        ("encryptedData", "", "encryptedData must be whole blocks of 16 bytes."),
+        ("encryptedData", "AAAA", "encryptedData must be whole blocks of 16 bytes."),
+        ("encryptedData", "AA AA", "encryptedData must be standard base64. A '+' became a blank on the way."),
+        ("encryptedData", "A" * 32768, "encryptedData is too long."),
+        ("rawData", "", "rawData must be a JSON object. Send res.rawData exactly as WeChat gave it."),
+        ("rawData", "[]", "rawData must be a JSON object. Send res.rawData exactly as WeChat gave it."),
+        ("rawData", '{"a":NaN}', "rawData must be a JSON object. Send res.rawData exactly as WeChat gave it."),
+        ("rawData", '{"a":1,"a":2}', "rawData must be a JSON object. Send res.rawData exactly as WeChat gave it."),
+        (
+            "rawData",
+            "%7B%22nickName%22%3A%22%22%7D",
+            "rawData must be a JSON object. It looks URL-encoded. Send res.rawData exactly as WeChat gave it.",
+        ),
+        (
+            "rawData",
+            "[object Object]",
+            "rawData must be a JSON object. It looks re-serialised. Send res.rawData exactly as WeChat gave it.",
+        ),
+        ("rawData", "{" + " " * 16384 + "}", "rawData is too long."),
+    ],
+)
+async def test_a_malformed_submission_is_told_what_is_wrong(gate: Gate, field: str, value: str, sentence: str) -> None:
+    token = (await gate.login("alice"))["token"]
+    [error] = (await gate.post(SUBMIT, forged(gate.wechat) | {field: value}, token=token))["errors"]
+    assert error["message"] == sentence
+    assert error["extensions"].pop("requestId")
+    assert error["extensions"] == {"code": "BAD_USER_INPUT", "action": "FIX_REQUEST", "retryable": False}
+    assert gate.clock.slept == []

@@ -1,0 +1,222 @@
+"""The encryption keys and the database in step: the check at start-up, and their rotation beside a live server."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from pydantic import SecretStr
+
+from graph.accounts.errors import KeyRingMismatch
+from graph.accounts.keys import Rotation, key_usage, rotate
+from graph.security.encryption import KeyRing, Place, Sealed
+from graph.settings import EncryptionSettings, Settings
+from graph.simulator.serving import WeChatSimulator
+from models.database import Database
+from tests.accounts.stored import allow_connections, run_sql, wxgate
+from tests.gate import ENCRYPTION_KEYS, Clock, Gate, open_gate, open_unprepared
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+K2: Final = "k2:pV3mXw8sTz0qLbYcRfHd5nJkUaEgOi7tKx9rZvBhNyM"
+ANOTHER_K1: Final = ENCRYPTION_KEYS.replace("h8Zq", "h8Zr")
+
+
+def with_keys(settings: Settings, keys: str) -> Settings:
+    return settings.model_copy(update={"encryption": EncryptionSettings(keys=SecretStr(keys))})
+
+
+async def known_keys(settings: Settings) -> list[str]:
+    """The ids of the keys that the database says it was written with."""
+    return [row["id"] for row in await run_sql(settings, "SELECT id FROM encryption_keys ORDER BY id")]
+
+
+async def sealed_with(settings: Settings) -> list[str]:
+    """Which key seals each account's newest session_key."""
+    rows = await run_sql(settings, "SELECT session_key FROM accounts ORDER BY id")
+    return [row["session_key"].split(".")[1] for row in rows]
+
+
+async def test_the_first_start_notes_its_key(gate: Gate, settings: Settings) -> None:
+    assert (await gate.http.get("/readyz")).status_code == 200
+    assert await known_keys(settings) == ["k1"]
+    [row] = await run_sql(settings, "SELECT * FROM encryption_keys")
+    assert row["canary"].startswith("v1.k1.")
+    assert ENCRYPTION_KEYS.removeprefix("k1:") not in str(row)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        (ANOTHER_K1, "has another key 'k1' than the one this database was written with"),
+        (K2, "lacks the key 'k1' that this database was written with"),
+    ],
+    ids=["wrong", "missing"],
+)
+async def test_a_server_does_not_start_with_keys_of_another_database(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, keys: str, sentence: str
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock):
+        pass
+    with pytest.raises(KeyRingMismatch, match=sentence) as refused:
+        async with open_gate(with_keys(settings, keys), wechat_simulator, clock):
+            pytest.fail("it started")
+    assert keys.partition(":")[2] not in str(refused.value)
+    assert await known_keys(settings) == ["k1"]
+
+
+@on_postgres
+@pytest.mark.parametrize(
+    ("keys", "status", "reason"),
+    [
+        (ENCRYPTION_KEYS, 200, None),
+        (ANOTHER_K1, 503, "the encryption keys are not those of the database"),
+    ],
+    ids=["right", "wrong"],
+)
+async def test_a_server_that_started_without_its_database_checks_the_keys_when_it_comes(
+    settings: Settings,
+    wechat_simulator: WeChatSimulator,
+    clock: Clock,
+    postgres_directory: str,
+    keys: str,
+    status: int,
+    reason: str | None,
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock):
+        pass
+    await allow_connections(settings, postgres_directory, allowed=False)
+    async with open_unprepared(with_keys(settings, keys), wechat_simulator, clock) as gate:
+        answer = await gate.http.get("/readyz")
+        assert (answer.status_code, answer.json()["reason"]) == (503, "the database does not answer")
+        await allow_connections(settings, postgres_directory, allowed=True)
+        answer = await gate.http.get("/readyz")
+        assert (answer.status_code, answer.json().get("reason")) == (status, reason)
+
+
+async def test_a_rotation_beside_a_live_server_costs_nobody_their_session_key(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    people = ("alice", "bob", "carol")
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        tokens = {person: (await gate.login(person))["token"] for person in people}
+        before = wechat_simulator.user_info("bob", policy="old")
+        tokens["bob"] = (await gate.login("bob", renewSessionKey=True))["token"]
+
+    both = f"{K2},{ENCRYPTION_KEYS}"
+    rotating, rotated = with_keys(settings, both), with_keys(settings, K2)
+    async with open_gate(rotating, wechat_simulator, clock) as gate:
+        assert wxgate(rotating, "keys", "list") == "k2  encrypts  0 accounts\nk1  decrypts  3 accounts\n"
+        assert wxgate(rotating, "keys", "rotate") == "3 resealed, 0 overtaken by a login, 0 unreadable\n"
+        assert await sealed_with(settings) == ["k2"] * 3
+        assert await known_keys(settings) == ["k2"], "the retired key is not forgotten"
+        # Signed with the key before the last one, which was resealed as well.
+        assert (await gate.submit(tokens["bob"], before))["nickName"] == "bob"
+
+    async with open_gate(rotated, wechat_simulator, clock) as gate:
+        assert wxgate(rotated, "keys", "list") == "k2  encrypts  3 accounts\n"
+        wechat_simulator.advance(10)
+        for person in people:
+            submission = wechat_simulator.user_info(person, policy="old", nickName=f"{person}!")
+            assert (await gate.submit(tokens[person], submission))["nickName"] == f"{person}!"
+
+
+class WatchedKeyRing(KeyRing):
+    """A key ring that tells when a session_key is opened, which is between the reading and the writing of a row."""
+
+    __slots__ = ("on_open",)
+
+    on_open: Callable[[Place], object]
+
+    def open(self, sealed: Sealed, place: Place) -> bytes:
+        """Tells, then opens."""
+        self.on_open(place)
+        return super().open(sealed, place)
+
+
+@on_sqlite
+async def test_a_rotation_that_was_stopped_goes_on_where_it_was(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        for person in ("alice", "bob", "carol"):
+            await gate.login(person)
+
+    class Stopped(Exception):
+        """The power cut."""
+
+    opened: list[Place] = []
+
+    def stop_at_the_second(place: Place) -> None:
+        opened.append(place)
+        if len(opened) == 2:
+            raise Stopped
+
+    ring = WatchedKeyRing.parse(f"{K2},{ENCRYPTION_KEYS}")
+    async with Database(settings.database.url.get_secret_value()) as database:
+        ring.on_open = stop_at_the_second
+        with pytest.raises(Stopped):
+            await rotate(database, ring)
+        assert await sealed_with(settings) == ["k2", "k1", "k1"]
+        assert await key_usage(database, ring) == {"k2": 1, "k1": 2}
+        assert await known_keys(settings) == ["k1"]
+
+        assert await rotate(database, ring) == Rotation(resealed=2)
+        assert await rotate(database, ring) == Rotation()
+        assert await key_usage(database, ring) == {"k2": 3, "k1": 0}
+        assert len(opened) == 4, "it sealed again what was sealed"
+
+
+@on_sqlite
+async def test_a_login_during_the_rotation_wins(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        await gate.login("alice")
+
+    ring = WatchedKeyRing.parse(f"{K2},{ENCRYPTION_KEYS}")
+
+    def log_in(place: Place) -> None:
+        with sqlite3.connect(tmp_path / "wxgate.db") as file:
+            file.execute("UPDATE accounts SET session_key = ?", [ring.seal(b"the key of the login", place)])
+        file.close()
+
+    ring.on_open = log_in
+    async with Database(settings.database.url.get_secret_value()) as database:
+        assert await rotate(database, ring) == Rotation(overtaken=1)
+    [account] = await run_sql(settings, "SELECT session_key, app_id, openid FROM accounts")
+    place = Place("accounts", "session_key", account["app_id"], account["openid"])
+    assert KeyRing.parse(K2).open(Sealed(account["session_key"]), place) == b"the key of the login"
+
+
+@pytest.mark.parametrize(
+    ("damage", "outcome", "usage"),
+    [
+        ("session_key = replace(session_key, 'v1.k1.', 'v1.k0.')", Rotation(unreadable=1), {"k2": 0, "k1": 1}),
+        ("session_key = 'garbage'", Rotation(unreadable=1), {"k2": 0, "k1": 1}),
+        ("previous_session_key = 'garbage'", Rotation(resealed=1), {"k2": 1, "k1": 0}),
+    ],
+    ids=["unknown key", "garbage", "previous key"],
+)
+async def test_a_rotation_passes_over_what_it_cannot_open(
+    settings: Settings,
+    wechat_simulator: WeChatSimulator,
+    clock: Clock,
+    damage: str,
+    outcome: Rotation,
+    usage: dict[str, Any],
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        await gate.login("alice")
+        token = (await gate.login("alice", renewSessionKey=True))["token"]
+        await run_sql(settings, f"UPDATE accounts SET {damage}")  # noqa: S608 - our own words
+    both = f"{K2},{ENCRYPTION_KEYS}"
+    async with Database(settings.database.url.get_secret_value()) as database:
+        assert await rotate(database, KeyRing.parse(both)) == outcome
+        assert await key_usage(database, KeyRing.parse(both)) == usage
+    async with open_gate(with_keys(settings, both), wechat_simulator, clock) as gate:
+        token = (await gate.login("alice", token=token, renewSessionKey=True))["token"]
+        submission = wechat_simulator.user_info("alice", policy="old")
+        assert (await gate.submit(token, submission))["nickName"] == "alice"

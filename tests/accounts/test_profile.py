@@ -1,0 +1,163 @@
+"""What of submitted user info is kept."""
+
+from typing import Any, Final
+
+import pytest
+
+from graph.simulator.serving import WeChatSimulator
+from tests.gate import SUBMIT, Gate
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+REAL: Final = {
+    "nickName": "Панда",
+    "avatarUrl": "https://thirdwx.qlogo.cn/mmopen/vi_32/Q0j4TwGTfTK/132",
+    "gender": 1,
+    "city": "Guangzhou",
+    "province": "Guangdong",
+    "country": "China",
+    "language": "zh_CN",
+}
+GREY_PICTURES: Final = (
+    "https://thirdwx.qlogo.cn/mmopen/vi_32/"
+    "POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/132",
+    "http://mmbiz.qpic.cn/mmbiz/"
+    "icTdbqWNOwNRna42FI242Lcia07jQodd2FJGIYQfG0LAJGFxM4FbnQP6yfMxBgJ0F3YRqJCJ1aPAK2dQagdusBZg/0",
+)
+
+
+def collected_later(wechat: WeChatSimulator, **fields: object) -> dict[str, Any]:
+    """Alice's user info, collected ten seconds after whatever was collected before."""
+    wechat.advance(10)
+    return wechat.user_info("alice", policy="old", **fields)
+
+
+async def test_the_same_submission_again_changes_nothing(gate: Gate) -> None:
+    token = (await gate.login("alice"))["token"]
+    submission = gate.wechat.user_info("alice", policy="old", **REAL)
+    first = await gate.submit(token, submission)
+    gate.clock.advance(minutes=5)
+    assert await gate.submit(token, submission) == first
+    assert await gate.me(token) == first
+
+
+async def test_a_submission_tells_when_it_was_taken(gate: Gate) -> None:
+    login = await gate.login("alice")
+    gate.clock.advance(seconds=90)
+    person = await gate.submit(login["token"], gate.wechat.user_info("alice", policy="old", **REAL))
+    assert person["createdAt"] == login["user"]["createdAt"] == login["user"]["updatedAt"]
+    assert person["updatedAt"] > person["createdAt"]
+
+
+async def test_a_newer_submission_replaces_an_older_one_and_never_the_other_way_round(gate: Gate) -> None:
+    token = (await gate.login("alice"))["token"]
+    older = gate.wechat.user_info("alice", policy="old", nickName="Older", city="Shenzhen")
+    newer = collected_later(gate.wechat, nickName="Newer", city="")
+    assert (await gate.submit(token, older))["nickName"] == "Older"
+    person = await gate.submit(token, newer)
+    assert (person["nickName"], person["city"]) == ("Newer", None)
+    assert await gate.submit(token, older) == person
+
+
+async def test_an_older_submission_that_arrives_late_is_not_kept(gate: Gate) -> None:
+    token = (await gate.login("alice"))["token"]
+    older = gate.wechat.user_info("alice", policy="old", nickName="Older")
+    newer = collected_later(gate.wechat, nickName="Newer")
+    assert await gate.submit(token, newer) == await gate.submit(token, older)
+
+
+async def test_the_placeholders_of_wechat_are_shown_until_there_is_something_better(gate: Gate) -> None:
+    token = (await gate.login("alice"))["token"]
+    person = await gate.submit(token, gate.wechat.user_info("alice", policy="new"))
+    assert person["nickName"] == "微信用户"
+    assert person["avatarUrl"] == GREY_PICTURES[0]
+    assert person["isAnonymous"]
+    person = await gate.submit(token, collected_later(gate.wechat, **REAL))
+    assert (person["nickName"], person["avatarUrl"]) == (REAL["nickName"], REAL["avatarUrl"])
+    assert not person["isAnonymous"]
+
+
+@pytest.mark.parametrize("grey_picture", GREY_PICTURES, ids=["grey", "older grey"])
+async def test_the_placeholders_of_wechat_never_replace_a_real_name_or_picture(gate: Gate, grey_picture: str) -> None:
+    token = (await gate.login("alice"))["token"]
+    real = await gate.submit(token, gate.wechat.user_info("alice", policy="old", **REAL))
+    nothing: dict[str, object] = {"gender": 0, "city": "", "province": "", "country": "", "language": ""}
+
+    anonymous = collected_later(gate.wechat, nickName="微信用户", avatarUrl=grey_picture, **nothing)
+    person = await gate.submit(token, anonymous)
+
+    assert person == real | {"updatedAt": person["updatedAt"]}
+    assert person["gender"] == "MALE"
+
+
+@on_sqlite
+@pytest.mark.parametrize("grey_picture", [*GREY_PICTURES, ""], ids=["grey", "older grey", "none"])
+async def test_a_new_name_is_taken_even_where_the_picture_is_grey(gate: Gate, grey_picture: str) -> None:
+    token = (await gate.login("alice"))["token"]
+    await gate.submit(token, gate.wechat.user_info("alice", policy="old", **REAL))
+    person = await gate.submit(token, collected_later(gate.wechat, nickName="Renamed", avatarUrl=grey_picture))
+    assert (person["nickName"], person["avatarUrl"]) == ("Renamed", REAL["avatarUrl"])
+
+
+@on_sqlite
+async def test_a_new_picture_is_taken_even_where_the_name_is_none(gate: Gate) -> None:
+    token = (await gate.login("alice"))["token"]
+    await gate.submit(token, gate.wechat.user_info("alice", policy="old", **REAL))
+    picture = "https://thirdwx.qlogo.cn/mmopen/vi_32/another/132"
+    person = await gate.submit(token, collected_later(gate.wechat, nickName="微信用户", avatarUrl=picture))
+    assert (person["nickName"], person["avatarUrl"]) == (REAL["nickName"], picture)
+
+
+@pytest.mark.parametrize("api", ["getUserInfo", "getUserProfile"])
+async def test_either_call_of_the_mini_program_is_understood(gate: Gate, api: str) -> None:
+    token = (await gate.login("alice"))["token"]
+    person = await gate.submit(token, gate.wechat.user_info("alice", policy="old", api=api, **REAL))
+    assert {name: person[name] for name in REAL} == REAL | {"gender": "MALE"}
+
+
+async def test_any_name_comes_back_as_it_went_in(gate: Gate) -> None:
+    token = (await gate.login("alice"))["token"]
+    for nick_name in ("'; DROP TABLE users; --", "a$1?1%s\\", "\u202eمرحبا", "\u0001tab\t", "👨‍👩‍👧‍👦" * 20):
+        person = await gate.submit(token, collected_later(gate.wechat, nickName=nick_name))
+        assert person["nickName"] == nick_name
+        assert await gate.me(token) == person
+
+
+@on_sqlite
+async def test_user_info_goes_to_nobody_but_the_person_it_is_about(gate: Gate) -> None:
+    alice, bob = [(await gate.login(person))["token"] for person in ("alice", "bob")]
+    await gate.submit(alice, gate.wechat.user_info("alice", policy="old", **REAL))
+    assert (await gate.me(bob))["nickName"] is None
+    of_alice = gate.wechat.user_info("alice", policy="old", **REAL)
+    assert await gate.code_of_error(SUBMIT, of_alice, token=bob) == "SESSION_KEY_STALE"
+    assert (await gate.me(bob))["nickName"] is None
+
+
+@on_sqlite
+async def test_user_info_needs_somebody_to_be_signed_in(gate: Gate) -> None:
+    await gate.login("alice")
+    assert await gate.code_of_error(SUBMIT, gate.wechat.user_info("alice")) == "UNAUTHENTICATED"
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("days", "seconds", "taken"), [(0, -290, True), (0, -320, False), (1, -60, True), (1, 60, False)]
+)
+async def test_user_info_must_be_of_the_last_day_and_not_of_the_future(
+    gate: Gate, days: int, seconds: int, taken: bool
+) -> None:
+    token = (await gate.login("alice"))["token"]
+    submission = gate.wechat.user_info("alice", policy="old", **REAL)
+    gate.clock.advance(days=days, seconds=seconds)
+    if taken:
+        assert (await gate.submit(token, submission))["nickName"] == REAL["nickName"]
+        return
+    [error] = (await gate.post(SUBMIT, submission, token=token))["errors"]
+    assert error["extensions"] | {"requestId": ""} == {
+        "code": "WATERMARK_OUT_OF_RANGE",
+        "action": "COLLECT_AGAIN",
+        "retryable": True,
+        "requestId": "",
+    }
+    gate.clock.advance(days=-days, seconds=-seconds)
+    assert (await gate.me(token))["nickName"] is None

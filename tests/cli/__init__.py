@@ -1,0 +1,1 @@
+"""The command: real processes where they serve, click's runner where they do one thing and end."""

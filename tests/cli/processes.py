@@ -1,0 +1,156 @@
+"""Runs the command as a user would: in a process of its own, or to its end inside this one."""
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import click.testing
+import httpx
+
+from graph.cli import main
+from graph.simulator.serving import WeChatSimulator
+from tests.gate import ENCRYPTION_KEYS, LOGIN, ME
+
+# Seconds. Only a defect takes that long.
+PATIENCE: Final = 30.0
+_COMMAND: Final = (sys.executable, "-W", "error", "-m", "graph")
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The caller's environment without settings and proxies, and these variables."""
+    foreign = ("wxgate_", "http_proxy", "https_proxy", "all_proxy")
+    return {name: value for name, value in os.environ.items() if not name.lower().startswith(foreign)} | variables
+
+
+def serve_variables(wechat: WeChatSimulator, database_url: str) -> dict[str, str]:
+    """All that `serve` needs to be told."""
+    return {
+        "WXGATE_WECHAT_APP_ID": wechat.app_id,
+        "WXGATE_WECHAT_APP_SECRET": wechat.app_secret,
+        "WXGATE_WECHAT_BASE_URL": wechat.base_url,
+        "WXGATE_DATABASE_URL": database_url,
+        "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
+    }
+
+
+def invoke(*arguments: str, **variables: str) -> click.testing.Result:
+    """Runs a command that ends by itself, in this process; what it did not mean to raise is raised here."""
+    cleared = dict.fromkeys((name for name in os.environ if name.startswith("WXGATE_")), None)
+    result = click.testing.CliRunner(env={**cleared, **variables}).invoke(main, arguments)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def run(*arguments: str, cwd: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a command in a process, which should end by itself."""
+    return subprocess.run(
+        [*_COMMAND, *arguments],
+        cwd=cwd,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@dataclass
+class Process:
+    """A serving command, and what it has said so far on both of its streams."""
+
+    popen: "subprocess.Popen[str]"
+    said: list[str] = field(default_factory=list)
+    url: str = ""
+    _lines: "queue.SimpleQueue[str | None]" = field(default_factory=queue.SimpleQueue)
+
+    @property
+    def output(self) -> str:
+        return "".join(self.said)
+
+    def listen(self) -> None:
+        """Collects lines until the process closes its streams, in a thread of its own."""
+        for line in self.popen.stdout or ():
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def wait_for(self, pattern: str) -> "re.Match[str]":
+        """The first new line that matches."""
+        while (line := self._next()) is not None:
+            self.said.append(line)
+            if match := re.search(pattern, line):
+                return match
+        raise AssertionError(f"ended with {self.popen.wait()} before it said {pattern!r}:\n{self.output}")  # noqa: EM102
+
+    def _next(self) -> str | None:
+        """The next line; None at the end, however often it is asked for."""
+        line = self._lines.get(timeout=PATIENCE)
+        if line is None:
+            self._lines.put(None)
+        return line
+
+    def terminate(self) -> None:
+        """Asks it to stop, as an orchestrator does."""
+        self.popen.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Its exit code, once it has said everything."""
+        while (line := self._next()) is not None:
+            self.said.append(line)
+        return self.popen.wait(PATIENCE)
+
+    def get(self, path: str) -> httpx.Response:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+            return http.get(self.url + path)
+
+    def graphql(self, query: str, *, token: str | None = None, **variables: object) -> Any:
+        """The data of an answer without errors."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+            body = {"query": query, "variables": variables}
+            answer = http.post(f"{self.url}/graphql", json=body, headers=headers).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def login(self, code: str) -> Any:
+        return self.graphql(LOGIN, code=code)["login"]
+
+    def me(self, token: str) -> Any:
+        return self.graphql(ME, token=token)["me"]
+
+
+@contextmanager
+def serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[Process]:
+    """A command that serves on a free port; at the end it is stopped, and must have ended in good order."""
+    with subprocess.Popen(
+        [*_COMMAND, *arguments, "--port", "0"],
+        cwd=cwd,
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as popen:
+        process = Process(popen)
+        ear = threading.Thread(target=process.listen)
+        ear.start()
+        try:
+            host, port = process.wait_for(r"listening  host=(\S+)  port=(\d+)").groups()
+            process.url = f"http://{host}:{port}"
+            process.get("/")  # any answer: it has started
+            yield process
+            if popen.poll() is None:
+                process.terminate()
+            assert process.wait() == 0, process.output
+            assert "Traceback" not in process.output
+        finally:
+            popen.kill()
+            ear.join()

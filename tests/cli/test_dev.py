@@ -1,0 +1,136 @@
+"""`wxgate dev`: one command from nothing to a signed-in person, and the same person tomorrow."""
+
+import re
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from graph.simulator.serving import WeChatSimulator
+from tests.cli.processes import PATIENCE, Process, environment, invoke, run, serving
+from tests.gate import LOGIN
+from tests.secrecy import secrets_in
+
+ME = "{me{id}}"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    names = ("encryption-keys", "mini-program.json", ".gitignore")
+    return {name: (directory / name).read_bytes() for name in names}
+
+
+def code_for(server: Process, person: str) -> str:
+    response = httpx.post(f"{server.url}/simulator/device/login", json={"person": person}, trust_env=False)
+    return str(response.json()["code"])
+
+
+def test_the_lines_to_paste_sign_somebody_in_who_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    with serving("dev", cwd=tmp_path) as first:
+        lines = first.output.split("A first login to paste:")[1]
+        script = "\n".join(line for line in lines.splitlines() if line.startswith("    "))
+        pasted = subprocess.run(
+            ["bash", "-c", script],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        login = orjson.loads(pasted.stdout)["data"]["login"]
+        assert first.graphql("{__schema{queryType{name}}}")["__schema"] == {"queryType": {"name": "Query"}}
+        assert first.graphql(ME, token=login["token"])["me"] == login["user"]
+    assert secrets_in(first.output) == []
+    made = contents(tmp_path / ".wxgate")
+
+    with serving("dev", cwd=tmp_path) as second:
+        assert second.graphql(ME, token=login["token"])["me"] == login["user"]
+        again = second.login(code_for(second, "me"))
+        assert again["user"]["id"] == login["user"]["id"]
+        assert not again["isNewUser"]
+        assert second.login(code_for(second, "somebody else"))["isNewUser"]
+    assert contents(tmp_path / ".wxgate") == made
+
+
+def test_the_data_directory_is_for_its_owner_alone_and_stays_out_of_git(tmp_path: Path) -> None:
+    data = tmp_path / "deep" / "data"
+    with serving("dev", "--data", str(data), cwd=tmp_path) as server:
+        assert str(data) in server.output
+        assert "FOR DEVELOPMENT ONLY" in server.output
+    assert mode(data) == 0o700
+    assert mode(data / "encryption-keys") == 0o600
+    assert mode(data / "mini-program.json") == 0o600
+    assert (data / ".gitignore").read_text("utf-8") == "*\n"
+    assert (data / "wxgate.db").exists()
+
+
+def test_introspection_is_off_when_it_is_set_so(tmp_path: Path) -> None:
+    with serving("dev", cwd=tmp_path, WXGATE_INTROSPECTION="false") as server:
+        answer = httpx.post(f"{server.url}/graphql", json={"query": "{__schema{queryType{name}}}"}, trust_env=False)
+        assert "data" not in answer.json() or answer.json()["data"] is None
+
+
+def test_with_credentials_it_talks_to_wechat_and_mounts_no_simulator(
+    tmp_path: Path, wechat_simulator: WeChatSimulator
+) -> None:
+    with serving(
+        "dev",
+        cwd=tmp_path,
+        WXGATE_WECHAT_APP_ID=wechat_simulator.app_id,
+        WXGATE_WECHAT_APP_SECRET=wechat_simulator.app_secret,
+        WXGATE_WECHAT_BASE_URL=wechat_simulator.base_url,
+    ) as server:
+        assert server.get("/simulator/device/people").status_code == 404
+        assert server.graphql(LOGIN, code=wechat_simulator.login("alice"))["login"]["isNewUser"]
+    assert "paste" not in server.output
+    assert "simulated" not in server.output
+    assert secrets_in(server.output) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", "127.0.0.1.example.org", ""])  # noqa: S104
+def test_an_address_that_others_can_reach_is_refused(host: str, tmp_path: Path) -> None:
+    # Were the address accepted, the directory could not be made and nothing would be served.
+    (tmp_path / "file").write_text("")
+    refused = invoke("dev", "--host", host, "--port", "0", "--data", str(tmp_path / "file"))
+    assert refused.exit_code == 2
+    assert "is not a loopback address and `dev` lets anyone sign in: add --allow-remote" in refused.stderr
+
+
+def test_it_listens_to_others_when_that_is_allowed(tmp_path: Path) -> None:
+    with serving("dev", "--host", "0.0.0.0", "--allow-remote", cwd=tmp_path) as server:  # noqa: S104
+        server.url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+        assert server.login(code_for(server, "me"))["isNewUser"]
+
+
+def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = run("dev", "--port", str(port), cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"Error: cannot listen on 127.0.0.1 port {port}: Address already in use")
+    assert refused.stderr.count("\n") == 1
+    assert refused.stdout == ""
+
+
+def test_a_data_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused = run("dev", "--port", "0", "--data", "file/data", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert re.fullmatch(r"Error: file/data: [A-Z][a-z ]+\n", refused.stderr)
+
+
+def test_a_damaged_data_directory_is_one_sentence(tmp_path: Path) -> None:
+    data = tmp_path / ".wxgate"
+    data.mkdir()
+    (data / "mini-program.json").write_text("")
+    refused = run("dev", "--port", "0", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "mini-program.json" in refused.stderr
+    assert refused.stderr.count("\n") == 1

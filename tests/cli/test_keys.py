@@ -1,0 +1,116 @@
+"""`wxgate keys`: a new key takes over from the old one, on a live database, without anybody logging in again."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from graph.security.encryption import KeyRing
+from graph.settings import EncryptionSettings, Settings
+from graph.simulator.serving import WeChatSimulator
+from tests.cli.processes import invoke
+from tests.gate import ENCRYPTION_KEYS, Clock, Gate, open_gate, settings_for
+from tests.secrecy import secrets_in
+
+
+@pytest.fixture
+def k2() -> str:
+    return invoke("keys", "new", "--id", "k2").output.strip()
+
+
+@pytest.fixture
+def commands(database_url: str) -> Callable[..., tuple[int, str]]:
+    """Runs a command of `keys` with a key ring; gives exit code and output, which holds no secret."""
+
+    def keys(command: str, ring: str) -> tuple[int, str]:
+        result = invoke("keys", command, WXGATE_DATABASE_URL=database_url, WXGATE_ENCRYPTION_KEYS=ring)
+        assert secrets_in(result.output) == []
+        assert all(entry.partition(":")[2] not in result.output for entry in ring.split(","))
+        return result.exit_code, result.output
+
+    return keys
+
+
+def settings_with(ring: str, wechat: WeChatSimulator, database_url: str) -> Settings:
+    return settings_for(wechat, database_url, encryption=EncryptionSettings(keys=ring))
+
+
+def test_a_new_key_is_a_ring_of_its_own_and_never_the_same() -> None:
+    made = [invoke("keys", "new").output for _ in range(2)]
+    assert made[0] != made[1]
+    assert KeyRing.parse(made[0].strip()).ids == ("k1",)
+
+
+@pytest.mark.parametrize("key_id", ["", "K1", "k 1", "k" * 17, "k1:", "k1,k2"])
+def test_a_key_id_that_a_ring_cannot_hold_is_refused_in_one_sentence(key_id: str) -> None:
+    result = invoke("keys", "new", "--id", key_id)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert "1 to 16 characters" in result.stderr
+
+
+def test_keys_are_rotated_while_people_stay_signed_in(
+    wechat_simulator: WeChatSimulator,
+    database_url: str,
+    clock: Clock,
+    k2: str,
+    commands: Callable[..., tuple[int, str]],
+) -> None:
+    def on_a_server(ring: str, use: Callable[[Gate], Any]) -> Any:
+        async def served() -> Any:
+            async with open_gate(settings_with(ring, wechat_simulator, database_url), wechat_simulator, clock) as gate:
+                return await use(gate)
+
+        return asyncio.run(served())
+
+    login = on_a_server(ENCRYPTION_KEYS, lambda gate: gate.login("alice"))
+    both = f"{k2},{ENCRYPTION_KEYS}"
+    assert commands("list", both) == (0, "k2  encrypts  0 accounts\nk1  decrypts  1 accounts\n")
+    assert commands("rotate", both) == (0, "1 resealed, 0 overtaken by a login, 0 unreadable\n")
+    assert commands("list", both) == (0, "k2  encrypts  1 accounts\nk1  decrypts  0 accounts\n")
+    assert commands("rotate", both) == (0, "0 resealed, 0 overtaken by a login, 0 unreadable\n")
+
+    # The old key is gone; the session_key of before is still there to verify what the phone signs with it.
+    submission = wechat_simulator.user_info("alice", policy="old", nickName="Ailisi")
+    submitted = on_a_server(k2, lambda gate: gate.submit(login["token"], submission))
+    assert submitted["nickName"] == "Ailisi"
+    assert submitted["id"] == login["user"]["id"]
+
+
+def test_a_key_that_still_seals_something_cannot_be_dropped(
+    wechat_simulator: WeChatSimulator,
+    database_url: str,
+    clock: Clock,
+    k2: str,
+    commands: Callable[..., tuple[int, str]],
+) -> None:
+    async def log_in() -> None:
+        settings = settings_with(ENCRYPTION_KEYS, wechat_simulator, database_url)
+        async with open_gate(settings, wechat_simulator, clock) as gate:
+            await gate.login("alice")
+
+    asyncio.run(log_in())
+
+    code, said = commands("rotate", k2)
+
+    assert code == 1
+    assert "lacks the key 'k1' that this database was written with" in said
+    assert commands("list", k2) == (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
+
+
+@pytest.mark.parametrize("command", ["list", "rotate"])
+def test_without_keys_or_tables_it_says_what_to_do(command: str, database_url: str) -> None:
+    without_keys = invoke("keys", command, WXGATE_DATABASE_URL=database_url)
+    assert (without_keys.exit_code, without_keys.stdout) == (1, "")
+    assert "WXGATE_ENCRYPTION_KEYS is missing: make a key with `wxgate keys new`" in without_keys.stderr
+
+    malformed = invoke("keys", command, WXGATE_DATABASE_URL=database_url, WXGATE_ENCRYPTION_KEYS="k1:Qx7")
+    assert malformed.exit_code == 1
+    assert malformed.stderr.startswith("Error: WXGATE_ENCRYPTION_KEYS: entry 1 of the key ring")
+    assert "Qx7" not in malformed.stderr
+
+    no_tables = invoke("keys", command, WXGATE_DATABASE_URL=database_url, WXGATE_ENCRYPTION_KEYS=ENCRYPTION_KEYS)
+    assert no_tables.exit_code == 1
+    assert no_tables.stderr == "Error: The database's tables are not those of this version: run `wxgate migrate`.\n"

@@ -1,0 +1,88 @@
+"""What needs no secret: `wxgate migrate`, `wxgate schema`, and help for everything."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from graph.cli import main
+from tests.cli.processes import environment, invoke, run
+
+ROOT = Path(__file__).parents[2]
+
+
+def commands_of(group: click.Command, *path: str) -> list[tuple[str, ...]]:
+    inner = group.commands if isinstance(group, click.Group) else {}
+    return [path, *(found for name, command in inner.items() for found in commands_of(command, *path, name))]
+
+
+def test_migrate_brings_an_empty_database_up_to_date_once(database_url: str) -> None:
+    plan = invoke("migrate", "--plan", WXGATE_DATABASE_URL=database_url)
+    assert plan.exit_code == 0
+    assert "would apply 0001_initial\n" in plan.output
+    # Nothing was changed by planning it.
+    assert invoke("migrate", "--plan", WXGATE_DATABASE_URL=database_url).output == plan.output
+
+    first = invoke("migrate", WXGATE_DATABASE_URL=database_url)
+    assert first.exit_code == 0
+    assert first.output == plan.output.replace("would apply", "applied")
+    for again in (("migrate",), ("migrate", "--plan")):
+        result = invoke(*again, WXGATE_DATABASE_URL=database_url)
+        assert (result.exit_code, result.output) == (0, "The database is up to date.\n")
+
+
+@pytest.mark.parametrize("arguments", [("migrate",), ("migrate", "--plan")])
+def test_a_sqlite_file_that_cannot_be_opened_is_one_sentence(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    # In a process, where the driver's thread would print its own traceback.
+    refused = run(*arguments, cwd=tmp_path, WXGATE_DATABASE_URL=f"sqlite://{tmp_path / 'missing' / 'wxgate.db'}")
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "is it running, and is WXGATE_DATABASE_URL right?" in refused.stderr
+
+
+@pytest.mark.parametrize("arguments", [("migrate",), ("migrate", "--plan")])
+def test_a_postgresql_that_is_down_is_one_sentence_without_its_password(arguments: tuple[str, ...]) -> None:
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody_listens.getsockname()[1]}"
+        refused = invoke(*arguments, WXGATE_DATABASE_URL=f"postgres://somebody:Qx7password@{address}/wxgate")
+    assert refused.exit_code == 1
+    assert refused.output.count("\n") == 1
+    assert "is it running, and is WXGATE_DATABASE_URL right?" in refused.output
+    assert "Qx7password" not in refused.output
+
+
+def test_the_schema_in_the_repository_is_the_one_that_the_server_has() -> None:
+    printed = invoke("schema")
+    assert printed.exit_code == 0
+    assert printed.output == (ROOT / "schema.graphql").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", commands_of(main), ids=" ".join)
+def test_every_command_explains_itself_and_its_options(path: tuple[str, ...]) -> None:
+    result = invoke(*path, "--help")
+    assert result.exit_code == 0
+    command: click.Command = main
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    assert command.help
+    assert " ".join(command.help.split()) in " ".join(result.output.split())
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+def test_the_installed_command_and_the_module_are_the_same(tmp_path: Path) -> None:
+    installed = Path(sys.executable).with_name("wxgate")
+    help_of_installed = subprocess.run(
+        [installed, "--help"], env=environment(), capture_output=True, text=True, check=True
+    )
+    help_of_module = run("--help", cwd=tmp_path)
+    assert help_of_module.returncode == 0
+    assert help_of_module.stdout.replace("python -m graph", "wxgate") == help_of_installed.stdout
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    assert invoke("sevre").exit_code == 2

@@ -1,0 +1,155 @@
+"""`wxgate serve`: refuses to start half configured, starts without its database, and stops in good order."""
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from graph.simulator.faults import Fault
+from graph.simulator.serving import WeChatSimulator
+from tests.cli.processes import PATIENCE, invoke, run, serve_variables, serving
+from tests.gate import SUBMIT
+from tests.secrecy import secrets_in
+
+OTHER_KEY = "Zt3nQv8LrXw1MbYc6KdPf0HsJg5AuEo9TiR2yVhD7kE"
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite alone: what is tested here does not depend on the database."""
+    return f"sqlite://{tmp_path / 'wxgate.db'}"
+
+
+@pytest.fixture
+def variables(wechat_simulator: WeChatSimulator, database_url: str) -> dict[str, str]:
+    return serve_variables(wechat_simulator, database_url)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[str]:
+    """Where a server that does not refuse to start, as it should, cannot start either."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield str(listener.getsockname()[1])
+
+
+def test_without_any_setting_it_ends_with_one_sentence(tmp_path: Path) -> None:
+    refused = run("serve", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert refused.stderr == "Error: WXGATE_WECHAT_APP_ID is missing: set it to the AppID of your mini-program.\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("WXGATE_WECHAT_APP_ID", "", "is missing"),
+        ("WXGATE_WECHAT_APP_ID", "wx5a1f0c9be2d3784", "must be 'wx' and 16 hexadecimal digits"),
+        ("WXGATE_WECHAT_APP_SECRET", "", "is missing"),
+        ("WXGATE_WECHAT_APP_SECRET", "Qx7-malformed-secret", "must be 32 hexadecimal digits"),
+        ("WXGATE_WECHAT_APP_SECRET", "0123456789abcdef" * 2, "is weak"),
+        ("WXGATE_ENCRYPTION_KEYS", "", "is missing"),
+        ("WXGATE_ENCRYPTION_KEYS", "k1:Qx7malformed", "must hold a key of 32 bytes"),
+        ("WXGATE_ENCRYPTION_KEYS", f"k1:{'A' * 43}", "holds a key that is not random"),
+        ("WXGATE_DATABASE_URL", "mysql://root:Qx7password@db/wxgate", "must begin with sqlite:// or postgres://"),
+    ],
+)
+def test_it_refuses_to_start_half_configured_in_one_sentence(
+    variable: str, value: str, sentence: str, variables: dict[str, str], taken_port: str
+) -> None:
+    refused = invoke("serve", "--port", taken_port, **(variables | {variable: value}))
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert refused.stderr.startswith("Error: ")
+    assert refused.stderr.count("\n") == 1
+    assert sentence in refused.stderr
+    assert variable in refused.stderr or variable == "WXGATE_DATABASE_URL"
+    assert not value or value not in refused.stderr
+    assert "Qx7" not in refused.stderr
+    assert secrets_in(refused.stderr) == []
+
+
+def test_an_orchestrator_sees_whether_migrations_are_missing_and_when_they_are_made(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    with serving("serve", cwd=tmp_path, **variables) as server:
+        before = server.get("/readyz")
+        assert (before.status_code, before.json()["reason"]) == (503, "migrations are missing")
+        assert server.get("/livez").status_code == 200
+        assert invoke("migrate", **variables).exit_code == 0
+        assert server.get("/readyz").status_code == 200
+
+
+def test_a_database_that_is_down_does_not_keep_it_from_starting(variables: dict[str, str], tmp_path: Path) -> None:
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        port = nobody_listens.getsockname()[1]
+        variables["WXGATE_DATABASE_URL"] = f"postgres://somebody:Qx7password@127.0.0.1:{port}/wxgate"
+        with serving("serve", cwd=tmp_path, **variables) as server:
+            assert server.get("/livez").status_code == 200
+            readiness = server.get("/readyz")
+            assert (readiness.status_code, readiness.json()["reason"]) == (503, "the database does not answer")
+            assert "Qx7password" not in readiness.text
+    assert "starting without the database" in server.output
+    assert "Qx7password" not in server.output
+
+
+@pytest.mark.parametrize(
+    ("ring", "sentence"),
+    [
+        (f"k1:{OTHER_KEY}", "has another key 'k1' than the one this database was written with"),
+        (f"k2:{OTHER_KEY}", "lacks the key 'k1' that this database was written with"),
+    ],
+)
+def test_a_key_ring_that_is_not_the_database_s_is_refused_in_one_sentence(
+    ring: str, sentence: str, variables: dict[str, str], taken_port: str
+) -> None:
+    invoke("migrate", **variables)
+    invoke("keys", "rotate", **variables)  # notes the key as any server would
+
+    refused = invoke("serve", "--port", taken_port, **(variables | {"WXGATE_ENCRYPTION_KEYS": ring}))
+
+    assert refused.exit_code == 1
+    assert sentence in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert OTHER_KEY not in refused.stderr
+
+
+def test_a_stopped_server_still_answers_the_request_in_flight(
+    variables: dict[str, str], tmp_path: Path, wechat_simulator: WeChatSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke("migrate", **variables)
+    faults, asked = wechat_simulator.state.faults, Event()
+    take = faults.take
+
+    def noticed(path: str) -> Fault | None:
+        asked.set()
+        return take(path)
+
+    monkeypatch.setattr(faults, "take", noticed)
+    code = wechat_simulator.login("alice")
+    wechat_simulator.fail("hang", path="/sns/jscode2session")
+    with serving("serve", cwd=tmp_path, **variables) as server, ThreadPoolExecutor(1) as elsewhere:
+        login = elsewhere.submit(server.login, code)
+        assert asked.wait(PATIENCE)
+        server.terminate()
+        server.wait_for("Shutting down")
+        wechat_simulator.heal()
+        assert login.result(PATIENCE)["isNewUser"]
+        assert server.wait() == 0
+
+
+def test_at_debug_level_it_says_no_more_secrets_than_at_any_other(
+    variables: dict[str, str], tmp_path: Path, wechat_simulator: WeChatSimulator
+) -> None:
+    invoke("migrate", **variables)
+    with serving("serve", cwd=tmp_path, WXGATE_LOG_LEVEL="DEBUG", **variables) as server:
+        token = server.login(wechat_simulator.login("alice"))["token"]
+        submission = wechat_simulator.user_info("alice", policy="old", nickName="Ailisi")
+        assert server.graphql(SUBMIT, token=token, **submission)["submitUserInfo"]["nickName"] == "Ailisi"
+        assert server.me(token)["nickName"] == "Ailisi"
+    assert server.output.count("path=/graphql  status=200") == 3
+    assert secrets_in(server.output) == []
+    assert "Ailisi" not in server.output

@@ -1,0 +1,70 @@
+"""`wxgate simulate`: WeChat as a process of its own, whose printed lines are all that `serve` needs to know of it."""
+
+import re
+from pathlib import Path
+
+import httpx
+
+from tests.cli.processes import Process, run, serving
+from tests.gate import APP_ID, APP_SECRET, ENCRYPTION_KEYS, SUBMIT
+from tests.secrecy import secrets_in
+
+
+def exports(simulator: Process) -> dict[str, str]:
+    return dict(re.findall(r"^export (\w+)=(\S+)$", simulator.output, re.MULTILINE))
+
+
+def phone(simulator: Process, action: str, **fields: object) -> dict[str, str]:
+    response = httpx.post(f"{simulator.url}/device/{action}", json=fields, trust_env=False)
+    answer: dict[str, str] = response.json()
+    return answer
+
+
+def test_with_the_printed_lines_pasted_serve_signs_people_in_and_remembers_them(tmp_path: Path) -> None:
+    with serving("simulate", "--seed", "1", cwd=tmp_path) as simulator:
+        printed = exports(simulator)
+        assert set(printed) == {"WXGATE_WECHAT_BASE_URL", "WXGATE_WECHAT_APP_ID", "WXGATE_WECHAT_APP_SECRET"}
+        variables = printed | {
+            "WXGATE_DATABASE_URL": f"sqlite://{tmp_path / 'wxgate.db'}",
+            "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
+        }
+        assert run("migrate", cwd=tmp_path, **variables).returncode == 0
+        with serving("serve", cwd=tmp_path, **variables) as before:
+            login = before.login(phone(simulator, "login", person="alice")["code"])
+            submission = phone(simulator, "user-info", person="alice", policy="old", nickName="Ailisi")
+            submitted = before.graphql(SUBMIT, token=login["token"], **submission)["submitUserInfo"]
+            assert submitted["nickName"] == "Ailisi"
+            assert before.me(login["token"]) == submitted
+        with serving("serve", cwd=tmp_path, **variables) as after:
+            assert after.me(login["token"]) == submitted
+            again = after.login(phone(simulator, "login", person="alice")["code"])
+            assert again["user"] == submitted
+    assert secrets_in(before.output + after.output) == []
+
+
+def test_it_plays_the_mini_program_that_is_set_and_does_not_print_it(tmp_path: Path) -> None:
+    given = {"WXGATE_WECHAT_APP_ID": APP_ID, "WXGATE_WECHAT_APP_SECRET": APP_SECRET}
+    with serving("simulate", cwd=tmp_path, **given) as simulator:
+        assert set(exports(simulator)) == {"WXGATE_WECHAT_BASE_URL"}
+        query = {"appid": APP_ID, "secret": APP_SECRET, "grant_type": "client_credential"}
+        answer = httpx.post(f"{simulator.url}/cgi-bin/stable_token", json=query, trust_env=False).json()
+        assert answer["expires_in"] > 0
+    assert secrets_in(simulator.output) == []
+
+
+def test_a_seed_gives_the_same_people_every_time(tmp_path: Path) -> None:
+    people = []
+    given = {"WXGATE_WECHAT_APP_ID": APP_ID, "WXGATE_WECHAT_APP_SECRET": APP_SECRET}
+    for _ in range(2):
+        with serving("simulate", "--seed", "7", cwd=tmp_path, **given) as simulator:
+            phone(simulator, "login", person="alice")
+            [person] = simulator.get("/device/people").json()["people"]
+            people.append(person["openId"])
+    assert people[0] == people[1]
+
+
+def test_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:
+    refused = run("simulate", "--host", "0.0.0.0", "--port", "0", cwd=tmp_path)  # noqa: S104
+    assert refused.returncode == 2
+    assert "add --allow-remote" in refused.stderr
+    assert refused.stdout == ""

@@ -1,0 +1,88 @@
+"""Clients that go away in the middle of a request, by the hundred, do the server no harm."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import pytest
+from tortoise.context import get_current_context
+
+from models.database import ALIAS
+from tests.gate import LOGIN, ME, SUBMIT, Gate
+
+Request = Callable[[], Awaitable[Any]]
+
+REQUESTS: Final = 600
+# Requests under way together: they queue for SQLite's one connection, and for the ten of PostgreSQL's pool.
+AT_ONCE: Final = 15
+# Seconds; whatever takes longer waits for ever.
+BOUND: Final = 20
+
+
+@pytest.fixture
+def database_url(database_url: str) -> str:
+    """With fewer connections than requests, so that each one that is lost is missed."""
+    return f"{database_url}&maxsize=5" if database_url.startswith("postgres") else database_url
+
+
+async def turns_until_done(requests: Sequence[Request]) -> int:
+    """How often the event loop turns while these requests are answered."""
+    everything = asyncio.gather(*[request() for request in requests])
+    turns = 0
+    while not everything.done():
+        await asyncio.sleep(0)
+        turns += 1
+    return turns
+
+
+async def cancelled_after(turns: Sequence[int], requests: Sequence[Request]) -> int:
+    """Starts all requests, cancels each after its number of turns, and tells how many were not answered by then."""
+    tasks = [asyncio.ensure_future(request()) for request in requests]
+    passed = 0
+    for due, task in sorted(zip(turns, tasks, strict=True), key=lambda pair: pair[0]):
+        for _ in range(due - passed):
+            await asyncio.sleep(0)
+        passed = max(passed, due)
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert {type(failure) for failure in failures} <= {asyncio.CancelledError}
+    assert not [answer for answer in outcomes if isinstance(answer, dict) and "errors" in answer]
+    return len(failures)
+
+
+async def test_six_hundred_cancelled_requests_leave_a_server_that_answers(gate: Gate) -> None:
+    token = (await gate.login("alice"))["token"]
+    submission = gate.wechat.user_info("alice", policy="old")
+    person = await gate.submit(token, submission)
+
+    def requests() -> Sequence[Request]:
+        # The logins are somebody else's, so that no session of Alice's becomes one too many.
+        logins = [partial(gate.post, LOGIN, {"code": gate.wechat.login("bob")}) for _ in range(AT_ONCE // 5)]
+        others = [partial(gate.post, SUBMIT, submission, token=token), partial(gate.post, ME, token=token)]
+        return logins + others * (2 * AT_ONCE // 5)
+
+    await turns_until_done(requests())  # opens every connection
+    most, struck = await turns_until_done(requests()), 0
+    for start in range(0, REQUESTS, AT_ONCE):
+        # Spread over all the turns, and denser at their beginning, where the shorter requests are.
+        turns = [int(most * ((number * 0.618) % 1) ** 2) for number in range(start, start + AT_ONCE)]
+        struck += await cancelled_after(turns, requests())
+    assert struck > REQUESTS // 3
+
+    async with asyncio.timeout(BOUND):
+        assert await gate.me(token) == person
+        assert not (await gate.login("bob"))["isNewUser"]
+        assert await gate.submit(token, submission) == person
+        await asyncio.gather(*[gate.me(token) for _ in range(2 * AT_ONCE)])
+        await every_connection_is_idle()
+
+
+async def every_connection_is_idle() -> None:
+    context = get_current_context()
+    assert context is not None
+    pool = getattr(context.connections.get(ALIAS), "_pool", None)
+    # asyncpg gives a cancelled statement's connection back in the background.
+    while pool is not None and pool.get_idle_size() < pool.get_size():  # noqa: ASYNC110 - the pool has no event to wait for
+        await asyncio.sleep(0.01)

@@ -1,0 +1,199 @@
+"""Which bytes are a GraphQL request, and what the others are told."""
+
+import gzip
+import json
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from graph.http.decoding import MAX_BODY_BYTES, MAX_DEPTH
+from tests.gate import Gate
+from tests.http.answers import refusal
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+TYPENAME: Final = b'{"query":"{ __typename }"}'
+
+
+async def post(
+    gate: Gate, body: bytes, content_type: str | None = "application/json", **headers: str
+) -> httpx.Response:
+    """A POST of these bytes under exactly this Content-Type."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if content_type is not None:
+        named["Content-Type"] = content_type
+    return await gate.http.post("/graphql", content=body, headers=named)
+
+
+async def message(gate: Gate, body: bytes) -> str:
+    """What is wrong with a body, which must be refused with 400."""
+    response = await post(gate, body)
+    assert refusal(response, 400) == "BAD_REQUEST", body[:80]
+    return str(response.json()["errors"][0]["message"])
+
+
+async def test_json_may_be_declared_in_these_ways(gate: Gate) -> None:
+    for content_type in (
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        'application/json;charset="UTF-8"',
+        " application/json ",
+    ):
+        assert (await post(gate, TYPENAME, content_type)).status_code == 200, content_type
+
+
+async def test_a_body_that_is_declared_as_anything_else_is_refused(gate: Gate) -> None:
+    for content_type in (
+        None,
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/graphql",
+        "application/json; charset=utf-16",
+        "application/json; charset=iso-8859-1",
+        "application/json+x",
+        "text/plain; application/json",
+        "application/json, text/plain",
+    ):
+        assert refusal(await post(gate, TYPENAME, content_type), 415) == "UNSUPPORTED_MEDIA_TYPE", content_type
+
+
+async def test_a_compressed_body_is_refused_and_never_unpacked(gate: Gate) -> None:
+    for coding in ("gzip", "deflate", "br", "zstd", "gzip, identity", "x-gzip"):
+        response = await post(gate, gzip.compress(b"0" * 10_000_000), Content_Encoding=coding)
+        assert refusal(response, 415) == "UNSUPPORTED_MEDIA_TYPE", coding
+    assert (await post(gate, TYPENAME, Content_Encoding="identity")).status_code == 200
+
+
+async def test_a_body_may_have_64_kib_and_no_byte_more(gate: Gate) -> None:
+    filled = TYPENAME + b" " * (MAX_BODY_BYTES - len(TYPENAME))
+    assert (await post(gate, filled)).status_code == 200
+    response = await post(gate, filled + b" ")
+    assert refusal(response, 413) == "PAYLOAD_TOO_LARGE"
+    assert response.headers["connection"] == "close"
+
+
+async def test_a_body_in_pieces_is_read_no_further_than_allowed(gate: Gate) -> None:
+    sent = []
+
+    async def pieces() -> Any:
+        for piece in [b" " * 1024] * 1024:
+            sent.append(piece)
+            yield piece
+
+    response = await gate.http.post("/graphql", content=pieces(), headers={"Content-Type": "application/json"})
+    assert refusal(response, 413) == "PAYLOAD_TOO_LARGE"
+    assert len(sent) == MAX_BODY_BYTES // 1024 + 1
+
+
+async def test_what_is_not_json_in_utf8_is_refused(gate: Gate) -> None:
+    for body in (
+        b"",
+        b" ",
+        b"query",
+        b"{",
+        b'{"query":"{ __typename }",}',
+        b"{'query':'{ __typename }'}",
+        b'{"query":"{ __typename }"} {}',
+        b'{"query":"{ __typename }","variables":{"a":NaN}}',
+        b'{"query":"{ __typename }","variables":{"a":Infinity}}',
+        b'{"query":"{ __typename }","variables":{"a":-Infinity}}',
+        b'{"query":"{ __typename }","variables":{"a":1e999}}',
+        b'{"query":"\xff{ __typename }"}',
+        b'{"query":"\xc3"}',
+        b'\xff\xfe{\x00"\x00',
+        '{"query":"{ __typename }"}'.encode("utf-16"),
+        b'{"query":"\\ud800"}',
+        b'{"query":"\\udc00\\ud800"}',
+        b'{"query":"\xed\xa0\x80"}',
+        b'{"query":"a\nb"}',
+        b'{"query":"\\x41"}',
+        b"[" * 60_000,
+        b'{"a":' * 10_000,
+    ):
+        assert await message(gate, body) == "The body is not JSON in UTF-8.", body[:80]
+
+
+async def test_json_that_is_no_object_is_refused(gate: Gate) -> None:
+    for body in (b"null", b"1", b"1.5", b"true", b'"{ __typename }"', b"[]", b'[{"query":"{ __typename }"}]'):
+        assert await message(gate, body) == "The body must be a JSON object.", body
+
+
+async def test_json_may_be_nested_so_deep_and_no_deeper(gate: Gate) -> None:
+    def nested(levels: int) -> bytes:
+        # The object itself is one level, and the variables in it are the second.
+        inner = "[" * (levels - 2) + "]" * (levels - 2)
+        return f'{{"query":"{{ __typename }}","variables":{{"a":{inner}}}}}'.encode()
+
+    assert (await post(gate, nested(MAX_DEPTH))).status_code == 200
+    for levels in (MAX_DEPTH + 1, 200, 1000, 5000):
+        assert "deep" in await message(gate, nested(levels)) or levels > 1000, levels
+
+
+async def test_an_enormous_number_is_no_defect(gate: Gate) -> None:
+    body = b'{"query":"{ __typename }","variables":{"a":' + b"9" * 5000 + b"}}"
+    response = await post(gate, body)
+    assert response.status_code in {200, 400}
+
+
+@pytest.mark.parametrize(
+    ("member", "values", "sentence"),
+    [
+        ("query", [None, 1, True, [], {}, ["{ __typename }"]], "The member query must be a GraphQL document as text."),
+        ("variables", [1, "{}", True, [], [{}]], "The member variables must be an object."),
+        ("operationName", [1, True, [], {}, ["A"]], "The member operationName must be text."),
+        ("extensions", [1, "{}", True, []], "The member extensions must be an object."),
+    ],
+)
+async def test_a_member_has_its_type(gate: Gate, member: str, values: list[object], sentence: str) -> None:
+    for value in values:
+        body = json.dumps({"query": "{ __typename }", member: value}).encode()
+        assert await message(gate, body) == sentence
+
+
+async def test_a_request_needs_a_query(gate: Gate) -> None:
+    assert await message(gate, b"{}") == "The member query must be a GraphQL document as text."
+    assert await message(gate, b'{"Query":"{ __typename }"}') == "The member query must be a GraphQL document as text."
+
+
+async def test_members_may_be_null_and_unknown_ones_are_not_looked_at(gate: Gate) -> None:
+    members: dict[str, object] = {"variables": None, "operationName": None, "extensions": None, "id": 7, "doc_id": []}
+    response = await post(gate, json.dumps({"query": "{ __typename }", **members}).encode())
+    assert response.json() == {"data": {"__typename": "Query"}}
+
+
+async def test_a_query_string_is_read_as_strictly(gate: Gate) -> None:
+    query = "query=%7B__typename%7D"
+    assert (await gate.http.get(f"/graphql?{query}")).json() == {"data": {"__typename": "Query"}}
+    for query_string in (
+        f"{query}&{query}",
+        f"{query}&variables={{}}&variables={{}}",
+        f"{query}&x=1&x=2",
+        f"{query}&variables=null",
+        f"{query}&variables=[]",
+        f"{query}&variables={{",
+        f'{query}&variables={{"a":NaN}}',
+        f'{query}&variables={{"a":"%ff"}}'.replace("%ff", "\\ud800"),
+        f'{query}&variables={{"a":{"[" * 40}{"]" * 40}}}',
+        f"{query}&extensions=1",
+        "variables={}",
+    ):
+        response = await gate.http.get(f"/graphql?{query_string}")
+        assert refusal(response, 400) == "BAD_REQUEST", query_string
+
+
+async def test_no_refusal_repeats_what_was_sent(gate: Gate) -> None:
+    secret = b"0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P"
+    for body in (
+        secret,
+        b'"' + secret + b'"',
+        b'{"query":["' + secret + b'"]}',
+        b'{"query":"x","variables":"' + secret + b'"}',
+    ):
+        assert secret.decode() not in await message(gate, body)
+    response = await gate.http.get(f"/graphql?query=x&variables={secret.decode()}")
+    assert refusal(response, 400) == "BAD_REQUEST"
+    assert secret.decode() not in response.text

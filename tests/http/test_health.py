@@ -1,0 +1,111 @@
+"""The probes: alive as long as the process is, ready only when a request could be served."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from graph.settings import EncryptionSettings, Settings
+from graph.simulator.serving import WeChatSimulator
+from models.schema import migrate
+from tests.accounts.stored import allow_connections, run_sql, wxgate
+from tests.gate import ENCRYPTION_KEYS, Clock, Gate, open_gate, open_unprepared
+from tests.http.answers import assert_safe
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+
+async def unready(gate: Gate) -> str:
+    """Why the server is not ready; it must be alive all the same."""
+    alive = await gate.http.get("/livez")
+    assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
+    response = await gate.http.get("/readyz")
+    assert response.status_code == 503
+    assert_safe(response)
+    body = response.json()
+    assert body.keys() == {"status", "reason"}
+    assert body["status"] == "unavailable"
+    return str(body["reason"])
+
+
+async def assert_ready(gate: Gate) -> None:
+    response = await gate.http.get("/readyz")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert_safe(response)
+
+
+async def test_a_server_with_all_it_needs_is_ready(gate: Gate) -> None:
+    await assert_ready(gate)
+    response = await gate.http.get("/livez")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert_safe(response)
+
+
+@on_sqlite
+async def test_a_probe_takes_head_too(gate: Gate) -> None:
+    assert (await gate.http.head("/livez")).status_code == 200
+    assert (await gate.http.head("/readyz")).status_code == 200
+
+
+async def test_an_empty_database_lacks_its_migrations_until_it_has_them(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    async with open_unprepared(settings, wechat_simulator, clock) as gate:
+        assert await unready(gate) == "migrations are missing"
+        wxgate(settings, "migrate")
+        await assert_ready(gate)
+        assert (await gate.login())["isNewUser"]
+
+
+async def test_a_database_of_an_older_version_lacks_migrations(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    await migrate(settings.database.url.get_secret_value())
+    await run_sql(settings, "DELETE FROM tortoise_migrations")
+    async with open_unprepared(settings, wechat_simulator, clock) as gate:
+        assert await unready(gate) == "migrations are missing"
+
+
+@on_postgres
+async def test_a_server_is_not_ready_while_its_database_is_down(
+    gate: Gate, settings: Settings, postgres_directory: str
+) -> None:
+    await assert_ready(gate)
+    await allow_connections(settings, postgres_directory, allowed=False)
+    assert await unready(gate) == "the database does not answer"
+    await allow_connections(settings, postgres_directory, allowed=True)
+    await assert_ready(gate)
+
+
+@on_sqlite
+async def test_a_server_without_its_file_is_not_ready_until_it_is_there(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path
+) -> None:
+    await migrate(settings.database.url.get_secret_value())
+    away = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-away"))  # noqa: ASYNC240 - nothing else runs here
+    async with open_unprepared(settings, wechat_simulator, clock) as gate:
+        assert await unready(gate) == "the database does not answer"
+        away.rename(tmp_path)
+        await assert_ready(gate)
+
+
+@on_sqlite
+async def test_a_server_with_other_keys_than_its_database_is_not_ready(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock):
+        pass
+    other_keys = EncryptionSettings(keys=SecretStr(ENCRYPTION_KEYS.replace("h8Zq", "h8Zr")))
+    away = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-away"))  # noqa: ASYNC240 - nothing else runs here
+    misconfigured = settings.model_copy(update={"encryption": other_keys})
+    async with open_unprepared(misconfigured, wechat_simulator, clock) as gate:
+        away.rename(tmp_path)
+        assert await unready(gate) == "the encryption keys are not those of the database"
+
+
+@on_sqlite
+async def test_a_slow_wechat_keeps_nobody_from_being_ready(gate: Gate) -> None:
+    gate.wechat.fail("hang", times=None)
+    await assert_ready(gate)
+    gate.wechat.heal()

@@ -1,0 +1,56 @@
+"""An open, migrated, empty database for each test, on SQLite and on PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from models.database import Database
+from models.schema import migrate
+from tests.databases import new_postgres_url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres_url(postgres_directory: str) -> str:
+    """One database for all tests that only need its tables: making one takes longer than most of them."""
+    url = new_postgres_url(postgres_directory)
+    asyncio.run(migrate(url))
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def tables_url(request: pytest.FixtureRequest, sqlite_path: Path) -> str:
+    """A database with tables, perhaps with rows that an earlier test left."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("migrated_postgres_url"))
+    asyncio.run(migrate(f"sqlite://{sqlite_path}"))
+    return f"sqlite://{sqlite_path}"
+
+
+@pytest.fixture
+async def database(tables_url: str) -> AsyncIterator[Database]:
+    async with Database(tables_url) as opened:
+        await opened.execute("DELETE FROM users")  # accounts and sessions go with them
+        await opened.execute("DELETE FROM encryption_keys")
+        yield opened
+
+
+@pytest.fixture
+def second_database_url(database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Another empty database, of the same kind as `database_url`."""
+    if database_url.startswith("sqlite"):
+        return f"sqlite://{tmp_path / 'second.db'}"
+    return new_postgres_url(request.getfixturevalue("postgres_directory"))
+
+
+@pytest.fixture
+def postgres_url(postgres_directory: str) -> str:
+    """An empty database, for tests of what only PostgreSQL does."""
+    return new_postgres_url(postgres_directory)
+
+
+@pytest.fixture
+def sqlite_path(tmp_path: Path) -> Path:
+    """Where no file is yet, for tests of what only SQLite does."""
+    return tmp_path / "wxgate.db"

@@ -1,0 +1,155 @@
+"""One open database: what its failures are called, and that none of them outlives its cause."""
+
+import asyncio
+
+import pytest
+
+from models.database import Database, Statements
+from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
+from models.sign_in import sign_in
+from tests.models.rows import a_login, column
+
+
+async def test_the_database_answers(database: Database) -> None:
+    await database.ping()
+
+
+async def test_a_statement_tells_how_many_rows_it_changed(database: Database) -> None:
+    assert await database.execute("UPDATE users SET city = 'x'") == 0
+    for number in range(3):
+        await sign_in(database, a_login(number, openid=str(number)))
+    assert await database.execute("UPDATE users SET city = $1 WHERE id <> $2", "x", "user-0") == 2
+    assert await database.execute("DELETE FROM sessions WHERE user_id = $1", "user-1") == 1
+
+
+async def test_a_placeholder_may_be_used_twice_and_in_any_order(database: Database) -> None:
+    await sign_in(database, a_login())
+    sql = "SELECT id FROM users WHERE id = $2 AND $1 <> id AND id = $2"
+    assert await column(database, sql, "user-2", "user-1") == ["user-1"]
+
+
+async def test_a_database_that_is_not_open_is_unavailable(tables_url: str) -> None:
+    database = Database(tables_url)
+    with pytest.raises(DatabaseUnavailable):
+        await database.ping()
+    async with database:
+        await database.ping()
+    with pytest.raises(DatabaseUnavailable):
+        await database.ping()
+
+
+async def test_closing_twice_is_closing_once(tables_url: str) -> None:
+    database = Database(tables_url)
+    await database.open()
+    await database.ping()
+    await database.close()
+    await database.close()
+    await database.open()
+    await database.ping()
+    await database.close()
+
+
+async def test_a_missing_table_means_that_the_tables_are_behind(database_url: str) -> None:
+    async with Database(database_url) as database:
+        with pytest.raises(DatabaseBehind):
+            await database.fetch("SELECT * FROM users")
+        with pytest.raises(DatabaseBehind):
+            await database.unit(lambda statements: statements.execute("DELETE FROM users"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("INSERT INTO encryption_keys VALUES ($1, 'hunter2', 2)", id="twice"),
+        pytest.param("INSERT INTO encryption_keys VALUES ($1 || 'x', NULL, 2)", id="null"),
+        pytest.param("UPDATE sessions SET user_id = $1", id="nobody's"),
+    ],
+)
+async def test_a_constraint_is_no_reason_to_try_again(database: Database, statement: str) -> None:
+    await sign_in(database, a_login())
+    await database.execute("INSERT INTO encryption_keys VALUES ($1, 'canary', 1)", "no such table")
+
+    with pytest.raises(DatabaseError) as refused:
+        await database.execute(statement, "no such table")
+
+    assert type(refused.value) is DatabaseError
+    assert str(refused.value) == "IntegrityError"
+    await database.ping()
+
+
+async def test_an_error_repeats_neither_statement_nor_values(database: Database) -> None:
+    for statement in ("SELECT hunter2 FROM users WHERE id = $1", "SELEC $1", "SELECT id FROM users WHERE id = $1 + $2"):
+        with pytest.raises(DatabaseError) as failed:
+            await database.fetch(statement, "hunter2")
+        assert "hunter2" not in str(failed.value)
+        assert failed.value.__suppress_context__
+
+
+async def test_a_unit_is_stored_whole(database: Database) -> None:
+    async def work(statements: Statements) -> str:
+        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
+        await statements.execute("INSERT INTO encryption_keys VALUES ('k2', 'two', 2)")
+        return "done"
+
+    assert await database.unit(work) == "done"
+    assert await column(database, "SELECT id FROM encryption_keys ORDER BY id") == ["k1", "k2"]
+
+
+@pytest.mark.parametrize("raised", [DatabaseBehind("x"), LookupError("y"), asyncio.CancelledError()])
+async def test_a_unit_that_fails_leaves_nothing_and_raises_what_it_raised(
+    database: Database, raised: BaseException
+) -> None:
+    async def work(statements: Statements) -> None:
+        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
+        raise raised
+
+    with pytest.raises(type(raised)):
+        await database.unit(work)
+
+    assert await column(database, "SELECT id FROM encryption_keys") == []
+    await sign_in(database, a_login())
+
+
+async def test_a_unit_whose_statement_fails_leaves_nothing(database: Database) -> None:
+    async def work(statements: Statements) -> None:
+        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
+        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'two', 2)")
+
+    with pytest.raises(DatabaseError):
+        await database.unit(work)
+
+    assert await column(database, "SELECT id FROM encryption_keys") == []
+
+
+async def test_a_unit_outlives_a_caller_who_is_cancelled(database: Database) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(statements: Statements) -> None:
+        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
+        begun.set()
+        await go_on.wait()
+        await statements.execute("INSERT INTO encryption_keys VALUES ('k2', 'two', 2)")
+
+    caller = asyncio.create_task(database.unit(work))
+    await begun.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    go_on.set()
+    await database.close()  # waits for the unit
+    await database.open()
+    assert await column(database, "SELECT id FROM encryption_keys ORDER BY id") == ["k1", "k2"]
+
+
+async def test_closing_waits_for_units_under_way(database: Database) -> None:
+    async def work(statements: Statements) -> None:
+        for number in range(20):
+            await statements.execute("INSERT INTO encryption_keys VALUES ($1, 'canary', 1)", str(number))
+
+    unit = asyncio.create_task(database.unit(work))
+    await asyncio.sleep(0)
+    await database.close()
+    await unit
+
+    await database.open()
+    assert await column(database, "SELECT COUNT(*) FROM encryption_keys") == [20]

@@ -1,0 +1,121 @@
+"""The canaries, the count of sealed rows, and the rotation's compare-and-swap."""
+
+from dataclasses import replace
+
+import pytest
+
+from models.database import Database
+from models.keys import (
+    SealedAccount,
+    accounts_sealed_otherwise,
+    add_canary,
+    count_accounts_sealed_with,
+    drop_canary,
+    read_canaries,
+    reseal,
+)
+from models.sign_in import sign_in
+from tests.models.rows import NOON, Keys, a_login, column, keys_of
+
+
+async def sealed(database: Database, number: int, *session_keys: str) -> int:
+    """The id of an account of its own whose logins stored these keys, the last one last."""
+    for at, text in enumerate(session_keys):
+        login = a_login(10 * number + at, openid=f"openid-{number}", key=text, asked_at=NOON + at)
+        record = await sign_in(database, replace(login, session_key=text))
+    return record.account_id
+
+
+async def test_a_new_database_was_written_with_no_key(database: Database) -> None:
+    assert await read_canaries(database) == {}
+
+
+async def test_a_canary_that_is_there_stays_as_it_is(database: Database) -> None:
+    await add_canary(database, "k1", "first", now=NOON)
+    await add_canary(database, "k1", "second", now=NOON + 1)
+    await add_canary(database, "k2", "other", now=NOON + 2)
+
+    assert await read_canaries(database) == {"k1": "first", "k2": "other"}
+    assert await column(database, "SELECT created_at FROM encryption_keys ORDER BY id") == [NOON, NOON + 2]
+
+
+async def test_a_retired_key_is_forgotten_alone(database: Database) -> None:
+    await add_canary(database, "k1", "first", now=NOON)
+    await add_canary(database, "k2", "other", now=NOON)
+    await drop_canary(database, "k1")
+    assert await read_canaries(database) == {"k2": "other"}
+
+
+async def test_an_account_counts_for_each_key_that_seals_anything_of_it(database: Database) -> None:
+    await sealed(database, 1, "v1.k1.a")
+    await sealed(database, 2, "v1.k1.b", "v1.k2.c")
+    await sealed(database, 3, "v1.k2.d", "v1.k2.e")
+    assert await count_accounts_sealed_with(database, "v1.k1.") == 2
+    assert await count_accounts_sealed_with(database, "v1.k2.") == 2
+    assert await count_accounts_sealed_with(database, "v1.k3.") == 0
+
+
+async def test_key_ids_are_taken_literally(database: Database) -> None:
+    await sealed(database, 1, "v1.k1x.a")
+    await sealed(database, 2, "v1.K1.a")
+    for prefix in ("v1.k1.", "v1.k_x.", "v1.k%.", "v1.%"):
+        assert await count_accounts_sealed_with(database, prefix) == 0
+
+
+async def test_accounts_that_another_key_seals_are_found_in_batches(database: Database) -> None:
+    old = [await sealed(database, number, f"v1.k1.{number}") for number in range(3)]
+    await sealed(database, 3, "v1.k2.current")
+    mixed = await sealed(database, 4, "v1.k1.previous", "v1.k2.current")
+
+    first = await accounts_sealed_otherwise(database, "v1.k2.", after=0, limit=2)
+    rest = await accounts_sealed_otherwise(database, "v1.k2.", after=first[-1].id, limit=5)
+
+    assert [account.id for account in first] == old[:2]
+    assert [account.id for account in rest] == [old[2], mixed]
+    assert rest[-1] == SealedAccount(mixed, "wx-one", "openid-4", "v1.k2.current", "v1.k1.previous")
+    assert "v1." not in repr(rest)
+
+
+async def test_a_rotation_replaces_both_keys_and_nothing_else(database: Database) -> None:
+    account_id = await sealed(database, 1, "v1.k1.a", "v1.k1.b")
+    await sealed(database, 2, "v1.k1.c")
+    [before] = await database.fetch("SELECT * FROM accounts WHERE id = $1", account_id)
+    [account, _] = await accounts_sealed_otherwise(database, "v1.k2.", after=0, limit=9)
+
+    assert await reseal(database, account, session_key="v1.k2.b", fingerprint="of two", previous_session_key="v1.k2.a")
+
+    changed = {"session_key": "v1.k2.b", "session_key_fingerprint": "of two", "previous_session_key": "v1.k2.a"}
+    assert await database.fetch("SELECT * FROM accounts WHERE id = $1", account_id) == [{**before, **changed}]
+    assert await count_accounts_sealed_with(database, "v1.k1.") == 1
+
+
+async def test_a_rotation_of_an_account_without_previous_key_gives_it_none(database: Database) -> None:
+    account_id = await sealed(database, 1, "v1.k1.a")
+    [account] = await accounts_sealed_otherwise(database, "v1.k2.", after=0, limit=9)
+
+    assert await reseal(database, account, session_key="v1.k2.a", fingerprint="two", previous_session_key=None)
+
+    assert await keys_of(database, account_id) == Keys("v1.k2.a", "two", NOON, None, None)
+
+
+@pytest.mark.parametrize("key", ["v1.k1.a", "v1.k2.new"], ids=["the same key, sealed anew", "another key"])
+async def test_a_rotation_gives_way_to_a_login_that_was_faster(database: Database, key: str) -> None:
+    account_id = await sealed(database, 1, "v1.k1.a")
+    [seen] = await accounts_sealed_otherwise(database, "v1.k2.", after=0, limit=9)
+    login = a_login(99, openid="openid-1", key=key, asked_at=NOON + 5)
+    await sign_in(database, replace(login, session_key="v1.k2.by-login"))
+    before = await keys_of(database, account_id)
+
+    assert not await reseal(database, seen, session_key="v1.k2.late", fingerprint="late", previous_session_key=None)
+
+    assert await keys_of(database, account_id) == before
+
+
+async def test_a_rotation_gives_way_to_an_overtaken_login_that_only_left_a_previous_key(database: Database) -> None:
+    account_id = await sealed(database, 1, "v1.k1.a")
+    [seen] = await accounts_sealed_otherwise(database, "v1.k2.", after=0, limit=9)
+    await sign_in(database, a_login(99, openid="openid-1", key="older", asked_at=NOON - 5))
+
+    assert not await reseal(database, seen, session_key="v1.k2.a", fingerprint="two", previous_session_key=None)
+
+    assert (await keys_of(database, account_id)).previous == "sealed older by 99"

@@ -1,0 +1,136 @@
+"""What may happen to a PostgreSQL server, and that nothing waits for ever or is lost to the pool because of it."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.database import Database, Statements
+from models.errors import DatabaseError, DatabaseUnavailable
+from models.schema import migrate
+from tests.models.rows import column
+
+# Seconds; whatever takes longer waits for ever.
+BOUND = 20
+PASSWORD = "hunter2"
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+async def one(statements: Statements) -> list[object]:
+    return [dict(row) for row in await statements.fetch("SELECT 1 AS one")]
+
+
+async def test_no_server_is_unavailable(closed_port: int) -> None:
+    url = f"postgres://wxgate:{PASSWORD}@127.0.0.1:{closed_port}/wxgate"
+    async with asyncio.timeout(BOUND), Database(url) as database:
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable) as failed:
+                await database.ping()
+            assert str(failed.value) == "ConnectionRefusedError"
+            with pytest.raises(DatabaseUnavailable):
+                await database.unit(one)
+
+
+async def test_no_socket_is_unavailable(tmp_path: Path) -> None:
+    async with asyncio.timeout(BOUND), Database(f"postgres://wxgate@/wxgate?host={tmp_path}") as database:
+        with pytest.raises(DatabaseUnavailable) as failed:
+            await database.ping()
+    assert str(failed.value) == "FileNotFoundError"
+
+
+async def test_a_server_that_says_nothing_is_given_up(silent_port: int) -> None:
+    url = f"postgres://wxgate:{PASSWORD}@127.0.0.1:{silent_port}/wxgate?timeout=1"
+    async with asyncio.timeout(BOUND), Database(url) as database:
+        with pytest.raises(DatabaseUnavailable):
+            await database.ping()
+        with pytest.raises(DatabaseUnavailable):
+            await database.unit(one)
+        with pytest.raises(DatabaseUnavailable):
+            await migrate(url)
+
+
+async def test_the_waits_are_bounded_without_being_asked(silent_port: int) -> None:
+    async with asyncio.timeout(BOUND), Database(f"postgres://wxgate@127.0.0.1:{silent_port}/wxgate") as database:
+        with pytest.raises(DatabaseUnavailable):
+            await database.ping()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param(("postgres://postgres@", "postgres://nobody@"), id="role"),
+        pytest.param(("@/t", "@/no_such_database_t"), id="database"),
+    ],
+)
+async def test_a_server_without_our_role_or_database_does_not_lack_migrations(
+    postgres_url: str, changed: tuple[str, str]
+) -> None:
+    async with asyncio.timeout(BOUND), Database(postgres_url.replace(*changed)) as database:
+        with pytest.raises(DatabaseUnavailable) as failed:
+            await database.ping()
+    assert "no_such" not in str(failed.value)
+    assert "nobody" not in str(failed.value)
+
+
+async def test_what_an_error_says_does_not_decide_what_it_is(migrated_postgres_url: str) -> None:
+    """PostgreSQL speaks the language that it was set up with, and quotes values."""
+    async with Database(migrated_postgres_url) as database:
+        with pytest.raises(DatabaseError) as refused:
+            await database.fetch("""SELECT CAST($1 AS text)::int""", 'relation "users" does not exist; no such table')
+        assert type(refused.value) is DatabaseError
+
+
+async def test_a_statement_that_takes_too_long_is_given_up_and_its_connection_used_again(
+    migrated_postgres_url: str,
+) -> None:
+    url = f"{migrated_postgres_url}&maxsize=1&command_timeout=0.2"
+    async with asyncio.timeout(BOUND), Database(url) as database:
+        for _ in range(3):
+            with pytest.raises(DatabaseUnavailable):
+                await database.fetch("SELECT pg_sleep(60)")
+            with pytest.raises(DatabaseUnavailable):
+                await database.unit(lambda statements: statements.fetch("SELECT pg_sleep(60)"))
+        assert await database.unit(one) == [{"one": 1}]
+
+
+async def test_a_transaction_that_cannot_begin_gives_its_connection_back(migrated_postgres_url: str) -> None:
+    url = f"{migrated_postgres_url}&maxsize=1&command_timeout=0.2"
+    async with asyncio.timeout(BOUND), Database(url) as database:
+        [backend] = await column(database, "SELECT pg_backend_pid()")
+        assert isinstance(backend, int)
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            with pytest.raises(DatabaseUnavailable):
+                await database.unit(one)
+        finally:
+            os.kill(backend, signal.SIGCONT)
+        assert await database.unit(one) == [{"one": 1}]
+
+
+async def test_only_statements_under_way_fail_when_the_server_drops_its_connections(
+    migrated_postgres_url: str,
+) -> None:
+    drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    async with asyncio.timeout(BOUND), Database(f"{migrated_postgres_url}&maxsize=3") as database:
+        under_way = [database.fetch("SELECT pg_sleep(60)"), database.fetch("SELECT pg_sleep(60)"), database.fetch(drop)]
+        outcomes = await asyncio.gather(*under_way, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
+        for _ in range(5):
+            await database.ping()
+            assert await database.unit(one) == [{"one": 1}]

@@ -1,0 +1,185 @@
+"""How tables come to be: migrations say what the models say, once, however many processes apply them."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tortoise.context import TortoiseContext
+from tortoise.migrations.autodetector import MigrationAutodetector
+
+from models.database import ALIAS, Database, Row, tortoise_config
+from models.errors import DatabaseBehind, DatabaseUnavailable, UnsupportedDatabase
+from models.schema import migrate, missing_migrations
+from models.sign_in import sign_in
+from tests.models.rows import a_login
+
+ALL: Final = ["0001_initial"]
+
+# Says that it is ready, waits for a line, so that all begin at once, then migrates and prints what it applied.
+MIGRATE: Final = """
+import asyncio, os, sys
+from models.schema import migrate
+print("ready", flush=True)
+sys.stdin.readline()
+print(asyncio.run(migrate(os.environ["WXGATE_DATABASE_URL"])))
+"""
+
+# Everything that the databases know about a schema, Tortoise's own table aside.
+SQLITE_CATALOGUE: Final = (
+    "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE tbl_name <> 'tortoise_migrations' ORDER BY name",
+)
+POSTGRES_CATALOGUE: Final = (
+    """SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default, is_identity
+    FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'tortoise_migrations'
+    ORDER BY 1, 2""",
+    """SELECT tablename, indexdef FROM pg_indexes
+    WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations' ORDER BY 1, 2""",
+    """SELECT conrelid::regclass::text AS "table", pg_get_constraintdef(oid) AS definition FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace AND conrelid <> 'tortoise_migrations'::regclass ORDER BY 1, 2""",
+    """SELECT relname, obj_description(oid, 'pg_class') AS description FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'tortoise_migrations' ORDER BY 1""",
+)
+
+
+async def catalogue(database: Database) -> list[Mapping[str, str]]:
+    statements = SQLITE_CATALOGUE if database.dialect == "sqlite" else POSTGRES_CATALOGUE
+    rows: list[Row] = []
+    for statement in statements:
+        rows += await database.fetch(statement)
+    # The two generators set blanks differently.
+    return [{name: " ".join(str(value).split()) for name, value in row.items()} for row in rows]
+
+
+async def make_tables_without_migrations(url: str) -> None:
+    async with TortoiseContext() as context:
+        await context.init(config=tortoise_config(url))
+        await context.generate_schemas()
+        # Exists beside migrations, and the catalogue's query names it.
+        await context.connections.get(ALIAS).execute_script("CREATE TABLE tortoise_migrations (id INT)")
+
+
+async def test_migrations_lack_nothing_that_the_models_have() -> None:
+    config = tortoise_config("sqlite://:memory:")
+    async with TortoiseContext() as context:
+        await context.init(config=config)
+        assert context.apps is not None
+        changes = await MigrationAutodetector(context.apps, config["apps"]).changes()
+    assert [operation for change in changes for operation in change.operations] == []
+
+
+async def test_migrations_make_the_tables_that_the_models_describe(database_url: str, second_database_url: str) -> None:
+    await migrate(database_url)
+    await make_tables_without_migrations(second_database_url)
+
+    async with Database(database_url) as database:
+        migrated = await catalogue(database)
+    async with Database(second_database_url) as database:
+        described = await catalogue(database)
+
+    assert len(migrated) >= 4
+    assert migrated == described
+
+
+async def test_migrations_are_missing_until_they_are_applied(database_url: str) -> None:
+    async with Database(database_url) as database:
+        assert await missing_migrations(database) == ALL
+    reported: list[str] = []
+    assert await migrate(database_url, report=reported.append) == ALL
+    assert reported == ALL
+    async with Database(database_url) as database:
+        assert await missing_migrations(database) == []
+
+
+async def test_migrating_again_changes_nothing(database_url: str) -> None:
+    await migrate(database_url)
+    async with Database(database_url) as database:
+        await sign_in(database, a_login())
+    reported: list[str] = []
+
+    assert await migrate(database_url, report=reported.append) == []
+
+    assert reported == []
+    async with Database(database_url) as database:
+        assert not (await sign_in(database, a_login(2))).is_new_user
+
+
+async def test_a_running_server_sees_that_it_has_been_migrated(database_url: str) -> None:
+    async with Database(database_url) as database:
+        with pytest.raises(DatabaseBehind):
+            await sign_in(database, a_login(1))
+        await asyncio.to_thread(run_migrations, database_url, processes=1)
+        assert (await sign_in(database, a_login(2))).is_new_user
+
+
+async def test_a_server_of_a_later_version_says_that_its_column_is_missing(database_url: str) -> None:
+    await migrate(database_url)
+    async with Database(database_url) as database:
+        for statement in (
+            "SELECT phone FROM users",
+            "UPDATE users SET phone = '1'",
+            "INSERT INTO users (phone) VALUES ('1')",
+        ):
+            with pytest.raises(DatabaseBehind):
+                await database.execute(statement)
+
+
+def test_six_processes_that_migrate_at_once_apply_everything_once(database_url: str) -> None:
+    assert sorted(run_migrations(database_url, processes=6)) == [str(ALL), *["[]"] * 5]
+
+
+async def test_a_pool_of_one_connection_is_enough_to_migrate(postgres_url: str) -> None:
+    async with asyncio.timeout(30):
+        assert await migrate(f"{postgres_url}&maxsize=1") == ALL
+
+
+async def test_migrating_a_database_that_is_not_there_fails_as_such(tmp_path: Path) -> None:
+    for url in (
+        f"sqlite://{tmp_path}/no/such/directory/wxgate.db",
+        "postgres://wxgate:hunter2@127.0.0.1:9/wxgate",
+    ):
+        with pytest.raises(DatabaseUnavailable) as failed:
+            await migrate(url)
+        assert "/" not in str(failed.value)
+        assert "hunter2" not in str(failed.value)
+
+
+@pytest.mark.parametrize("url", ["mysql://root:hunter2@localhost/db", "hunter2", "", "postgres://[hunter2/db"])
+async def test_a_database_of_another_kind_is_refused_without_repeating_its_url(url: str) -> None:
+    with pytest.raises(UnsupportedDatabase) as refused:
+        await migrate(url)
+    with pytest.raises(UnsupportedDatabase):
+        Database(url)
+    assert str(refused.value) == "the database URL must begin with sqlite:// or postgres://"
+
+
+def run_migrations(url: str, *, processes: int) -> list[str]:
+    """What each of some processes that begin together says it applied."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIGRATE],
+            env={**os.environ, "WXGATE_DATABASE_URL": url},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(processes)
+    ]
+    try:
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        return [process.communicate(timeout=60)[0].strip() for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()

@@ -1,0 +1,225 @@
+"""What a login leaves in the tables: the account and its two keys, the person, the session."""
+
+import asyncio
+
+import pytest
+
+from models.database import Database
+from models.errors import DatabaseError, DatabaseUnavailable
+from models.lookup import find_session
+from models.sign_in import drop_surplus_sessions, sign_in, supersede
+from models.user import UserRecord
+from tests.models.rows import DAY, MINUTE, NOON, Keys, a_login, column, keys_of, stored
+
+
+async def test_a_first_login_makes_a_person_without_a_profile(database: Database) -> None:
+    record = await sign_in(database, a_login())
+
+    assert record.is_new_user
+    assert record.user == UserRecord("user-1", "", "", 0, "", "", "", "", NOON, NOON)
+    assert await column(database, "SELECT id FROM users") == ["user-1"]
+
+
+async def test_a_second_login_finds_the_person_and_keeps_both_sessions(database: Database) -> None:
+    first = await sign_in(database, a_login(1))
+    second = await sign_in(database, a_login(2, asked_at=NOON + MINUTE))
+
+    assert not second.is_new_user
+    assert (second.user, second.account_id) == (first.user, first.account_id)
+    assert await column(database, "SELECT id FROM users") == ["user-1"]
+    assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-1", "token-2"]
+
+
+async def test_a_login_stores_a_session_that_was_last_seen_now(database: Database) -> None:
+    record = await sign_in(database, a_login(now=NOON + 5, expires_at=NOON + DAY))
+
+    [session] = await database.fetch("SELECT * FROM sessions")
+    assert dict(session) == {
+        "token_hash": "token-1",
+        "user_id": "user-1",
+        "account_id": record.account_id,
+        "created_at": NOON + 5,
+        "last_seen_at": NOON + 5,
+        "expires_at": NOON + DAY,
+    }
+
+
+async def test_two_people_of_one_mini_program_are_two(database: Database) -> None:
+    alice = await sign_in(database, a_login(1))
+    bob = await sign_in(database, a_login(2, openid="openid-bob"))
+
+    assert bob.is_new_user
+    assert (alice.user.id, bob.user.id) == ("user-1", "user-2")
+    assert alice.account_id != bob.account_id
+
+
+async def test_a_first_key_has_no_previous_one(database: Database) -> None:
+    record = await sign_in(database, a_login(key="A"))
+    assert await keys_of(database, record.account_id) == Keys("sealed A by 1", "of A", NOON, None, None)
+
+
+async def test_a_newer_key_makes_the_old_one_the_previous(database: Database) -> None:
+    record = await stored(database, a_login(1, key="A"), a_login(2, key="B", asked_at=NOON + 9))
+    assert await keys_of(database, record.account_id) == Keys(
+        "sealed B by 2", "of B", NOON + 9, "sealed A by 1", NOON + 9
+    )
+
+
+async def test_a_third_key_drops_the_first(database: Database) -> None:
+    logins = [a_login(number, key=key, asked_at=NOON + number) for number, key in enumerate("ABC")]
+    record = await stored(database, *logins)
+    assert await keys_of(database, record.account_id) == Keys(
+        "sealed C by 2", "of C", NOON + 2, "sealed B by 1", NOON + 2
+    )
+
+
+async def test_the_same_key_again_confirms_itself_and_keeps_the_previous(database: Database) -> None:
+    record = await stored(
+        database,
+        a_login(1, key="A"),
+        a_login(2, key="B", asked_at=NOON + 1),
+        a_login(3, key="B", asked_at=NOON + 2),
+    )
+    assert await keys_of(database, record.account_id) == Keys(
+        "sealed B by 3", "of B", NOON + 2, "sealed A by 1", NOON + 1
+    )
+
+
+async def test_an_answer_overtaken_by_a_later_login_becomes_the_previous_key(database: Database) -> None:
+    record = await stored(database, a_login(1, key="B", asked_at=NOON + 9), a_login(2, key="A", asked_at=NOON))
+    assert await keys_of(database, record.account_id) == Keys(
+        "sealed B by 1", "of B", NOON + 9, "sealed A by 2", NOON + 9
+    )
+
+
+async def test_an_overtaken_answer_with_the_key_that_is_held_changes_nothing(database: Database) -> None:
+    record = await stored(
+        database,
+        a_login(1, key="A"),
+        a_login(2, key="B", asked_at=NOON + 9),
+        a_login(3, key="B", asked_at=NOON + 5),
+    )
+    assert await keys_of(database, record.account_id) == Keys(
+        "sealed B by 2", "of B", NOON + 9, "sealed A by 1", NOON + 9
+    )
+
+
+async def test_of_two_answers_at_the_same_moment_the_one_stored_later_is_current(database: Database) -> None:
+    record = await stored(database, a_login(1, key="A"), a_login(2, key="B"))
+    assert await keys_of(database, record.account_id) == Keys("sealed B by 2", "of B", NOON, "sealed A by 1", NOON)
+
+
+async def test_a_unionid_that_comes_later_is_adopted(database: Database) -> None:
+    record = await stored(database, a_login(1), a_login(2, unionid="union-alice"))
+
+    assert record.unionid == "union-alice"
+    assert await column(database, "SELECT unionid FROM accounts") == ["union-alice"]
+
+
+@pytest.mark.parametrize("later", [None, "union-other"])
+async def test_a_unionid_that_is_known_is_neither_lost_nor_replaced(database: Database, later: str | None) -> None:
+    record = await stored(database, a_login(1, unionid="union-alice"), a_login(2, unionid=later))
+
+    assert record.unionid == "union-alice"
+    assert await column(database, "SELECT unionid FROM accounts") == ["union-alice"]
+
+
+async def test_another_mini_program_knows_the_person_by_their_unionid(database: Database) -> None:
+    here = await sign_in(database, a_login(1, unionid="union-alice"))
+    there = await sign_in(database, a_login(2, app_id="wx-two", openid="openid-there", unionid="union-alice"))
+
+    assert not there.is_new_user
+    assert there.user == here.user
+    assert there.account_id != here.account_id
+    assert await column(database, "SELECT COUNT(*) FROM users") == [1]
+
+
+async def test_people_without_unionid_are_not_one_person(database: Database) -> None:
+    await sign_in(database, a_login(1))
+    there = await sign_in(database, a_login(2, app_id="wx-two"))
+    assert there.is_new_user
+
+
+async def test_a_known_account_stays_with_its_person_when_its_unionid_is_another_persons(database: Database) -> None:
+    await sign_in(database, a_login(1, unionid="union-alice"))
+    await sign_in(database, a_login(2, openid="openid-bob"))
+    again = await sign_in(database, a_login(3, openid="openid-bob", unionid="union-alice"))
+    assert (again.user.id, again.is_new_user) == ("user-2", False)
+
+
+async def test_twenty_first_logins_at_once_make_one_person(database: Database) -> None:
+    records = await asyncio.gather(*[sign_in(database, a_login(number, key=str(number))) for number in range(20)])
+
+    [user_id] = await column(database, "SELECT id FROM users")
+    assert {record.user.id for record in records} == {user_id}
+    assert {record.account_id for record in records} == set(await column(database, "SELECT id FROM accounts"))
+    assert [record.is_new_user for record in records].count(True) == 1
+    assert await column(database, "SELECT COUNT(*) FROM sessions") == [20]
+
+
+async def test_a_login_that_cannot_be_stored_whole_is_not_stored_at_all(database: Database) -> None:
+    await sign_in(database, a_login(1))
+    twin = a_login(1, openid="openid-bob")  # a token hash that is there already
+
+    with pytest.raises(DatabaseError) as refused:
+        await sign_in(database, twin)
+
+    assert not isinstance(refused.value, DatabaseUnavailable)  # trying again would not help
+    assert await column(database, "SELECT openid FROM accounts") == ["openid-alice"]
+    assert await column(database, "SELECT COUNT(*) FROM users") == [1]
+
+
+async def test_a_superseded_session_ends_when_it_is_told_to(database: Database) -> None:
+    record = await stored(database, a_login(1))
+
+    await supersede(database, "token-1", account_id=record.account_id, ends_at=NOON + MINUTE)
+
+    assert await find_session(database, "token-1", now=NOON + MINUTE - 1, seen_after=0) is not None
+    assert await find_session(database, "token-1", now=NOON + MINUTE, seen_after=0) is None
+
+
+async def test_superseding_never_prolongs_a_session(database: Database) -> None:
+    record = await stored(database, a_login(1, expires_at=NOON + 1))
+    await supersede(database, "token-1", account_id=record.account_id, ends_at=NOON + MINUTE)
+    assert await column(database, "SELECT expires_at FROM sessions") == [NOON + 1]
+
+
+async def test_nobody_supersedes_a_session_of_another_account(database: Database) -> None:
+    await sign_in(database, a_login(1))
+    bob = await sign_in(database, a_login(2, openid="openid-bob"))
+
+    await supersede(database, "token-1", account_id=bob.account_id, ends_at=NOON)
+
+    assert await column(database, "SELECT DISTINCT expires_at FROM sessions") == [NOON + 30 * DAY]
+
+
+async def test_surplus_sessions_go_least_recently_seen_first(database: Database) -> None:
+    await stored(database, *[a_login(number, now=NOON + number) for number in range(5)])
+    await database.execute("UPDATE sessions SET last_seen_at = $1 WHERE token_hash = 'token-0'", NOON + MINUTE)
+
+    assert await drop_surplus_sessions(database, "user-0", keep=3, now=NOON + MINUTE) == 2
+
+    assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-0", "token-3", "token-4"]
+
+
+async def test_expired_sessions_go_and_take_no_place_of_live_ones(database: Database) -> None:
+    await sign_in(database, a_login(1))
+    await sign_in(database, a_login(2, now=NOON + MINUTE, expires_at=NOON + DAY))
+
+    assert await drop_surplus_sessions(database, "user-1", keep=1, now=NOON + DAY) == 1
+
+    assert await column(database, "SELECT token_hash FROM sessions") == ["token-1"]
+
+
+async def test_other_peoples_sessions_are_not_surplus(database: Database) -> None:
+    await sign_in(database, a_login(1))
+    await sign_in(database, a_login(2, openid="openid-bob", expires_at=NOON - 1))
+    assert await drop_surplus_sessions(database, "user-1", keep=1, now=NOON) == 0
+    assert await column(database, "SELECT COUNT(*) FROM sessions") == [2]
+
+
+async def test_what_a_login_knows_is_not_in_its_representation(database: Database) -> None:
+    login = a_login(unionid="union-alice")
+    record = await sign_in(database, login)
+    shown = repr((login, record))
+    assert not [word for word in ("openid-", "union-", "sealed", "of A", "token-") if word in shown]

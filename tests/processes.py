@@ -1,0 +1,83 @@
+"""Starts `wxgate serve` as a process of its own, as in production, and stops it as an orchestrator would."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from graph.simulator.serving import WeChatSimulator
+from tests.gate import ENCRYPTION_KEYS
+
+# Seconds. Generous, because a loaded machine is slow to start Python; a healthy server takes one or two.
+READY_WITHIN: Final = 30.0
+STOPPED_WITHIN: Final = 20.0
+
+
+def serve_environment(wechat: WeChatSimulator, database_url: str, **variables: str) -> dict[str, str]:
+    """What `wxgate serve` needs to be told; `variables` add to it or replace."""
+    return {
+        "WXGATE_WECHAT_APP_ID": wechat.app_id,
+        "WXGATE_WECHAT_APP_SECRET": wechat.app_secret,
+        "WXGATE_WECHAT_BASE_URL": wechat.base_url,
+        "WXGATE_DATABASE_URL": database_url,
+        "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
+        **variables,
+    }
+
+
+@contextmanager
+def serve_process(
+    variables: Mapping[str, str], output: Path, *, probe: str = "/readyz", stop: bool = True
+) -> Iterator[str]:
+    """The base URL of a server that answers `probe` with 200; all that it prints goes to the file `output`.
+
+    At the end it gets SIGTERM and must exit with 0. With `stop=False` the test has seen to its end itself.
+    """
+    port = free_port()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WXGATE_")}
+    with (
+        output.open("wb") as file,
+        subprocess.Popen(
+            [sys.executable, "-m", "graph", "serve", "--port", str(port)],
+            env={**inherited, **variables},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _await_answer(process, f"{url}{probe}", output)
+            yield url
+            if stop:
+                process.send_signal(signal.SIGTERM)
+            assert process.wait(STOPPED_WITHIN) == 0, output.read_text("utf-8")
+        finally:
+            process.kill()
+
+
+def free_port() -> int:
+    """A port that nothing listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _await_answer(process: "subprocess.Popen[bytes]", url: str, output: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    with httpx.Client(trust_env=False) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                if client.get(url).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+    message = f"no server after {READY_WITHIN} s or exit code {process.poll()}:\n{output.read_text('utf-8')}"
+    raise AssertionError(message)

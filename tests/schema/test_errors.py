@@ -1,0 +1,159 @@
+"""Every exception that a request can raise has a code; whatever else happens stays a secret of the server's log."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+from graph.accounts.errors import AccountError
+from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, coded
+from graph.settings import Settings
+from graph.wechat.errors import (
+    DecryptFailed,
+    MalformedSubmission,
+    SubmissionError,
+    WatermarkOutOfRange,
+    WeChatError,
+    WeChatRateLimited,
+    WeChatUnavailable,
+)
+from models.database import RAISED_BY_DRIVERS, translated
+from models.errors import DatabaseError, UnsupportedDatabase
+from tests.accounts.stored import run_sql
+from tests.gate import ME, Gate
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+# What a class wants to be told, where that is more than nothing.
+ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
+    WeChatUnavailable: {"reason": "timeout"},
+    WeChatRateLimited: {"retry_after": 60},
+    MalformedSubmission: {"field": "iv", "sentence": "iv must be 16 bytes."},
+    DecryptFailed: {"reason": "padding"},
+    WatermarkOutOfRange: {"reason": "too old"},
+}
+# Raised while the server is put together, never by a request.
+AT_START: Final = {UnsupportedDatabase}
+
+
+def leaves(family: type[Exception]) -> Iterator[type[Exception]]:
+    """The classes of a family that have no subclasses of their own."""
+    for kind in family.__subclasses__():
+        yield from leaves(kind) if kind.__subclasses__() else [kind]
+
+
+KINDS: Final = [
+    kind
+    for family in (WeChatError, SubmissionError, AccountError, DatabaseError)
+    for kind in leaves(family)
+    if kind.__module__.startswith(("graph.", "models.")) and kind not in AT_START
+]
+
+
+def code_of(kind: type[Exception]) -> CodedError:
+    known = coded(kind(**ARGUMENTS.get(kind, {})))
+    assert known is not None, f"{kind.__name__} has no code"
+    return known
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_exception_of_a_use_case_has_a_code(kind: type[Exception]) -> None:
+    known = code_of(kind)
+    assert known.code is not ErrorCode.INTERNAL_SERVER_ERROR
+    assert known.message.endswith(".")
+    # Who may repeat is told what to do first; who may not, is not told to try.
+    assert known.retryable == (known.action in {ErrorAction.LOG_IN, ErrorAction.COLLECT_AGAIN, ErrorAction.WAIT})
+
+
+def test_the_families_were_found() -> None:
+    assert len(KINDS) >= 14
+
+
+def test_an_exception_that_nobody_foresaw_has_no_code() -> None:
+    assert coded(RuntimeError("what")) is None
+    assert coded(KeyError("what")) is None
+    assert coded(Exception()) is None
+
+
+@pytest.mark.parametrize(
+    "kind", [asyncpg.InternalClientError, asyncpg.InterfaceError, asyncpg.AdminShutdownError, ConnectionResetError]
+)
+def test_a_database_that_hangs_up_is_no_defect(kind: type[Exception]) -> None:
+    assert issubclass(kind, RAISED_BY_DRIVERS)
+    known = coded(translated(kind("cannot switch to state 11")))
+    assert known is not None
+    assert known.code is ErrorCode.SERVICE_UNAVAILABLE
+
+
+def test_only_waiting_has_a_time() -> None:
+    for kind in KINDS:
+        known = code_of(kind)
+        assert known.retry_after_ms is None or known.action is ErrorAction.WAIT
+    assert code_of(WeChatRateLimited).retry_after_ms == 60_000
+
+
+def test_the_extensions_have_these_members_and_no_others() -> None:
+    waiting = CodedError(ErrorCode.RATE_LIMITED, "Wait.", ErrorAction.WAIT, retryable=True, retry_after_ms=5)
+    assert waiting.extensions("id") == {
+        "code": "RATE_LIMITED",
+        "action": "WAIT",
+        "retryable": True,
+        "requestId": "id",
+        "retryAfterMs": 5,
+    }
+    assert INTERNAL.extensions("id") == {
+        "code": "INTERNAL_SERVER_ERROR",
+        "action": "GIVE_UP",
+        "retryable": False,
+        "requestId": "id",
+    }
+
+
+@on_sqlite
+async def test_an_unforeseen_exception_is_masked_and_logged_without_its_text(
+    gate: Gate, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = (await gate.login())["token"]
+    # No statement of the server writes it, so none expects to read it.
+    await run_sql(settings, "UPDATE users SET gender = 77")
+
+    response = await gate.http.post("/graphql", json={"query": ME}, headers={"Authorization": f"Bearer {token}"})
+
+    request_id = response.headers["x-request-id"]
+    assert response.status_code == 200
+    assert response.json() == {
+        "data": {"me": None},
+        "errors": [
+            {
+                "message": "Something went wrong on the server.",
+                "path": ["me"],
+                "locations": [{"line": 1, "column": 3}],
+                "extensions": INTERNAL.extensions(request_id),
+            }
+        ],
+    }
+    [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    fields = vars(record)
+    assert (fields["reason"], fields["request_id"]) == ("ValueError", request_id)
+    assert "graph/schema/types.py" in fields["frames"]
+    assert "77" not in str({name: fields[name] for name in ("msg", "args", "reason", "frames", "exc_info")})
+
+
+@on_sqlite
+async def test_a_foreseen_failure_of_a_client_is_nothing_to_log_as_an_error(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await gate.code_of_error(ME, token="nonsense") == "UNAUTHENTICATED"
+    assert await gate.code_of_error("{ nonsense }") == "GRAPHQL_VALIDATION_FAILED"
+    assert await gate.code_of_error("{{{") == "GRAPHQL_PARSE_FAILED"
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@on_sqlite
+@pytest.mark.parametrize("table", ["sessions", "users"])
+async def test_tables_of_another_version_are_no_fault_of_the_client(gate: Gate, settings: Settings, table: str) -> None:
+    token = (await gate.login())["token"]
+    await run_sql(settings, f"ALTER TABLE {table} RENAME TO elsewhere")
+    assert await gate.code_of_error(ME, token=token) == "SERVICE_UNAVAILABLE"

@@ -1,0 +1,218 @@
+"""What a request hears that GraphQL itself refuses, and what it does not hear: values, names to guess, the schema."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from graph.settings import Settings
+from graph.simulator.serving import WeChatSimulator
+from tests.gate import LOGIN, ME, Clock, Gate, open_gate
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+CODE: Final = "0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P"
+
+
+async def refusals(gate: Gate, query: str, variables: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The errors of a request that was not executed, none of which may repeat the login code."""
+    answer = await gate.post(query, variables)
+    assert answer.keys() == {"errors"}
+    assert CODE[1:] not in str(answer)
+    for error in answer["errors"]:
+        assert error["extensions"]["action"] == "FIX_REQUEST"
+        assert error["extensions"]["retryable"] is False
+    return list(answer["errors"])
+
+
+async def codes(gate: Gate, query: str, variables: dict[str, Any] | None = None) -> set[str]:
+    return {error["extensions"]["code"] for error in await refusals(gate, query, variables)}
+
+
+@pytest.mark.parametrize(
+    "query", ["", " ", "# nothing", "{", "{ me { id }", "query { }}", "{ me { id } } }", "\ufeff\ufeff", '"""open', "!"]
+)
+async def test_what_is_not_graphql_is_told_so(gate: Gate, query: str) -> None:
+    [error] = await refusals(gate, query)
+    assert error["extensions"]["code"] == "GRAPHQL_PARSE_FAILED"
+    assert error["message"].startswith("Syntax Error: ")
+    assert error["locations"][0]["line"] >= 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ nobody { id } }",
+        "{ me }",
+        "{ me { id { x } } }",
+        "{ me { ...missing } }",
+        "{ me { id } } { me { id } }",
+        "query ($unused: String) { me { id } }",
+        "{ me { id @unknown } }",
+        "mutation { login { token } }",
+        "type Query { me: String }",
+        "{ ...loop } fragment loop on Query { ...loop }",
+    ],
+)
+async def test_what_does_not_fit_the_schema_is_told_so(gate: Gate, query: str) -> None:
+    assert await codes(gate, query) == {"GRAPHQL_VALIDATION_FAILED"}
+
+
+async def test_a_document_with_a_hundred_mistakes_hears_of_a_few(gate: Gate) -> None:
+    found = await refusals(gate, "{" + " ".join(f"f{number}" for number in range(100)) + "}")
+    # The last says that there are more.
+    assert len(found) == 6
+
+
+async def post_operation(gate: Gate, query: str, name: str | None) -> dict[str, Any]:
+    response = await gate.http.post("/graphql", json={"query": query, "operationName": name})
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("query A { me { id } } query B { me { id } }", None),
+        ("query A { me { id } } query B { me { id } }", ""),
+        ("query A { me { id } } query B { me { id } }", "C"),
+        ("{ me { id } }", "A"),
+    ],
+)
+async def test_an_operation_that_is_not_chosen_is_not_guessed(gate: Gate, query: str, name: str | None) -> None:
+    answer = await post_operation(gate, query, name)
+    assert answer.keys() == {"errors"}
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["OPERATION_RESOLUTION_FAILURE"]
+
+
+async def test_the_chosen_operation_runs_and_no_other(gate: Gate) -> None:
+    query = "query A { a: __typename } query B { b: __typename } mutation C { c: __typename }"
+    assert await post_operation(gate, query, "B") == {"data": {"b": "Query"}}
+    assert await post_operation(gate, query, "C") == {"data": {"c": "Mutation"}}
+
+
+@pytest.mark.parametrize("value", [12345, [CODE], {CODE: CODE}, None, True, 1.5, [], {}])
+async def test_a_variable_of_a_wrong_type_is_refused_without_its_value(gate: Gate, value: object) -> None:
+    [error] = await refusals(gate, LOGIN, {"code": value})
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert error["message"] == 'Variable "$code" does not hold a value of type "String!".'
+
+
+async def test_a_variable_that_is_missing_is_named(gate: Gate) -> None:
+    [error] = await refusals(gate, LOGIN, {"kode": CODE})
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "$code" in error["message"]
+    assert error["message"].endswith("to be provided.")
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        f'["{CODE}"]',
+        f'{{value: "{CODE}"}}',
+        f"x{CODE}",
+        "1234567890123",
+        CODE,
+        f'"{CODE}\\q"',
+        f'"{CODE}',
+        f'"{CODE}" "{CODE}"',
+        f'"""{CODE}""" """{CODE}"""',
+        f"'{CODE}'",
+        f'"{CODE}\n"',
+        '"\\ud800"',
+        '"\\u{110000}"',
+    ],
+)
+async def test_a_literal_that_cannot_be_is_refused_without_its_value(gate: Gate, argument: str) -> None:
+    query = f"mutation {{ login(code: {argument}) {{ token }} }}"
+    assert await codes(gate, query) <= {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f'mutation {{ login("{CODE}") {{ token }} }}',
+        f'mutation ($code: String! = ["{CODE}"]) {{ login(code: $code) {{ token }} }}',
+        f'{{ me {{ id @include(if: "{CODE}") }} }}',
+        f'mutation {{ a: login(code: "{CODE}") {{ token }} a: login(code: "other") {{ token }} }}',
+        f'{{ me {{ id(code: "{CODE}") }} }}',
+        f'{{ me {{ id }} }} """{CODE}"""',
+        f'mutation {{ login(code: $missing "{CODE}") {{ token }} }}',
+    ],
+)
+async def test_a_code_in_the_wrong_place_is_refused_without_being_repeated(gate: Gate, query: str) -> None:
+    assert await codes(gate, query) <= {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
+
+
+MISSPELT: Final = {
+    "{ mee { id } }": "me",
+    "{ me { nickNam } }": "nickName",
+    "{ me { ... on Use { id } } }": "User",
+    'mutation { login(cod: "x", code: "y") { token } }': "code",
+    "mutation ($g: Gende) { login(code: $g) { token } }": "Gender",
+}
+
+
+async def test_nothing_is_suggested_to_who_guesses(gate: Gate) -> None:
+    for query in MISSPELT:
+        for error in await refusals(gate, query):
+            assert "Did you mean" not in error["message"], query
+
+
+@pytest.mark.parametrize("field", ["__schema { queryType { name } }", '__type(name: "User") { name }'])
+async def test_the_schema_is_not_told_in_production(gate: Gate, field: str) -> None:
+    assert await codes(gate, f"{{ {field} }}") == {"GRAPHQL_VALIDATION_FAILED"}
+    assert await codes(gate, f"{{ ...f }} fragment f on Query {{ {field} }}") == {"GRAPHQL_VALIDATION_FAILED"}
+    assert (await gate.post("{ __typename }")) == {"data": {"__typename": "Query"}}
+
+
+async def test_the_schema_and_suggestions_are_told_in_development(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    in_development = settings.model_copy(update={"introspection": True})
+    async with open_gate(in_development, wechat_simulator, clock) as gate:
+        answer = await gate.post('{ __schema { queryType { name } } __type(name: "User") { fields { name } } }')
+        assert answer["data"]["__schema"] == {"queryType": {"name": "Query"}}
+        assert {"name": "nickName"} in answer["data"]["__type"]["fields"]
+        for query, suggestion in MISSPELT.items():
+            messages = str(await refusals(gate, query))
+            assert f"Did you mean '{suggestion}'" in messages, query
+
+
+@pytest.mark.parametrize("query", ["subscription { me { id } }", "query A { me { id } } subscription B { x }"])
+async def test_there_are_no_subscriptions(gate: Gate, query: str) -> None:
+    answer = await post_operation(gate, query, "B" if "B" in query else None)
+    assert answer.keys() == {"errors"}
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"GRAPHQL_VALIDATION_FAILED"}
+
+
+NESTED: Final[dict[str, Callable[[int], str]]] = {
+    "fields": lambda depth: "{me" * depth + "}" * depth,
+    "an open end": lambda depth: "{me" * depth,
+    "fragments": lambda depth: "{me{" + "...on User{" * depth + "id" + "}" * (depth + 2),
+    "lists": lambda depth: f"mutation{{login(code:{'[' * depth}{']' * depth}){{token}}}}",
+    "objects": lambda depth: f"mutation{{login(code:{'{a:' * depth}1{'}' * depth}){{token}}}}",
+    "types": lambda depth: f"query($a:{'[' * depth}String{']' * depth}){{me{{id}}}}",
+    "chained fragments": lambda depth: (
+        "{...f0}"
+        + "".join(f"fragment f{n} on Query{{...f{n + 1}}}" for n in range(depth))
+        + f"fragment f{depth} on Query{{me{{id}}}}"
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", NESTED)
+async def test_no_depth_of_nesting_is_a_defect(gate: Gate, shape: str) -> None:
+    make = NESTED[shape]
+    # Every depth around the one at which Python's stack ends, and far beyond it.
+    for depth in [*range(40, 340, 6), 600, 1500]:
+        answer = await gate.post(make(depth))
+        found = {error["extensions"]["code"] for error in answer.get("errors", [])}
+        assert found <= {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}, depth
+    assert (await gate.post(ME)) == {"data": {"me": None}}
+
+
+async def test_a_fan_out_of_fragments_is_answered_like_anything_else(gate: Gate) -> None:
+    # Two spreads of each of twenty levels: a million paths, which a rule that walks each of them never ends.
+    levels = "".join(f"fragment f{n} on User{{...f{n + 1} ...f{n + 1}}}" for n in range(20))
+    assert await gate.post(f"{{me{{...f0}}}}{levels}fragment f20 on User{{id}}") == {"data": {"me": None}}

@@ -1,0 +1,124 @@
+"""The house rules that a machine can check: floors, types, lint, and the shape of files."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CODE = (".py", ".ts", ".js", ".mjs", ".wxs", ".css", ".html")
+# What tools leave behind, and what others wrote.
+FOREIGN = {"node_modules", "__pycache__", "build", "dist", "htmlcov", "coverage.xml"}
+VAGUE = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
+# Put together here, so that this file does not hold what it looks for.
+REGISTRIES = ["pypi." + "org", "python" + "hosted.org", "registry.npmjs." + "org", "npm" + "mirror.com"]
+MACHINES = [r"(?<![\w.}])/" + name + "/" for name in ("root", "home", "Users", "work", "tmp/venv", "mnt")]
+FORBIDDEN = re.compile("|".join([*map(re.escape, REGISTRIES), *MACHINES]))
+
+
+def files() -> Iterator[Path]:
+    """Every file of the project itself."""
+    for path in sorted(ROOT.rglob("*")):
+        inside = path.relative_to(ROOT).parts
+        hidden = any(part.startswith(".") and part not in {".ci", ".gitignore"} for part in inside)
+        if path.is_file() and not hidden and not FOREIGN & set(inside) and not re.search(r"\.egg-info|\.db", str(path)):
+            yield path
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+PYTHON = [path for path in files() if path.suffix == ".py"]
+
+
+def functions(path: Path) -> Iterator[ast.AST]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield node
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("lint-imports", "--no-cache"), ("mypy",), ("ruff", "check"), ("ruff", "format", "--check")],
+    ids=" ".join,
+)
+def test_the_checkers_find_nothing(command: tuple[str, ...]) -> None:
+    program, *arguments = command
+    checked = subprocess.run(
+        [Path(sys.executable).with_name(program), *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_checkers_are_strict() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    assert tool["mypy"]["strict"]
+    assert set(tool["mypy"]["files"]) >= {"graph", "models", "tests"}
+    assert tool["pytest"]["ini_options"]["filterwarnings"][0] == "error"
+    layers = [contract for contract in tool["importlinter"]["contracts"] if contract["type"] == "layers"]
+    assert all(contract["exhaustive"] for contract in layers)
+    assert {tuple(contract["containers"]) for contract in layers} == {("graph",), ("models",)}
+
+
+def test_there_are_files_to_look_at() -> None:
+    names = {name_of(path) for path in files()}
+    assert {"README.md", "pyproject.toml", "graph/app.py", "models/user.py", "tests/gate.py", ".ci/run"} <= names
+
+
+def test_no_file_is_longer_than_300_lines() -> None:
+    code = [path for path in files() if path.suffix in CODE and "migrations" not in path.parts]
+    lengths = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in code}
+    assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+def test_every_module_opens_with_a_sentence_about_itself() -> None:
+    openings = {name_of(path): ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "" for path in PYTHON}
+    silent = [name for name, text in openings.items() if not re.match(r"\S.*?[.:?](\s|$)", text, re.DOTALL)]
+    assert silent == []
+
+
+def test_no_import_hides_inside_a_function() -> None:
+    hidden = [
+        f"{name_of(path)}:{inner.lineno}"
+        for path in PYTHON
+        for function in functions(path)
+        for inner in ast.walk(function)
+        if isinstance(inner, (ast.Import, ast.ImportFrom))
+    ]
+    assert hidden == []
+
+
+def test_no_file_or_folder_has_a_name_that_says_nothing() -> None:
+    vague = [
+        name_of(path)
+        for path in files()
+        if VAGUE & {re.sub(r"^(test)?_+", "", part).split(".")[0] for part in path.relative_to(ROOT).parts}
+    ]
+    assert vague == []
+
+
+def test_every_ignored_finding_is_named() -> None:
+    # Split, so that this line is not one of them.
+    blanket = re.compile(r"#\s*(type:\s*" + r"ignore(?!\[[a-z-]+)|no" + r"qa(?!: [A-Z]+\d+))")
+    blankets = [
+        f"{name_of(path)}:{number}"
+        for path in PYTHON
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if blanket.search(line)
+    ]
+    assert blankets == []
+
+
+def test_nothing_names_a_package_registry_or_a_path_of_one_machine() -> None:
+    found = [
+        f"{name_of(path)}: {match[0]}"
+        for path in files()
+        if (match := FORBIDDEN.search(path.read_text("utf-8", errors="replace")))
+    ]
+    assert found == []

@@ -1,0 +1,124 @@
+"""What the documents say is so: the settings, the commands, the paths, the first login."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import click
+import orjson
+import pytest
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from graph.cli import main
+from graph.settings import is_secret, variables
+from tests.cli.processes import PATIENCE, environment, serving
+
+ROOT: Final = Path(__file__).parents[1]
+README: Final = (ROOT / "README.md").read_text("utf-8")
+CHANGELOG: Final = (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def section(heading: str) -> str:
+    """What stands under a heading of README."""
+    [text] = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    return str(text)
+
+
+def block(heading: str) -> str:
+    """The one block of shell under a heading of README."""
+    [text] = re.findall(r"^```sh\n(.*?)^```$", section(heading), re.MULTILINE | re.DOTALL)
+    return str(text)
+
+
+def in_readme(field: FieldInfo) -> str:
+    """A default as README's table shows it."""
+    default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+    if default is None:
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def test_the_table_of_settings_is_the_settings() -> None:
+    rows = [line for line in README.splitlines() if line.startswith("| `WXGATE_")]
+    told = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert told == [
+        [f"`{name}`{' †' if is_secret(field) else ''}", in_readme(field), field.description]
+        for name, field in variables().items()
+    ]
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.split()) < 700
+
+
+def test_one_line_runs_it_and_one_line_tests_it_from_a_fresh_checkout() -> None:
+    run, test = block("Run it").splitlines(), block("Test it").splitlines()
+    assert len(run) == len(test) == 1
+    assert run[0].endswith(" && .venv/bin/wxgate dev")
+    assert test[0].endswith(" && .venv/bin/python -m pytest")
+    fresh = "python3 -m venv .venv && .venv/bin/pip install -q "
+    assert run[0].startswith(fresh)
+    assert test[0].startswith(fresh)
+
+
+def test_ci_runs_the_command_that_readme_gives() -> None:
+    ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    [found] = re.findall(r"^test_command=\$\((.*)\)$", ci, re.MULTILINE)
+    taken = subprocess.run(["bash", "-c", found], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert taken.stdout == block("Test it")
+    assert re.search(r'^eval "\$test_command"$', ci, re.MULTILINE)
+    assert len(re.findall("pytest(?! *README)", ci.replace("PYTEST", ""))) == 1
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_every_command_that_readme_names_exists() -> None:
+    named = re.findall(r"(?:^|[`/])wxgate ([a-z]+)(?: ([a-z]+))?", README, re.MULTILINE)
+    assert {command for command, _ in named} >= {"dev", "keys", "migrate", "doctor", "serve", "simulate"}
+    for command, inner in named:
+        found = main.commands[command]
+        assert not inner or (isinstance(found, click.Group) and inner in found.commands)
+
+
+def test_the_map_of_the_code_names_what_is_there() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", section("The code"), re.MULTILINE)
+    paths = [path for row in rows for path in re.findall(r"`([^`]+)`", row)]
+    assert len(paths) > 5
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    packages = {f"graph/{path.parent.name}/" for path in (ROOT / "graph").glob("*/__init__.py")}
+    assert packages <= set(paths)
+
+
+@pytest.mark.parametrize("text", [README, CHANGELOG], ids=["README", "CHANGELOG"])
+def test_links_inside_the_repository_lead_somewhere(text: str) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_changelog_begins_with_the_current_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert re.findall(r"^## (\S+)", CHANGELOG, re.MULTILINE)[0] == project["version"]
+
+
+def test_the_first_login_of_readme_works_as_it_stands(tmp_path: Path) -> None:
+    lines = block("First login")
+    assert lines.count("http://127.0.0.1:8000") == 1
+    with serving("dev", cwd=tmp_path) as server:
+        pasted = subprocess.run(
+            ["bash", "-c", lines.replace("http://127.0.0.1:8000", server.url)],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        explorer = server.get("/graphiql")
+    assert pasted.stderr == ""
+    submitted, me = [orjson.loads(line)["data"] for line in pasted.stdout.splitlines() if line]
+    assert submitted["submitUserInfo"]["nickName"] == "me"
+    assert me["me"]["nickName"] == "me"
+    assert me["me"]["id"]
+    assert not me["me"]["isAnonymous"]
+    assert explorer.status_code == 200

@@ -1,0 +1,223 @@
+"""`wxgate doctor`: every fault gets its advice and exit code 1, and looking changes nothing."""
+
+import logging
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from graph.simulator.serving import WeChatSimulator
+from tests.cli.processes import invoke, serve_variables
+from tests.databases import new_postgres_url
+from tests.secrecy import secrets_in
+
+OTHER_KEY = "Zt3nQv8LrXw1MbYc6KdPf0HsJg5AuEo9TiR2yVhD7kE"
+DAY = 86_400
+
+Doctor = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(autouse=True)
+def root_logger_as_before() -> Iterator[None]:
+    """The command configures logging for the process that it expects to be its own."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite alone; the test that all is well asks for PostgreSQL as well."""
+    return f"sqlite://{tmp_path}/wxgate.db"
+
+
+@pytest.fixture
+def doctor(wechat_simulator: WeChatSimulator, database_url: str) -> Doctor:
+    """Runs the command on a server without fault, but for the given variables; gives exit code and output."""
+    well = serve_variables(wechat_simulator, database_url)
+    assert invoke("migrate", **well).exit_code == 0
+
+    def examine(**faults: str) -> tuple[int, str]:
+        result = invoke("doctor", **(well | faults))
+        assert secrets_in(result.output) == []
+        assert OTHER_KEY not in result.output
+        assert "Qx7" not in result.output
+        return result.exit_code, result.output
+
+    return examine
+
+
+def faults_in(output: str) -> dict[str, str]:
+    """Advice by subject."""
+    lines = [line.split("  ", 2) for line in output.splitlines() if line.startswith("FAULT")]
+    return {subject: advice for _, subject, advice in lines}
+
+
+def test_all_is_well(doctor: Doctor) -> None:
+    subjects = ["settings", "encryption keys", "database", "migrations", "key ring", "clock", "WeChat"]
+    assert doctor() == (0, "".join(f"ok     {subject}\n" for subject in subjects))
+
+
+def test_all_is_well_on_postgresql(doctor: Doctor, postgres_directory: str) -> None:
+    url = new_postgres_url(postgres_directory)
+    assert invoke("migrate", WXGATE_DATABASE_URL=url).exit_code == 0
+    assert doctor(WXGATE_DATABASE_URL=url)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "subject", "advice"),
+    [
+        ("WXGATE_WECHAT_APPID", "Qx7", "settings", "WXGATE_WECHAT_APPID: no such setting; check the spelling"),
+        ("WXGATE_LOG_LEVEL_FILE", "Qx7", "settings", "WXGATE_LOG_LEVEL_FILE: no such setting"),
+        ("WXGATE_WECHAT_APP_ID", "", "settings", "WXGATE_WECHAT_APP_ID is missing"),
+        ("WXGATE_WECHAT_APP_ID", "", "WeChat", "not asked without AppID and AppSecret"),
+        ("WXGATE_WECHAT_APP_SECRET", "", "settings", "WXGATE_WECHAT_APP_SECRET is missing"),
+        ("WXGATE_ENCRYPTION_KEYS", "", "settings", "WXGATE_ENCRYPTION_KEYS is missing"),
+        ("WXGATE_ENCRYPTION_KEYS", "k1:Qx7", "encryption keys", "WXGATE_ENCRYPTION_KEYS: entry 1 of the key ring"),
+        ("WXGATE_ENCRYPTION_KEYS", "k1:Qx7", "key ring", "cannot be compared with the database before"),
+        ("WXGATE_DATABASE_URL", "mysql://root:Qx7@db/x", "database", "must begin with sqlite:// or postgres://"),
+        (
+            "WXGATE_WECHAT_APP_SECRET",
+            "8a4c2f1e6b9d07356cf2e8a1b4d9073f",
+            "WeChat",
+            "WXGATE_WECHAT_APP_SECRET is not the AppSecret of this AppID",
+        ),
+        (
+            "WXGATE_WECHAT_APP_ID",
+            "wx0f1e2d3c4b5a6978",
+            "WeChat",
+            "WXGATE_WECHAT_APP_ID is not an AppID that WeChat knows",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_to_do(
+    variable: str, value: str, subject: str, advice: str, doctor: Doctor
+) -> None:
+    code, output = doctor(**{variable: value})
+    assert code == 1
+    assert advice in faults_in(output)[subject]
+
+
+def test_a_setting_that_cannot_be_read_at_all_is_one_sentence(doctor: Doctor) -> None:
+    code, output = doctor(WXGATE_WECHAT_APP_SECRET="Qx7-malformed")
+    assert (code, output) == (1, "Error: WXGATE_WECHAT_APP_SECRET must be 32 hexadecimal digits.\n")
+
+
+@pytest.mark.parametrize(
+    ("errcode", "advice"),
+    [
+        (40164, "add this server's public address to the IP whitelist"),
+        (40243, "the AppSecret is frozen: unfreeze it"),
+        (48001, "look the code up in WeChat's documentation"),
+    ],
+)
+def test_wechat_s_refusal_is_explained(
+    errcode: int, advice: str, doctor: Doctor, wechat_simulator: WeChatSimulator
+) -> None:
+    wechat_simulator.fail("errcode", errcode=errcode, times=None)
+    code, output = doctor()
+    assert code == 1
+    assert list(faults_in(output)) == ["WeChat"]
+    assert advice in faults_in(output)["WeChat"]
+    assert str(errcode) in faults_in(output)["WeChat"]
+
+
+def test_a_wechat_out_of_reach_is_a_question_of_the_network(doctor: Doctor) -> None:
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}"
+        code, output = doctor(WXGATE_WECHAT_BASE_URL=url)
+    assert code == 1
+    assert faults_in(output)["WeChat"].endswith(f"can this machine reach {url}?")
+    assert faults_in(output)["clock"] == "could not be compared: WeChat told no time."
+
+
+def test_missing_migrations_are_named(doctor: Doctor, tmp_path: Path) -> None:
+    code, output = doctor(WXGATE_DATABASE_URL=f"sqlite://{tmp_path}/empty.db")
+    assert code == 1
+    assert list(faults_in(output)) == ["migrations"]
+    assert re.fullmatch(r"0001_initial(, \w+)*: run `wxgate migrate`\.", faults_in(output)["migrations"])
+
+
+def test_a_database_that_is_down_is_named_without_its_password(doctor: Doctor) -> None:
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        port = nobody_listens.getsockname()[1]
+        code, output = doctor(WXGATE_DATABASE_URL=f"postgres://somebody:Qx7password@127.0.0.1:{port}/wxgate")
+    assert code == 1
+    assert "is WXGATE_DATABASE_URL right, and is the database running?" in faults_in(output)["database"]
+    assert list(faults_in(output)) == ["database"]
+
+
+def test_a_key_ring_that_is_not_the_database_s_is_named(
+    doctor: Doctor, wechat_simulator: WeChatSimulator, database_url: str
+) -> None:
+    invoke("keys", "rotate", **serve_variables(wechat_simulator, database_url))  # notes the key as any server would
+    for key_id, advice in (("k1", "has another key 'k1'"), ("k2", "lacks the key 'k1'")):
+        code, output = doctor(WXGATE_ENCRYPTION_KEYS=f"{key_id}:{OTHER_KEY}")
+        assert code == 1
+        assert list(faults_in(output)) == ["key ring"]
+        assert advice in faults_in(output)["key ring"]
+
+
+def test_looking_does_not_bind_a_new_database_to_the_keys_of_the_day(doctor: Doctor) -> None:
+    assert doctor(WXGATE_ENCRYPTION_KEYS=f"k1:{OTHER_KEY}")[0] == 0
+    assert doctor()[0] == 0
+
+
+@contextmanager
+def server_with_date(date: str | None) -> Iterator[str]:
+    """Something that speaks HTTP and has its own idea of the time."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response_only(404)
+            if date is not None:
+                self.send_header("Date", date)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("ahead", "advice"),
+    [
+        (-DAY, r"is \+86[34]\d\d s off WeChat's: synchronise it, .*"),
+        (DAY, r"is -86[34]\d\d s off WeChat's: synchronise it, .*"),
+        (0, None),
+    ],
+)
+def test_a_clock_of_another_day_is_named(ahead: int, advice: str | None, doctor: Doctor) -> None:
+    with server_with_date(formatdate(time.time() + ahead, usegmt=True)) as url:
+        _, output = doctor(WXGATE_WECHAT_BASE_URL=url)
+    if advice is None:
+        assert "ok     clock\n" in output
+    else:
+        assert re.fullmatch(advice, faults_in(output)["clock"])
+
+
+@pytest.mark.parametrize("date", [None, "yesterday"])
+def test_a_server_that_tells_no_time_is_no_clock(date: str | None, doctor: Doctor) -> None:
+    with server_with_date(date) as url:
+        code, output = doctor(WXGATE_WECHAT_BASE_URL=url)
+    assert code == 1
+    assert faults_in(output)["clock"] == "could not be compared: WeChat told no time."
