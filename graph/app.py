@@ -31,7 +31,7 @@ from graph.services import Services
 from graph.settings import Settings, require_secrets
 from graph.wechat.client import WeChatClient
 from models.database import Database
-from models.errors import DatabaseError
+from models.errors import DatabaseBehind, DatabaseError
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +58,10 @@ def create_app(
     secrets = require_secrets(settings)
     key_ring = KeyRing.parse(secrets.encryption_keys.get_secret_value())
     database = Database(settings.database.url.get_secret_value())
-    wechat = WeChatClient(app_id=secrets.app_id, app_secret=secrets.app_secret, base_url=settings.wechat.base_url)
+    wechat = WeChatClient(
+        app_id=secrets.app_id, app_secret=secrets.app_secret, base_url=settings.wechat.base_url, sleep=sleep
+    )
+    key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
         database=database,
         idle_days=settings.session.idle_days,
@@ -67,7 +70,13 @@ def create_app(
         now=now,
     )
     logins = Logins(
-        app_id=secrets.app_id, wechat=wechat, database=database, key_ring=key_ring, sessions=sessions, now=now
+        app_id=secrets.app_id,
+        wechat=wechat,
+        database=database,
+        key_ring=key_ring,
+        key_check=key_check,
+        sessions=sessions,
+        now=now,
     )
     profiles = Profiles(
         database=database,
@@ -77,8 +86,7 @@ def create_app(
         now=now,
         sleep=sleep,
     )
-    key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
-    services = Services(database, key_check, sessions, logins, profiles)
+    services = Services(sessions, logins, profiles)
     executor = Executor(build_schema(), introspection=settings.introspection)
 
     @contextlib.asynccontextmanager
@@ -86,6 +94,8 @@ def create_app(
         async with wechat, database:
             try:
                 await key_check.ensure()
+            except DatabaseBehind:
+                _log.warning("starting without the tables of this version: run `wxgate migrate`")
             except DatabaseError as error:
                 _log.warning("starting without the database", extra={"reason": str(error)})
             yield

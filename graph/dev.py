@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import random
 import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,9 +21,10 @@ class SimulatedMiniProgram:
 
     @classmethod
     def invent(cls, seed: int | None = None) -> "SimulatedMiniProgram":
-        """A random one."""
+        """A random one, or the one of this seed."""
         chosen = secrets.randbelow(2**32) if seed is None else seed
-        return cls(f"wx{secrets.token_hex(8)}", secrets.token_hex(16), chosen)
+        chance = random.Random(chosen)  # noqa: S311 - made up for a simulator, and to be made up again
+        return cls(f"wx{chance.randbytes(8).hex()}", chance.randbytes(16).hex(), chosen)
 
 
 def prepare_data_directory(directory: Path) -> SimulatedMiniProgram:

@@ -19,7 +19,7 @@ from graph.settings import PREFIX, Settings, SettingsError, is_secret, require_s
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatError
 from models.database import Database
-from models.errors import DatabaseError
+from models.errors import DatabaseBehind, DatabaseError, UnsupportedDatabase
 from models.schema import missing_migrations
 
 TOLERATED_SKEW_SECONDS: Final = 60
@@ -80,6 +80,10 @@ async def _database_findings(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding("migrations", f"{', '.join(missing)}: run `wxgate migrate`." if missing else None)
             if not missing and settings.encryption.keys is not None:
                 yield Finding("key ring", await _canary_advice(database, settings.encryption.keys))
+    except UnsupportedDatabase as error:
+        yield Finding("database", f"WXGATE_DATABASE_URL {error}.")
+    except DatabaseBehind:
+        yield Finding("database", "has no tables: if WXGATE_DATABASE_URL is right, run `wxgate migrate`.")
     except DatabaseError as error:
         yield Finding("database", f"{error}: is WXGATE_DATABASE_URL right, and is the database running?")
 

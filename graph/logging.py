@@ -24,11 +24,12 @@ class _TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = [f"{name}={value}" for name, value in vars(record).items() if name not in _OWN]
-        return "  ".join([super().format(record), *fields])
+        return "  ".join([super().format(record), *fields]).replace("\n", "\n    ")
 
 
 def configure_logging(*, level: str, style: Literal["text", "json"]) -> None:
-    """Sends everything of `level` and above to standard error, one line an event.
+    """Sends everything of `level` and above to standard error, in JSON one line an event, in text with
+    what belongs to it indented below.
 
     The libraries that would print secrets stay at WARNING whatever the level.
     """
@@ -52,5 +53,6 @@ def configure_logging(*, level: str, style: Literal["text", "json"]) -> None:
 
 def silence_indiscreet_libraries() -> None:
     """Holds back the loggers that print values; an application that embeds the server calls this itself."""
+    level = max(logging.WARNING, logging.getLogger().level)
     for name in _INDISCREET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(level)

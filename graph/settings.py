@@ -5,8 +5,8 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -62,6 +62,19 @@ class _Group(BaseSettings):
     )
 
     @classmethod
+    def load(cls) -> Self:
+        """What the environment says of this group. Raises `SettingsError`."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError(_sentence(error)) from None
+        except SourceError:
+            groups = sorted({f"{PREFIX}{name}".upper() for name in Settings.model_fields} - set(variables()))
+            given = ", ".join(name for name in groups if os.environ.get(name))
+            msg = f"{given}: no such setting; check the spelling against README's table."
+            raise SettingsError(msg) from None
+
+    @classmethod
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
@@ -94,15 +107,15 @@ def _app_secret(value: SecretStr) -> SecretStr:
 
 def _base_url(value: str) -> str:
     try:
-        parts = urlsplit(value)
-        host = parts.hostname or ""
-        _ = parts.port
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s?#@]", value):
+        # As whoever connects will read it: a host that cannot be encoded fails here.
+        url = httpx.URL(value)
+        reachable = bool(url.host) and (url.port is None or url.port <= 65535)
+    except (httpx.InvalidURL, ValueError):
+        reachable = False
+    if not reachable or url.scheme not in {"http", "https"} or re.search(r"[\s?#@]", value):
         msg = "must be an http(s) URL without user, query, fragment or blanks"
         raise ValueError(msg)
-    if parts.scheme == "http" and not is_loopback(host):
+    if url.scheme == "http" and not is_loopback(url.host):
         msg = "must begin with https:// (plain http carries the AppSecret in the open, and is allowed only to loopback)"
         raise ValueError(msg)
     return value.rstrip("/")
@@ -171,7 +184,7 @@ class LogSettings(_Group):
     model_config = SettingsConfigDict(env_prefix="WXGATE_LOG_")
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
-    format: Literal["text", "json"] = Field("text", description="`text` or `json`, one line an event.")
+    format: Literal["text", "json"] = Field("text", description="`text` or `json`.")
 
 
 class Settings(_Group):
@@ -187,19 +200,6 @@ class Settings(_Group):
     log: LogSettings = Field(default_factory=LogSettings)
     introspection: bool = Field(False, description="Answer introspection queries (on in `dev`).")
     graphiql: bool = Field(False, description="Serve the explorer to browsers (on in `dev`).")
-
-    @classmethod
-    def load(cls) -> Self:
-        """The settings in the environment. Raises `SettingsError`."""
-        try:
-            return cls()
-        except ValidationError as error:
-            raise SettingsError(_sentence(error)) from None
-        except SourceError:
-            groups = sorted({f"{PREFIX}{name}".upper() for name in cls.model_fields} - set(variables()))
-            given = ", ".join(name for name in groups if os.environ.get(name))
-            msg = f"{given}: no such setting; check the spelling against README's table."
-            raise SettingsError(msg) from None
 
 
 class ServingSecrets(BaseModel):

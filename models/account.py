@@ -25,6 +25,8 @@ class Account(Model):
     # When the newest WeChat call that returned this key was sent.
     session_key_at = fields.BigIntField()
     previous_session_key = fields.TextField(null=True)
+    # As `session_key_at`, for the previous key.
+    previous_session_key_asked_at = fields.BigIntField(null=True)
     # When the previous key was replaced.
     previous_session_key_at = fields.BigIntField(null=True)
     created_at = fields.BigIntField()

@@ -8,18 +8,17 @@ from functools import lru_cache
 from typing import Any, Final, Literal, Self, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import (
     BaseORMException,
-    ConfigurationError,
     DBConnectionError,
     IntegrityError,
     OperationalError,
 )
 from tortoise.transactions import in_transaction
 
-from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable, UnsupportedDatabase
+from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
+from models.url import ALIAS, tortoise_config
 
 try:
     import asyncpg
@@ -37,9 +36,6 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 Dialect = Literal["sqlite", "postgres"]
 
-ALIAS: Final = "default"
-
-_ENGINES = {"tortoise.backends.sqlite": "models.engines.sqlite", "tortoise.backends.asyncpg": "models.engines.asyncpg"}
 RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
     BaseORMException,
     sqlite3.Error,
@@ -57,34 +53,6 @@ _UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     TimeoutError,
     *_POSTGRES_ERRORS,
 )
-
-
-def tortoise_config(url: str) -> dict[str, Any]:
-    """Tortoise's configuration for a URL in Tortoise's own form, e.g. `sqlite:///absolute/path`, `postgres://user@host/db`.
-
-    Raises `UnsupportedDatabase`; the message never repeats the URL, which may hold a password.
-    """
-    try:
-        connection = expand_db_url(url)
-    except (ConfigurationError, ValueError):
-        connection = {}
-    engine = _ENGINES.get(connection.get("engine", ""))
-    if engine is None:
-        msg = "the database URL must begin with sqlite:// or postgres://"
-        raise UnsupportedDatabase(msg)
-    if engine.endswith("asyncpg") and not _POSTGRES_ERRORS:
-        msg = "PostgreSQL needs its driver: pip install 'wxgate[postgres]'"
-        raise UnsupportedDatabase(msg)
-    return {
-        "connections": {ALIAS: connection | {"engine": engine}},
-        "apps": {
-            "models": {
-                "models": ["models.user", "models.account", "models.session", "models.encryption_key"],
-                "migrations": "models.migrations",
-                "default_connection": ALIAS,
-            }
-        },
-    }
 
 
 @lru_cache(maxsize=128)

@@ -1,18 +1,25 @@
 """Reads and writes what is sealed, for whoever holds the encryption keys; nothing here can open it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from models.database import Database
+from models.database import Database, Dialect
 
 _CANARIES: Final = "SELECT id, canary FROM encryption_keys"
 _ADD_CANARY: Final = "INSERT INTO encryption_keys (id, canary, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 _DROP_CANARY: Final = "DELETE FROM encryption_keys WHERE id = $1"
 
+# The second part of `v1.<key id>.<...>`.
+_KEY_ID: Final[Mapping[Dialect, str]] = {
+    "sqlite": "substr({0}, 4, max(instr(substr({0}, 4), '.') - 1, 0))",
+    "postgres": "split_part({0}, '.', 2)",
+}
 _COUNT: Final = """
-SELECT COUNT(*) AS accounts FROM accounts
-WHERE substr(session_key, 1, $2) = $1 OR substr(previous_session_key, 1, $2) = $1"""
+SELECT key_id, COUNT(*) AS accounts FROM (
+  SELECT id, {current} AS key_id FROM accounts UNION
+  SELECT id, {previous} FROM accounts WHERE previous_session_key IS NOT NULL) AS sealed
+GROUP BY key_id ORDER BY key_id"""
 
 _OTHERWISE_SEALED: Final = """
 SELECT id, app_id, openid, session_key, previous_session_key FROM accounts
@@ -46,14 +53,15 @@ async def add_canary(database: Database, key_id: str, canary: str, *, now: int) 
 
 
 async def drop_canary(database: Database, key_id: str) -> None:
-    """Forgets a key that no row is sealed with any more."""
+    """Forgets that a key was ever in use."""
     await database.execute(_DROP_CANARY, key_id)
 
 
-async def count_accounts_sealed_with(database: Database, prefix: str) -> int:
-    """How many accounts have a key sealed under `prefix`. Reads the whole table."""
-    [row] = await database.fetch(_COUNT, prefix, len(prefix))
-    return int(row["accounts"])
+async def count_accounts_by_key(database: Database) -> dict[str, int]:
+    """How many accounts have something sealed with each key id. Reads the whole table."""
+    key_id = _KEY_ID[database.dialect]
+    sql = _COUNT.format(current=key_id.format("session_key"), previous=key_id.format("previous_session_key"))
+    return {row["key_id"]: int(row["accounts"]) for row in await database.fetch(sql)}
 
 
 async def accounts_sealed_otherwise(

@@ -15,7 +15,7 @@ WHERE s.token_hash = $1 AND s.expires_at > $2 AND s.last_seen_at > $3"""  # noqa
 _TOUCH: Final = "UPDATE sessions SET last_seen_at = $2 WHERE token_hash = $1 AND last_seen_at < $3"
 
 _FIND_KEYS: Final = """
-SELECT app_id, openid, session_key, session_key_fingerprint, previous_session_key, previous_session_key_at
+SELECT app_id, openid, session_key, previous_session_key, previous_session_key_at
 FROM accounts WHERE id = $1"""
 
 
@@ -36,7 +36,6 @@ class SessionKeysRecord:
     app_id: str
     openid: str = field(repr=False)
     session_key: str = field(repr=False)
-    fingerprint: str = field(repr=False)
     previous_session_key: str | None = field(repr=False)
     previous_session_key_at: int | None
 
@@ -65,7 +64,6 @@ async def find_session_keys(database: Database, account_id: int) -> SessionKeysR
         row["app_id"],
         row["openid"],
         row["session_key"],
-        row["session_key_fingerprint"],
         row["previous_session_key"],
         row["previous_session_key_at"],
     )

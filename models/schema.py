@@ -13,8 +13,9 @@ from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor
 
 from models import migrations
-from models.database import ALIAS, RAISED_BY_DRIVERS, Database, tortoise_config, translated
+from models.database import RAISED_BY_DRIVERS, Database, translated
 from models.errors import DatabaseBehind, DatabaseUnavailable
+from models.url import ALIAS, tortoise_config
 
 # Any constant that no other program on the same PostgreSQL uses: "wxgate" in ASCII.
 _ADVISORY_LOCK: Final = 0x777867617465
@@ -30,6 +31,11 @@ async def missing_migrations(database: Database) -> list[str]:
     applied = {row["name"] for row in rows}
     known = sorted(name for _, name, _ in pkgutil.iter_modules(migrations.__path__))
     return [name for name in known if name not in applied]
+
+
+async def require_tables(database: Database) -> None:
+    """Returns when the tables that a login writes are there; raises `DatabaseError` otherwise."""
+    await database.fetch("SELECT 1 AS one FROM accounts, sessions LIMIT 0")
 
 
 async def migrate(url: str, *, report: Callable[[str], None] = lambda _name: None) -> list[str]:
@@ -53,7 +59,7 @@ async def migrate(url: str, *, report: Callable[[str], None] = lambda _name: Non
 
 @contextlib.asynccontextmanager
 async def _executor(url: str) -> AsyncIterator[MigrationExecutor]:
-    config = tortoise_config(url)
+    config = tortoise_config(url, create=True)
     connection = config["connections"][ALIAS]
     if connection["engine"].endswith("asyncpg"):
         # One connection holds the lock while another works, and a new index may take longer than any request may.

@@ -6,33 +6,38 @@ from typing import Final
 from models.database import Database, Row, Statements
 from models.user import USER_COLUMNS, UserRecord
 
-# An equal key only confirms itself. A different key shifts the old one to "previous" when WeChat was asked later than
-# for the stored one, and goes to "previous" itself when its answer was overtaken by a later login's.
-_UPSERT_ACCOUNT: Final = """
+# An equal key only confirms itself. A different key shifts the stored one to "previous" when WeChat was asked for it
+# later. When its answer was overtaken by a later login's, it goes to "previous" itself, unless a newer one is there.
+_SAME: Final = "accounts.session_key_fingerprint = excluded.session_key_fingerprint"
+_NEWER: Final = "accounts.session_key_at <= excluded.session_key_at"
+
+
+def _previous(shifted: str, overtaken: str, column: str) -> str:
+    return f"""CASE WHEN {_SAME} THEN accounts.{column} WHEN {_NEWER} THEN {shifted}
+    WHEN accounts.previous_session_key_asked_at > excluded.session_key_at THEN accounts.{column}
+    ELSE {overtaken} END"""
+
+
+def _current(column: str) -> str:
+    return f"CASE WHEN {_NEWER} THEN excluded.{column} ELSE accounts.{column} END"
+
+
+_UPSERT_ACCOUNT: Final = f"""
 INSERT INTO accounts (user_id, app_id, openid, unionid, session_key, session_key_fingerprint, session_key_at,
                       created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
 ON CONFLICT (app_id, openid) DO UPDATE SET
   unionid = COALESCE(accounts.unionid, excluded.unionid),
-  previous_session_key = CASE
-    WHEN accounts.session_key_fingerprint = excluded.session_key_fingerprint THEN accounts.previous_session_key
-    WHEN accounts.session_key_at <= excluded.session_key_at THEN accounts.session_key
-    ELSE excluded.session_key END,
-  previous_session_key_at = CASE
-    WHEN accounts.session_key_fingerprint = excluded.session_key_fingerprint THEN accounts.previous_session_key_at
-    WHEN accounts.session_key_at <= excluded.session_key_at THEN excluded.session_key_at
-    ELSE accounts.session_key_at END,
-  session_key = CASE
-    WHEN accounts.session_key_at <= excluded.session_key_at THEN excluded.session_key
-    ELSE accounts.session_key END,
-  session_key_fingerprint = CASE
-    WHEN accounts.session_key_at <= excluded.session_key_at THEN excluded.session_key_fingerprint
-    ELSE accounts.session_key_fingerprint END,
-  session_key_at = CASE
-    WHEN accounts.session_key_at <= excluded.session_key_at THEN excluded.session_key_at
-    ELSE accounts.session_key_at END,
+  previous_session_key = {_previous("accounts.session_key", "excluded.session_key", "previous_session_key")},
+  previous_session_key_asked_at =
+    {_previous("accounts.session_key_at", "excluded.session_key_at", "previous_session_key_asked_at")},
+  previous_session_key_at =
+    {_previous("excluded.session_key_at", "accounts.session_key_at", "previous_session_key_at")},
+  session_key = {_current("session_key")},
+  session_key_fingerprint = {_current("session_key_fingerprint")},
+  session_key_at = {_current("session_key_at")},
   updated_at = excluded.updated_at
-RETURNING id, user_id, unionid"""
+RETURNING id, user_id, unionid"""  # noqa: S608 - constants only
 
 _SESSION_COLUMNS: Final = "token_hash, user_id, account_id, created_at, last_seen_at, expires_at"
 _NEW_USER_COLUMNS: Final = (

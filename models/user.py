@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from tortoise import fields
 from tortoise.models import Model
@@ -58,8 +58,6 @@ class UserRecord:
     language: str
     created_at: int
     updated_at: int
-
-    columns: ClassVar[tuple[str, ...]] = USER_COLUMNS
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:

@@ -45,6 +45,16 @@ def no_secret_is_logged() -> Iterator[None]:
 
 
 @pytest.fixture
+def root_logger_as_before() -> Iterator[None]:
+    """For what configures the logging of the whole process, and so replaces the handlers of pytest."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
 def wechat_simulator_state() -> SimulatorState:
     return SimulatorState(APP_ID, APP_SECRET, seed=0)
 

@@ -1,5 +1,6 @@
 """The server as a client meets it: GraphQL over HTTP, in this process, with a real WeChat simulator behind it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from tests.secrecy import secrets_in
 APP_ID: Final = "wx5a1f0c9be2d37846"
 APP_SECRET: Final = "9f3b6d0c47e85a12b8d9e6f1037c4a25"
 ENCRYPTION_KEYS: Final = "k1:h8Zq2mVd7xYt0LrKpWbN4sGjUeQcTfAo1iH9vXyD3kE"
+ANOTHER_K1: Final = ENCRYPTION_KEYS.replace("h8Zq", "h8Zr")
+K2: Final = "k2:pV3mXw8sTz0qLbYcRfHd5nJkUaEgOi7tKx9rZvBhNyM"
 
 USER: Final = "id nickName avatarUrl gender city province country language isAnonymous createdAt updatedAt"
 LOGIN: Final = f"mutation ($code: String!) {{ login(code: $code) {{ token expiresAt isNewUser user {{ {USER} }} }} }}"
@@ -72,6 +75,12 @@ class Gate:
         [error] = (await self.post(query, variables, token=token))["errors"]
         return str(error["extensions"]["code"])
 
+    async def wechat_is_asked(self) -> None:
+        """Returns when the ordered fault has been met: WeChat has a request, and holds up its answer."""
+        async with asyncio.timeout(5):
+            while self.wechat.state.faults.standing():  # noqa: ASYNC110 - its thread has no event for this loop
+                await asyncio.sleep(0.002)
+
     async def login(self, person: str = "alice", *, token: str | None = None, **fields: object) -> Any:
         """The payload of a login with a fresh code; `fields` as for the simulator's `/device/login`."""
         answer = await self.post(LOGIN, {"code": self.wechat.login(person, **fields)}, token=token)
@@ -102,6 +111,11 @@ def settings_for(wechat: WeChatSimulator, database_url: str, **groups: Any) -> S
         **groups,
     }
     return Settings(**values)
+
+
+def with_keys(settings: Settings, keys: str) -> Settings:
+    """The same server with another key ring."""
+    return settings.model_copy(update={"encryption": EncryptionSettings(keys=SecretStr(keys))})
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """`wxgate doctor`: every fault gets its advice and exit code 1, and looking changes nothing."""
 
-import logging
 import re
 import socket
 import threading
@@ -14,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from graph.simulator.serving import WeChatSimulator
-from tests.cli.processes import invoke, serve_variables
+from tests.cli.processes import invoke
 from tests.databases import new_postgres_url
+from tests.processes import serve_environment
 from tests.secrecy import secrets_in
 
 OTHER_KEY = "Zt3nQv8LrXw1MbYc6KdPf0HsJg5AuEo9TiR2yVhD7kE"
@@ -23,15 +23,8 @@ DAY = 86_400
 
 Doctor = Callable[..., tuple[int, str]]
 
-
-@pytest.fixture(autouse=True)
-def root_logger_as_before() -> Iterator[None]:
-    """The command configures logging for the process that it expects to be its own."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+# The command configures logging for the process that it expects to be its own.
+pytestmark = pytest.mark.usefixtures("root_logger_as_before")
 
 
 @pytest.fixture
@@ -43,7 +36,7 @@ def database_url(tmp_path: Path) -> str:
 @pytest.fixture
 def doctor(wechat_simulator: WeChatSimulator, database_url: str) -> Doctor:
     """Runs the command on a server without fault, but for the given variables; gives exit code and output."""
-    well = serve_variables(wechat_simulator, database_url)
+    well = serve_environment(wechat_simulator, database_url)
     assert invoke("migrate", **well).exit_code == 0
 
     def examine(**faults: str) -> tuple[int, str]:
@@ -84,7 +77,12 @@ def test_all_is_well_on_postgresql(doctor: Doctor, postgres_directory: str) -> N
         ("WXGATE_ENCRYPTION_KEYS", "", "settings", "WXGATE_ENCRYPTION_KEYS is missing"),
         ("WXGATE_ENCRYPTION_KEYS", "k1:Qx7", "encryption keys", "WXGATE_ENCRYPTION_KEYS: entry 1 of the key ring"),
         ("WXGATE_ENCRYPTION_KEYS", "k1:Qx7", "key ring", "cannot be compared with the database before"),
-        ("WXGATE_DATABASE_URL", "mysql://root:Qx7@db/x", "database", "must begin with sqlite:// or postgres://"),
+        (
+            "WXGATE_DATABASE_URL",
+            "mysql://root:Qx7@db/x",
+            "database",
+            "WXGATE_DATABASE_URL must be sqlite:///absolute/path or ",
+        ),
         (
             "WXGATE_WECHAT_APP_SECRET",
             "8a4c2f1e6b9d07356cf2e8a1b4d9073f",
@@ -141,7 +139,15 @@ def test_a_wechat_out_of_reach_is_a_question_of_the_network(doctor: Doctor) -> N
     assert faults_in(output)["clock"] == "could not be compared: WeChat told no time."
 
 
+def test_a_database_that_was_never_made_is_named_and_not_made(doctor: Doctor, tmp_path: Path) -> None:
+    code, output = doctor(WXGATE_DATABASE_URL=f"sqlite://{tmp_path}/mistyped.db")
+    assert code == 1
+    assert faults_in(output) == {"database": "has no tables: if WXGATE_DATABASE_URL is right, run `wxgate migrate`."}
+    assert not (tmp_path / "mistyped.db").exists()
+
+
 def test_missing_migrations_are_named(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
     code, output = doctor(WXGATE_DATABASE_URL=f"sqlite://{tmp_path}/empty.db")
     assert code == 1
     assert list(faults_in(output)) == ["migrations"]
@@ -161,7 +167,7 @@ def test_a_database_that_is_down_is_named_without_its_password(doctor: Doctor) -
 def test_a_key_ring_that_is_not_the_database_s_is_named(
     doctor: Doctor, wechat_simulator: WeChatSimulator, database_url: str
 ) -> None:
-    invoke("keys", "rotate", **serve_variables(wechat_simulator, database_url))  # notes the key as any server would
+    invoke("keys", "rotate", **serve_environment(wechat_simulator, database_url))  # notes the key as any server would
     for key_id, advice in (("k1", "has another key 'k1'"), ("k2", "lacks the key 'k1'")):
         code, output = doctor(WXGATE_ENCRYPTION_KEYS=f"{key_id}:{OTHER_KEY}")
         assert code == 1

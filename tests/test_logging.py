@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import Iterator
 
 import orjson
 import pytest
@@ -12,15 +11,7 @@ from graph.logging import configure_logging
 INDISCREET = ["aiosqlite", "asyncio", "asyncpg", "httpcore", "httpx", "tortoise", "uvicorn.access"]
 _log = logging.getLogger("graph.example")
 
-
-@pytest.fixture(autouse=True)
-def root_as_before() -> Iterator[None]:
-    """`configure_logging` replaces the handlers of the process, pytest's among them."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("root_logger_as_before")
 
 
 def test_a_text_line_is_time_level_message_and_fields(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,6 +60,14 @@ def test_an_exception_is_written_with_its_traceback(style: str, capsys: pytest.C
     assert style == "text" or written.count("\n") == 1
 
 
+def test_in_text_whatever_belongs_to_a_line_is_indented_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(level="INFO", style="text")
+    _log.error("it failed\nin two lines", extra={"frames": "  File one\n  File two"})
+    first, *below = capsys.readouterr().err.splitlines()
+    assert first.endswith(" ERROR   it failed")
+    assert below == ["    in two lines  frames=  File one", "      File two"]
+
+
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
 def test_nothing_below_the_level_is_written(level: str, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(level=level, style="text")
@@ -99,3 +98,13 @@ def test_libraries_that_print_secrets_are_held_back_at_any_level(
     assert capsys.readouterr().err == ""
     logging.getLogger(name).warning("a connection was lost")
     assert "a connection was lost" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", INDISCREET)
+def test_where_only_errors_count_libraries_have_no_warnings_either(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(level="ERROR", style="text")
+    logging.getLogger(name).warning("a connection was lost")
+    logging.getLogger(name).error("it is gone")
+    assert re.fullmatch(r"\S+ ERROR   it is gone\n", capsys.readouterr().err)

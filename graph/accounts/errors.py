@@ -3,7 +3,9 @@
 AccountError
 ├─ Unauthenticated    no token, or one that is malformed, unknown, expired or superseded
 ├─ SessionKeyStale    no session_key that the server holds signed the submission
-└─ KeyRingMismatch    the encryption keys are not those that the database was written with
+├─ LoginNotStored     WeChat took the code, but the database could not take the login
+├─ KeyRingMismatch    the encryption keys are not those that the database was written with
+└─ KeyInUse           an encryption key cannot be forgotten while it seals something
 """
 
 
@@ -16,8 +18,23 @@ class Unauthenticated(AccountError):
 
 
 class SessionKeyStale(AccountError):
-    """The submission was signed with a session_key that WeChat has replaced, or that the server never saw."""
+    """The submission was signed with a session_key that WeChat has replaced, or that the server never saw.
+
+    `hint`, safe to show, names a likelier cause, if any.
+    """
+
+    def __init__(self, hint: str | None = None) -> None:
+        super().__init__("no session_key signed this")
+        self.hint = hint
+
+
+class LoginNotStored(AccountError):
+    """The code is spent and nobody is signed in: repeating the request cannot help, a new code can."""
 
 
 class KeyRingMismatch(AccountError):
     """The message names key ids, never keys."""
+
+
+class KeyInUse(AccountError):
+    """The message names the key's id, and says what to do first."""

@@ -5,16 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from graph.accounts.errors import KeyRingMismatch
-from graph.accounts.login import session_key_place
-from graph.security.encryption import KeyRing, Sealed
+from graph.accounts.errors import KeyInUse, KeyRingMismatch
+from graph.security.encryption import KeyRing, Place, Sealed
 from graph.security.errors import SecurityError
 from models.database import Database
 from models.keys import (
     SealedAccount,
     accounts_sealed_otherwise,
     add_canary,
-    count_accounts_sealed_with,
+    count_accounts_by_key,
     drop_canary,
     read_canaries,
     reseal,
@@ -23,6 +22,11 @@ from models.keys import (
 _log = logging.getLogger(__name__)
 
 BATCH: Final = 500
+
+
+def session_key_place(app_id: str, openid: str) -> Place:
+    """Where a sealed session_key belongs. The current and the previous key share it: one statement moves them."""
+    return Place("accounts", "session_key", app_id, openid)
 
 
 class KeyCheck:
@@ -51,7 +55,7 @@ class KeyCheck:
             if key_id not in ring.ids:
                 msg = (
                     f"WXGATE_ENCRYPTION_KEYS lacks the key '{key_id}' that this database was written with: add it, "
-                    "and see `wxgate keys rotate` for how to retire it."
+                    f"or run `wxgate keys forget {key_id}` when it is retired or lost."
                 )
                 raise KeyRingMismatch(msg)
             if not ring.check_canary(key_id, Sealed(canary)):
@@ -61,9 +65,24 @@ class KeyCheck:
 
 
 async def key_usage(database: Database, key_ring: KeyRing) -> dict[str, int]:
-    """How many accounts each key id seals, for every id in the ring or in the database. Raises `DatabaseError`."""
-    ids = [*key_ring.ids, *sorted(set(await read_canaries(database)) - set(key_ring.ids))]
-    return {key_id: await count_accounts_sealed_with(database, f"v1.{key_id}.") for key_id in ids}
+    """How many accounts each key id of the ring, the database or a row seals. Raises `DatabaseError`."""
+    counted = await count_accounts_by_key(database)
+    ids = dict.fromkeys([*key_ring.ids, *sorted(await read_canaries(database)), *counted])
+    return {key_id: counted.get(key_id, 0) for key_id in ids}
+
+
+async def forget(database: Database, key_id: str, *, lost: bool) -> int:
+    """Lets a key leave the ring; returns how many accounts it still seals, which is 0 unless it is `lost`.
+
+    With a lost key the session_keys that it sealed are lost too; their people get new ones when they next log in.
+    Raises `KeyInUse`, `DatabaseError`.
+    """
+    accounts = (await count_accounts_by_key(database)).get(key_id, 0)
+    if accounts and not lost:
+        msg = f"The key '{key_id}' still seals {accounts} accounts: run `wxgate keys rotate` first, or add --lost."
+        raise KeyInUse(msg)
+    await drop_canary(database, key_id)
+    return accounts
 
 
 @dataclass(slots=True)
@@ -73,49 +92,48 @@ class Rotation:
     resealed: int = 0
     # A login stored a new key meanwhile, which is sealed with the current key already.
     overtaken: int = 0
-    # Sealed with a key that is gone: these people get a new session_key when they next log in.
+    # Sealed with a key that is gone, or damaged: these people get a new session_key when they next log in.
     unreadable: int = 0
 
 
 async def rotate(database: Database, key_ring: KeyRing) -> Rotation:
-    """Seals every session_key with the ring's first key, on a live server; may be stopped and run again.
+    """Seals every session_key with the ring's first key, beside running servers; may be stopped and run again.
 
-    A key of the ring that then seals nothing is forgotten by the database, so that it may leave the ring. Raises
-    `DatabaseError`.
+    Raises `DatabaseError`.
     """
     outcome, after, prefix = Rotation(), 0, f"v1.{key_ring.current_id}."
     while batch := await accounts_sealed_otherwise(database, prefix, after=after, limit=BATCH):
         for account in batch:
             await _reseal(database, key_ring, account, outcome)
         after = batch[-1].id
-    for key_id, accounts in (await key_usage(database, key_ring)).items():
-        if accounts == 0 and key_id != key_ring.current_id:
-            await drop_canary(database, key_id)
     return outcome
 
 
 async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount, outcome: Rotation) -> None:
     place = session_key_place(account.app_id, account.openid)
-    try:
-        session_key = key_ring.open(Sealed(account.session_key), place)
-    except SecurityError as error:
-        _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})
+    session_key = _opened(key_ring, account.session_key, place)
+    if session_key is None:
         outcome.unreadable += 1
         return
-    previous = None
-    if account.previous_session_key is not None:
-        try:
-            previous = key_ring.seal(key_ring.open(Sealed(account.previous_session_key), place), place)
-        except SecurityError as error:
-            _log.warning("a previous session_key cannot be opened", extra={"reason": type(error).__name__})
+    previous = _opened(key_ring, account.previous_session_key, place)
     done = await reseal(
         database,
         account,
         session_key=key_ring.seal(session_key, place),
         fingerprint=key_ring.fingerprint(session_key, place),
-        previous_session_key=previous,
+        previous_session_key=None if previous is None else key_ring.seal(previous, place),
     )
     if done:
         outcome.resealed += 1
     else:
         outcome.overtaken += 1
+
+
+def _opened(key_ring: KeyRing, sealed: str | None, place: Place) -> bytes | None:
+    if sealed is None:
+        return None
+    try:
+        return key_ring.open(Sealed(sealed), place)
+    except SecurityError as error:
+        _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})
+        return None

@@ -1,17 +1,22 @@
 """Turns a `wx.login` code into a person and a session token."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from graph.accounts.errors import LoginNotStored
+from graph.accounts.keys import KeyCheck, session_key_place
 from graph.accounts.sessions import Sessions
-from graph.security.encryption import KeyRing, Place
+from graph.security.encryption import KeyRing
 from graph.security.tokens import SessionToken, opaque_id
 from graph.wechat.client import WeChatClient
 from graph.wechat.types import Code2Session
 from models.database import Database
+from models.errors import DatabaseUnavailable
+from models.schema import require_tables
 from models.sign_in import NewSession, sign_in
 from models.user import UserRecord
 
@@ -36,9 +41,12 @@ class _Answer:
     asked_at: int
 
 
-def session_key_place(app_id: str, openid: str) -> Place:
-    """Where a sealed session_key belongs. The current and the previous key share it: one statement moves them."""
-    return Place("accounts", "session_key", app_id, openid)
+@dataclass(slots=True)
+class _Flight:
+    """One call to WeChat, and how many logins are still at work with it."""
+
+    call: asyncio.Task[_Answer]
+    logins: int = 0
 
 
 class Logins:
@@ -51,6 +59,7 @@ class Logins:
         wechat: WeChatClient,
         database: Database,
         key_ring: KeyRing,
+        key_check: KeyCheck,
         sessions: Sessions,
         now: Callable[[], int],
     ) -> None:
@@ -58,22 +67,33 @@ class Logins:
         self._wechat = wechat
         self._database = database
         self._key_ring = key_ring
+        self._key_check = key_check
         self._sessions = sessions
         self._now = now
-        self._in_flight: dict[bytes, asyncio.Task[_Answer]] = {}
+        self._flights: dict[bytes, _Flight] = {}
 
     async def login(self, code: str, *, token: str | None) -> LoggedIn:
         """Signs in whoever holds `code`; `token`, the one that the client still has, is superseded.
 
-        A code is worth one call to WeChat: the database is asked first whether it is there, and logins with the same
-        code that overlap share the call (each gets a session of its own). Raises `WeChatError`, `DatabaseError`.
+        A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
+        the same code that overlap share the call (each gets a session of its own). Raises `WeChatError`,
+        `DatabaseError` and `KeyRingMismatch` before the code is spent, `LoginNotStored` after.
         """
-        await self._database.ping()
-        answer = await self._ask_wechat(code)
-        wechat = answer.session
+        await self._key_check.ensure()
+        await require_tables(self._database)
+        async with self._asked(code) as call:
+            # Shielded: the client that asked first may go away while others wait for the same answer.
+            answer = await asyncio.shield(call)
+            try:
+                return await self._store(answer, token)
+            except DatabaseUnavailable as error:
+                _log.warning("a login could not be stored", extra={"reason": str(error)})
+                raise LoginNotStored from None
+
+    async def _store(self, answer: _Answer, token: str | None) -> LoggedIn:
+        wechat, issued = answer.session, self._sessions.issue()
         place = session_key_place(self._app_id, wechat.openid)
         session_key = wechat.session_key.get_secret_value().encode()
-        issued = self._sessions.issue()
         record = await sign_in(
             self._database,
             NewSession(
@@ -97,21 +117,31 @@ class Logins:
         )
         return LoggedIn(issued.token, issued.expires_at, record.user, record.is_new_user)
 
-    async def _ask_wechat(self, code: str) -> _Answer:
+    @contextlib.asynccontextmanager
+    async def _asked(self, code: str) -> AsyncIterator[asyncio.Task[_Answer]]:
+        """The one call for this code, for as long as any login is at work with it."""
         key = hashlib.sha256(f"{self._app_id}\0{code}".encode("utf-8", "surrogatepass")).digest()
-        task = self._in_flight.get(key)
-        if task is None:
-            task = asyncio.create_task(self._code2session(code))
-            self._in_flight[key] = task
-            task.add_done_callback(lambda done: self._landed(key, done))
-        # Shielded: the client that asked first may go away while others wait for the same answer.
-        return await asyncio.shield(task)
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = _Flight(asyncio.create_task(self._code2session(code)))
+            flight.call.add_done_callback(lambda call: self._landed(key, call))
+        flight.logins += 1
+        try:
+            yield flight.call
+        finally:
+            flight.logins -= 1
+            self._forget(key)
 
     async def _code2session(self, code: str) -> _Answer:
         asked_at = self._now()
         return _Answer(await self._wechat.code2session(code), asked_at)
 
-    def _landed(self, key: bytes, task: asyncio.Task[_Answer]) -> None:
-        del self._in_flight[key]
-        if not task.cancelled():
-            task.exception()  # retrieved, so that asyncio does not report it when every waiter has gone
+    def _landed(self, key: bytes, call: asyncio.Task[_Answer]) -> None:
+        if not call.cancelled():
+            call.exception()  # retrieved, so that asyncio does not report it when every login has gone
+        self._forget(key)
+
+    def _forget(self, key: bytes) -> None:
+        flight = self._flights.get(key)
+        if flight is not None and flight.logins == 0 and flight.call.done():
+            del self._flights[key]

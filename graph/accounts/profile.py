@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from graph.accounts.errors import SessionKeyStale, Unauthenticated
-from graph.accounts.login import session_key_place
+from graph.accounts.keys import session_key_place
 from graph.accounts.sessions import Viewer
 from graph.security.encryption import KeyRing, Sealed
 from graph.security.errors import SecurityError
@@ -77,19 +77,20 @@ class Profiles:
         return user
 
     async def _open(self, account_id: int, submission: Submission) -> UserInfo:
-        tried: str | None = None
+        tried: tuple[str, str | None] | None = None
         for pause in (*LOOK_AGAIN_AFTER, None):
             keys = await find_session_keys(self._database, account_id)
             if keys is None:
                 raise Unauthenticated
-            if keys.fingerprint != tried:
+            held = (keys.session_key, keys.previous_session_key)
+            if held != tried:
                 info = self._try(keys, submission)
                 if info is not None:
                     return info
-                tried = keys.fingerprint
+                tried = held
             if pause is not None:
                 await self._sleep(pause)
-        raise SessionKeyStale
+        raise SessionKeyStale(submission.likely_cause())
 
     def _try(self, keys: SessionKeysRecord, submission: Submission) -> UserInfo | None:
         """What the submission says, if one of the account's keys signed it."""

@@ -1,5 +1,8 @@
 """The probes: is the process alive, and should it be sent requests."""
 
+import asyncio
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +17,10 @@ from models.schema import missing_migrations
 async def livez(_request: Request) -> Response:
     """200 as long as the event loop turns."""
     return json_response({"status": "ok"})
+
+
+# An orchestrator that waits longer than this for a probe takes the silence for the answer.
+PATIENCE_SECONDS: Final = 1.5
 
 
 class Readiness:
@@ -32,16 +39,17 @@ class Readiness:
         return json_response({"status": "unavailable", "reason": reason}, status=503)
 
     async def reason(self) -> str | None:
-        """What keeps the server from serving, or None."""
+        """What keeps the server from serving, or None; known within `PATIENCE_SECONDS`."""
         try:
-            await self._database.ping()
-            if not self._migrated and await missing_migrations(self._database):
-                return "migrations are missing"
-            self._migrated = True
-            await self._key_check.ensure()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._database.ping()
+                if not self._migrated and await missing_migrations(self._database):
+                    return "migrations are missing"
+                self._migrated = True
+                await self._key_check.ensure()
         except DatabaseBehind:
             return "migrations are missing"
-        except DatabaseError:
+        except (DatabaseError, TimeoutError):
             return "the database does not answer"
         except KeyRingMismatch:
             return "the encryption keys are not those of the database"

@@ -15,7 +15,7 @@ from graph.schema.errors import ErrorCode
 
 _log = logging.getLogger("graph.http.request")
 
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
 class RequestMiddleware:

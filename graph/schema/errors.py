@@ -11,7 +11,7 @@ from typing import Final
 
 import strawberry
 
-from graph.accounts.errors import KeyRingMismatch, SessionKeyStale, Unauthenticated
+from graph.accounts.errors import KeyRingMismatch, LoginNotStored, SessionKeyStale, Unauthenticated
 from graph.wechat.errors import (
     DecryptFailed,
     LoginCodeInvalid,
@@ -31,7 +31,10 @@ from models.errors import DatabaseBehind, DatabaseUnavailable
 class ErrorAction(Enum):
     """What the client does next."""
 
-    LOG_IN = strawberry.enum_value("LOG_IN", description="Call wx.login, then `login` with the new code, then repeat.")
+    LOG_IN = strawberry.enum_value(
+        "LOG_IN",
+        description="After `retryAfterMs`, if given, call wx.login, then `login` with the new code, then repeat.",
+    )
     COLLECT_AGAIN = strawberry.enum_value(
         "COLLECT_AGAIN",
         description="Call wx.login and `login`, collect the user info again after that, then submit it.",
@@ -132,17 +135,12 @@ _KNOWN: Final[Mapping[type[Exception], CodedError]] = {
     Unauthenticated: CodedError(
         ErrorCode.UNAUTHENTICATED, "Sign in first: the token is missing or expired.", ErrorAction.LOG_IN, retryable=True
     ),
-    SessionKeyStale: CodedError(
-        ErrorCode.SESSION_KEY_STALE,
-        "The data was signed with another session_key: log in, collect it again, submit it again.",
-        ErrorAction.COLLECT_AGAIN,
+    LoginNotStored: CodedError(
+        ErrorCode.SERVICE_UNAVAILABLE,
+        "The login could not be kept: try again with a new code.",
+        ErrorAction.LOG_IN,
         retryable=True,
-    ),
-    SignatureMismatch: CodedError(
-        ErrorCode.SESSION_KEY_STALE,
-        "The data was signed with another session_key: log in, collect it again, submit it again.",
-        ErrorAction.COLLECT_AGAIN,
-        retryable=True,
+        retry_after_ms=1000,
     ),
     DecryptFailed: CodedError(
         ErrorCode.DECRYPTION_FAILED,
@@ -168,7 +166,11 @@ _KNOWN: Final[Mapping[type[Exception], CodedError]] = {
         ErrorCode.USER_BLOCKED, "WeChat does not let this person sign in at present.", ErrorAction.GIVE_UP
     ),
     WeChatUnavailable: CodedError(
-        ErrorCode.WECHAT_UNAVAILABLE, "WeChat does not answer just now.", ErrorAction.WAIT, retryable=True
+        ErrorCode.WECHAT_UNAVAILABLE,
+        "WeChat does not answer just now: try again with a new code, for this one may be spent.",
+        ErrorAction.LOG_IN,
+        retryable=True,
+        retry_after_ms=1000,
     ),
     WeChatMisconfigured: CodedError(
         ErrorCode.WECHAT_MISCONFIGURED, "WeChat refuses this server; its operators must act.", ErrorAction.GIVE_UP
@@ -183,6 +185,10 @@ def coded(error: BaseException) -> CodedError | None:
     """The client's view of an exception that a use case may raise, or None for a defect."""
     if isinstance(error, MalformedSubmission):
         return CodedError(ErrorCode.BAD_USER_INPUT, str(error), ErrorAction.FIX_REQUEST)
+    if isinstance(error, (SessionKeyStale, SignatureMismatch)):
+        message = "The data was signed with another session_key: log in, collect it again, submit it again."
+        message = f"{message} {error.hint}" if error.hint else message
+        return CodedError(ErrorCode.SESSION_KEY_STALE, message, ErrorAction.COLLECT_AGAIN, retryable=True)
     if isinstance(error, WeChatRateLimited):
         return CodedError(
             ErrorCode.RATE_LIMITED,

@@ -24,6 +24,7 @@ from graphql import (
     OperationType,
     ValueNode,
     VariableDefinitionNode,
+    VariableNode,
     execute,
     get_operation_ast,
     parse,
@@ -123,9 +124,6 @@ def _parsed(query: str) -> DocumentNode:
         return parse(query)
     except GraphQLSyntaxError as error:
         raise _RequestErrors(ErrorCode.GRAPHQL_PARSE_FAILED, [error]) from None
-    except RecursionError:
-        deep = GraphQLError("The document is nested too deeply.")
-        raise _RequestErrors(ErrorCode.GRAPHQL_PARSE_FAILED, [deep]) from None
 
 
 class _RequestErrors(Exception):
@@ -141,9 +139,10 @@ def _discreet(error: GraphQLError) -> str:
     if isinstance(error, GraphQLSyntaxError):
         return _QUOTED_VALUE.sub(r"\1", error.message)
     node = error.nodes[0] if error.nodes else None
-    if isinstance(node, VariableDefinitionNode) and not error.message.endswith(" to be provided."):
+    value_is_wrong = " has invalid " in error.message and not error.message.endswith(" to be provided.")
+    if isinstance(node, VariableDefinitionNode) and value_is_wrong:
         return f'Variable "${node.variable.name.value}" does not hold a value of type "{print_ast(node.type)}".'
-    if isinstance(node, ValueNode):
+    if isinstance(node, ValueNode) and not isinstance(node, VariableNode):
         return error.message.partition(", found ")[0] if ", found " in error.message else "A literal has a wrong type."
     return error.message
 
@@ -162,7 +161,10 @@ def _response(result: ExecutionResult, request_id: str) -> GraphQLResponse:
 
 
 def _code_of(error: GraphQLError, request_id: str) -> CodedError:
-    original = error.original_error or error
+    original = error.original_error
+    if original is None or isinstance(original, GraphQLError):
+        # graphql-core's own verdict on an argument, reached only when the operation was under way.
+        return CodedError(ErrorCode.BAD_USER_INPUT, _discreet(error), ErrorAction.FIX_REQUEST)
     known = coded(original)
     if known is None:
         # Where it happened, but not what it said: the text of an unforeseen exception may hold anything.

@@ -38,7 +38,7 @@ class User:
         description="True while the person has no nickname of their own: none submitted, or WeChat's 微信用户."
     )
     created_at: datetime = strawberry.field(description="When the person first signed in.")
-    updated_at: datetime = strawberry.field(description="When their user info last changed.")
+    updated_at: datetime = strawberry.field(description="When their user info was last submitted.")
 
     @classmethod
     def of(cls, record: UserRecord) -> Self:

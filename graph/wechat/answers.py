@@ -32,6 +32,7 @@ _REFUSALS: dict[int, type[WeChatError]] = {
 _ERRCODE = re.compile(r"-?[0-9]{1,9}")
 _RID = re.compile(r"\brid:\s*([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})\b")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,512}")
+_SESSION_KEY = re.compile(r"[0-9A-Za-z+/]{21}[AQgw]==")
 
 
 def read_answer(http_status: int, body: bytes) -> Answer:
@@ -51,16 +52,24 @@ def read_answer(http_status: int, body: bytes) -> Answer:
     return answer
 
 
-def text(answer: Answer, name: str) -> str:
-    """A field that is needed: visible ASCII, at most 512 characters. Raises WeChatUnavailable."""
+def text(answer: Answer, name: str, *, longest: int = 512) -> str:
+    """A field that is needed: visible ASCII, at most `longest` characters. Raises WeChatUnavailable."""
     value = answer.get(name)
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+    if not isinstance(value, str) or len(value) > longest or not _TOKEN.fullmatch(value):
         raise WeChatUnavailable(reason=f"missing {name}", http_status=200)
     return value
 
 
-def text_or_none(answer: Answer, name: str) -> str | None:
-    return text(answer, name) if answer.get(name) else None
+def text_or_none(answer: Answer, name: str, *, longest: int = 512) -> str | None:
+    return text(answer, name, longest=longest) if answer.get(name) else None
+
+
+def session_key(answer: Answer) -> str:
+    """The field session_key: base64 of 16 bytes. Raises WeChatUnavailable."""
+    value = text(answer, "session_key")
+    if not _SESSION_KEY.fullmatch(value):
+        raise WeChatUnavailable(reason="malformed session_key", http_status=200)
+    return value
 
 
 def seconds(answer: Answer, name: str) -> int:

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 BASE_URL = "https://api.weixin.qq.com"
 MAX_BODY_BYTES = 64 * 1024
 MAX_JITTER = 0.25  # seconds before the second try
+_LONGEST_ID = 64  # of an openid or unionid; today's have 28 or 29 characters
 _KEEPALIVE = 30.0  # seconds an idle connection is kept
 _JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")  # the DevTools' tourist sends "the code is a mock one", blanks and all
 
@@ -181,9 +182,9 @@ class WeChatClient:
 
 def _code2session(answer: Answer) -> Code2Session:
     return Code2Session(
-        openid=answers.text(answer, "openid"),
-        session_key=SecretStr(answers.text(answer, "session_key")),
-        unionid=answers.text_or_none(answer, "unionid"),
+        openid=answers.text(answer, "openid", longest=_LONGEST_ID),
+        session_key=SecretStr(answers.session_key(answer)),
+        unionid=answers.text_or_none(answer, "unionid", longest=_LONGEST_ID),
     )
 
 

@@ -97,7 +97,7 @@ class Submission:
         DecryptFailed, WatermarkOutOfRange. The time is judged last: only genuine data learns that it is late.
         """
         if not self.signed_by(session_key):
-            raise SignatureMismatch(self._likely_cause())
+            raise SignatureMismatch(self.likely_cause())
         plaintext, data = _open(session_key, self.encrypted_data, self.iv)
         watermark_at = read_watermark(data, app_id=app_id)
         require_agreement(plaintext, data, signed=self.fields, openid=openid)
@@ -109,7 +109,8 @@ class Submission:
             raise WatermarkOutOfRange(reason="in the future")
         return profile
 
-    def _likely_cause(self) -> str | None:
+    def likely_cause(self) -> str | None:
+        """What a developer may have done to rawData, as a sentence; worth saying when no key has signed it."""
         # A legal rawData may look so, hence only a hint, and only once the signature has failed.
         if _PERCENT_ENCODED.search(str(self.fields.get("nickName"))):
             return f"rawData looks URL-encoded. {_AS_IT_IS}"

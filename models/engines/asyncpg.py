@@ -1,21 +1,57 @@
 """Tortoise's asyncpg client with every wait bounded, and no connection lost to a transaction that could not begin."""
 
-from typing import Any
+# ruff: noqa: SLF001 - Tortoise's own attributes
+
+import asyncio
+from typing import Any, Final
 
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
-from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
+from tortoise.backends.base.client import (
+    PoolConnectionWrapper,
+    TransactionalDBClient,
+    TransactionContext,
+    TransactionContextPooled,
+)
+from tortoise.connection import get_connections
+
+# How long a statement waits for its turn when all connections are busy.
+ACQUIRE_SECONDS: Final = 2.0
+
+
+async def _acquire(client: Any) -> Any:
+    """A connection of the pool, or `TimeoutError`: Tortoise waits for its turn, and for the pool, without end."""
+    if client._pool is None:
+        async with asyncio.timeout(ACQUIRE_SECONDS):
+            await client._pool_init_lock.acquire()
+        try:
+            if client._pool is None:
+                await client.create_connection(with_db=True)
+        finally:
+            client._pool_init_lock.release()
+    return await client._pool.acquire(timeout=ACQUIRE_SECONDS)
 
 
 class _TransactionContext(TransactionContextPooled):
     """Gives its connection back to the pool when BEGIN fails or is cancelled."""
 
     async def __aenter__(self) -> TransactionalDBClient:
+        parent = self.client._parent
+        self.client._connection = await _acquire(parent)
         try:
-            return await super().__aenter__()
+            await self.client.begin()
         except BaseException:
-            if self.client._connection is not None:  # noqa: SLF001 - Tortoise's own attributes
-                await self.client._parent._pool.release(self.client._connection)  # noqa: SLF001
+            await parent._pool.release(self.client._connection)
             raise
+        self.token = get_connections().set(self.connection_name, self.client)
+        return self.client
+
+
+class _Acquired(PoolConnectionWrapper[Any]):
+    """A connection of the pool, given back at the end."""
+
+    async def __aenter__(self) -> Any:
+        self.connection = await _acquire(self.client)
+        return self.connection
 
 
 class BoundedClient(AsyncpgDBClient):
@@ -30,6 +66,9 @@ class BoundedClient(AsyncpgDBClient):
         for name, size in (("minsize", 1), ("maxsize", 10)):
             parameters.setdefault(name, size)
         super().__init__(**parameters)
+
+    def acquire_connection(self) -> PoolConnectionWrapper[Any]:
+        return _Acquired(self, self._pool_init_lock)
 
     def _in_transaction(self) -> TransactionContext:
         return _TransactionContext(TransactionWrapper(self), self._pool_init_lock)

@@ -1,25 +1,41 @@
-"""Tortoise's SQLite client, without the ways in which a failed or cancelled request could lock it for good.
+"""Tortoise's SQLite client, fit for a server: reads that never wait for a writer, and a lock that is never lost.
 
-Tortoise holds one lock around its one connection. As shipped, that lock is never released when opening the file fails
-or when a task is cancelled while its transaction begins; and its transactions begin DEFERRED, so that two processes
-which read first and write later fail with "database is locked" without waiting.
+Tortoise holds one lock around its one connection. As shipped, a writer that waits for another process makes every
+reader wait with it, and the lock stays taken for good when opening the file fails or when a task is cancelled while its
+transaction begins. Its transactions begin DEFERRED, so that two processes which read first and write later fail with
+"database is locked" without waiting.
 """
 
 import asyncio
 import contextlib
 import sqlite3
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
 
 from tortoise.backends.base.client import ConnectionWrapper, TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
+from tortoise.exceptions import OperationalError
+
+# A statement waits so long for another process.
+WAIT_MS: Final = 2000
+# And so long for its turn in this one, where each before it may have waited that long.
+TURN_SECONDS: Final = 4.0
+
+NO_FILE: Final = "no such table: the database file does not exist"
+
+
+async def _acquire(lock: asyncio.Lock) -> None:
+    async with asyncio.timeout(TURN_SECONDS):
+        await lock.acquire()
 
 
 class _Held(ConnectionWrapper[Any]):
     """The connection under its lock; gives the lock back when the file cannot be opened."""
 
     async def __aenter__(self) -> Any:
-        await self._lock.acquire()
+        await _acquire(self._lock)
         try:
             await self.ensure_connection()
         except BaseException:
@@ -39,7 +55,7 @@ class _TransactionContext(SqliteTransactionContext):
     """Begins and ends a transaction so that neither an error nor a cancellation keeps the lock."""
 
     async def __aenter__(self) -> TransactionalDBClient:
-        await self._trxlock.acquire()
+        await _acquire(self._trxlock)
         try:
             return await self._begin()
         except BaseException:
@@ -60,33 +76,58 @@ class _TransactionContext(SqliteTransactionContext):
         return self.connection  # type: ignore[no-any-return]
 
 
-def _try_to_open(filename: str) -> None:
-    sqlite3.connect(filename).close()
+class _Connection(SqliteClient):
+    """One connection to the file: write-ahead log, bounded waiting, foreign keys enforced."""
 
-
-class WalClient(SqliteClient):
-    """SQLite for a server: write-ahead log, bounded waiting, foreign keys enforced."""
-
-    def __init__(self, file_path: str, **pragmas: Any) -> None:
+    def __init__(self, file_path: str, *, create: bool, **pragmas: Any) -> None:
+        self._create = create
         # First of all the time-out: switching the journal mode already needs a lock that another process may hold.
-        settings = {"busy_timeout": 2000, "synchronous": "NORMAL", "temp_store": "MEMORY"} | pragmas
+        settings = {"busy_timeout": WAIT_MS, "synchronous": "NORMAL", "temp_store": "MEMORY"} | pragmas
         super().__init__(file_path, **settings)
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
         return _Held(self._lock, self)
 
-    def _in_transaction(self) -> TransactionContext:
-        return _TransactionContext(_ImmediateTransaction(self), self._lock)
-
     async def create_connection(self, with_db: bool) -> None:
         # When aiosqlite cannot open the file, its thread may outlive the event loop and print a traceback: try first.
-        await asyncio.to_thread(_try_to_open, self.filename)
+        await asyncio.to_thread(self._try_to_open)
         try:
             await super().create_connection(with_db)
         except BaseException:
             # A connection that was opened but not configured has a thread of its own, which would outlive the server.
-            await self.close()
+            await super().close()  # only this one: beside a writer, a reader may be at work
             raise
+
+    def _try_to_open(self) -> None:
+        path = Path(self.filename)
+        if not self._create and path.parent.is_dir() and not path.exists():
+            # A mistyped path must not become an empty database that looks like a healthy one.
+            raise OperationalError(NO_FILE)
+        mode = "rwc" if self._create else "rw"
+        sqlite3.connect(f"file:{quote(self.filename)}?mode={mode}", uri=True).close()
+
+
+class WalClient(_Connection):
+    """The connection that writes, and beside it one that reads: the log lets both work at once.
+
+    `create` makes the file when it is not there.
+    """
+
+    def __init__(self, file_path: str, *, create: bool = False, **pragmas: Any) -> None:
+        super().__init__(file_path, create=create, **pragmas)
+        self._reader = _Connection(file_path, create=create, **pragmas, query_only=1)
+
+    def _in_transaction(self) -> TransactionContext:
+        return _TransactionContext(_ImmediateTransaction(self), self._lock)
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        if query.lstrip().startswith("SELECT"):
+            return await self._reader.execute_query_dict(query, values)  # type: ignore[no-any-return]
+        return await super().execute_query_dict(query, values)  # type: ignore[no-any-return]
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await super().close()
 
 
 client_class = WalClient

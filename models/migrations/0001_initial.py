@@ -70,6 +70,7 @@ class Migration(migrations.Migration):
                 ("session_key_fingerprint", fields.CharField(max_length=22)),
                 ("session_key_at", fields.BigIntField()),
                 ("previous_session_key", fields.TextField(null=True, unique=False)),
+                ("previous_session_key_asked_at", fields.BigIntField(null=True)),
                 ("previous_session_key_at", fields.BigIntField(null=True)),
                 ("created_at", fields.BigIntField()),
                 ("updated_at", fields.BigIntField()),

@@ -27,6 +27,17 @@ async def run_sql(settings: Settings, statement: str) -> list[dict[str, Any]]:
         await connection.close()
 
 
+async def known_keys(settings: Settings) -> list[str]:
+    """The ids of the keys that the database says it was written with."""
+    return [row["id"] for row in await run_sql(settings, "SELECT id FROM encryption_keys ORDER BY id")]
+
+
+async def sealed_with(settings: Settings) -> list[str]:
+    """Which key seals each account's newest session_key."""
+    rows = await run_sql(settings, "SELECT session_key FROM accounts ORDER BY id")
+    return [row["session_key"].split(".")[1] for row in rows]
+
+
 async def allow_connections(settings: Settings, socket_directory: str, *, allowed: bool) -> None:
     """Opens the server's PostgreSQL database to everybody, or closes it and throws out who is there."""
     database = settings.database.url.get_secret_value().partition("@/")[2].partition("?")[0]

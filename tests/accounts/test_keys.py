@@ -3,40 +3,21 @@
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from graph.accounts.errors import KeyRingMismatch
 from graph.accounts.keys import Rotation, key_usage, rotate
 from graph.security.encryption import KeyRing, Place, Sealed
-from graph.settings import EncryptionSettings, Settings
+from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
-from tests.accounts.stored import allow_connections, run_sql, wxgate
-from tests.gate import ENCRYPTION_KEYS, Clock, Gate, open_gate, open_unprepared
+from tests.accounts.stored import allow_connections, known_keys, run_sql, sealed_with, wxgate
+from tests.gate import ANOTHER_K1, ENCRYPTION_KEYS, K2, Clock, Gate, open_gate, open_unprepared, with_keys
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-
-K2: Final = "k2:pV3mXw8sTz0qLbYcRfHd5nJkUaEgOi7tKx9rZvBhNyM"
-ANOTHER_K1: Final = ENCRYPTION_KEYS.replace("h8Zq", "h8Zr")
-
-
-def with_keys(settings: Settings, keys: str) -> Settings:
-    return settings.model_copy(update={"encryption": EncryptionSettings(keys=SecretStr(keys))})
-
-
-async def known_keys(settings: Settings) -> list[str]:
-    """The ids of the keys that the database says it was written with."""
-    return [row["id"] for row in await run_sql(settings, "SELECT id FROM encryption_keys ORDER BY id")]
-
-
-async def sealed_with(settings: Settings) -> list[str]:
-    """Which key seals each account's newest session_key."""
-    rows = await run_sql(settings, "SELECT session_key FROM accounts ORDER BY id")
-    return [row["session_key"].split(".")[1] for row in rows]
 
 
 async def test_the_first_start_notes_its_key(gate: Gate, settings: Settings) -> None:
@@ -111,9 +92,11 @@ async def test_a_rotation_beside_a_live_server_costs_nobody_their_session_key(
         assert wxgate(rotating, "keys", "list") == "k2  encrypts  0 accounts\nk1  decrypts  3 accounts\n"
         assert wxgate(rotating, "keys", "rotate") == "3 resealed, 0 overtaken by a login, 0 unreadable\n"
         assert await sealed_with(settings) == ["k2"] * 3
-        assert await known_keys(settings) == ["k2"], "the retired key is not forgotten"
+        assert await known_keys(settings) == ["k1", "k2"], "other replicas may still seal with the old key"
         # Signed with the key before the last one, which was resealed as well.
         assert (await gate.submit(tokens["bob"], before))["nickName"] == "bob"
+    assert wxgate(rotated, "keys", "forget", "k1") == "k1 is forgotten; it sealed 0 accounts.\n"
+    assert await known_keys(settings) == ["k2"]
 
     async with open_gate(rotated, wechat_simulator, clock) as gate:
         assert wxgate(rotated, "keys", "list") == "k2  encrypts  3 accounts\n"
@@ -194,8 +177,8 @@ async def test_a_login_during_the_rotation_wins(
 @pytest.mark.parametrize(
     ("damage", "outcome", "usage"),
     [
-        ("session_key = replace(session_key, 'v1.k1.', 'v1.k0.')", Rotation(unreadable=1), {"k2": 0, "k1": 1}),
-        ("session_key = 'garbage'", Rotation(unreadable=1), {"k2": 0, "k1": 1}),
+        ("session_key = replace(session_key, 'v1.k1.', 'v1.k0.')", Rotation(unreadable=1), {"k2": 0, "k1": 1, "k0": 1}),
+        ("session_key = 'garbage'", Rotation(unreadable=1), {"k2": 0, "k1": 1, "": 1}),
         ("previous_session_key = 'garbage'", Rotation(resealed=1), {"k2": 1, "k1": 0}),
     ],
     ids=["unknown key", "garbage", "previous key"],

@@ -106,12 +106,13 @@ async def test_a_quota_of_wechat_tells_how_long_to_wait(gate: Gate, errcode: int
     ],
     ids=lambda fault: str(fault["kind"]),
 )
-async def test_an_unusable_answer_of_wechat_may_be_waited_out(gate: Gate, fault: dict[str, Any]) -> None:
+async def test_an_unusable_answer_of_wechat_is_made_good_with_a_new_code(gate: Gate, fault: dict[str, Any]) -> None:
     gate.wechat.fail(**fault)
     assert await refusal(gate, gate.wechat.login("alice")) == {
         "code": "WECHAT_UNAVAILABLE",
-        "action": "WAIT",
+        "action": "LOG_IN",
         "retryable": True,
+        "retryAfterMs": 1000,
     }
     assert (await gate.login("alice"))["isNewUser"], "the failed login left something behind"
 
@@ -139,28 +140,27 @@ async def test_a_refusal_of_the_server_itself_alarms_its_operators(
     assert secrets_in(str(vars(alarm)) + alarm.getMessage()) == []
 
 
-async def fault_is_taken(gate: Gate) -> None:
-    """Returns when WeChat has been asked and the ordered fault holds up its answer."""
-    async with asyncio.timeout(5):
-        while gate.wechat.state.faults.standing():  # noqa: ASYNC110 - the simulator's thread has no event for this loop
-            await asyncio.sleep(0.002)
-
-
 async def logins_have_asked(gate: Gate) -> None:
     """Returns when the logins under way have had their word with SQLite, which serves everybody in turn."""
     await gate.http.get("/readyz")
 
 
-@on_sqlite
-async def test_logins_with_one_code_share_one_call_and_get_a_session_each(gate: Gate) -> None:
+async def two_logins_with_one_code(gate: Gate) -> tuple[asyncio.Task[Any], asyncio.Task[Any]]:
+    """Alice's, under way until WeChat is healed."""
     gate.wechat.fail("hang")
     code = gate.wechat.login("alice")
     first = asyncio.create_task(gate.post(LOGIN, {"code": code}))
-    await fault_is_taken(gate)
+    await gate.wechat_is_asked()
     second = asyncio.create_task(gate.post(LOGIN, {"code": code}))
     await asyncio.sleep(0)
     await logins_have_asked(gate)
     assert not second.done(), "it asked WeChat by itself"
+    return first, second
+
+
+@on_sqlite
+async def test_logins_with_one_code_share_one_call_and_get_a_session_each(gate: Gate) -> None:
+    first, second = await two_logins_with_one_code(gate)
 
     gate.wechat.heal()
     payloads = [answer["data"]["login"] for answer in await asyncio.gather(first, second)]
@@ -173,13 +173,7 @@ async def test_logins_with_one_code_share_one_call_and_get_a_session_each(gate: 
 
 @on_sqlite
 async def test_a_shared_call_outlives_the_client_that_made_it(gate: Gate) -> None:
-    gate.wechat.fail("hang")
-    code = gate.wechat.login("alice")
-    first = asyncio.create_task(gate.post(LOGIN, {"code": code}))
-    await fault_is_taken(gate)
-    second = asyncio.create_task(gate.post(LOGIN, {"code": code}))
-    await asyncio.sleep(0)
-    await logins_have_asked(gate)
+    first, second = await two_logins_with_one_code(gate)
 
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -206,7 +200,6 @@ async def test_a_code_is_not_spent_before_the_database_is_there(
 ) -> None:
     url = settings.database.url.get_secret_value()
     await migrate(url)
-    # The whole directory, for SQLite would make a missing file anew.
     away = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-away"))  # noqa: ASYNC240 - nothing else runs here
     code = wechat_simulator.login("alice")
     async with open_unprepared(settings, wechat_simulator, clock) as gate:

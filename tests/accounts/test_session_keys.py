@@ -1,8 +1,11 @@
 """Which session_key a submission may be signed with: the race between logins and submissions."""
 
+import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -126,6 +129,56 @@ async def test_a_submission_waits_for_the_login_that_brings_its_key(
         busy.happening = lambda: gate.post(LOGIN, {"code": code})
         assert (await gate.submit(token, submission))["nickName"] == "Alice"
         assert len(busy.slept) == in_sleep
+
+
+@on_sqlite
+async def test_a_submission_finds_the_key_of_a_login_that_another_has_overtaken_meanwhile(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    busy = BusyClock(clock.ms)
+    async with open_gate(settings, wechat_simulator, busy) as gate:
+        token = (await gate.login("alice"))["token"]
+        busy.advance(seconds=1)
+        code = wechat_simulator.login("alice", renewSessionKey=True)
+        submission = collect(wechat_simulator)
+        wechat_simulator.fail("hang", carriedOut=True)
+        slow = asyncio.create_task(gate.post(LOGIN, {"code": code}))
+        await gate.wechat_is_asked()
+        busy.advance(seconds=1)
+        await gate.login("alice", renewSessionKey=True)
+
+        async def arrive() -> None:
+            wechat_simulator.heal()
+            await slow
+
+        busy.happening = arrive
+        assert (await gate.submit(token, submission))["nickName"] == "Alice"
+        assert len(busy.slept) == 1
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (lambda raw: raw, ""),
+        (lambda raw: json.dumps(json.loads(raw)), " rawData looks re-serialised."),
+        (lambda raw: raw.replace("Alice", quote("Алиса")), " rawData looks URL-encoded."),
+    ],
+    ids=["as it is", "re-serialised", "URL-encoded"],
+)
+async def test_a_stale_submission_hears_of_a_likelier_cause(
+    gate: Gate, change: Callable[[str], str], hint: str
+) -> None:
+    token = (await gate.login("alice"))["token"]
+    gate.wechat.expire_session_key("alice")
+    submission = collect(gate.wechat)
+    submission["rawData"] = change(submission["rawData"])
+    [error] = (await gate.post(SUBMIT, submission, token=token))["errors"]
+    assert error["extensions"]["code"] == "SESSION_KEY_STALE"
+    advice = f"{hint} Send res.rawData exactly as WeChat gave it." if hint else ""
+    assert error["message"] == (
+        f"The data was signed with another session_key: log in, collect it again, submit it again.{advice}"
+    )
 
 
 @on_sqlite

@@ -1,6 +1,6 @@
 """The race that every WeChat back end has, through the whole server: submissions that overlap a login.
 
-    python -m tests.benchmarks.race [--people 40] [--rounds 25]
+    python -m tests.benchmarks.race [--people 10] [--rounds 100]
 
 Each person, round after round, calls wx.login (which makes WeChat replace the session_key at once) and sends the code
 to the server, while two other pages of theirs collect user info a little earlier or later and submit it. Networks are
@@ -68,7 +68,10 @@ class Person:
         answer = await self._device("login", renewSessionKey=True)
         await self._network()
         login = await self._graphql(LOGIN, {"code": answer["code"]})
-        self.token = login["data"]["login"]["token"]
+        if "errors" in login:
+            self.outcomes[f"login: {login['errors'][0]['extensions']['code']}"] += 1
+        else:
+            self.token = login["data"]["login"]["token"]
 
     async def submit(self, token: str, after: float) -> None:
         """wx.getUserInfo at a moment around the login, a slow network, `submitUserInfo`."""
@@ -125,8 +128,8 @@ async def play(wechat: WeChatSimulator, directory: Path, *, people: int, rounds:
 def main() -> None:
     """Prints a line for each policy."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--people", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=100)
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     print(f"{'policy':42} {'submitted':>9} {'failed':>7} {'share':>8}  seconds  codes")  # noqa: T201

@@ -17,8 +17,7 @@ import click.testing
 import httpx
 
 from graph.cli import main
-from graph.simulator.serving import WeChatSimulator
-from tests.gate import ENCRYPTION_KEYS, LOGIN, ME
+from tests.gate import LOGIN, ME
 
 # Seconds. Only a defect takes that long.
 PATIENCE: Final = 30.0
@@ -29,17 +28,6 @@ def environment(**variables: str) -> dict[str, str]:
     """The caller's environment without settings and proxies, and these variables."""
     foreign = ("wxgate_", "http_proxy", "https_proxy", "all_proxy")
     return {name: value for name, value in os.environ.items() if not name.lower().startswith(foreign)} | variables
-
-
-def serve_variables(wechat: WeChatSimulator, database_url: str) -> dict[str, str]:
-    """All that `serve` needs to be told."""
-    return {
-        "WXGATE_WECHAT_APP_ID": wechat.app_id,
-        "WXGATE_WECHAT_APP_SECRET": wechat.app_secret,
-        "WXGATE_WECHAT_BASE_URL": wechat.base_url,
-        "WXGATE_DATABASE_URL": database_url,
-        "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
-    }
 
 
 def invoke(*arguments: str, **variables: str) -> click.testing.Result:

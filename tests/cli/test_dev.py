@@ -27,6 +27,12 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {name: (directory / name).read_bytes() for name in names}
 
 
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """Somewhere else than in the data directory."""
+    return f"sqlite://{tmp_path / 'elsewhere.db'}"
+
+
 def code_for(server: Process, person: str) -> str:
     response = httpx.post(f"{server.url}/simulator/device/login", json={"person": person}, trust_env=False)
     return str(response.json()["code"])
@@ -68,7 +74,41 @@ def test_the_data_directory_is_for_its_owner_alone_and_stays_out_of_git(tmp_path
     assert mode(data / "encryption-keys") == 0o600
     assert mode(data / "mini-program.json") == 0o600
     assert (data / ".gitignore").read_text("utf-8") == "*\n"
-    assert (data / "wxgate.db").exists()
+    assert mode(data / "wxgate.db") == 0o600
+
+
+@pytest.mark.parametrize("sign", ["?", "#", "%"])
+def test_a_directory_that_a_database_url_cannot_name_is_wrong_usage(sign: str, tmp_path: Path) -> None:
+    refused = invoke("dev", "--port", "0", "--data", str(tmp_path / f"a{sign}b" / "data"))
+    assert refused.exit_code == 2
+    assert "a database URL cannot name a path with ?, # or % in it" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_it_makes_in_a_directory_that_others_can_read_is_the_developer_s_own(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    with serving("dev", "--data", str(data), cwd=tmp_path) as server:
+        assert server.login(code_for(server, "me"))["isNewUser"]
+        made = {path.name: mode(path) & 0o077 for path in data.iterdir()}
+    assert made.keys() >= {"wxgate.db", "wxgate.db-wal", "encryption-keys", "mini-program.json"}
+    assert set(made.values()) == {0}
+
+
+def test_empty_variables_count_as_none(tmp_path: Path) -> None:
+    empty = {"WXGATE_WECHAT_APP_ID": "", "WXGATE_WECHAT_APP_SECRET": "", "WXGATE_DATABASE_URL": ""}
+    with serving("dev", cwd=tmp_path, **empty) as server:
+        assert f"WeChat    simulated at {server.url}/simulator\n" in server.output
+        assert server.login(code_for(server, "me"))["isNewUser"]
+
+
+def test_the_banner_names_the_database_and_repeats_no_url(tmp_path: Path, database_url: str) -> None:
+    with serving("dev", cwd=tmp_path) as server:
+        assert f"database  {tmp_path / '.wxgate' / 'wxgate.db'}\n" in server.output
+    with serving("dev", cwd=tmp_path, WXGATE_DATABASE_URL=database_url) as server:
+        assert "database  the one in WXGATE_DATABASE_URL\n" in server.output
+        assert server.login(code_for(server, "me"))["isNewUser"]
+    assert database_url not in server.output
 
 
 def test_introspection_is_off_when_it_is_set_so(tmp_path: Path) -> None:
@@ -100,7 +140,7 @@ def test_an_address_that_others_can_reach_is_refused(host: str, tmp_path: Path) 
     (tmp_path / "file").write_text("")
     refused = invoke("dev", "--host", host, "--port", "0", "--data", str(tmp_path / "file"))
     assert refused.exit_code == 2
-    assert "is not a loopback address and `dev` lets anyone sign in: add --allow-remote" in refused.stderr
+    assert "is not a loopback address, and anyone may sign in here: add --allow-remote" in refused.stderr
 
 
 def test_it_listens_to_others_when_that_is_allowed(tmp_path: Path) -> None:

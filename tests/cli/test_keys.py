@@ -23,8 +23,10 @@ def k2() -> str:
 def commands(database_url: str) -> Callable[..., tuple[int, str]]:
     """Runs a command of `keys` with a key ring; gives exit code and output, which holds no secret."""
 
-    def keys(command: str, ring: str) -> tuple[int, str]:
-        result = invoke("keys", command, WXGATE_DATABASE_URL=database_url, WXGATE_ENCRYPTION_KEYS=ring)
+    def keys(*arguments: str, ring: str) -> tuple[int, str]:
+        # Of no concern to these commands, and so of no harm.
+        faults = {"WXGATE_LOG_LEVEL": "loud", "WXGATE_WECHAT_APP_ID": "mine"}
+        result = invoke("keys", *arguments, WXGATE_DATABASE_URL=database_url, WXGATE_ENCRYPTION_KEYS=ring, **faults)
         assert secrets_in(result.output) == []
         assert all(entry.partition(":")[2] not in result.output for entry in ring.split(","))
         return result.exit_code, result.output
@@ -67,10 +69,12 @@ def test_keys_are_rotated_while_people_stay_signed_in(
 
     login = on_a_server(ENCRYPTION_KEYS, lambda gate: gate.login("alice"))
     both = f"{k2},{ENCRYPTION_KEYS}"
-    assert commands("list", both) == (0, "k2  encrypts  0 accounts\nk1  decrypts  1 accounts\n")
-    assert commands("rotate", both) == (0, "1 resealed, 0 overtaken by a login, 0 unreadable\n")
-    assert commands("list", both) == (0, "k2  encrypts  1 accounts\nk1  decrypts  0 accounts\n")
-    assert commands("rotate", both) == (0, "0 resealed, 0 overtaken by a login, 0 unreadable\n")
+    assert commands("list", ring=both) == (0, "k2  encrypts  0 accounts\nk1  decrypts  1 accounts\n")
+    assert commands("rotate", ring=both) == (0, "1 resealed, 0 overtaken by a login, 0 unreadable\n")
+    assert commands("list", ring=both) == (0, "k2  encrypts  1 accounts\nk1  decrypts  0 accounts\n")
+    assert commands("rotate", ring=both) == (0, "0 resealed, 0 overtaken by a login, 0 unreadable\n")
+    assert commands("forget", "k1", ring=k2) == (0, "k1 is forgotten; it sealed 0 accounts.\n")
+    assert commands("list", ring=k2) == (0, "k2  encrypts  1 accounts\n")
 
     # The old key is gone; the session_key of before is still there to verify what the phone signs with it.
     submission = wechat_simulator.user_info("alice", policy="old", nickName="Ailisi")
@@ -79,13 +83,10 @@ def test_keys_are_rotated_while_people_stay_signed_in(
     assert submitted["id"] == login["user"]["id"]
 
 
-def test_a_key_that_still_seals_something_cannot_be_dropped(
-    wechat_simulator: WeChatSimulator,
-    database_url: str,
-    clock: Clock,
-    k2: str,
-    commands: Callable[..., tuple[int, str]],
-) -> None:
+@pytest.fixture
+def somebody(wechat_simulator: WeChatSimulator, database_url: str, clock: Clock) -> None:
+    """A person with a session_key that k1 seals."""
+
     async def log_in() -> None:
         settings = settings_with(ENCRYPTION_KEYS, wechat_simulator, database_url)
         async with open_gate(settings, wechat_simulator, clock) as gate:
@@ -93,11 +94,33 @@ def test_a_key_that_still_seals_something_cannot_be_dropped(
 
     asyncio.run(log_in())
 
-    code, said = commands("rotate", k2)
 
+@pytest.mark.usefixtures("somebody")
+def test_a_key_that_still_seals_something_cannot_be_dropped(k2: str, commands: Callable[..., tuple[int, str]]) -> None:
+    code, said = commands("rotate", ring=k2)
     assert code == 1
     assert "lacks the key 'k1' that this database was written with" in said
-    assert commands("list", k2) == (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
+    assert "`wxgate keys forget k1`" in said
+    missing = (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
+    assert commands("list", ring=k2) == missing
+
+    code, said = commands("forget", "k1", ring=k2)
+    assert code == 1
+    assert said == "Error: The key 'k1' still seals 1 accounts: run `wxgate keys rotate` first, or add --lost.\n"
+    assert commands("list", ring=k2) == missing
+
+
+@pytest.mark.usefixtures("somebody")
+def test_a_lost_key_can_be_forgotten_and_what_it_sealed_is_reported(
+    k2: str, commands: Callable[..., tuple[int, str]]
+) -> None:
+    assert commands("forget", "k1", "--lost", ring=k2) == (0, "k1 is forgotten; it sealed 1 accounts.\n")
+    # It is no longer known, and yet it is there.
+    assert commands("list", ring=k2) == (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
+    code, said = commands("rotate", ring=k2)
+    assert code == 1
+    assert said.startswith("0 resealed, 0 overtaken by a login, 1 unreadable\nError: What is unreadable was sealed")
+    assert said.endswith("these people get a new session_key when they next log in.\n")
 
 
 @pytest.mark.parametrize("command", ["list", "rotate"])

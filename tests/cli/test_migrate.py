@@ -34,6 +34,28 @@ def test_migrate_brings_an_empty_database_up_to_date_once(database_url: str) -> 
         assert (result.exit_code, result.output) == (0, "The database is up to date.\n")
 
 
+def test_migrate_needs_no_other_setting_to_be_right(tmp_path: Path) -> None:
+    wrong = {"WXGATE_WECHAT_APP_SECRET": "Qx7-malformed", "WXGATE_ENCRYPTION_KEYS": "Qx7", "WXGATE_LOG_LEVEL": "Qx7"}
+    result = invoke("migrate", WXGATE_DATABASE_URL=f"sqlite://{tmp_path / 'wxgate.db'}", **wrong)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.output.startswith("applied 0001_initial\n")
+
+
+def test_a_database_url_that_cannot_work_is_one_sentence_that_names_the_variable() -> None:
+    for url, fault in (
+        ("mysql://root:Qx7@db/x", "must be sqlite:///absolute/path or postgres://user@host/db"),
+        ("sqlite://:memory:", "must name a file"),
+        ("postgres://root:Qx7@db/x?Qx7=1", "has a parameter that the server does not know"),
+        ("postgres://root:Qx7@db/x?maxsize=Qx7", "has a parameter maxsize that is not a number"),
+    ):
+        refused = invoke("migrate", WXGATE_DATABASE_URL=url)
+        assert refused.exit_code == 1
+        assert refused.stderr.startswith(f"Error: WXGATE_DATABASE_URL {fault}")
+        assert refused.stderr.endswith(".\n")
+        assert refused.stderr.count("\n") == 1
+        assert "Qx7" not in refused.stderr
+
+
 @pytest.mark.parametrize("arguments", [("migrate",), ("migrate", "--plan")])
 def test_a_sqlite_file_that_cannot_be_opened_is_one_sentence(arguments: tuple[str, ...], tmp_path: Path) -> None:
     # In a process, where the driver's thread would print its own traceback.

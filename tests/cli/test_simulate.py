@@ -52,15 +52,25 @@ def test_it_plays_the_mini_program_that_is_set_and_does_not_print_it(tmp_path: P
     assert secrets_in(simulator.output) == []
 
 
-def test_a_seed_gives_the_same_people_every_time(tmp_path: Path) -> None:
-    people = []
-    given = {"WXGATE_WECHAT_APP_ID": APP_ID, "WXGATE_WECHAT_APP_SECRET": APP_SECRET}
-    for _ in range(2):
-        with serving("simulate", "--seed", "7", cwd=tmp_path, **given) as simulator:
-            phone(simulator, "login", person="alice")
+def test_a_seed_gives_the_same_mini_program_people_and_codes_every_time(tmp_path: Path) -> None:
+    runs = []
+    for seed in ("7", "7", "8"):
+        with serving("simulate", "--seed", seed, cwd=tmp_path) as simulator:
+            code = phone(simulator, "login", person="alice")["code"]
             [person] = simulator.get("/device/people").json()["people"]
-            people.append(person["openId"])
-    assert people[0] == people[1]
+            printed = exports(simulator)
+            app = (printed["WXGATE_WECHAT_APP_ID"], printed["WXGATE_WECHAT_APP_SECRET"])
+            runs.append((*app, person["openId"], code))
+    assert runs[0] == runs[1]
+    assert not set(runs[0]) & set(runs[2])
+
+
+def test_without_a_seed_every_mini_program_is_another(tmp_path: Path) -> None:
+    made = set()
+    for _ in range(2):
+        with serving("simulate", cwd=tmp_path) as simulator:
+            made.add(exports(simulator)["WXGATE_WECHAT_APP_ID"])
+    assert len(made) == 2
 
 
 def test_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 from tortoise.context import get_current_context
 
-from models.database import ALIAS
+from models.url import ALIAS
 from tests.gate import LOGIN, ME, SUBMIT, Gate
 
 Request = Callable[[], Awaitable[Any]]

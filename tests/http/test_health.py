@@ -1,15 +1,17 @@
 """The probes: alive as long as the process is, ready only when a request could be served."""
 
+import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
-from pydantic import SecretStr
 
-from graph.settings import EncryptionSettings, Settings
+from graph.http.health import PATIENCE_SECONDS
+from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.schema import migrate
 from tests.accounts.stored import allow_connections, run_sql, wxgate
-from tests.gate import ENCRYPTION_KEYS, Clock, Gate, open_gate, open_unprepared
+from tests.gate import ANOTHER_K1, Clock, Gate, open_gate, open_unprepared, settings_for, with_keys
 from tests.http.answers import assert_safe
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -78,6 +80,22 @@ async def test_a_server_is_not_ready_while_its_database_is_down(
     await assert_ready(gate)
 
 
+@on_postgres
+async def test_a_database_that_keeps_the_probe_waiting_is_one_that_does_not_answer(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    assert PATIENCE_SECONDS < 2, "orchestrators wait no longer"
+    url = settings.database.url.get_secret_value()
+    # Left to the database's own time-out the probe would wait for a minute.
+    async with open_gate(settings_for(wechat_simulator, f"{url}&command_timeout=60"), wechat_simulator, clock) as gate:
+        keeper = await asyncpg.connect(url)
+        async with keeper.transaction(), asyncio.timeout(30):
+            await keeper.execute("LOCK TABLE tortoise_migrations")
+            assert await unready(gate) == "the database does not answer"
+        await keeper.close()
+        await assert_ready(gate)
+
+
 @on_sqlite
 async def test_a_server_without_its_file_is_not_ready_until_it_is_there(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path
@@ -96,10 +114,8 @@ async def test_a_server_with_other_keys_than_its_database_is_not_ready(
 ) -> None:
     async with open_gate(settings, wechat_simulator, clock):
         pass
-    other_keys = EncryptionSettings(keys=SecretStr(ENCRYPTION_KEYS.replace("h8Zq", "h8Zr")))
     away = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-away"))  # noqa: ASYNC240 - nothing else runs here
-    misconfigured = settings.model_copy(update={"encryption": other_keys})
-    async with open_unprepared(misconfigured, wechat_simulator, clock) as gate:
+    async with open_unprepared(with_keys(settings, ANOTHER_K1), wechat_simulator, clock) as gate:
         away.rename(tmp_path)
         assert await unready(gate) == "the encryption keys are not those of the database"
 

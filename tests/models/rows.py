@@ -82,13 +82,14 @@ async def stored(database: Database, *logins: NewSession) -> SignedInRecord:
 
 
 async def keys_of(database: Database, account_id: int) -> Keys:
-    """The keys as the server reads them, with the time that it does not need."""
+    """The keys as the server reads them, with the fingerprint and the time that only the next login needs."""
     record = await find_session_keys(database, account_id)
     assert isinstance(record, SessionKeysRecord)
-    [row] = await database.fetch("SELECT session_key_at FROM accounts WHERE id = $1", account_id)
+    sql = "SELECT session_key_fingerprint AS fingerprint, session_key_at FROM accounts WHERE id = $1"
+    [row] = await database.fetch(sql, account_id)
     return Keys(
         record.session_key,
-        record.fingerprint,
+        row["fingerprint"],
         row["session_key_at"],
         record.previous_session_key,
         record.previous_session_key_at,

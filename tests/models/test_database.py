@@ -95,6 +95,30 @@ async def test_a_unit_is_stored_whole(database: Database) -> None:
     assert await column(database, "SELECT id FROM encryption_keys ORDER BY id") == ["k1", "k2"]
 
 
+async def test_a_unit_sees_what_it_has_written_and_nobody_else_does_before_its_end(database: Database) -> None:
+    select = "SELECT id FROM encryption_keys"
+
+    async def work(statements: Statements) -> list[object]:
+        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
+        assert await column(database, select) == []
+        return [dict(row) for row in await statements.fetch(select)]
+
+    assert await database.unit(work) == [{"id": "k1"}]
+    assert await column(database, select) == ["k1"]
+
+
+async def test_a_read_sees_every_write_that_was_over_before_it(database: Database) -> None:
+    write, select = "UPDATE encryption_keys SET canary = $1", "SELECT canary FROM encryption_keys"
+    await database.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
+    assert await column(database, select) == ["one"]
+    await database.execute(write, "two")
+    assert await column(database, select) == ["two"]
+    await database.fetch(f"{write} RETURNING id", "three")
+    assert await column(database, select) == ["three"]
+    await database.unit(lambda statements: statements.execute(write, "four"))
+    assert await column(database, select) == ["four"]
+
+
 @pytest.mark.parametrize("raised", [DatabaseBehind("x"), LookupError("y"), asyncio.CancelledError()])
 async def test_a_unit_that_fails_leaves_nothing_and_raises_what_it_raised(
     database: Database, raised: BaseException

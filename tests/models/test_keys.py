@@ -9,7 +9,7 @@ from models.keys import (
     SealedAccount,
     accounts_sealed_otherwise,
     add_canary,
-    count_accounts_sealed_with,
+    count_accounts_by_key,
     drop_canary,
     read_canaries,
     reseal,
@@ -50,16 +50,24 @@ async def test_an_account_counts_for_each_key_that_seals_anything_of_it(database
     await sealed(database, 1, "v1.k1.a")
     await sealed(database, 2, "v1.k1.b", "v1.k2.c")
     await sealed(database, 3, "v1.k2.d", "v1.k2.e")
-    assert await count_accounts_sealed_with(database, "v1.k1.") == 2
-    assert await count_accounts_sealed_with(database, "v1.k2.") == 2
-    assert await count_accounts_sealed_with(database, "v1.k3.") == 0
+    assert await count_accounts_by_key(database) == {"k1": 2, "k2": 2}
 
 
-async def test_key_ids_are_taken_literally(database: Database) -> None:
-    await sealed(database, 1, "v1.k1x.a")
-    await sealed(database, 2, "v1.K1.a")
-    for prefix in ("v1.k1.", "v1.k_x.", "v1.k%.", "v1.%"):
-        assert await count_accounts_sealed_with(database, prefix) == 0
+async def test_an_account_counts_once_for_a_key_that_seals_both_of_its_session_keys(database: Database) -> None:
+    await sealed(database, 1, "v1.k1.a", "v1.k1.b")
+    assert await count_accounts_by_key(database) == {"k1": 1}
+
+
+async def test_no_account_counts_for_no_key(database: Database) -> None:
+    await add_canary(database, "k1", "canary", now=NOON)
+    assert await count_accounts_by_key(database) == {}
+
+
+async def test_key_ids_are_counted_apart_whatever_their_length_and_letters(database: Database) -> None:
+    ids = ["k", "k1", "K1", "k1x", "k_1", "07-key_july"]
+    for number, key_id in enumerate(ids):
+        await sealed(database, number, f"v1.{key_id}.a")
+    assert await count_accounts_by_key(database) == dict.fromkeys(ids, 1)
 
 
 async def test_accounts_that_another_key_seals_are_found_in_batches(database: Database) -> None:
@@ -86,7 +94,7 @@ async def test_a_rotation_replaces_both_keys_and_nothing_else(database: Database
 
     changed = {"session_key": "v1.k2.b", "session_key_fingerprint": "of two", "previous_session_key": "v1.k2.a"}
     assert await database.fetch("SELECT * FROM accounts WHERE id = $1", account_id) == [{**before, **changed}]
-    assert await count_accounts_sealed_with(database, "v1.k1.") == 1
+    assert await count_accounts_by_key(database) == {"k1": 1, "k2": 1}
 
 
 async def test_a_rotation_of_an_account_without_previous_key_gives_it_none(database: Database) -> None:

@@ -109,6 +109,47 @@ async def test_a_statement_that_takes_too_long_is_given_up_and_its_connection_us
         assert await database.unit(one) == [{"one": 1}]
 
 
+async def test_whoever_finds_every_connection_busy_is_told_so_while_they_are_busy(
+    migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(statements: Statements) -> list[object]:
+        begun.set()
+        await go_on.wait()
+        return await one(statements)
+
+    async with asyncio.timeout(BOUND), Database(f"{migrated_postgres_url}&maxsize=1") as database:
+        busy = asyncio.create_task(database.unit(work))
+        await begun.wait()
+        with monkeypatch.context() as impatient:
+            impatient.setattr("models.engines.asyncpg.ACQUIRE_SECONDS", 0.1)
+            others = [database.ping() if number % 2 else database.unit(one) for number in range(10)]
+            outcomes = await asyncio.gather(*others, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
+        assert {str(outcome) for outcome in outcomes} == {"TimeoutError"}
+        assert not busy.done()
+        go_on.set()
+        assert await busy == [{"one": 1}]
+        assert await database.unit(one) == [{"one": 1}]
+
+
+async def test_nobody_waits_in_line_for_a_server_that_says_nothing(
+    silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.engines.asyncpg.ACQUIRE_SECONDS", 0.1)
+    url = f"postgres://wxgate@127.0.0.1:{silent_port}/wxgate?timeout=60"
+    async with asyncio.timeout(BOUND), Database(url) as database:
+        first = asyncio.create_task(database.ping())
+        await asyncio.sleep(0)
+        outcomes = await asyncio.gather(database.ping(), database.unit(one), return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
+        assert not first.done()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+
 async def test_a_transaction_that_cannot_begin_gives_its_connection_back(migrated_postgres_url: str) -> None:
     url = f"{migrated_postgres_url}&maxsize=1&command_timeout=0.2"
     async with asyncio.timeout(BOUND), Database(url) as database:

@@ -8,7 +8,7 @@ from models.database import Database
 from models.errors import DatabaseError, DatabaseUnavailable
 from models.profile import Profile, store_profile
 from models.sign_in import sign_in
-from models.user import UserRecord
+from models.user import USER_COLUMNS, UserRecord
 from tests.models.rows import MINUTE, NOON, a_login, a_profile, column
 
 ALICE = UserRecord(
@@ -40,7 +40,7 @@ async def database(database: Database) -> Database:
 async def test_a_first_profile_is_stored_and_returned(database: Database) -> None:
     assert await store_profile(database, "user-1", a_profile(), now=NOON + 1) == ALICE
     [row] = await database.fetch("SELECT * FROM users")
-    assert tuple(row[name] for name in UserRecord.columns) == astuple(ALICE)
+    assert tuple(row[name] for name in USER_COLUMNS) == astuple(ALICE)
     assert row["profile_at"] == NOON
 
 

@@ -1,6 +1,7 @@
 """What a login leaves in the tables: the account and its two keys, the person, the session."""
 
 import asyncio
+from itertools import permutations
 
 import pytest
 
@@ -90,6 +91,58 @@ async def test_an_answer_overtaken_by_a_later_login_becomes_the_previous_key(dat
     assert await keys_of(database, record.account_id) == Keys(
         "sealed B by 1", "of B", NOON + 9, "sealed A by 2", NOON + 9
     )
+
+
+@pytest.mark.parametrize("order", list(permutations("ABC")), ids="".join)
+async def test_the_two_newest_keys_stay_in_whatever_order_three_answers_arrive(
+    database: Database, order: tuple[str, ...]
+) -> None:
+    asked_at = {"A": NOON, "B": NOON + 10, "C": NOON + 20}
+    logins = {key: a_login(number, key=key, asked_at=asked_at[key]) for number, key in enumerate("ABC")}
+
+    record = await stored(database, *[logins[key] for key in order])
+
+    assert await keys_of(database, record.account_id) == Keys(
+        "sealed C by 2", "of C", NOON + 20, "sealed B by 1", NOON + 20
+    )
+
+
+async def test_no_number_of_overtaken_answers_evicts_a_newer_previous_key(database: Database) -> None:
+    current = [a_login(1, key="B", asked_at=NOON + 10), a_login(2, key="C", asked_at=NOON + 20)]
+    overtaken = [a_login(number, key="A", asked_at=NOON + number) for number in (3, 4, 5)]
+
+    record = await stored(database, *current, *overtaken)
+
+    assert await keys_of(database, record.account_id) == Keys(
+        "sealed C by 2", "of C", NOON + 20, "sealed B by 1", NOON + 20
+    )
+    assert await column(database, "SELECT COUNT(*) FROM sessions") == [5]  # they are logins all the same
+
+
+async def test_an_overtaken_answer_that_is_newer_than_the_previous_key_replaces_it(database: Database) -> None:
+    record = await stored(
+        database,
+        a_login(1, key="A"),
+        a_login(2, key="C", asked_at=NOON + 20),
+        a_login(3, key="B", asked_at=NOON + 10),
+        a_login(4, key="A", asked_at=NOON + 5),
+    )
+    assert await keys_of(database, record.account_id) == Keys(
+        "sealed C by 2", "of C", NOON + 20, "sealed B by 3", NOON + 20
+    )
+
+
+async def test_a_confirmed_key_is_as_new_as_its_last_confirmation_when_it_becomes_the_previous(
+    database: Database,
+) -> None:
+    record = await stored(
+        database,
+        a_login(1, key="A"),
+        a_login(2, key="A", asked_at=NOON + 10),
+        a_login(3, key="C", asked_at=NOON + 20),
+        a_login(4, key="B", asked_at=NOON + 5),
+    )
+    assert (await keys_of(database, record.account_id)).previous == "sealed A by 2"
 
 
 async def test_an_overtaken_answer_with_the_key_that_is_held_changes_nothing(database: Database) -> None:

@@ -1,15 +1,17 @@
 """What may happen to a SQLite file, and that the server is as well as before when it has passed."""
 
 import asyncio
+import contextlib
+import resource
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from models.database import Database, Statements
 from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
-from models.schema import migrate
+from models.schema import migrate, missing_migrations
 from models.sign_in import sign_in
 from tests.models.rows import a_login, column
 
@@ -50,6 +52,12 @@ def no_database(sqlite_path: Path) -> Path:
     return sqlite_path
 
 
+@pytest.fixture
+def empty_file(sqlite_path: Path) -> Path:
+    sqlite_path.touch()
+    return sqlite_path
+
+
 @pytest.mark.parametrize("spoil", [it_has_no_directory, it_is_a_directory, its_directory_is_a_file, it_is_locked])
 async def test_a_file_that_could_not_be_opened_is_used_as_soon_as_it_can_be(
     tmp_path: Path, spoil: Callable[[Path], Callable[[], object]]
@@ -65,9 +73,40 @@ async def test_a_file_that_could_not_be_opened_is_used_as_soon_as_it_can_be(
             with pytest.raises(DatabaseUnavailable):
                 await sign_in(database, a_login())
         mend()
+        with pytest.raises(DatabaseBehind):
+            await sign_in(database, a_login())
+        await migrate(f"sqlite://{path}")
+        await database.ping()
+        assert (await sign_in(database, a_login())).is_new_user
+
+
+async def test_only_migrating_makes_a_file(sqlite_path: Path) -> None:
+    async with Database(f"sqlite://{sqlite_path}") as database:
+        for _ in range(2):
+            with pytest.raises(DatabaseBehind):
+                await database.ping()
+            with pytest.raises(DatabaseBehind):
+                await sign_in(database, a_login())
+            assert list(sqlite_path.parent.iterdir()) == []
+        assert await missing_migrations(database) == await migrate(f"sqlite://{sqlite_path}") != []
+        assert (await sign_in(database, a_login())).is_new_user
+
+
+async def test_an_empty_file_answers_but_lacks_its_tables(empty_file: Path) -> None:
+    async with Database(f"sqlite://{empty_file}") as database:
         await database.ping()
         with pytest.raises(DatabaseBehind):
             await sign_in(database, a_login())
+
+
+async def test_a_file_is_found_whatever_signs_are_in_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a b%41é.db"
+    await migrate(f"sqlite://{path}")
+    async with Database(f"sqlite://{path}") as database:
+        assert (await sign_in(database, a_login())).is_new_user
+    with contextlib.closing(sqlite3.connect(path)) as found:
+        assert found.execute("SELECT id FROM users").fetchall() == [("user-1",)]
+    assert [file.name for file in path.parent.glob("*.db")] == [path.name]
 
 
 async def test_many_who_find_the_file_locked_are_all_told_so_and_lock_nobody_out(sqlite_path: Path) -> None:
@@ -89,20 +128,6 @@ async def test_a_file_that_is_no_database_is_of_no_use(no_database: Path) -> Non
                 await sign_in(database, a_login())
 
 
-async def test_reads_go_on_while_another_process_writes(sqlite_path: Path) -> None:
-    await migrate(f"sqlite://{sqlite_path}")
-    async with asyncio.timeout(BOUND), Database(f"sqlite://{sqlite_path}?busy_timeout=1") as database:
-        await sign_in(database, a_login(1))
-        mend = it_is_locked(sqlite_path)
-        with pytest.raises(DatabaseUnavailable):
-            await sign_in(database, a_login(2))
-        with pytest.raises(DatabaseUnavailable):
-            await database.execute("DELETE FROM sessions")
-        assert await column(database, "SELECT token_hash FROM sessions") == ["token-1"]
-        mend()
-        assert not (await sign_in(database, a_login(3))).is_new_user
-
-
 async def test_nobody_writes_between_what_a_unit_reads_and_what_it_writes(sqlite_path: Path) -> None:
     await migrate(f"sqlite://{sqlite_path}")
     other = sqlite3.connect(sqlite_path, isolation_level=None, timeout=0)
@@ -119,27 +144,47 @@ async def test_nobody_writes_between_what_a_unit_reads_and_what_it_writes(sqlite
     other.close()
 
 
-async def test_what_may_only_be_read_is_read(sqlite_path: Path) -> None:
+@contextlib.contextmanager
+def no_file_may_grow_beyond(size: int) -> Iterator[None]:
+    """As on a full disk, for this process alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_on_a_full_disk_reads_go_on_and_writes_come_back_with_the_space(sqlite_path: Path) -> None:
     await migrate(f"sqlite://{sqlite_path}")
-    # Gives SQLite's own error for a read-only file, which root could write to all the same.
-    async with asyncio.timeout(BOUND), Database(f"sqlite://{sqlite_path}?query_only=1") as database:
-        for _ in range(2):
-            with pytest.raises(DatabaseUnavailable):
-                await sign_in(database, a_login())
-        assert await column(database, "SELECT id FROM users") == []
+    async with asyncio.timeout(BOUND), Database(f"sqlite://{sqlite_path}") as database:
+        await sign_in(database, a_login(1))
+        with no_file_may_grow_beyond(sqlite_path.with_name("wxgate.db-wal").stat().st_size):
+            for _ in range(2):
+                with pytest.raises(DatabaseUnavailable) as failed:
+                    await sign_in(database, a_login(2))
+                assert str(failed.value) == "OperationalError"
+                with pytest.raises(DatabaseUnavailable):
+                    await database.execute("DELETE FROM sessions")
+                assert await column(database, "SELECT token_hash FROM sessions") == ["token-1"]
+        assert not (await sign_in(database, a_login(3))).is_new_user
+        assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-1", "token-3"]
 
 
 async def test_the_file_is_opened_as_a_server_needs_it(sqlite_path: Path) -> None:
+    needed = {"journal_mode": "wal", "busy_timeout": 2000, "foreign_keys": 1, "synchronous": 1}
+    await migrate(f"sqlite://{sqlite_path}")
     async with Database(f"sqlite://{sqlite_path}") as database:
-        pragmas = {
-            name: await column(database, f"PRAGMA {name}")
-            for name in ("journal_mode", "busy_timeout", "foreign_keys", "synchronous")
-        }
-    assert pragmas == {"journal_mode": ["wal"], "busy_timeout": [2000], "foreign_keys": [1], "synchronous": [1]}
+        for name, value in needed.items():
+            assert await column(database, f"PRAGMA {name}") == [value]
+            assert await column(database, f"SELECT * FROM pragma_{name}") == [value]  # noqa: S608
+        assert await column(database, "PRAGMA query_only") == [0]
+        assert await column(database, "SELECT * FROM pragma_query_only") == [1]
 
 
 async def test_everything_is_in_the_file_when_the_database_is_closed(sqlite_path: Path) -> None:
     await migrate(f"sqlite://{sqlite_path}")
     async with Database(f"sqlite://{sqlite_path}") as database:
         await sign_in(database, a_login())
+        await database.ping()
     assert sorted(path.suffix for path in sqlite_path.parent.iterdir()) == [".db", ".lock"]

@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from graph.accounts.errors import AccountError
+from graph.accounts.errors import AccountError, KeyInUse, LoginNotStored
 from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, coded
 from graph.settings import Settings
 from graph.wechat.errors import (
@@ -34,8 +34,8 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
 }
-# Raised while the server is put together, never by a request.
-AT_START: Final = {UnsupportedDatabase}
+# Raised while the server is put together, or by a command: never by a request.
+FOR_OPERATORS: Final = {UnsupportedDatabase, KeyInUse}
 
 
 def leaves(family: type[Exception]) -> Iterator[type[Exception]]:
@@ -48,7 +48,7 @@ KINDS: Final = [
     kind
     for family in (WeChatError, SubmissionError, AccountError, DatabaseError)
     for kind in leaves(family)
-    if kind.__module__.startswith(("graph.", "models.")) and kind not in AT_START
+    if kind.__module__.startswith(("graph.", "models.")) and kind not in FOR_OPERATORS
 ]
 
 
@@ -87,11 +87,16 @@ def test_a_database_that_hangs_up_is_no_defect(kind: type[Exception]) -> None:
     assert known.code is ErrorCode.SERVICE_UNAVAILABLE
 
 
-def test_only_waiting_has_a_time() -> None:
-    for kind in KINDS:
-        known = code_of(kind)
-        assert known.retry_after_ms is None or known.action is ErrorAction.WAIT
-    assert code_of(WeChatRateLimited).retry_after_ms == 60_000
+def test_only_what_time_may_mend_has_a_time() -> None:
+    times = {kind: known.retry_after_ms for kind in KINDS if (known := code_of(kind)).retry_after_ms is not None}
+    assert times == {WeChatRateLimited: 60_000, WeChatUnavailable: 1000, LoginNotStored: 1000}
+
+
+@pytest.mark.parametrize("kind", [WeChatUnavailable, LoginNotStored])
+def test_where_the_code_may_be_spent_a_new_one_is_asked_for(kind: type[Exception]) -> None:
+    known = code_of(kind)
+    assert known.action is ErrorAction.LOG_IN
+    assert "new code" in known.message
 
 
 def test_the_extensions_have_these_members_and_no_others() -> None:

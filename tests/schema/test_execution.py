@@ -1,5 +1,6 @@
 """What a request hears that GraphQL itself refuses, and what it does not hear: values, names to guess, the schema."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -103,6 +104,49 @@ async def test_a_variable_that_is_missing_is_named(gate: Gate) -> None:
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert "$code" in error["message"]
     assert error["message"].endswith("to be provided.")
+
+
+@pytest.mark.parametrize(
+    ("query", "data"),
+    [
+        ('mutation ($v: String = "x") { login(code: $v) { token } }', {"data": None}),
+        ("query ($v: Boolean = true) { me @include(if: $v) { id } }", {}),
+        ("query ($v: Boolean = true) { ...f @skip(if: $v) } fragment f on Query { me { id } }", {}),
+        ("query ($v: Boolean = true) { me { id @include(if: $v) } }", {"data": {"me": None}}),
+    ],
+)
+async def test_a_null_that_replaces_a_default_is_a_mistake_of_the_request(
+    gate: Gate, query: str, data: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    token = (await gate.login())["token"]
+    answer = await gate.post(query, {"v": None}, token=token)
+    [error] = answer.pop("errors")
+    assert answer == data
+    assert error["extensions"] | {"requestId": ""} == {
+        "code": "BAD_USER_INPUT",
+        "action": "FIX_REQUEST",
+        "retryable": False,
+        "requestId": "",
+    }
+    assert "$v" in error["message"]
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_literal_null_for_a_directive_does_not_fit_the_schema(gate: Gate) -> None:
+    assert await codes(gate, "{ me { id @include(if: null) } }") == {"GRAPHQL_VALIDATION_FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("query ($a: String) { me { id } }", "Variable '$a' is never used"),
+        ("{ me { id @skip(if: $a) } }", "Variable '$a' is not defined"),
+        ("mutation ($a: Boolean!) { login(code: $a) { token } }", "used in position expecting type 'String!'"),
+    ],
+)
+async def test_a_misplaced_variable_is_named_with_its_mistake(gate: Gate, query: str, words: str) -> None:
+    [error] = await refusals(gate, query)
+    assert words in error["message"]
 
 
 @pytest.mark.parametrize(

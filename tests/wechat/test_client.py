@@ -187,7 +187,8 @@ async def test_an_errmsg_that_is_no_text_has_no_rid() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"openid": None}, {"openid": ""}, {"openid": 1}, {"openid": "o\n"}, {"openid": "é"}]
+    "changes",
+    [{"openid": None}, {"openid": ""}, {"openid": 1}, {"openid": "o\n"}, {"openid": "é"}, {"openid": "o" * 65}],
 )
 async def test_without_an_openid_nobody_is_logged_in(changes: dict[str, object]) -> None:
     error = await error_for(httpx.Response(200, json={**SESSION, **changes}))
@@ -202,8 +203,33 @@ async def test_without_a_session_key_nobody_is_logged_in(key: object) -> None:
     assert error.reason == "missing session_key"
 
 
-async def test_a_unionid_that_is_no_text_is_not_believed() -> None:
-    error = await error_for(httpx.Response(200, json={**SESSION, "unionid": ["o"]}))
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(SESSION_KEY[:-1], id="cut short"),
+        pytest.param(f"{SESSION_KEY[:-3]}x==", id="not the encoding of its bytes"),
+        pytest.param("A" * 32, id="24 bytes"),
+        pytest.param("-" + SESSION_KEY[1:], id="base64url"),
+        pytest.param(SESSION_KEY * 2, id="twice"),
+    ],
+)
+async def test_what_cannot_be_a_session_key_is_not_believed(key: str) -> None:
+    error = await error_for(httpx.Response(200, json={**SESSION, "session_key": key}))
+    assert isinstance(error, WeChatUnavailable)
+    assert error.reason == "malformed session_key"
+    assert key not in str(error)
+
+
+async def test_an_id_of_64_characters_is_believed() -> None:
+    body = {**SESSION, "openid": "o" * 64, "unionid": "u" * 64}
+    async with client(lambda _: httpx.Response(200, json=body)) as wechat:
+        session = await wechat.code2session(JS_CODE)
+    assert (session.openid, session.unionid) == ("o" * 64, "u" * 64)
+
+
+@pytest.mark.parametrize("unionid", [["o"], "u" * 65])
+async def test_what_cannot_be_a_unionid_is_not_believed(unionid: object) -> None:
+    error = await error_for(httpx.Response(200, json={**SESSION, "unionid": unionid}))
     assert isinstance(error, WeChatUnavailable)
 
 

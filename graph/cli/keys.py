@@ -1,0 +1,90 @@
+"""`wxgate keys`: the keys that seal session_keys at rest."""
+
+import asyncio
+
+import click
+
+from graph.accounts.keys import KeyCheck, Rotation, forget, key_usage, rotate
+from graph.app import epoch_ms
+from graph.cli.faults import faults_in_one_sentence
+from graph.security.encryption import KeyRing, generate_entry
+from graph.settings import DatabaseSettings, EncryptionSettings, SettingsError
+from models.database import Database
+
+
+@click.group()
+def keys() -> None:
+    """Make, list, rotate and forget the keys that seal session_keys at rest."""
+
+
+@keys.command()
+@click.option("--id", "key_id", default="k1", show_default=True, help="Its name: k2 for your second key, and so on.")
+def new(key_id: str) -> None:
+    """Print a new key, as an entry for WXGATE_ENCRYPTION_KEYS.
+
+    A second key goes to the end of the ring first; once every replica runs with it, to the front. Then rotate.
+    """
+    with faults_in_one_sentence():
+        click.echo(generate_entry(key_id))
+
+
+@keys.command("list")
+def list_() -> None:
+    """List the keys of the ring and of the database, and how many accounts each seals."""
+    with faults_in_one_sentence():
+        key_ring = _key_ring()
+        for key_id, accounts in asyncio.run(_usage(key_ring)).items():
+            role = "encrypts" if key_id == key_ring.current_id else "decrypts" if key_id in key_ring.ids else "MISSING"
+            click.echo(f"{key_id}  {role}  {accounts} accounts")
+
+
+@keys.command("rotate")
+def rotate_() -> None:
+    """Seal everything with the first key of the ring. Works beside running servers; may be stopped and run again."""
+    with faults_in_one_sentence():
+        done = asyncio.run(_rotate(_key_ring()))
+        click.echo(f"{done.resealed} resealed, {done.overtaken} overtaken by a login, {done.unreadable} unreadable")
+        if done.unreadable:
+            msg = (
+                "What is unreadable was sealed with a key that is not in the ring, or is damaged: add the key, or "
+                "let it be; these people get a new session_key when they next log in."
+            )
+            raise click.ClickException(msg)
+
+
+@keys.command("forget")
+@click.argument("key_id")
+@click.option("--lost", is_flag=True, help="Although it still seals something, because nobody has the key any more.")
+def forget_(key_id: str, lost: bool) -> None:
+    """Let a key leave the ring: after a rotation, or when it is lost."""
+    with faults_in_one_sentence():
+        accounts = asyncio.run(_forget(key_id, lost=lost))
+        click.echo(f"{key_id} is forgotten; it sealed {accounts} accounts.")
+
+
+def _key_ring() -> KeyRing:
+    ring = EncryptionSettings.load().keys
+    if ring is None:
+        msg = "WXGATE_ENCRYPTION_KEYS is missing: make a key with `wxgate keys new`."
+        raise SettingsError(msg)
+    return KeyRing.parse(ring.get_secret_value())
+
+
+def _database() -> Database:
+    return Database(DatabaseSettings.load().url.get_secret_value())
+
+
+async def _usage(key_ring: KeyRing) -> dict[str, int]:
+    async with _database() as database:
+        return await key_usage(database, key_ring)
+
+
+async def _rotate(key_ring: KeyRing) -> Rotation:
+    async with _database() as database:
+        await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
+        return await rotate(database, key_ring)
+
+
+async def _forget(key_id: str, *, lost: bool) -> int:
+    async with _database() as database:
+        return await forget(database, key_id, lost=lost)

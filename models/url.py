@@ -1,0 +1,85 @@
+"""What a database URL says, as Tortoise's configuration; and what it must not say."""
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.exceptions import ConfigurationError
+
+from models.errors import UnsupportedDatabase
+
+ALIAS: Final = "default"
+
+_ENGINES: Final = {
+    "tortoise.backends.sqlite": "models.engines.sqlite",
+    "tortoise.backends.asyncpg": "models.engines.asyncpg",
+}
+
+# What a URL's query may set, and what it is. `sslmode` is how hosted databases write what asyncpg calls `ssl`.
+_PARAMETERS: Final[Mapping[str, Mapping[str, Callable[[str], object]]]] = {
+    "models.engines.sqlite": {"busy_timeout": int, "cache_size": int, "synchronous": str},
+    "models.engines.asyncpg": {
+        "application_name": str,
+        "command_timeout": float,
+        "host": str,
+        "maxsize": int,
+        "minsize": int,
+        "schema": str,
+        "ssl": str,
+        "sslmode": str,
+        "statement_cache_size": int,
+        "timeout": float,
+    },
+}
+
+
+def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
+    """Tortoise's configuration for a URL in Tortoise's own form: `sqlite:///absolute/path`, `postgres://user@host/db`.
+
+    `create` makes an SQLite file that is not there. Raises `UnsupportedDatabase`; the message never repeats the URL,
+    which may hold a password.
+    """
+    base, _, query = url.partition("?")
+    try:
+        connection = expand_db_url(base)
+    except (ConfigurationError, ValueError):
+        connection = {}
+    engine = _ENGINES.get(connection.get("engine", ""))
+    if engine is None:
+        msg = "must be sqlite:///absolute/path or postgres://user@host/db"
+        raise UnsupportedDatabase(msg)
+    if engine.endswith("asyncpg") and find_spec("asyncpg") is None:
+        msg = "names PostgreSQL, which needs its driver: pip install 'wxgate[postgres]'"
+        raise UnsupportedDatabase(msg)
+    credentials = connection["credentials"] | _parameters(query, _PARAMETERS[engine])
+    if engine.endswith("sqlite"):
+        if credentials["file_path"] == ":memory:":
+            msg = "must name a file: an SQLite database in memory is gone with its first connection"
+            raise UnsupportedDatabase(msg)
+        credentials["create"] = create
+    return {
+        "connections": {ALIAS: {"engine": engine, "credentials": credentials}},
+        "apps": {
+            "models": {
+                "models": ["models.user", "models.account", "models.session", "models.encryption_key"],
+                "migrations": "models.migrations",
+                "default_connection": ALIAS,
+            }
+        },
+    }
+
+
+def _parameters(query: str, known: Mapping[str, Callable[[str], object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in known:
+            msg = f"has a parameter that the server does not know; it knows {', '.join(known)}"
+            raise UnsupportedDatabase(msg)
+        try:
+            found["ssl" if name == "sslmode" else name] = known[name](value)
+        except ValueError:
+            msg = f"has a parameter {name} that is not a number"
+            raise UnsupportedDatabase(msg) from None
+    return found

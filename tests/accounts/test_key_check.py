@@ -1,0 +1,122 @@
+"""No login is taken, and no code spent, before the key ring is proven to be the database's own."""
+
+from typing import Any
+
+import pytest
+
+from graph.accounts.errors import KeyRingMismatch
+from graph.settings import Settings
+from graph.simulator.serving import WeChatSimulator
+from tests.accounts.stored import allow_connections, known_keys, run_sql, sealed_with, wxgate
+from tests.gate import (
+    ANOTHER_K1,
+    ENCRYPTION_KEYS,
+    K2,
+    LOGIN,
+    SUBMIT,
+    Clock,
+    Gate,
+    open_gate,
+    open_unprepared,
+    with_keys,
+)
+
+on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+
+async def assert_refused_for_a_while(gate: Gate, code: str) -> None:
+    """The same code may be sent again."""
+    [error] = (await gate.post(LOGIN, {"code": code}))["errors"]
+    assert error["extensions"] | {"requestId": ""} == {
+        "code": "SERVICE_UNAVAILABLE",
+        "action": "WAIT",
+        "retryable": True,
+        "requestId": "",
+    }
+
+
+async def login_with(gate: Gate, code: str) -> Any:
+    """The payload of a login with this very code."""
+    answer = await gate.post(LOGIN, {"code": code})
+    assert "errors" not in answer, answer
+    return answer["data"]["login"]
+
+
+@on_postgres
+async def test_a_login_with_keys_of_another_database_spends_no_code_and_stores_nothing(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, postgres_directory: str
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock):
+        pass
+    code = wechat_simulator.login("alice")
+    await allow_connections(settings, postgres_directory, allowed=False)
+    async with open_unprepared(with_keys(settings, ANOTHER_K1), wechat_simulator, clock) as gate:
+        await assert_refused_for_a_while(gate, code)
+        # It started without its database, and could not see until now that its keys are wrong.
+        await allow_connections(settings, postgres_directory, allowed=True)
+        for _ in range(2):
+            await assert_refused_for_a_while(gate, code)
+    assert await run_sql(settings, "SELECT id FROM accounts") == []
+    assert await known_keys(settings) == ["k1"]
+    async with open_unprepared(settings, wechat_simulator, clock) as gate:
+        assert (await login_with(gate, code))["isNewUser"]
+
+
+async def test_a_server_that_is_older_than_its_tables_notes_its_key_with_the_first_login(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    async with open_unprepared(settings, wechat_simulator, clock) as gate:
+        code = wechat_simulator.login("alice")
+        await assert_refused_for_a_while(gate, code)
+        wxgate(settings, "migrate")
+        assert await known_keys(settings) == []
+        assert (await login_with(gate, code))["isNewUser"]
+        assert await known_keys(settings) == ["k1"]
+    with pytest.raises(KeyRingMismatch):
+        async with open_unprepared(with_keys(settings, ANOTHER_K1), wechat_simulator, clock):
+            pytest.fail("it started")
+
+
+@pytest.mark.parametrize("table", ["accounts", "sessions"])
+async def test_a_code_is_not_spent_while_a_table_is_missing(gate: Gate, settings: Settings, table: str) -> None:
+    await gate.login("bob")
+    code = gate.wechat.login("alice")
+    await run_sql(settings, f"ALTER TABLE {table} RENAME TO elsewhere")
+    await assert_refused_for_a_while(gate, code)
+    await run_sql(settings, f"ALTER TABLE elsewhere RENAME TO {table}")
+    assert (await login_with(gate, code))["isNewUser"]
+
+
+async def test_after_a_key_is_lost_the_server_starts_with_another_and_a_login_mends_the_rest(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        alice, bob = [await gate.login(person) for person in ("alice", "bob")]
+    with_the_new = with_keys(settings, K2)
+    with pytest.raises(KeyRingMismatch, match="run `wxgate keys forget k1` when it is retired or lost"):
+        async with open_unprepared(with_the_new, wechat_simulator, clock):
+            pytest.fail("it started")
+
+    assert wxgate(with_the_new, "keys", "forget", "k1", "--lost") == "k1 is forgotten; it sealed 2 accounts.\n"
+
+    async with open_unprepared(with_the_new, wechat_simulator, clock) as gate:
+        assert await known_keys(settings) == ["k2"]
+        assert (await gate.me(alice["token"]))["id"] == alice["user"]["id"]
+        submission = wechat_simulator.user_info("alice", policy="old")
+        assert await gate.code_of_error(SUBMIT, submission, token=alice["token"]) == "SESSION_KEY_STALE"
+        again = await gate.login("alice", token=alice["token"])
+        assert again["user"]["id"] == alice["user"]["id"]
+        assert (await gate.submit(again["token"], submission))["nickName"] == "alice"
+        assert await sealed_with(settings) == ["k2", "k1"]
+        assert (await gate.me(bob["token"]))["id"] == bob["user"]["id"]
+
+
+async def test_a_forgotten_key_that_a_server_still_has_is_noted_again(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock):
+        pass
+    wxgate(settings, "keys", "forget", "k1")
+    assert await known_keys(settings) == []
+    async with open_unprepared(with_keys(settings, f"{ENCRYPTION_KEYS},{K2}"), wechat_simulator, clock):
+        assert await known_keys(settings) == ["k1"]

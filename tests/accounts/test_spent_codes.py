@@ -1,0 +1,70 @@
+"""What becomes of a code that WeChat has taken while the database keeps its login waiting."""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from graph.settings import Settings
+from graph.simulator.serving import WeChatSimulator
+from tests.gate import LOGIN, Clock, open_gate, settings_for
+
+on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+
+async def test_a_login_that_the_database_cannot_take_asks_for_a_new_code(
+    wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "wxgate.db"
+    settings = settings_for(wechat_simulator, f"sqlite://{path}?busy_timeout=1")
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        code = wechat_simulator.login("alice")
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            [error] = (await gate.post(LOGIN, {"code": code}))["errors"]
+        assert error["extensions"] | {"requestId": ""} == {
+            "code": "SERVICE_UNAVAILABLE",
+            "action": "LOG_IN",
+            "retryable": True,
+            "retryAfterMs": 1000,
+            "requestId": "",
+        }
+        assert await gate.code_of_error(LOGIN, {"code": code}) == "LOGIN_CODE_USED"
+        assert (await gate.login("alice"))["isNewUser"], "half of the first login was stored"
+    [warning] = [record for record in caplog.records if record.name == "graph.accounts.login"]
+    assert (warning.levelno, warning.getMessage()) == (logging.WARNING, "a login could not be stored")
+
+
+async def waiting(keeper: asyncpg.Connection, logins: int) -> None:
+    """Returns when so many statements wait for what `keeper` has locked."""
+    async with asyncio.timeout(20):
+        while await keeper.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < logins:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.002)
+
+
+@on_postgres
+async def test_a_code_sent_again_while_its_login_waits_for_the_database_shares_the_call(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    url = settings.database.url.get_secret_value()
+    async with open_gate(settings_for(wechat_simulator, f"{url}&command_timeout=60"), wechat_simulator, clock) as gate:
+        code = wechat_simulator.login("alice")
+        keeper = await asyncpg.connect(url)
+        async with keeper.transaction():
+            # Others may read, and so learn that the database is there, but not write.
+            await keeper.execute("LOCK TABLE accounts IN SHARE MODE")
+            first = asyncio.create_task(gate.post(LOGIN, {"code": code}))
+            await waiting(keeper, 1)
+            second = asyncio.create_task(gate.post(LOGIN, {"code": code}))
+            await waiting(keeper, 2)
+        await keeper.close()
+        payloads = [answer["data"]["login"] for answer in await asyncio.gather(first, second)]
+        assert sorted(payload["isNewUser"] for payload in payloads) == [False, True]
+        assert payloads[0]["user"] == payloads[1]["user"]
+        for payload in payloads:
+            assert (await gate.me(payload["token"]))["id"] == payload["user"]["id"]
+        assert await gate.code_of_error(LOGIN, {"code": code}) == "LOGIN_CODE_USED", "the answer was kept"

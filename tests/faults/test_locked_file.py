@@ -1,0 +1,74 @@
+"""Whoever is signed in stays so while another process keeps a SQLite file locked; whoever logs in is told the truth."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.gate import LOGIN, SUBMIT, Gate
+
+LOGINS: Final = 10
+# Seconds; whatever takes longer waits for ever.
+BOUND: Final = 20
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "wxgate.db"
+
+
+@pytest.fixture
+def database_url(file: Path, request: pytest.FixtureRequest) -> str:
+    """With a parameter, because only the test knows for how long it keeps the file locked."""
+    return f"sqlite://{file}?busy_timeout={request.param}"
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """As by a backup or a migration in another process."""
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@pytest.mark.parametrize("database_url", [60_000], indirect=True)
+async def test_everybody_is_known_and_the_server_ready_while_logins_wait(
+    gate: Gate, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.engines.sqlite.TURN_SECONDS", 60)  # they wait until this test lets them write
+    tokens = [(await gate.login(person))["token"] for person in ("alice", "bob")]
+    codes = [gate.wechat.login("alice") for _ in range(LOGINS)]
+    async with asyncio.timeout(BOUND):
+        with locked(file):
+            logins = [asyncio.ensure_future(gate.post(LOGIN, {"code": code})) for code in codes]
+            for _ in range(5):
+                people = await asyncio.gather(*[gate.me(token) for token in 10 * tokens])
+                assert len({person["id"] for person in people}) == 2
+                assert (await gate.http.get("/readyz")).status_code == 200
+            assert not [login for login in logins if login.done()]
+        assert ["errors" in answer for answer in await asyncio.gather(*logins)] == [False] * LOGINS
+
+
+@pytest.mark.parametrize("database_url", [20], indirect=True)
+async def test_logins_and_submissions_that_cannot_be_stored_say_what_to_do_and_nothing_stays_locked(
+    gate: Gate, file: Path
+) -> None:
+    token = (await gate.login("alice"))["token"]
+    submission = gate.wechat.user_info("alice")
+    codes = [gate.wechat.login("alice") for _ in range(LOGINS)]
+    async with asyncio.timeout(BOUND):
+        with locked(file):
+            answers = await asyncio.gather(
+                gate.post(SUBMIT, submission, token=token), *[gate.post(LOGIN, {"code": code}) for code in codes]
+            )
+            assert await gate.me(token) is not None
+        errors = [error["extensions"] for answer in answers for error in answer["errors"]]
+        assert [error["code"] for error in errors] == ["SERVICE_UNAVAILABLE"] * (LOGINS + 1)
+        # A code that WeChat has taken is of no use a second time; a submission is.
+        assert [error["action"] for error in errors] == ["WAIT", *["LOG_IN"] * LOGINS]
+        await gate.login("alice")
+        await gate.submit(token, submission)
