@@ -8,6 +8,8 @@ import sys
 import uvicorn
 from starlette.types import ASGIApp
 
+from graph.http.protocol import BoundedProtocol
+
 _log = logging.getLogger(__name__)
 
 _BACKLOG = 2048
@@ -33,7 +35,7 @@ def run(app: ASGIApp, listener: socket.socket, *, lifespan: bool) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on" if lifespan else "off",
         log_config=None,

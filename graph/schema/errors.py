@@ -54,6 +54,9 @@ class ErrorCode(Enum):
     GRAPHQL_VALIDATION_FAILED = strawberry.enum_value(
         "GRAPHQL_VALIDATION_FAILED", description="The document does not fit the schema."
     )
+    DOCUMENT_TOO_LARGE = strawberry.enum_value(
+        "DOCUMENT_TOO_LARGE", description="The document is deeper, longer or wider than the server's limits."
+    )
     OPERATION_RESOLUTION_FAILURE = strawberry.enum_value(
         "OPERATION_RESOLUTION_FAILURE", description="`operationName` does not choose exactly one operation."
     )
@@ -73,6 +76,7 @@ class ErrorCode(Enum):
         "NOT_ACCEPTABLE", description="The header `Accept` leaves no answer: accept application/json."
     )
     PAYLOAD_TOO_LARGE = strawberry.enum_value("PAYLOAD_TOO_LARGE", description="The body is larger than allowed.")
+    REQUEST_TIMEOUT = strawberry.enum_value("REQUEST_TIMEOUT", description="The request arrived too slowly.")
     UNSUPPORTED_MEDIA_TYPE = strawberry.enum_value(
         "UNSUPPORTED_MEDIA_TYPE", description="The body is not declared as plain application/json."
     )

@@ -35,6 +35,7 @@ from graphql import (
 
 from graph.schema.context import Context
 from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, coded
+from graph.schema.limits import INTROSPECTION_LIMITS, DocumentTooLarge, Limits, measure
 
 _log = logging.getLogger(__name__)
 
@@ -72,10 +73,12 @@ def graphql_core_schema(schema: strawberry.Schema) -> GraphQLSchema:
 class Executor:
     """Answers GraphQL requests from one schema."""
 
-    def __init__(self, schema: strawberry.Schema, *, introspection: bool) -> None:
+    def __init__(self, schema: strawberry.Schema, *, introspection: bool, limits: Limits | None = None) -> None:
         self._schema = graphql_core_schema(schema)
         self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
         self._hide_suggestions = not introspection
+        self._limits = limits or Limits()
+        self._introspection_limits = INTROSPECTION_LIMITS if introspection else self._limits
 
     async def execute(
         self, request: GraphQLRequest, context: Context, *, request_id: str, mutations: bool = True
@@ -103,7 +106,7 @@ class Executor:
         return _response(result, request_id)
 
     def _prepare(self, request: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
-        document = _parsed(request.query)
+        document = self._parsed(request.query)
         invalid = validate(
             self._schema, document, self._rules, max_errors=MAX_ERRORS, hide_suggestions=self._hide_suggestions
         )
@@ -118,12 +121,23 @@ class Executor:
             raise _RequestErrors(ErrorCode.GRAPHQL_VALIDATION_FAILED, [unknown])
         return document, operation
 
-
-def _parsed(query: str) -> DocumentNode:
-    try:
-        return parse(query)
-    except GraphQLSyntaxError as error:
-        raise _RequestErrors(ErrorCode.GRAPHQL_PARSE_FAILED, [error]) from None
+    def _parsed(self, query: str) -> DocumentNode:
+        """The document, of a size that is safe to validate and to execute."""
+        most = self._introspection_limits
+        try:
+            document = parse(
+                query,
+                max_lexical_tokens=most.tokens,
+                max_comments=most.tokens,
+                max_source_length=most.characters,
+            )
+            size = measure(document)
+            (most if size.introspection_only else self._limits).require(size)
+        except GraphQLSyntaxError as error:
+            raise _RequestErrors(ErrorCode.GRAPHQL_PARSE_FAILED, [error]) from None
+        except DocumentTooLarge as error:
+            raise _RequestErrors(ErrorCode.DOCUMENT_TOO_LARGE, [GraphQLError(str(error))]) from None
+        return document
 
 
 class _RequestErrors(Exception):

@@ -1,0 +1,168 @@
+"""How large a document may be: measured in one pass, before anything walks it again and again.
+
+graphql-core's validation, and the limiters that Strawberry ships, follow every path through a document's fragments; a
+kilobyte of fragments that spread each other twice keeps them busy for longer than any client waits. Here each fragment
+is measured once and its sizes are added wherever it is spread: the work is linear, however large the sizes become.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionNode,
+    SelectionSetNode,
+)
+
+_META_FIELDS: Final = frozenset({"__schema", "__type", "__typename"})
+
+
+class DocumentTooLarge(Exception):
+    """`str()` says in what, fit for the client."""
+
+
+@dataclass(slots=True)
+class DocumentSize:
+    """What a document has; what stands in a fragment counts wherever it is spread."""
+
+    tokens: int = 0
+    operations: int = 0
+    fragments: int = 0
+    depth: int = 0
+    fields: int = 0
+    aliases: int = 0
+    directives: int = 0
+    # The most fields that one of its mutations would run, one after the other.
+    mutation_fields: int = 0
+    introspection_only: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that a document may have."""
+
+    tokens: int = 400
+    characters: int = 8 * 1024
+    depth: int = 12
+    aliases: int = 15
+    fields: int = 100
+    directives: int = 9
+    fragments: int = 15
+    operations: int = 5
+    # A second login in one request would be a second guess at a code for the price of one.
+    mutation_fields: int = 1
+
+    def require(self, size: DocumentSize) -> None:
+        """Raises `DocumentTooLarge` unless everything is within its limit."""
+        for what in _COUNTED:
+            most = getattr(self, what)
+            if getattr(size, what) > most:
+                msg = f"The document is too large: {what.replace('_', ' ')} may be {most} at most."
+                raise DocumentTooLarge(msg)
+
+
+_COUNTED: Final = ("tokens", "operations", "fragments", "mutation_fields", "depth", "aliases", "fields", "directives")
+
+# What the introspection queries of GraphiQL, code generators and Apollo need, for servers that answer them at all.
+INTROSPECTION_LIMITS: Final = Limits(tokens=2_000, characters=32 * 1024, depth=24, fields=2_000)
+
+
+@dataclass(slots=True)
+class _Size:
+    """Of a selection set with its fragments; `roots` are the fields on its own level."""
+
+    depth: int = 0
+    fields: int = 0
+    aliases: int = 0
+    directives: int = 0
+    roots: int = 0
+    introspection_only: bool = True
+
+    def add(self, other: "_Size") -> None:
+        """Another selection on the same level."""
+        self.depth = max(self.depth, other.depth)
+        self.fields += other.fields
+        self.aliases += other.aliases
+        self.directives += other.directives
+        self.roots += other.roots
+        self.introspection_only &= other.introspection_only
+
+
+def measure(document: DocumentNode) -> DocumentSize:
+    """The size of a parsed document. Survives unknown, unused and circular fragments, which validation refuses."""
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    gauge = _Gauge(fragments)
+    size = DocumentSize(tokens=document.token_count)
+    for node in document.definitions:
+        if isinstance(node, OperationDefinitionNode):
+            part = gauge.operation(node)
+            size.operations += 1
+            size.introspection_only &= part.introspection_only
+            if node.operation is OperationType.MUTATION:
+                size.mutation_fields = max(size.mutation_fields, part.roots)
+        elif isinstance(node, FragmentDefinitionNode):
+            # An unused fragment costs validation as much as a used one.
+            part = gauge.fragment(node.name.value)
+            size.fragments += 1
+        else:
+            continue  # a type definition, which validation refuses
+        size.depth = max(size.depth, part.depth)
+        size.fields = max(size.fields, part.fields)
+        size.aliases = max(size.aliases, part.aliases)
+        size.directives = max(size.directives, part.directives)
+    return size
+
+
+class _Gauge:
+    """Measures each fragment once."""
+
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
+        self._fragments = fragments
+        self._measured: dict[str, _Size] = {}
+
+    def operation(self, node: OperationDefinitionNode) -> _Size:
+        size = self._selection_set(node.selection_set)
+        size.directives += len(node.directives or ())
+        size.directives += sum(len(variable.directives or ()) for variable in node.variable_definitions or ())
+        return size
+
+    def fragment(self, name: str) -> _Size:
+        if name not in self._measured:
+            # Stands in for the fragment while it is being measured, should it contain itself.
+            self._measured[name] = _Size()
+            node = self._fragments.get(name)
+            if node is not None:
+                size = self._selection_set(node.selection_set)
+                size.directives += len(node.directives or ())
+                self._measured[name] = size
+        return self._measured[name]
+
+    def _selection_set(self, node: SelectionSetNode) -> _Size:
+        size = _Size()
+        for selection in node.selections:
+            size.add(self._selection(selection))
+            size.directives += len(selection.directives or ())
+        return size
+
+    def _selection(self, node: SelectionNode) -> _Size:
+        if isinstance(node, FragmentSpreadNode):
+            return self.fragment(node.name.value)
+        if isinstance(node, InlineFragmentNode):
+            return self._selection_set(node.selection_set)
+        assert isinstance(node, FieldNode)  # noqa: S101 - the third and last kind
+        below = self._selection_set(node.selection_set) if node.selection_set else _Size()
+        return _Size(
+            depth=below.depth + 1,
+            fields=below.fields + 1,
+            aliases=below.aliases + (node.alias is not None),
+            directives=below.directives,
+            roots=1,
+            introspection_only=node.name.value in _META_FIELDS,
+        )

@@ -1,0 +1,146 @@
+"""How large a document may be, and that finding out costs next to nothing."""
+
+import pytest
+from graphql import DocumentNode, get_introspection_query, parse
+
+from graph.schema.limits import INTROSPECTION_LIMITS, DocumentTooLarge, Limits, measure
+from tests.gate import LOGIN, ME, SUBMIT, Gate
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def nested(levels: int) -> str:
+    """A query so many fields deep."""
+    return "{" + "a{" * (levels - 1) + "a" + "}" * levels
+
+
+def fan_out(levels: int) -> str:
+    """A query whose last fragment is reached by two to the power of `levels` ways."""
+    links = "".join(f"fragment F{level} on Query {{ ...F{level + 1} ...F{level + 1} }} " for level in range(levels))
+    return f"{{ ...F0 }} {links} fragment F{levels} on Query {{ me {{ id }} }}"
+
+
+AT_THE_LIMIT = {
+    "depth": nested(12),
+    "aliases": "{" + " ".join(f"a{number}: me" for number in range(15)) + "}",
+    "fields": "{" + "a " * 100 + "}",
+    "directives": "{ me " + "@include(if: true) " * 9 + "}",
+    "fragments": "{ a } " + " ".join(f"fragment F{number} on Query {{ a }}" for number in range(15)),
+    "operations": " ".join(f"query Q{number} {{ a }}" for number in range(5)),
+    "mutation fields": "mutation { a }",
+}
+ABOVE_THE_LIMIT = {
+    "depth": nested(13),
+    "aliases": "{" + " ".join(f"a{number}: me" for number in range(16)) + "}",
+    "fields": "{" + "a " * 101 + "}",
+    "directives": "{ me " + "@include(if: true) " * 10 + "}",
+    "fragments": "{ a } " + " ".join(f"fragment F{number} on Query {{ a }}" for number in range(16)),
+    "operations": " ".join(f"query Q{number} {{ a }}" for number in range(6)),
+    "mutation fields": "mutation { a b }",
+}
+HIDDEN = {
+    "depth in a fragment": "{ ...F } fragment F on Query " + nested(13),
+    "depth by way of a fragment": "{ a { ...F } } fragment F on Query " + nested(12),
+    "depth in a fragment that nobody uses": "{ a } fragment F on Query " + nested(13),
+    "depth in an inline fragment": "{ ... on Query " + nested(13) + " }",
+    "aliases of __typename": "{" + " ".join(f"a{number}: __typename" for number in range(101)) + "}",
+    "aliases by way of a fragment": "{ " + "...F " * 4 + "} fragment F on Query { a: b c: d e: f g: h }",
+    "directives on variables": "query (" + " ".join(f"$v{number}: Int @a" for number in range(10)) + ") { a }",
+    "directives on the operation": "query " + "@a " * 10 + "{ a }",
+    "directives on a fragment": "{ ...F } fragment F on Query " + "@a " * 10 + "{ a }",
+    "directives on a spread": "{ ...F " + "@a " * 10 + "} fragment F on Query { a }",
+    "mutation fields in a fragment": "mutation { ...F } fragment F on Mutation { a b }",
+    "mutation fields by way of two fragments": "mutation { ...F ...F } fragment F on Mutation { a }",
+    "fields of a fan-out": fan_out(14),
+}
+
+
+def required(document: DocumentNode) -> None:
+    """Raises when the document is too large in anything but its length."""
+    Limits(tokens=10_000).require(measure(document))
+
+
+@pytest.mark.parametrize("what", AT_THE_LIMIT)
+def test_a_document_may_be_as_large_as_its_limit(what: str) -> None:
+    required(parse(AT_THE_LIMIT[what]))
+
+
+@pytest.mark.parametrize("what", ABOVE_THE_LIMIT)
+def test_a_document_above_a_limit_is_refused_by_the_name_of_the_limit(what: str) -> None:
+    with pytest.raises(DocumentTooLarge, match=f"{what} may be"):
+        required(parse(ABOVE_THE_LIMIT[what]))
+
+
+@pytest.mark.parametrize("where", HIDDEN)
+def test_nothing_hides_in_fragments_or_beside_fields(where: str) -> None:
+    with pytest.raises(DocumentTooLarge, match=f"{where.split(maxsplit=1)[0]}.* may be"):
+        required(parse(HIDDEN[where]))
+
+
+def test_each_fragment_is_measured_once_however_many_ways_lead_to_it() -> None:
+    # Two to the power of 80 ways: counted one by one, this test would not end.
+    size = measure(parse(fan_out(80)))
+    assert size.fields == 2 * 2**80
+    assert size.depth == 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ ...F } fragment F on Query { ...F }",
+        "{ ...F } fragment F on Query { a { ...G } } fragment G on Query { b { ...F } }",
+        "{ ...Unknown }",
+        "fragment F on Query { a }",
+        "type Query { a: Int }",
+    ],
+)
+def test_what_validation_refuses_later_is_measured_without_harm(query: str) -> None:
+    required(parse(query))
+
+
+def test_the_introspection_of_tools_is_small_enough_where_it_is_answered() -> None:
+    size = measure(parse(get_introspection_query(specified_by_url=True, input_value_deprecation=True)))
+    assert size.introspection_only
+    INTROSPECTION_LIMITS.require(size)
+
+
+def test_a_question_about_data_is_not_taken_for_introspection() -> None:
+    assert not measure(parse("{ __typename ...F } fragment F on Query { me { id } }")).introspection_only
+
+
+@pytest.mark.parametrize("query", [LOGIN, SUBMIT, ME])
+def test_the_three_operations_have_plenty_of_room(query: str) -> None:
+    Limits(tokens=100, depth=3, fields=20, aliases=0, directives=0, fragments=0, operations=1).require(
+        measure(parse(query))
+    )
+
+
+@on_sqlite
+@pytest.mark.parametrize("what", [*ABOVE_THE_LIMIT, *HIDDEN])
+async def test_a_client_hears_that_its_document_is_too_large(gate: Gate, what: str) -> None:
+    query = {**ABOVE_THE_LIMIT, **HIDDEN}[what]
+    assert await gate.code_of_error(query) in {"DOCUMENT_TOO_LARGE", "GRAPHQL_PARSE_FAILED"}
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ me { id } " + "me { id } " * 100 + "}",
+        "{ me { id } }" + " " * 9000,
+        "{ me { id } }" + "#\n" * 500,
+        '{ me(a: "' + "x" * 9000 + '") { id } }',
+    ],
+    ids=["tokens", "blanks", "comments", "one long string"],
+)
+async def test_a_document_that_is_too_long_is_not_parsed_to_its_end(gate: Gate, query: str) -> None:
+    assert await gate.code_of_error(query) == "GRAPHQL_PARSE_FAILED"
+
+
+@on_sqlite
+async def test_one_request_never_buys_two_logins(gate: Gate) -> None:
+    codes = [gate.wechat.login(person) for person in ("alice", "bob")]
+    fields = " ".join(f'l{number}: login(code: "{code}") {{ token }}' for number, code in enumerate(codes))
+    assert await gate.code_of_error(f"mutation {{ {fields} }}") == "DOCUMENT_TOO_LARGE"
+    for code in codes:
+        assert "errors" not in await gate.post(LOGIN, {"code": code})
