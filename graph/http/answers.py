@@ -27,8 +27,9 @@ class HttpError(Exception):
         super().__init__(message)
         self.status = status
         self.headers = headers
-        action = ErrorAction.FIX_REQUEST if status < 500 else ErrorAction.GIVE_UP
-        self.coded = CodedError(code, message, action)
+        wait = code in {ErrorCode.REQUEST_TIMEOUT, ErrorCode.SERVICE_UNAVAILABLE}
+        action = ErrorAction.WAIT if wait else ErrorAction.FIX_REQUEST if status < 500 else ErrorAction.GIVE_UP
+        self.coded = CodedError(code, message, action, retryable=wait)
 
 
 def error_response(error: HttpError, scope: Scope, *, media_type: str = JSON) -> Response:

@@ -25,6 +25,9 @@ async def read_body(headers: Headers, receive: Receive) -> bytes:
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         msg = "Send the body uncompressed."
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
+    announced = headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
+        raise _too_large()
     body = bytearray()
     while True:
         message = await receive()
@@ -32,10 +35,15 @@ async def read_body(headers: Headers, receive: Receive) -> bytes:
             raise HttpError(400, ErrorCode.BAD_REQUEST, "The body ended early.")
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
-            msg = f"The body may have {MAX_BODY_BYTES} bytes at most."
-            raise HttpError(413, ErrorCode.PAYLOAD_TOO_LARGE, msg, headers={"Connection": "close"})
+            raise _too_large()
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def _too_large() -> HttpError:
+    # What is left of the body is not read, so nothing can follow it.
+    msg = f"The body may have {MAX_BODY_BYTES} bytes at most."
+    return HttpError(413, ErrorCode.PAYLOAD_TOO_LARGE, msg, headers={"Connection": "close"})
 
 
 def decode_body(body: bytes) -> GraphQLRequest:

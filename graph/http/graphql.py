@@ -1,11 +1,15 @@
 """The GraphQL-over-HTTP endpoint."""
 
+import asyncio
+from dataclasses import dataclass
+
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graph.http.answers import GRAPHQL_RESPONSE_JSON, JSON, HttpError, error_response, json_response, request_id
 from graph.http.decoding import decode_body, decode_query_string, read_body
+from graph.http.guards import refuse_foreign_get, refuse_repeated_headers
 from graph.http.negotiation import response_media_type
 from graph.schema.context import Context
 from graph.schema.errors import ErrorCode
@@ -13,19 +17,34 @@ from graph.schema.execution import Executor, GraphQLRequest, GraphQLResponse, Mu
 from graph.services import Services
 
 
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a client may take to send a body, and the server for everything, in seconds."""
+
+    body_seconds: float = 5.0
+    request_seconds: float = 10.0
+
+
 class GraphQLEndpoint:
     """An ASGI application that answers GraphQL requests (https://graphql.github.io/graphql-over-http/draft/)."""
 
-    def __init__(self, executor: Executor, services: Services) -> None:
+    def __init__(self, executor: Executor, services: Services, deadlines: Deadlines | None = None) -> None:
         self._executor = executor
         self._services = services
+        self._deadlines = deadlines or Deadlines()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; only defects of the server leave it as exceptions."""
         headers = Headers(scope=scope)
         media_type = response_media_type(", ".join(headers.getlist("accept")))
         try:
-            response = await self._respond(scope, headers, receive, media_type)
+            async with asyncio.timeout(self._deadlines.request_seconds):
+                response = await self._respond(scope, headers, receive, media_type)
+        except TimeoutError:
+            late = HttpError(
+                503, ErrorCode.SERVICE_UNAVAILABLE, "The server is too busy.", headers={"Retry-After": "1"}
+            )
+            response = error_response(late, scope, media_type=media_type or JSON)
         except HttpError as error:
             response = error_response(error, scope, media_type=media_type or JSON)
         await response(scope, receive, send)
@@ -34,7 +53,8 @@ class GraphQLEndpoint:
         if media_type is None:
             msg = f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
             raise HttpError(406, ErrorCode.NOT_ACCEPTABLE, msg)
-        request = await _read(scope, headers, receive)
+        refuse_repeated_headers(headers)
+        request = await self._read(scope, headers, receive)
         answer = await self._execute(scope, headers, request)
         # The older media type keeps 200 for every well-formed request; the newer one says 400 when nothing ran.
         refused = media_type == GRAPHQL_RESPONSE_JSON and not answer.has_data
@@ -50,16 +70,22 @@ class GraphQLEndpoint:
             msg = "Mutations go by POST."
             raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "POST"}) from None
 
-
-async def _read(scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
-    match scope["method"]:
-        case "POST":
-            return decode_body(await read_body(headers, receive))
-        case "GET" | "HEAD":
-            return decode_query_string(QueryParams(scope["query_string"]))
-        case _:
-            msg = "Use POST, or GET for queries."
-            raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "GET, HEAD, POST"})
+    async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
+        match scope["method"]:
+            case "POST":
+                try:
+                    async with asyncio.timeout(self._deadlines.body_seconds):
+                        return decode_body(await read_body(headers, receive))
+                except TimeoutError:
+                    msg = "The body took too long."
+                    close = {"Connection": "close"}
+                    raise HttpError(408, ErrorCode.REQUEST_TIMEOUT, msg, headers=close) from None
+            case "GET" | "HEAD":
+                refuse_foreign_get(headers)
+                return decode_query_string(QueryParams(scope["query_string"]))
+            case _:
+                msg = "Use POST, or GET for queries."
+                raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "GET, HEAD, POST"})
 
 
 def bearer_token(headers: Headers) -> str | None:

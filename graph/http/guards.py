@@ -1,0 +1,30 @@
+"""Requests that are refused for what they might be taken for, before anything reads them."""
+
+from typing import Final
+
+from starlette.datastructures import Headers
+
+from graph.http.answers import HttpError
+from graph.schema.errors import ErrorCode
+
+# A proxy and this server could believe different ones.
+_ONCE: Final = ("host", "content-type", "content-length", "authorization")
+
+
+def refuse_repeated_headers(headers: Headers) -> None:
+    """Raises `HttpError` when a header that decides about the request comes twice."""
+    for name in _ONCE:
+        if len(headers.getlist(name)) > 1:
+            raise HttpError(400, ErrorCode.BAD_REQUEST, f"The header {name} is repeated.")
+
+
+def refuse_foreign_get(headers: Headers) -> None:
+    """Raises `HttpError` for a GET that another web site may have made its visitor's browser send.
+
+    A browser says so itself in `Sec-Fetch-Site`; where it is too old for that, a form or image cannot ask with a body
+    type of its own, and there is no cookie here that would travel with it.
+    """
+    if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        raise HttpError(403, ErrorCode.FORBIDDEN, "This server answers no GET from another site.")
+    if headers.get("content-type", "application/json").partition(";")[0].strip().lower() != "application/json":
+        raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "A GET has no body to be of another type.")

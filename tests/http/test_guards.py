@@ -1,0 +1,104 @@
+"""Requests that are refused for what they might be taken for, and requests that take too long."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from graph.accounts.login import Logins
+from graph.http.decoding import MAX_BODY_BYTES
+from graph.http.graphql import Deadlines
+from tests.gate import LOGIN, ME, Gate
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+Answer = Callable[..., Awaitable[httpx.Response]]
+
+
+def code(response: httpx.Response) -> str:
+    """The one error code of an answer."""
+    [error] = response.json()["errors"]
+    return str(error["extensions"]["code"])
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("Content-Type", "application/json", "application/json"),
+        ("Authorization", "Bearer one", "Bearer two"),
+        ("Host", "gate", "elsewhere"),
+    ],
+)
+async def test_a_header_that_decides_about_the_request_comes_once(
+    gate: Gate, name: str, first: str, second: str
+) -> None:
+    headers = [("Content-Type", "application/json"), (name, first), (name, second)]
+    kept = [header for index, header in enumerate(headers) if index or name != "Content-Type"]
+    response = await gate.http.post("/graphql", content=b'{"query": "{ me { id } }"}', headers=kept)
+    assert (response.status_code, code(response)) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_get_that_another_site_caused_is_refused(gate: Gate, site: str) -> None:
+    response = await gate.http.get("/graphql", params={"query": ME}, headers={"Sec-Fetch-Site": site})
+    assert (response.status_code, code(response)) == (403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+async def test_a_get_of_the_server_s_own_pages_is_answered(gate: Gate, site: str) -> None:
+    response = await gate.http.get("/graphql", params={"query": ME}, headers={"Sec-Fetch-Site": site})
+    assert response.json() == {"data": {"me": None}}
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+async def test_a_get_that_claims_a_form_is_refused(gate: Gate, media_type: str) -> None:
+    response = await gate.http.get("/graphql", params={"query": ME}, headers={"Content-Type": media_type})
+    assert (response.status_code, code(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+async def test_a_body_that_is_announced_too_large_is_not_waited_for(gate: Gate) -> None:
+    headers = {"Content-Type": "application/json", "Content-Length": str(MAX_BODY_BYTES + 1)}
+    response = await gate.http.post("/graphql", content=b"{}", headers=headers)
+    assert (response.status_code, code(response)) == (413, "PAYLOAD_TOO_LARGE")
+    assert response.headers["connection"] == "close"
+
+
+async def test_a_body_that_does_not_end_in_time_is_refused(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = hurry(gate, monkeypatch, Deadlines(body_seconds=0.05))
+    response = await sent(endless=True)
+    assert (response.status_code, code(response)) == (408, "REQUEST_TIMEOUT")
+    assert response.headers["connection"] == "close"
+
+
+async def test_a_request_that_does_not_end_in_time_is_given_up(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object, **__: object) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Logins, "login", never)
+    sent = hurry(gate, monkeypatch, Deadlines(request_seconds=0.05))
+    response = await sent(json={"query": LOGIN, "variables": {"code": gate.wechat.login()}})
+    assert (response.status_code, code(response)) == (503, "SERVICE_UNAVAILABLE")
+    assert response.headers["retry-after"] == "1"
+    assert await gate.me(None) is None
+
+
+def hurry(gate: Gate, monkeypatch: pytest.MonkeyPatch, deadlines: Deadlines) -> Answer:
+    """The same server with other deadlines; gives a function that posts to it, an `endless` body if wanted."""
+    transport = gate.http._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    [endpoint] = [route.app for route in transport.app.routes if route.path == "/graphql"]  # type: ignore[attr-defined]
+    monkeypatch.setattr(endpoint, "_deadlines", deadlines)
+
+    async def post(*, endless: bool = False, **arguments: Any) -> httpx.Response:
+        if not endless:
+            return await gate.http.post("/graphql", **arguments)
+
+        async def body() -> AsyncIterator[bytes]:
+            yield b"{"
+            await asyncio.Event().wait()
+
+        return await gate.http.post("/graphql", content=body(), headers={"Content-Type": "application/json"})
+
+    return post
