@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -22,7 +23,7 @@ from graph.http.answers import HttpError, error_response
 from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
-from graph.http.middleware import RequestMiddleware
+from graph.http.middleware import DoorMiddleware, RequestMiddleware
 from graph.schema.build import build_schema
 from graph.schema.errors import ErrorCode
 from graph.schema.execution import Executor
@@ -113,12 +114,26 @@ def create_app(
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(RequestMiddleware, known_paths=known_paths)],
+        middleware=_middleware(settings, known_paths),
         exception_handlers={HTTPException: _not_routed},
     )
     # Such an answer would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
     return app
+
+
+def _middleware(settings: Settings, known_paths: frozenset[str]) -> list[Middleware]:
+    """From the outside in."""
+    http = settings.http
+    door = Middleware(DoorMiddleware, http.allowed_hosts, http.max_concurrency, frozenset({"/livez", "/readyz"}))
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=http.cors_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("Authorization", "Content-Type", "X-Request-Id"),
+        expose_headers=("Retry-After", "X-Request-Id"),
+    )
+    return [Middleware(RequestMiddleware, known_paths), door, *([cors] if http.cors_origins else [])]
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

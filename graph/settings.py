@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
 PREFIX = "WXGATE_"
@@ -178,6 +178,41 @@ class WatermarkSettings(_Group):
     max_ahead: int = Field(300, ge=0, description="Seconds that a clock may run ahead of the server's.")
 
 
+def _listed(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"(\*\.)?[a-z0-9.-]+|\[[0-9a-f:]+\]", host) for host in value):
+        msg = "must list host names in lower case without ports, like api.example.com or *.example.com"
+        raise ValueError(msg)
+    return value
+
+
+def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]+)?", origin) for origin in value):
+        msg = "must list exact origins in lower case, like https://h5.example.com"
+        raise ValueError(msg)
+    return value
+
+
+_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class HttpSettings(_Group):
+    """Who may talk to the server, and how many at once."""
+
+    model_config = SettingsConfigDict(env_prefix="WXGATE_HTTP_")
+
+    allowed_hosts: Annotated[_List, AfterValidator(_hosts)] = Field(
+        (), description="Host names that requests may name, `*.` for subdomains; empty: any."
+    )
+    cors_origins: Annotated[_List, AfterValidator(_origins)] = Field(
+        (), description="Origins of web (H5) builds, exact; empty: none."
+    )
+    max_concurrency: int = Field(500, ge=1, le=100_000, description="Requests at work at once; more get 503.")
+
+
 class LogSettings(_Group):
     """What is written about requests."""
 
@@ -197,6 +232,7 @@ class Settings(_Group):
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
     watermark: WatermarkSettings = Field(default_factory=WatermarkSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     introspection: bool = Field(False, description="Answer introspection queries (on in `dev`).")
     graphiql: bool = Field(False, description="Serve the explorer to browsers (on in `dev`).")

@@ -36,7 +36,7 @@ def block(heading: str) -> str:
 def in_readme(field: FieldInfo) -> str:
     """A default as README's table shows it."""
     default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
-    if default is None:
+    if default in (None, ()):
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

@@ -18,6 +18,44 @@ _log = logging.getLogger("graph.http.request")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
+class DoorMiddleware:
+    """Lets in requests for hosts of ours, so many at once; turns the others away before anything is read of them.
+
+    `hosts` are names without ports, `*.` in front for any subdomain; none means any. `capacity` counts requests at
+    work; probes are always answered, or an orchestrator would take a busy server for a dead one.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...], capacity: int, probes: frozenset[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._capacity = capacity
+        self._probes = probes
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admits one request; other scopes pass through."""
+        if scope["type"] != "http" or scope["path"] in self._probes:
+            await self._app(scope, receive, send)
+        elif not self._is_ours(Headers(scope=scope).get("host", "")):
+            await error_response(HttpError(400, ErrorCode.BAD_REQUEST, "Unknown host."), scope)(scope, receive, send)
+        elif self._inside >= self._capacity:
+            later = {"Retry-After": "1"}
+            busy = HttpError(503, ErrorCode.SERVICE_UNAVAILABLE, "The server is too busy.", headers=later)
+            await error_response(busy, scope)(scope, receive, send)
+        else:
+            self._inside += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._inside -= 1
+
+    def _is_ours(self, host: str) -> bool:
+        name = re.sub(r":[0-9]*$", "", host.lower())
+        return not self._hosts or any(
+            name.endswith(known[1:]) if known.startswith("*.") else name == known for known in self._hosts
+        )
+
+
 class RequestMiddleware:
     """Gives each request an id, each answer its safety headers, and the log one line.
 

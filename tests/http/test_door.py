@@ -1,0 +1,97 @@
+"""Who is let in: hosts of ours, so many requests at once, and web pages of listed origins."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from graph.accounts.login import Logins
+from graph.settings import HttpSettings, Settings
+from graph.simulator.serving import WeChatSimulator
+from tests.gate import LOGIN, ME, Clock, Gate, open_gate, settings_for
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+ORIGIN = "https://h5.example.com"
+
+
+@pytest.fixture
+def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
+    http = HttpSettings(allowed_hosts=("gate", "*.example.com", "[::1]"), cors_origins=(ORIGIN,), max_concurrency=2)
+    return settings_for(wechat_simulator, database_url, http=http)
+
+
+async def ask(gate: Gate, path: str = "/graphql", **headers: str) -> httpx.Response:
+    """A query with other headers."""
+    return await gate.http.get(path, params={"query": ME}, headers=headers)
+
+
+@pytest.mark.parametrize("host", ["gate", "gate:8000", "GATE", "api.example.com", "a.b.example.com:1", "[::1]:8000"])
+async def test_a_host_of_ours_is_answered(gate: Gate, host: str) -> None:
+    assert (await ask(gate, Host=host)).json() == {"data": {"me": None}}
+
+
+@pytest.mark.parametrize("host", ["", "elsewhere", "example.com", "gate.evil.com", "evilexample.com", "gate:80:80"])
+async def test_another_host_is_refused(gate: Gate, host: str) -> None:
+    response = await ask(gate, Host=host)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+
+
+async def test_a_probe_is_answered_whatever_its_host(gate: Gate) -> None:
+    assert (await ask(gate, "/livez", Host="10.0.0.7")).status_code == 200
+
+
+async def test_above_the_cap_requests_are_told_to_come_back_and_probes_are_answered(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = asyncio.Event()
+
+    async def slow(*_: object, **__: object) -> Any:
+        await released.wait()
+        raise ConnectionError
+
+    monkeypatch.setattr(Logins, "login", slow)
+    at_work = [asyncio.create_task(gate.post(LOGIN, {"code": "any"})) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    refused = await ask(gate)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    [error] = refused.json()["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["action"]) == ("SERVICE_UNAVAILABLE", "WAIT")
+    assert (await ask(gate, "/readyz")).status_code == 200
+    released.set()
+    await asyncio.gather(*at_work)
+    assert (await ask(gate)).json() == {"data": {"me": None}}
+
+
+async def test_a_page_of_a_listed_origin_may_ask_and_read_the_answer(gate: Gate) -> None:
+    preflight = await gate.http.options(
+        "/graphql",
+        headers={
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization, content-type",
+        },
+    )
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == ORIGIN
+    answer = await gate.http.post("/graphql", json={"query": ME}, headers={"Origin": ORIGIN})
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", ["https://h5.example.com.evil.com", "http://h5.example.com", "null"])
+async def test_a_page_of_another_origin_may_not(gate: Gate, origin: str) -> None:
+    answer = await gate.http.post("/graphql", json={"query": ME}, headers={"Origin": origin})
+    assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_without_a_list_no_origin_is_let_in_and_any_host_is(
+    wechat_simulator: WeChatSimulator, database_url: str, clock: Clock
+) -> None:
+    async with open_gate(settings_for(wechat_simulator, database_url), wechat_simulator, clock) as gate:
+        answer = await ask(gate, Host="elsewhere", Origin=ORIGIN)
+        assert answer.json() == {"data": {"me": None}}
+        assert "access-control-allow-origin" not in answer.headers
