@@ -41,6 +41,9 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
     `create` makes an SQLite file that is not there. Raises `UnsupportedDatabase`; the message never repeats the URL,
     which may hold a password.
     """
+    if "#" in url:
+        msg = "must not hold a '#': what follows it would be lost (in a password, write %23)"
+        raise UnsupportedDatabase(msg)
     base, _, query = url.partition("?")
     try:
         connection = expand_db_url(base)

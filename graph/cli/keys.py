@@ -58,6 +58,10 @@ def rotate_() -> None:
 def forget_(key_id: str, lost: bool) -> None:
     """Let a key leave the ring: after a rotation, or when it is lost."""
     with faults_in_one_sentence():
+        ring = EncryptionSettings.load().keys
+        if ring is not None and KeyRing.parse(ring.get_secret_value()).current_id == key_id:
+            msg = f"The key '{key_id}' is the one that encrypts: put another in front of it in WXGATE_ENCRYPTION_KEYS."
+            raise SettingsError(msg)
         accounts = asyncio.run(_forget(key_id, lost=lost))
         click.echo(f"{key_id} is forgotten; it sealed {accounts} accounts.")
 

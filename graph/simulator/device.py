@@ -1,6 +1,22 @@
 """The phone's side over HTTP: wx.login and the rest as POST requests, for shims, tests and curl.
 
-A body chooses the person by name (`person`) and may set their data; every field of it is optional.
+A body is a JSON object or nothing, and every field of it is optional. PERSON stands for `person` (a name of your
+choice; "me" without it) and what may be set of them: `nickName`, `avatarUrl`, `gender`, `city`, `province`, `country`,
+`language`, `unionId` (text, or true for a made-up one).
+
+    POST /device/login               PERSON, renewSessionKey            -> code
+    POST /device/user-info           PERSON, policy ("new" or "old"), api ("getUserInfo" or "getUserProfile"),
+                                     withCredentials, deny
+                                                        -> userInfo, rawData, signature, encryptedData, iv
+    POST /device/phone-number        PERSON, phoneNumber, purePhoneNumber, countryCode, deny
+                                                                        -> code, encryptedData, iv
+    POST /device/check-session       person                             -> checkSession:ok or its failure
+    POST /device/expire-session-key  person                             -> the session_key is no longer valid
+    GET  /device/people                                                 -> everybody mentioned so far, without secrets
+    POST, GET, DELETE /device/faults                                    -> see `fault_desk.py`
+
+Every answer has `errMsg` in WeChat's words. A field that does not exist, or has the wrong type, is answered 400 and a
+sentence. Under the policy "new" (WeChat's since 2022) the nickname is 微信用户 and the picture grey, whoever it is.
 """
 
 from typing import TYPE_CHECKING

@@ -110,6 +110,15 @@ def test_a_key_that_still_seals_something_cannot_be_dropped(k2: str, commands: C
     assert commands("list", ring=k2) == missing
 
 
+@pytest.mark.parametrize("lost", [[], ["--lost"]])
+def test_the_key_that_encrypts_cannot_be_forgotten(
+    commands: Callable[..., tuple[int, str]], k2: str, lost: list[str]
+) -> None:
+    code, said = commands("forget", "k2", *lost, ring=f"{k2},{ENCRYPTION_KEYS}")
+    assert code == 1
+    assert said.startswith("Error: The key 'k2' is the one that encrypts")
+
+
 @pytest.mark.usefixtures("somebody")
 def test_a_lost_key_can_be_forgotten_and_what_it_sealed_is_reported(
     k2: str, commands: Callable[..., tuple[int, str]]

@@ -58,6 +58,13 @@ async def test_a_database_of_another_kind_is_refused_without_repeating_its_url(u
         await migrate(url)
 
 
+@pytest.mark.parametrize(
+    "url", ["sqlite:///data#1/wxgate.db", "postgres://u:hunter2#@h/db", "sqlite:///a?busy_timeout=1#"]
+)
+def test_a_url_that_would_lose_its_end_is_refused(url: str) -> None:
+    assert refusal(url).startswith("must not hold a '#'")
+
+
 @pytest.mark.parametrize("url", ["sqlite://:memory:", "sqlite://:memory:?busy_timeout=1"])
 def test_a_database_in_memory_is_refused(url: str) -> None:
     assert refusal(url) == "must name a file: an SQLite database in memory is gone with its first connection"
