@@ -80,9 +80,7 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    config = uvicorn.Config(
-        echo, http=Impatient, ws="none", lifespan="off", log_config=None, access_log=False, timeout_keep_alive=1
-    )
+    config = uvicorn.Config(echo, http=Impatient, ws="none", lifespan="off", log_config=None, timeout_keep_alive=1)
     server = uvicorn.Server(config)
     with listen("127.0.0.1", 0) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
