@@ -1,12 +1,9 @@
 """Access tokens of both kinds: the ordinary one, which every fetch replaces, and the stable one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from graph.simulator.errors import INVALID_CREDENTIAL, TOKEN_EXPIRED, TOKEN_MISSING, Refused
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 TOKEN_LIFE = 7200.0
 OVERLAP = 300.0
@@ -28,7 +25,7 @@ class AccessToken:
 class AccessTokens:
     """The two kinds know nothing of each other: fetching one never harms the other."""
 
-    def __init__(self, make: "Callable[[], str]", now: "Callable[[], float]") -> None:
+    def __init__(self, make: Callable[[], str], now: Callable[[], float]) -> None:
         self._make = make
         self._now = now
         self._by_text: dict[str, AccessToken] = {}

@@ -1,25 +1,20 @@
 """The two sides as one ASGI application, for the root of a server or any prefix of another."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from graph.simulator import device, fault_desk
 from graph.simulator.body import Body
 from graph.simulator.errors import Misplayed
+from graph.simulator.state import SimulatorState
 from graph.simulator.wechat_side import wechat_routes
 from graph.simulator.wire import json_response, read_body
 
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from graph.simulator.state import SimulatorState
-
-Action = Callable[["SimulatorState", Body], dict[str, object]]
+Action = Callable[[SimulatorState, Body], dict[str, object]]
 
 # By path: the name that the action has in `errMsg`, and what it does.
 _ACTIONS: Mapping[str, tuple[str, Action]] = {
@@ -30,31 +25,29 @@ _ACTIONS: Mapping[str, tuple[str, Action]] = {
     "/device/expire-session-key": ("expireSessionKey", device.expire_session_key),
     "/device/faults": ("faults", fault_desk.order),
 }
-_VIEWS: Mapping[tuple[str, str], Callable[["SimulatorState"], dict[str, object]]] = {
+_VIEWS: Mapping[tuple[str, str], Callable[[SimulatorState], dict[str, object]]] = {
     ("GET", "/device/people"): device.people,
     ("GET", "/device/faults"): fault_desk.listing,
     ("DELETE", "/device/faults"): fault_desk.clear,
 }
 
 
-def create_simulator(state: "SimulatorState") -> Starlette:
+def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process do not meet."""
     views = [_view(state, method, path, look) for (method, path), look in _VIEWS.items()]
     actions = [_action(state, path, name, act) for path, (name, act) in _ACTIONS.items()]
     return Starlette(routes=[*wechat_routes(state), *views, *actions])
 
 
-def _view(
-    state: "SimulatorState", method: str, path: str, look: Callable[["SimulatorState"], dict[str, object]]
-) -> Route:
-    async def serve(_request: "Request") -> Response:
+def _view(state: SimulatorState, method: str, path: str, look: Callable[[SimulatorState], dict[str, object]]) -> Route:
+    async def serve(_request: Request) -> Response:
         return json_response(look(state))
 
     return Route(path, serve, methods=[method])
 
 
-def _action(state: "SimulatorState", path: str, name: str, act: Action) -> Route:
-    async def serve(request: "Request") -> Response:
+def _action(state: SimulatorState, path: str, name: str, act: Action) -> Route:
+    async def serve(request: Request) -> Response:
         try:
             return json_response(act(state, Body(await read_body(request))))
         except ClientDisconnect:

@@ -1,12 +1,10 @@
 """Codes that the phone fetches and a server may use once, within five minutes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from graph.simulator.errors import CODE_USED, INVALID_CODE, Refused
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CODE_LIFE = 300.0
 
@@ -26,7 +24,7 @@ class Codes(Generic[Grant]):
     A used code is remembered for five minutes more, to be told apart (40163) from one that never was (40029).
     """
 
-    def __init__(self, make: "Callable[[], str]", now: "Callable[[], float]") -> None:
+    def __init__(self, make: Callable[[], str], now: Callable[[], float]) -> None:
         self._make = make
         self._now = now
         # Ordered by `forget_at`: issuing and using both put a code at the end with the same life.

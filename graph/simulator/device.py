@@ -19,29 +19,23 @@ Every answer has `errMsg` in WeChat's words. A field that does not exist, or has
 sentence. Under the policy "new" (WeChat's since 2022) the nickname is 微信用户 and the picture grey, whoever it is.
 """
 
-from typing import TYPE_CHECKING
-
+from graph.simulator.body import Body
 from graph.simulator.errors import Misplayed
-from graph.simulator.people import DEFAULT_PERSON, Profile
-from graph.simulator.phone import POLICIES, PROFILE_APIS, PhoneNumber
-
-if TYPE_CHECKING:
-    from graph.simulator.body import Body
-    from graph.simulator.people import Person
-    from graph.simulator.phone import ProfileApi
-    from graph.simulator.state import SimulatorState
+from graph.simulator.people import DEFAULT_PERSON, Person, Profile
+from graph.simulator.phone import POLICIES, PROFILE_APIS, PhoneNumber, ProfileApi
+from graph.simulator.state import SimulatorState
 
 _LONGEST_NAME = 64
 _WHO = frozenset({"person"})
 _PROFILE = frozenset({"nickName", "avatarUrl", "gender", "city", "province", "country", "language", "unionId"})
 
 
-def login(state: "SimulatorState", body: "Body") -> dict[str, object]:
+def login(state: SimulatorState, body: Body) -> dict[str, object]:
     body.allow(_WHO | _PROFILE | {"renewSessionKey", "timeout"})
     return state.phone.login(_person(state, body), renew_session_key=body.flag("renewSessionKey"))
 
 
-def user_info(state: "SimulatorState", body: "Body") -> dict[str, object]:
+def user_info(state: SimulatorState, body: Body) -> dict[str, object]:
     # `lang`, `desc` and `timeout` are the wx calls' own: taken without effect, so that a shim may pass its options on.
     body.allow(_WHO | _PROFILE | {"policy", "api", "withCredentials", "deny", "lang", "desc", "timeout"})
     api: ProfileApi = body.choice("api", PROFILE_APIS) or "getUserInfo"
@@ -54,7 +48,7 @@ def user_info(state: "SimulatorState", body: "Body") -> dict[str, object]:
     return answer
 
 
-def phone_number(state: "SimulatorState", body: "Body") -> dict[str, object]:
+def phone_number(state: SimulatorState, body: Body) -> dict[str, object]:
     body.allow(_WHO | _PROFILE | {"phoneNumber", "purePhoneNumber", "countryCode", "deny"})
     person = _person(state, body)
     if body.flag("deny"):
@@ -66,23 +60,23 @@ def phone_number(state: "SimulatorState", body: "Body") -> dict[str, object]:
     return state.phone.phone_number(person, PhoneNumber(shown, pure, country_code))
 
 
-def check_session(state: "SimulatorState", body: "Body") -> dict[str, object]:
+def check_session(state: SimulatorState, body: Body) -> dict[str, object]:
     body.allow(_WHO)
     return state.phone.check_session(_person(state, body))
 
 
-def expire_session_key(state: "SimulatorState", body: "Body") -> dict[str, object]:
+def expire_session_key(state: SimulatorState, body: Body) -> dict[str, object]:
     body.allow(_WHO)
     state.session_keys.expire(_person(state, body).name)
     return {"errMsg": "expireSessionKey:ok"}
 
 
-def people(state: "SimulatorState") -> dict[str, object]:
+def people(state: SimulatorState) -> dict[str, object]:
     """Everybody mentioned so far, without keys and codes."""
     return {"errMsg": "people:ok", "people": [_shown(person) for person in state.people]}
 
 
-def _shown(person: "Person") -> dict[str, object]:
+def _shown(person: Person) -> dict[str, object]:
     return {
         "person": person.name,
         "openId": person.openid,
@@ -98,7 +92,7 @@ def _shown(person: "Person") -> dict[str, object]:
     }
 
 
-def _person(state: "SimulatorState", body: "Body") -> "Person":
+def _person(state: SimulatorState, body: Body) -> Person:
     name = body.text("person")
     if name is None:
         name = DEFAULT_PERSON
@@ -108,7 +102,7 @@ def _person(state: "SimulatorState", body: "Body") -> "Person":
     return state.people.meet(name, **_profile(body))
 
 
-def _profile(body: "Body") -> Profile:
+def _profile(body: Body) -> Profile:
     profile = Profile()
     if (nick_name := body.text("nickName")) is not None:
         profile["nick_name"] = nick_name

@@ -3,17 +3,14 @@
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import orjson
 
 from graph.simulator import errors
 from graph.simulator.errors import Refused
+from graph.simulator.people import Person
 from graph.simulator.sealing import sign_for_server
-
-if TYPE_CHECKING:
-    from graph.simulator.people import Person
-    from graph.simulator.state import SimulatorState
+from graph.simulator.state import SimulatorState
 
 SEEN_WITHIN = 2 * 3600.0
 CONTENT_LIMIT = 2500
@@ -42,7 +39,7 @@ class Question:
         return value
 
 
-def jscode2session(state: "SimulatorState", question: Question) -> dict[str, object]:
+def jscode2session(state: SimulatorState, question: Question) -> dict[str, object]:
     query = question.query
     # Before the method: a POST with its parameters in the body is told that the appid is missing.
     _check_present(query, "appid")
@@ -60,7 +57,7 @@ def jscode2session(state: "SimulatorState", question: Question) -> dict[str, obj
     return answer
 
 
-def token(state: "SimulatorState", question: Question) -> dict[str, object]:
+def token(state: SimulatorState, question: Question) -> dict[str, object]:
     _check_present(question.query, "appid")
     _check_method(question, "GET")
     _check_grant_type(question.query, "client_credential")
@@ -69,7 +66,7 @@ def token(state: "SimulatorState", question: Question) -> dict[str, object]:
     return {"access_token": text, "expires_in": expires_in}
 
 
-def stable_token(state: "SimulatorState", question: Question) -> dict[str, object]:
+def stable_token(state: SimulatorState, question: Question) -> dict[str, object]:
     _check_method(question, "POST")
     body = question.json()
     _check_present(body, "appid")
@@ -82,18 +79,18 @@ def stable_token(state: "SimulatorState", question: Question) -> dict[str, objec
     return {"access_token": text, "expires_in": expires_in}
 
 
-def checksession(state: "SimulatorState", question: Question) -> dict[str, object]:
+def checksession(state: SimulatorState, question: Question) -> dict[str, object]:
     _signed_person(state, question)
     return {"errcode": 0, "errmsg": "ok"}
 
 
-def resetusersessionkey(state: "SimulatorState", question: Question) -> dict[str, object]:
+def resetusersessionkey(state: SimulatorState, question: Question) -> dict[str, object]:
     person = _signed_person(state, question)
     session_key = state.session_keys.reset(person.name)
     return {"errcode": 0, "errmsg": "ok", "openid": person.openid, "session_key": session_key}
 
 
-def getuserphonenumber(state: "SimulatorState", question: Question) -> dict[str, object]:
+def getuserphonenumber(state: SimulatorState, question: Question) -> dict[str, object]:
     body = _authorised_post(state, question)
     code, openid = body.get("code"), body.get("openid")
     if not code:
@@ -115,7 +112,7 @@ def getuserphonenumber(state: "SimulatorState", question: Question) -> dict[str,
     }
 
 
-def msg_sec_check(state: "SimulatorState", question: Question) -> dict[str, object]:
+def msg_sec_check(state: SimulatorState, question: Question) -> dict[str, object]:
     body = _authorised_post(state, question, wrong_method=errors.WRONG_METHOD)
     content = body.get("content")
     if not content:
@@ -144,7 +141,7 @@ def msg_sec_check(state: "SimulatorState", question: Question) -> dict[str, obje
     }
 
 
-Endpoint = Callable[["SimulatorState", Question], dict[str, object]]
+Endpoint = Callable[[SimulatorState, Question], dict[str, object]]
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "/sns/jscode2session": jscode2session,
@@ -172,7 +169,7 @@ def _check_grant_type(parameters: Mapping[str, object], grant_type: str) -> None
         raise Refused(errors.INVALID_GRANT_TYPE)
 
 
-def _check_app(state: "SimulatorState", parameters: Mapping[str, object], *, wrong_secret: int) -> None:
+def _check_app(state: SimulatorState, parameters: Mapping[str, object], *, wrong_secret: int) -> None:
     if parameters.get("appid") != state.app_id:
         raise Refused(errors.INVALID_APPID)
     _check_present(parameters, "secret")
@@ -181,14 +178,14 @@ def _check_app(state: "SimulatorState", parameters: Mapping[str, object], *, wro
         raise Refused(wrong_secret, "invalid credential" if wrong_secret == errors.INVALID_CREDENTIAL else None)
 
 
-def _person(state: "SimulatorState", openid: object) -> "Person":
+def _person(state: SimulatorState, openid: object) -> Person:
     person = state.people.by_openid(openid) if isinstance(openid, str) else None
     if person is None:
         raise Refused(errors.INVALID_OPENID)
     return person
 
 
-def _signed_person(state: "SimulatorState", question: Question) -> "Person":
+def _signed_person(state: SimulatorState, question: Question) -> Person:
     _check_method(question, "GET")
     state.access_tokens.check(question.query.get("access_token"))
     person = _person(state, question.query.get("openid"))
@@ -201,7 +198,7 @@ def _signed_person(state: "SimulatorState", question: Question) -> "Person":
 
 
 def _authorised_post(
-    state: "SimulatorState", question: Question, *, wrong_method: int = errors.REQUIRE_POST
+    state: SimulatorState, question: Question, *, wrong_method: int = errors.REQUIRE_POST
 ) -> dict[str, object]:
     _check_method(question, "POST", wrong_method)
     access_token = question.query.get("access_token")

@@ -1,19 +1,15 @@
 """Where faults are ordered, listed and cleared over HTTP."""
 
-from typing import TYPE_CHECKING
-
+from graph.simulator.body import Body
 from graph.simulator.endpoints import ENDPOINTS
 from graph.simulator.errors import Misplayed
 from graph.simulator.faults import KINDS, Fault
-
-if TYPE_CHECKING:
-    from graph.simulator.body import Body
-    from graph.simulator.state import SimulatorState
+from graph.simulator.state import SimulatorState
 
 _FIELDS = frozenset({"kind", "path", "times", "errcode", "errmsg", "seconds", "size", "carriedOut"})
 
 
-def order(state: "SimulatorState", body: "Body") -> dict[str, object]:
+def order(state: SimulatorState, body: Body) -> dict[str, object]:
     """`times` is 1 when absent, and null for a fault that stays until it is cleared."""
     body.allow(_FIELDS)
     kind = body.choice("kind", KINDS)
@@ -46,12 +42,12 @@ def order(state: "SimulatorState", body: "Body") -> dict[str, object]:
     return listing(state)
 
 
-def clear(state: "SimulatorState") -> dict[str, object]:
+def clear(state: SimulatorState) -> dict[str, object]:
     state.faults.clear()
     return listing(state)
 
 
-def listing(state: "SimulatorState") -> dict[str, object]:
+def listing(state: SimulatorState) -> dict[str, object]:
     return {
         "errMsg": "faults:ok",
         "faults": [

@@ -1,15 +1,12 @@
 """Trouble on demand: which of WeChat's endpoints shall fail, how, and how often."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from graph.simulator.errors import Misplayed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 FaultKind = Literal["errcode", "delay", "hang", "empty", "html", "bad-gateway", "truncated", "missing-openid", "huge"]
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
@@ -93,7 +90,7 @@ class Faults:
             return [(standing.fault, standing.left) for standing in self._standing]
 
     @contextmanager
-    def woken_by_clear(self, wake: "Callable[[], object]") -> Iterator[None]:
+    def woken_by_clear(self, wake: Callable[[], object]) -> Iterator[None]:
         """Call `wake` if the faults are cleared meanwhile; it may be called from any thread."""
         with self._lock:
             self._sleepers.add(wake)

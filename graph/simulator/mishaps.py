@@ -1,31 +1,26 @@
 """How each kind of fault looks on the wire."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from graph.simulator.faults import Fault, Faults
 from graph.simulator.wire import json_response
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from starlette.requests import Request
-
-    from graph.simulator.faults import Fault, Faults
 
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 _CHUNK = b"x" * 65536
 
 
 async def play(
-    fault: "Fault",
-    faults: "Faults",
-    request: "Request",
+    fault: Fault,
+    faults: Faults,
+    request: Request,
     *,
-    answer: "Callable[[], Response]",
-    refuse: "Callable[[int, str | None], Response]",
+    answer: Callable[[], Response],
+    refuse: Callable[[int, str | None], Response],
 ) -> Response:
     """`answer` carries the request out. The body of `request` must have been read, or its end would not be seen."""
     if fault.kind in {"delay", "truncated", "missing-openid"}:
@@ -41,7 +36,7 @@ async def play(
     return _stand_in(fault)
 
 
-async def _spoil(fault: "Fault", faults: "Faults", request: "Request", answer: Response) -> Response:
+async def _spoil(fault: Fault, faults: Faults, request: Request, answer: Response) -> Response:
     if fault.kind == "delay":
         await _client_waits(request, faults, seconds=fault.seconds)
         return answer
@@ -52,7 +47,7 @@ async def _spoil(fault: "Fault", faults: "Faults", request: "Request", answer: R
     return json_response(payload, content_type=answer.headers["content-type"])
 
 
-def _stand_in(fault: "Fault") -> Response:
+def _stand_in(fault: Fault) -> Response:
     match fault.kind:
         case "html":
             return Response(_PAGE.format("WeChat"), headers={"content-type": "text/html"})
@@ -64,7 +59,7 @@ def _stand_in(fault: "Fault") -> Response:
             return Response(headers={"content-type": "text/html; charset=gbk"})
 
 
-async def _huge(size: int) -> "AsyncIterator[bytes]":
+async def _huge(size: int) -> AsyncIterator[bytes]:
     """Valid JSON of exactly `size` bytes (28 at least), so that only its length is wrong."""
     head, tail = b'{"errcode":-1,"errmsg":"', b'"}'
     left = size - len(head) - len(tail)
@@ -75,7 +70,7 @@ async def _huge(size: int) -> "AsyncIterator[bytes]":
     yield tail
 
 
-async def _client_waits(request: "Request", faults: "Faults", *, seconds: float | None) -> bool:
+async def _client_waits(request: Request, faults: Faults, *, seconds: float | None) -> bool:
     """Wait, but no longer than the client does, or the faults stand. False: the client has gone.
 
     A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
@@ -94,6 +89,6 @@ async def _client_waits(request: "Request", faults: "Faults", *, seconds: float 
             await asyncio.gather(gone, over, return_exceptions=True)
 
 
-async def _disconnect(request: "Request") -> None:
+async def _disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -1,14 +1,11 @@
 """The made-up people who use the mini-program."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
+from graph.simulator.chance import Chance
 from graph.simulator.errors import Misplayed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from graph.simulator.chance import Chance
 
 DEFAULT_PERSON = "me"
 
@@ -49,7 +46,7 @@ class Person:
 class People:
     """Everybody ever mentioned, by name. At most `limit` of them, so that a load test cannot fill the memory."""
 
-    def __init__(self, app_id: str, chance: "Chance", *, limit: int) -> None:
+    def __init__(self, app_id: str, chance: Chance, *, limit: int) -> None:
         self._app_id = app_id
         self._chance = chance
         self._limit = limit
@@ -74,7 +71,7 @@ class People:
     def by_openid(self, openid: str) -> Person | None:
         return self._by_openid.get(openid)
 
-    def __iter__(self) -> "Iterator[Person]":
+    def __iter__(self) -> Iterator[Person]:
         return iter(tuple(self._by_name.values()))
 
     def __len__(self) -> int:

@@ -1,17 +1,14 @@
 """The phone in a person's hand: what wx.login, wx.getUserInfo and the rest give to the mini-program."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
+from graph.simulator.chance import Chance
+from graph.simulator.codes import Codes
+from graph.simulator.people import Person
 from graph.simulator.sealing import compact, encrypt, sign
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from graph.simulator.chance import Chance
-    from graph.simulator.codes import Codes
-    from graph.simulator.people import Person
-    from graph.simulator.session_keys import SessionKeys
+from graph.simulator.session_keys import SessionKeys
 
 Policy = Literal["new", "old"]
 ProfileApi = Literal["getUserInfo", "getUserProfile"]
@@ -51,24 +48,24 @@ class Phone:
     """
 
     app_id: str
-    chance: "Chance"
-    now: "Callable[[], float]"
-    session_keys: "SessionKeys"
-    login_codes: "Codes[str]"
-    phone_codes: "Codes[PhoneGrant]"
+    chance: Chance
+    now: Callable[[], float]
+    session_keys: SessionKeys
+    login_codes: Codes[str]
+    phone_codes: Codes[PhoneGrant]
 
-    def login(self, person: "Person", *, renew_session_key: bool | None = None) -> dict[str, object]:
+    def login(self, person: Person, *, renew_session_key: bool | None = None) -> dict[str, object]:
         self.session_keys.log_in(person.name, renew=renew_session_key)
         person.last_seen = self.now()
         return {"errMsg": "login:ok", "code": self.login_codes.issue(person.name)}
 
-    def check_session(self, person: "Person") -> dict[str, object]:
+    def check_session(self, person: Person) -> dict[str, object]:
         if self.session_keys.is_of_last_login(person.name):
             return {"errMsg": "checkSession:ok"}
         return {"errMsg": "checkSession:fail session time out, need relogin"}
 
     def user_info(
-        self, person: "Person", *, policy: Policy = "new", api: ProfileApi = "getUserInfo", iv: str | None = None
+        self, person: Person, *, policy: Policy = "new", api: ProfileApi = "getUserInfo", iv: str | None = None
     ) -> dict[str, object]:
         """`iv` is for tests that reproduce known bytes; it is drawn otherwise."""
         person.last_seen = self.now()
@@ -87,7 +84,7 @@ class Phone:
             **self._seal(plain, session_key, int(self.now()), iv),
         }
 
-    def phone_number(self, person: "Person", number: PhoneNumber, *, iv: str | None = None) -> dict[str, object]:
+    def phone_number(self, person: Person, number: PhoneNumber, *, iv: str | None = None) -> dict[str, object]:
         """Both styles at once, as WeChat gives them: a code for the server, and the number encrypted."""
         person.last_seen = self.now()
         at = int(self.now())
@@ -108,7 +105,7 @@ class Phone:
         return {"encryptedData": encrypt(marked, session_key, iv), "iv": iv}
 
 
-def _profile(person: "Person", policy: Policy) -> dict[str, object]:
+def _profile(person: Person, policy: Policy) -> dict[str, object]:
     real = policy == "old"
     return {
         "nickName": person.nick_name if real else ANONYMOUS_NAME,

@@ -3,17 +3,14 @@
 import base64
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import orjson
 from Crypto.Cipher import AES
 from Crypto.Util.Padding import pad
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
-
-def compact(value: "Mapping[str, object]") -> str:
+def compact(value: Mapping[str, object]) -> str:
     """JSON as WeChat writes it: no blanks, no escapes beyond the needed, keys in the order given."""
     return orjson.dumps(value).decode()
 
@@ -28,7 +25,7 @@ def sign_for_server(session_key: str, data: bytes = b"") -> str:
     return hmac.new(session_key.encode(), data, hashlib.sha256).hexdigest()
 
 
-def encrypt(plain: "Mapping[str, object]", session_key: str, iv: str) -> str:
+def encrypt(plain: Mapping[str, object], session_key: str, iv: str) -> str:
     """AES-128-CBC with PKCS#7, the key and iv decoded from base64, the result as base64."""
     cipher = AES.new(base64.b64decode(session_key), AES.MODE_CBC, base64.b64decode(iv))
     return base64.b64encode(cipher.encrypt(pad(compact(plain).encode(), AES.block_size))).decode()

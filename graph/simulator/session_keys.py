@@ -4,11 +4,9 @@ WeChat replaces the key at wx.login, on the phone, before any server sees the co
 no longer be read with the key that the new code brings. A code brings the key that is valid when it is exchanged.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Literal
 
 Renewal = Literal["always", "never", "after"]
 
@@ -42,7 +40,7 @@ class RenewalPolicy:
 class SessionKeys:
     """The valid keys, by person."""
 
-    def __init__(self, make: "Callable[[], str]", now: "Callable[[], float]", policy: RenewalPolicy) -> None:
+    def __init__(self, make: Callable[[], str], now: Callable[[], float], policy: RenewalPolicy) -> None:
         self._make = make
         self._now = now
         self._policy = policy

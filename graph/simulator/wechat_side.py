@@ -1,31 +1,25 @@
 """WeChat's side over HTTP: the 412 for bodies without a length, the faults, the endpoints, the shape of errors."""
 
-from typing import TYPE_CHECKING
-
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from graph.simulator.endpoints import ENDPOINTS, Endpoint, Question
 from graph.simulator.errors import INVALID_CODE, MALFORMED_POST, Misplayed, Refused
 from graph.simulator.mishaps import play
+from graph.simulator.state import SimulatorState
 from graph.simulator.wire import json_response, read_body
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from graph.simulator.state import SimulatorState
 
 # Every method reaches the endpoint: a wrong one is an errcode with WeChat, never a 405.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def wechat_routes(state: "SimulatorState") -> list[Route]:
+def wechat_routes(state: SimulatorState) -> list[Route]:
     return [_route(state, path, endpoint) for path, endpoint in ENDPOINTS.items()]
 
 
-def _route(state: "SimulatorState", path: str, endpoint: Endpoint) -> Route:
-    async def serve(request: "Request") -> Response:
+def _route(state: SimulatorState, path: str, endpoint: Endpoint) -> Route:
+    async def serve(request: Request) -> Response:
         if request.method not in {"GET", "HEAD"} and "content-length" not in request.headers:
             return Response(status_code=412)
         try:
@@ -53,7 +47,7 @@ def _route(state: "SimulatorState", path: str, endpoint: Endpoint) -> Route:
     return Route(path, serve, methods=_METHODS)
 
 
-def _answer(state: "SimulatorState", path: str, endpoint: Endpoint, question: Question) -> Response:
+def _answer(state: SimulatorState, path: str, endpoint: Endpoint, question: Question) -> Response:
     try:
         payload = endpoint(state, question)
     except Refused as refused:
@@ -63,7 +57,7 @@ def _answer(state: "SimulatorState", path: str, endpoint: Endpoint, question: Qu
     return json_response(payload, content_type=content_type)
 
 
-def _refusal(state: "SimulatorState", path: str, errcode: int, errmsg: str | None = None) -> Response:
+def _refusal(state: SimulatorState, path: str, errcode: int, errmsg: str | None = None) -> Response:
     """`/sns` puts a comma before the rid, the others do not, and `/wxa` adds a hint to an invalid code."""
     errmsg = errmsg or Refused(errcode).errmsg
     if path.startswith("/sns/"):

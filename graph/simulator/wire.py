@@ -1,14 +1,10 @@
 """What both sides of the simulator share of HTTP: bounded bodies in, JSON out."""
 
-from typing import TYPE_CHECKING
-
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 
 from graph.simulator.errors import Misplayed
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 MAX_BODY = 1024 * 1024
 
@@ -18,7 +14,7 @@ def json_response(payload: object, *, status: int = 200, content_type: str = "ap
     return Response(orjson.dumps(payload), status_code=status, headers={"content-type": content_type})
 
 
-async def read_body(request: "Request") -> bytes:
+async def read_body(request: Request) -> bytes:
     """Raises Misplayed above 1 MiB, which no caller of WeChat's needs."""
     parts: list[bytes] = []
     size = 0
