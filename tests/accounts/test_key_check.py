@@ -116,7 +116,7 @@ async def test_a_forgotten_key_that_a_server_still_has_is_noted_again(
 ) -> None:
     async with open_gate(settings, wechat_simulator, clock):
         pass
-    wxgate(settings, "keys", "forget", "k1")
+    wxgate(with_keys(settings, f"{K2},{ENCRYPTION_KEYS}"), "keys", "forget", "k1")
     assert await known_keys(settings) == []
     async with open_unprepared(with_keys(settings, f"{ENCRYPTION_KEYS},{K2}"), wechat_simulator, clock):
         assert await known_keys(settings) == ["k1"]
