@@ -20,6 +20,8 @@ from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.sessions import Sessions
 from graph.http.answers import HttpError, error_response
+from graph.http.client_address import ClientAddresses
+from graph.http.decoding import RequestLimits
 from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
@@ -27,9 +29,11 @@ from graph.http.middleware import DoorMiddleware, RequestMiddleware
 from graph.schema.build import build_schema
 from graph.schema.errors import ErrorCode
 from graph.schema.execution import Executor
+from graph.schema.limits import Limits
 from graph.security.encryption import KeyRing
+from graph.security.rate_limit import RateLimit, RateLimitStorage
 from graph.services import Services
-from graph.settings import Settings, require_secrets
+from graph.settings import LimitSettings, Settings, require_secrets
 from graph.wechat.client import WeChatClient
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
@@ -53,8 +57,8 @@ def create_app(
 ) -> Starlette:
     """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
 
-    Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`. The lifespan raises `KeyRingMismatch`; a database
-    that does not answer is no reason not to start.
+    Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`. The lifespan raises
+    `KeyRingMismatch`; a database that does not answer is no reason not to start.
     """
     secrets = require_secrets(settings)
     key_ring = KeyRing.parse(secrets.encryption_keys.get_secret_value())
@@ -62,6 +66,7 @@ def create_app(
     wechat = WeChatClient(
         app_id=secrets.app_id, app_secret=secrets.app_secret, base_url=settings.wechat.base_url, sleep=sleep
     )
+    rate_limit_storage = RateLimitStorage(settings.rate_limit.storage, now=now)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
         database=database,
@@ -77,6 +82,7 @@ def create_app(
         key_ring=key_ring,
         key_check=key_check,
         sessions=sessions,
+        rate_limit=RateLimit("login", settings.rate_limit.login, rate_limit_storage),
         now=now,
     )
     profiles = Profiles(
@@ -84,15 +90,20 @@ def create_app(
         key_ring=key_ring,
         watermark_max_age=settings.watermark.max_age,
         watermark_max_ahead=settings.watermark.max_ahead,
+        rate_limit=RateLimit("submit", settings.rate_limit.submit, rate_limit_storage),
         now=now,
         sleep=sleep,
     )
-    services = Services(sessions, logins, profiles)
-    executor = Executor(build_schema(), introspection=settings.introspection)
+    endpoint = GraphQLEndpoint(
+        Executor(build_schema(), introspection=settings.introspection, limits=_document_limits(settings.limit)),
+        Services(sessions, logins, profiles),
+        limits=_request_limits(settings.limit),
+        clients=ClientAddresses(settings.http.trusted_proxies),
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with wechat, database:
+        async with wechat, database, rate_limit_storage:
             try:
                 await key_check.ensure()
             except DatabaseBehind:
@@ -102,7 +113,7 @@ def create_app(
             yield
 
     routes: list[BaseRoute] = [
-        Route("/graphql", GraphQLEndpoint(executor, services)),
+        Route("/graphql", endpoint),
         Route("/livez", livez),
         Route("/readyz", Readiness(database, key_check).answer),
     ]
@@ -122,10 +133,33 @@ def create_app(
     return app
 
 
+def _document_limits(limit: LimitSettings) -> Limits:
+    return Limits(
+        tokens=limit.tokens,
+        characters=limit.characters,
+        depth=limit.depth,
+        aliases=limit.aliases,
+        fields=limit.fields,
+        directives=limit.directives,
+        fragments=limit.fragments,
+        operations=limit.operations,
+        errors=limit.errors,
+    )
+
+
+def _request_limits(limit: LimitSettings) -> RequestLimits:
+    return RequestLimits(
+        body_bytes=limit.body_bytes,
+        json_depth=limit.json_depth,
+        body_seconds=limit.body_seconds,
+        request_seconds=limit.request_seconds,
+    )
+
+
 def _middleware(settings: Settings, known_paths: frozenset[str]) -> list[Middleware]:
     """From the outside in."""
-    http = settings.http
-    door = Middleware(DoorMiddleware, http.allowed_hosts, http.max_concurrency, frozenset({"/livez", "/readyz"}))
+    http, probes = settings.http, frozenset({"/livez", "/readyz"})
+    door = Middleware(DoorMiddleware, http.allowed_hosts, settings.limit.concurrency, probes)
     cors = Middleware(
         CORSMiddleware,
         allow_origins=http.cors_origins,

@@ -55,7 +55,7 @@ def _settings_advice(settings: Settings) -> str | None:
     known = {name + suffix for name, field in variables().items() for suffix in ("", "_FILE")[: 1 + is_secret(field)]}
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
-        return f"{', '.join(unknown)}: no such setting; check the spelling against README's table."
+        return f"{', '.join(unknown)}: no such setting; `wxgate settings` lists them."
     try:
         require_secrets(settings)
     except SettingsError as error:

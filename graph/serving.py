@@ -8,7 +8,7 @@ import sys
 import uvicorn
 from starlette.types import ASGIApp
 
-from graph.http.protocol import BoundedProtocol
+from graph.http.protocol import BoundedProtocol, ConnectionLimits
 
 _log = logging.getLogger(__name__)
 
@@ -29,19 +29,25 @@ def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def run(app: ASGIApp, listener: socket.socket, *, lifespan: bool) -> None:
+def run(app: ASGIApp, listener: socket.socket, *, lifespan: bool, limits: ConnectionLimits | None = None) -> None:
     """Serves until SIGINT or SIGTERM, then lets requests in flight finish for ten seconds."""
+    connections = limits or ConnectionLimits()
+
+    class Protocol(BoundedProtocol):
+        limits = connections
+
     # uvicorn repeats the signal once it has shut down; by default that makes an orderly end look like a crash.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
         app,
-        http=BoundedProtocol,
+        http=Protocol,
         ws="none",
         lifespan="on" if lifespan else "off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=connections.idle_seconds,
         timeout_graceful_shutdown=10,
     )
     address = listener.getsockname()

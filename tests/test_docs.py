@@ -9,6 +9,7 @@ from typing import Final
 import click
 import orjson
 import pytest
+from click.testing import CliRunner
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
@@ -33,21 +34,37 @@ def block(heading: str) -> str:
     return str(text)
 
 
-def in_readme(field: FieldInfo) -> str:
-    """A default as README's table shows it."""
+def in_readme(name: str, field: FieldInfo) -> str:
+    """A variable with its default, as README shows it."""
     default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
     if default in (None, ()):
-        return ""
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        return f"`{name}`"
+    return f"`{name}={str(default).lower() if isinstance(default, bool) else default}`"
 
 
 def test_the_table_of_settings_is_the_settings() -> None:
     rows = [line for line in README.splitlines() if line.startswith("| `WXGATE_")]
     told = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     assert told == [
-        [f"`{name}`{' †' if is_secret(field) else ''}", in_readme(field), field.description]
+        [f"{in_readme(name, field)}{' †' if is_secret(field) else ''}", field.description]
         for name, field in variables().items()
+        if not name.startswith("WXGATE_LIMIT_")
     ]
+
+
+def test_the_limits_that_readme_lists_are_those_of_the_settings() -> None:
+    [told] = re.findall(r"`WXGATE_LIMIT_` and: (.*?)\.\n\n", README, re.DOTALL)
+    limits = {name: field for name, field in variables().items() if name.startswith("WXGATE_LIMIT_")}
+    assert told.replace(",\n", ", ").split(", ") == [
+        in_readme(name.removeprefix("WXGATE_LIMIT_"), field) for name, field in limits.items()
+    ]
+
+
+def test_the_command_lists_every_setting_with_its_default_and_what_it_is() -> None:
+    listed = CliRunner().invoke(main, ["settings"]).output
+    for name, field in variables().items():
+        assert f"{in_readme(name, field).strip('`')}\n" in listed.replace("=\n", "\n")
+        assert f"    {field.description}" in listed
 
 
 def test_the_readme_is_short() -> None:

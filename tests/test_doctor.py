@@ -69,7 +69,7 @@ def test_all_is_well_on_postgresql(doctor: Doctor, postgres_directory: str) -> N
 @pytest.mark.parametrize(
     ("variable", "value", "subject", "advice"),
     [
-        ("WXGATE_WECHAT_APPID", "Qx7", "settings", "WXGATE_WECHAT_APPID: no such setting; check the spelling"),
+        ("WXGATE_WECHAT_APPID", "Qx7", "settings", "WXGATE_WECHAT_APPID: no such setting; `wxgate settings` lists them"),
         ("WXGATE_LOG_LEVEL_FILE", "Qx7", "settings", "WXGATE_LOG_LEVEL_FILE: no such setting"),
         ("WXGATE_WECHAT_APP_ID", "", "settings", "WXGATE_WECHAT_APP_ID is missing"),
         ("WXGATE_WECHAT_APP_ID", "", "WeChat", "not asked without AppID and AppSecret"),

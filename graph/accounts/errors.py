@@ -4,6 +4,7 @@ AccountError
 ├─ Unauthenticated    no token, or one that is malformed, unknown, expired or superseded
 ├─ SessionKeyStale    no session_key that the server holds signed the submission
 ├─ LoginNotStored     WeChat took the code, but the database could not take the login
+├─ LoginsTooFrequent  WeChat took the code, but its person has signed in too often
 ├─ KeyRingMismatch    the encryption keys are not those that the database was written with
 └─ KeyInUse           an encryption key cannot be forgotten while it seals something
 """
@@ -30,6 +31,14 @@ class SessionKeyStale(AccountError):
 
 class LoginNotStored(AccountError):
     """The code is spent and nobody is signed in: repeating the request cannot help, a new code can."""
+
+
+class LoginsTooFrequent(AccountError):
+    """The code is spent; a new one is worth something after `retry_after_ms` milliseconds."""
+
+    def __init__(self, retry_after_ms: int) -> None:
+        super().__init__("too many logins of one person")
+        self.retry_after_ms = retry_after_ms
 
 
 class KeyRingMismatch(AccountError):

@@ -7,10 +7,12 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from graph.accounts.errors import LoginNotStored
+from graph.accounts.errors import LoginNotStored, LoginsTooFrequent
 from graph.accounts.keys import KeyCheck, session_key_place
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
+from graph.security.errors import RateLimited
+from graph.security.rate_limit import RateLimit
 from graph.security.tokens import SessionToken, opaque_id
 from graph.wechat.client import WeChatClient
 from graph.wechat.types import Code2Session
@@ -61,6 +63,7 @@ class Logins:
         key_ring: KeyRing,
         key_check: KeyCheck,
         sessions: Sessions,
+        rate_limit: RateLimit,
         now: Callable[[], int],
     ) -> None:
         self._app_id = app_id
@@ -69,26 +72,38 @@ class Logins:
         self._key_ring = key_ring
         self._key_check = key_check
         self._sessions = sessions
+        self._rate_limit = rate_limit
         self._now = now
         self._flights: dict[bytes, _Flight] = {}
 
-    async def login(self, code: str, *, token: str | None) -> LoggedIn:
+    async def login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
         """Signs in whoever holds `code`; `token`, the one that the client still has, is superseded.
 
         A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
-        the same code that overlap share the call (each gets a session of its own). Raises `WeChatError`,
-        `DatabaseError` and `KeyRingMismatch` before the code is spent, `LoginNotStored` after.
+        the same code that overlap share the call (each gets a session of its own). Raises `RateLimited` for the
+        client's `address`, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code is spent,
+        `LoginsTooFrequent` and `LoginNotStored` after.
         """
+        await self._rate_limit.count("address", address)
         await self._key_check.ensure()
         await require_tables(self._database)
         async with self._asked(code) as call:
             # Shielded: the client that asked first may go away while others wait for the same answer.
             answer = await asyncio.shield(call)
+            await self._count_person(answer.session.openid)
             try:
                 return await self._store(answer, token)
             except DatabaseUnavailable as error:
                 _log.warning("a login could not be stored", extra={"reason": str(error)})
                 raise LoginNotStored from None
+
+    async def _count_person(self, openid: str) -> None:
+        # A storage shared with others need not learn who signs in.
+        person = hashlib.sha256(f"{self._app_id}\0{openid}".encode()).hexdigest()
+        try:
+            await self._rate_limit.count("account", person)
+        except RateLimited as limited:
+            raise LoginsTooFrequent(limited.retry_after_ms) from None
 
     async def _store(self, answer: _Answer, token: str | None) -> LoggedIn:
         wechat, issued = answer.session, self._sessions.issue()

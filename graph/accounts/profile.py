@@ -11,6 +11,7 @@ from graph.accounts.keys import session_key_place
 from graph.accounts.sessions import Viewer
 from graph.security.encryption import KeyRing, Sealed
 from graph.security.errors import SecurityError
+from graph.security.rate_limit import RateLimit
 from graph.wechat.crypto import Submission
 from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
 from graph.wechat.types import UserInfo
@@ -51,6 +52,7 @@ class Profiles:
         key_ring: KeyRing,
         watermark_max_age: float,
         watermark_max_ahead: float,
+        rate_limit: RateLimit,
         now: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -58,17 +60,20 @@ class Profiles:
         self._key_ring = key_ring
         self._max_age = watermark_max_age
         self._max_ahead = watermark_max_ahead
+        self._rate_limit = rate_limit
         self._now = now
         self._sleep = sleep
 
     async def submit_user_info(
-        self, viewer: Viewer, *, raw_data: str, signature: str, encrypted_data: str, iv: str
+        self, viewer: Viewer, *, address: str, raw_data: str, signature: str, encrypted_data: str, iv: str
     ) -> UserRecord:
         """The person with what they submitted. The same submission again, or an older one, changes nothing.
 
-        Raises `SubmissionError` (see `graph.wechat.errors`), `SessionKeyStale`, `Unauthenticated` when the person is
-        gone, `DatabaseError`.
+        Raises `RateLimited` for the client's `address` or the account, `SubmissionError` (see `graph.wechat.errors`),
+        `SessionKeyStale`, `Unauthenticated` when the person is gone, `DatabaseError`.
         """
+        await self._rate_limit.count("address", address)
+        await self._rate_limit.count("account", str(viewer.account_id))
         submission = Submission.parse(raw_data=raw_data, signature=signature, encrypted_data=encrypted_data, iv=iv)
         info = await self._open(viewer.account_id, submission)
         user = await store_profile(self._database, viewer.user.id, _profile(info), now=self._now())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import click
 
 from graph.accounts.errors import KeyInUse, KeyRingMismatch
-from graph.security.errors import KeyRingError
+from graph.security.errors import KeyRingError, RateLimitStorageUnusable
 from graph.settings import SettingsError
 from models.errors import DatabaseBehind, DatabaseError, UnsupportedDatabase
 
@@ -21,6 +21,8 @@ def faults_in_one_sentence() -> Iterator[None]:
         sentence = str(error)
     except KeyRingError as error:
         sentence = f"WXGATE_ENCRYPTION_KEYS: {error}."
+    except RateLimitStorageUnusable as error:
+        sentence = f"WXGATE_RATE_LIMIT_STORAGE {error}."
     except UnsupportedDatabase as error:
         sentence = f"WXGATE_DATABASE_URL {error}."
     except DatabaseBehind:

@@ -14,7 +14,12 @@ from models.database import Database
 
 @click.group()
 def keys() -> None:
-    """Make, list, rotate and forget the keys that seal session_keys at rest."""
+    """Make, list, rotate and forget the keys that seal session_keys at rest.
+
+    To replace a key without losing a login: put the new one at the end of the ring and restart every replica, move it
+    to the front and restart again, run `wxgate keys rotate`, run `wxgate keys forget` with the old one's id, and take
+    it out of the ring.
+    """
 
 
 @keys.command()

@@ -14,6 +14,7 @@ from graph.accounts.keys import KeyCheck
 from graph.app import SIMULATOR_PREFIX, create_app, epoch_ms
 from graph.cli.faults import faults_in_one_sentence
 from graph.dev import SimulatedMiniProgram, encryption_keys_file, prepare_data_directory
+from graph.http.protocol import ConnectionLimits
 from graph.logging import configure_logging
 from graph.security.encryption import KeyRing
 from graph.serving import in_url, listen, run
@@ -92,7 +93,7 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
 @_host
 @_port
 def serve(host: str, port: int) -> None:
-    """Serve for production. Needs the secrets in README's table and a migrated database."""
+    """Serve for production. Needs its secrets (see `wxgate settings`) and a migrated database."""
     with faults_in_one_sentence():
         settings = Settings.load()
         asyncio.run(_check_keys(settings))
@@ -171,4 +172,12 @@ async def _check_keys(settings: Settings) -> None:
 
 def _serve(settings: Settings, listener: socket.socket, *, simulator: ASGIApp | None = None) -> None:
     configure_logging(level=settings.log.level, style=settings.log.format)
-    run(create_app(settings, simulator=simulator), listener, lifespan=True)
+    limit = settings.limit
+    limits = ConnectionLimits(
+        url=limit.url_bytes,
+        headers=limit.headers,
+        head=limit.head_bytes,
+        head_seconds=limit.head_seconds,
+        idle_seconds=limit.idle_seconds,
+    )
+    run(create_app(settings, simulator=simulator), listener, lifespan=True, limits=limits)

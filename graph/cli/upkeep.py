@@ -1,15 +1,16 @@
-"""What an operator runs now and then: `migrate`, `schema`, `doctor`."""
+"""What an operator runs now and then: `migrate`, `schema`, `settings`, `doctor`."""
 
 import asyncio
 import sys
 
 import click
+from pydantic import SecretStr
 
 from graph.cli.faults import faults_in_one_sentence
 from graph.doctor import examine
 from graph.logging import configure_logging
 from graph.schema.build import print_schema
-from graph.settings import DatabaseSettings, Settings
+from graph.settings import DatabaseSettings, Settings, is_secret, variables
 from models.database import Database
 from models.schema import migrate as apply_migrations
 from models.schema import missing_migrations
@@ -30,6 +31,15 @@ def migrate(plan: bool) -> None:
 def schema() -> None:
     """Print the GraphQL schema (SDL)."""
     click.echo(print_schema(), nl=False)
+
+
+@click.command()
+def settings() -> None:
+    """List every environment variable with its default and what it is; `_FILE` after a secret's name reads a file."""
+    for name, field in variables().items():
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        shown = "" if default in (None, ()) else str(default).lower() if isinstance(default, bool) else str(default)
+        click.echo(f"{name}={shown}\n    {field.description}{' Secret.' if is_secret(field) else ''}")
 
 
 @click.command()

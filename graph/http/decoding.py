@@ -1,7 +1,8 @@
 """Turns the bytes of a request into a `GraphQLRequest`, or says exactly what is wrong with them."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from starlette.datastructures import Headers, QueryParams
@@ -11,11 +12,18 @@ from graph.http.answers import HttpError
 from graph.schema.errors import ErrorCode
 from graph.schema.execution import GraphQLRequest
 
-MAX_BODY_BYTES: Final = 64 * 1024
-MAX_DEPTH: Final = 32
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """How large a body may be, how deep its JSON, and how long it and the whole request may take."""
+
+    body_bytes: int = 64 * 1024
+    json_depth: int = 32
+    body_seconds: float = 5.0
+    request_seconds: float = 10.0
 
 
-async def read_body(headers: Headers, receive: Receive) -> bytes:
+async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
     """The body of a POST. Raises `HttpError` when it is not declared as plain JSON, or too large."""
     media_type, _, parameters = headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower()
@@ -26,32 +34,32 @@ async def read_body(headers: Headers, receive: Receive) -> bytes:
         msg = "Send the body uncompressed."
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
     announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
-        raise _too_large()
+    if announced.isdecimal() and int(announced) > most:
+        raise _too_large(most)
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise HttpError(400, ErrorCode.BAD_REQUEST, "The body ended early.")
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(body) > most:
+            raise _too_large(most)
         if not message.get("more_body", False):
             return bytes(body)
 
 
-def _too_large() -> HttpError:
+def _too_large(most: int) -> HttpError:
     # What is left of the body is not read, so nothing can follow it.
-    msg = f"The body may have {MAX_BODY_BYTES} bytes at most."
+    msg = f"The body may have {most} bytes at most."
     return HttpError(413, ErrorCode.PAYLOAD_TOO_LARGE, msg, headers={"Connection": "close"})
 
 
-def decode_body(body: bytes) -> GraphQLRequest:
+def decode_body(body: bytes, *, depth: int) -> GraphQLRequest:
     """The request in a JSON body. Raises `HttpError`."""
-    return _request(_json_object(body, "The body"))
+    return _request(_json_object(body, "The body", depth))
 
 
-def decode_query_string(parameters: QueryParams) -> GraphQLRequest:
+def decode_query_string(parameters: QueryParams, *, depth: int) -> GraphQLRequest:
     """The request in the query string of a GET. Raises `HttpError`."""
     names = [name for name, _ in parameters.multi_items()]
     if len(names) != len(set(names)):
@@ -59,7 +67,7 @@ def decode_query_string(parameters: QueryParams) -> GraphQLRequest:
     members: dict[str, Any] = {name: parameters[name] for name in ("query", "operationName") if name in parameters}
     for name in ("variables", "extensions"):
         if text := parameters.get(name):
-            members[name] = _json_object(text.encode("utf-8", "surrogatepass"), f"The parameter {name}")
+            members[name] = _json_object(text.encode("utf-8", "surrogatepass"), f"The parameter {name}", depth)
     return _request(members)
 
 
@@ -79,7 +87,7 @@ def _request(members: Mapping[str, Any]) -> GraphQLRequest:
     return GraphQLRequest(query, variables or {}, operation_name or None)
 
 
-def _json_object(text: bytes, what: str) -> dict[str, Any]:
+def _json_object(text: bytes, what: str, depth: int) -> dict[str, Any]:
     try:
         # orjson refuses what is not UTF-8, NaN, and halves of surrogate pairs.
         decoded = orjson.loads(text)
@@ -87,14 +95,14 @@ def _json_object(text: bytes, what: str) -> dict[str, Any]:
         raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is not JSON in UTF-8.") from None
     if not isinstance(decoded, dict):
         raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} must be a JSON object.")
-    if not _is_shallow(decoded):
-        raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is nested more than {MAX_DEPTH} deep.")
+    if not _is_shallow(decoded, depth):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is nested more than {depth} deep.")
     return decoded
 
 
-def _is_shallow(value: object) -> bool:
+def _is_shallow(value: object, depth: int) -> bool:
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(depth):
         level = [
             inner
             for outer in level

@@ -19,12 +19,17 @@ _log = logging.getLogger("graph.http.request")
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """The most that the head of a request may have, in bytes and seconds."""
+    """The most that the head of a request may have, in bytes and seconds, and the seconds between two requests.
+
+    A proxy keeps its connections for about a minute: whoever closes first must be the proxy, or it sends a request
+    into a connection that is just being closed.
+    """
 
     url: int = 8 * 1024
     headers: int = 64
     head: int = 16 * 1024
     head_seconds: float = 5.0
+    idle_seconds: int = 75
 
 
 @dataclass(frozen=True, slots=True)

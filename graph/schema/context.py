@@ -16,6 +16,8 @@ class Context:
     services: Services
     # The text behind `Authorization: Bearer`; None when the request has no such header.
     token: str | None = field(repr=False)
+    # Where the request comes from, as rate limits count: see `graph.http.client_address`.
+    address: str = field(default="", repr=False)
 
     async def viewer(self) -> Viewer | None:
         """The signed-in person, or None when the request carries no token.

@@ -11,7 +11,8 @@ from typing import Final
 
 import strawberry
 
-from graph.accounts.errors import KeyRingMismatch, LoginNotStored, SessionKeyStale, Unauthenticated
+from graph.accounts.errors import KeyRingMismatch, LoginNotStored, LoginsTooFrequent, SessionKeyStale, Unauthenticated
+from graph.security.errors import RateLimited
 from graph.wechat.errors import (
     DecryptFailed,
     LoginCodeInvalid,
@@ -193,15 +194,26 @@ def coded(error: BaseException) -> CodedError | None:
         message = "The data was signed with another session_key: log in, collect it again, submit it again."
         message = f"{message} {error.hint}" if error.hint else message
         return CodedError(ErrorCode.SESSION_KEY_STALE, message, ErrorAction.COLLECT_AGAIN, retryable=True)
-    if isinstance(error, WeChatRateLimited):
-        return CodedError(
-            ErrorCode.RATE_LIMITED,
-            "WeChat takes no more logins of this mini-program for a while.",
-            ErrorAction.WAIT,
-            retryable=True,
-            retry_after_ms=error.retry_after * 1000,
-        )
+    if isinstance(error, (WeChatRateLimited, RateLimited, LoginsTooFrequent)):
+        return _rate_limited(error)
     for kind in type(error).__mro__:
         if (known := _KNOWN.get(kind)) is not None:
             return known
     return None
+
+
+def _rate_limited(error: WeChatRateLimited | RateLimited | LoginsTooFrequent) -> CodedError:
+    match error:
+        case WeChatRateLimited():
+            message, action = "WeChat takes no more logins of this mini-program for a while.", ErrorAction.WAIT
+            wait = error.retry_after * 1000
+        case LoginsTooFrequent():
+            message, action = (
+                "This person signed in too often: wait, then try again with a new code.",
+                ErrorAction.LOG_IN,
+            )
+            wait = error.retry_after_ms
+        case RateLimited():
+            message, action = "This was done too often.", ErrorAction.WAIT
+            wait = error.retry_after_ms
+    return CodedError(ErrorCode.RATE_LIMITED, message, action, retryable=True, retry_after_ms=wait)

@@ -35,11 +35,10 @@ from graphql import (
 
 from graph.schema.context import Context
 from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, coded
-from graph.schema.limits import INTROSPECTION_LIMITS, DocumentTooLarge, Limits, measure
+from graph.schema.limits import DocumentTooLarge, Limits, measure
 
 _log = logging.getLogger(__name__)
 
-MAX_ERRORS: Final = 5
 # How graphql-core's parser describes a value that stands where none may be.
 _QUOTED_VALUE: Final = re.compile(r"\b(String|BlockString|Int|Float) '.*'", re.DOTALL)
 
@@ -55,10 +54,14 @@ class GraphQLRequest:
 
 @dataclass(frozen=True, slots=True)
 class GraphQLResponse:
-    """The answer's members. `data` is absent (`has_data` false) when nothing was executed."""
+    """The answer's members. `data` is absent (`has_data` false) when nothing was executed.
+
+    `retry_after_ms`: when an error says so, what the client should wait.
+    """
 
     body: dict[str, Any] = field(repr=False)
     has_data: bool
+    retry_after_ms: int | None = None
 
 
 class MutationRefused(Exception):
@@ -78,7 +81,7 @@ class Executor:
         self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
         self._hide_suggestions = not introspection
         self._limits = limits or Limits()
-        self._introspection_limits = INTROSPECTION_LIMITS if introspection else self._limits
+        self._introspection_limits = self._limits.with_room_for_introspection() if introspection else self._limits
 
     async def execute(
         self, request: GraphQLRequest, context: Context, *, request_id: str, mutations: bool = True
@@ -99,7 +102,7 @@ class Executor:
             context_value=context,
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
-            max_coercion_errors=MAX_ERRORS,
+            max_coercion_errors=self._limits.errors,
             hide_suggestions=self._hide_suggestions,
         )
         result = await outcome if inspect.isawaitable(outcome) else outcome
@@ -108,7 +111,7 @@ class Executor:
     def _prepare(self, request: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
         document = self._parsed(request.query)
         invalid = validate(
-            self._schema, document, self._rules, max_errors=MAX_ERRORS, hide_suggestions=self._hide_suggestions
+            self._schema, document, self._rules, max_errors=self._limits.errors, hide_suggestions=self._hide_suggestions
         )
         if invalid:
             raise _RequestErrors(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
@@ -170,8 +173,10 @@ def _response(result: ExecutionResult, request_id: str) -> GraphQLResponse:
         return GraphQLResponse({"data": result.data}, has_data=True)
     if result.data is None and all(error.path is None for error in result.errors):
         return _refusal(_RequestErrors(ErrorCode.BAD_USER_INPUT, result.errors).errors, request_id)
-    errors = [_formatted(error, _code_of(error, request_id), request_id) for error in result.errors]
-    return GraphQLResponse({"errors": errors, "data": result.data}, has_data=True)
+    known = [(error, _code_of(error, request_id)) for error in result.errors]
+    errors = [_formatted(*error, request_id) for error in known]
+    retry_after_ms = max((error.retry_after_ms or 0 for _, error in known), default=0) or None
+    return GraphQLResponse({"errors": errors, "data": result.data}, has_data=True, retry_after_ms=retry_after_ms)
 
 
 def _code_of(error: GraphQLError, request_id: str) -> CodedError:

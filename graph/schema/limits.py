@@ -6,7 +6,7 @@ is measured once and its sizes are added wherever it is spread: the work is line
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from graphql import (
@@ -56,7 +56,9 @@ class Limits:
     directives: int = 9
     fragments: int = 15
     operations: int = 5
-    # A second login in one request would be a second guess at a code for the price of one.
+    # Of validation, that an answer lists.
+    errors: int = 5
+    # No setting: a second login in one request would be a second guess at a code for the price of one.
     mutation_fields: int = 1
 
     def require(self, size: DocumentSize) -> None:
@@ -67,11 +69,18 @@ class Limits:
                 msg = f"The document is too large: {what.replace('_', ' ')} may be {most} at most."
                 raise DocumentTooLarge(msg)
 
+    def with_room_for_introspection(self) -> "Limits":
+        """At least what the introspection queries of GraphiQL, code generators and Apollo need."""
+        return replace(
+            self,
+            tokens=max(self.tokens, 2_000),
+            characters=max(self.characters, 32 * 1024),
+            depth=max(self.depth, 24),
+            fields=max(self.fields, 2_000),
+        )
+
 
 _COUNTED: Final = ("tokens", "operations", "fragments", "mutation_fields", "depth", "aliases", "fields", "directives")
-
-# What the introspection queries of GraphiQL, code generators and Apollo need, for servers that answer them at all.
-INTROSPECTION_LIMITS: Final = Limits(tokens=2_000, characters=32 * 1024, depth=24, fields=2_000)
 
 
 @dataclass(slots=True)

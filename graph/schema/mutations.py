@@ -24,14 +24,14 @@ class Mutation:
     ) -> LoginPayload:
         """See the description."""
         context = info.context
-        return LoginPayload.of(await context.services.logins.login(code, token=context.token))
+        return LoginPayload.of(await context.services.logins.login(code, address=context.address, token=context.token))
 
     @strawberry.mutation(
         description="Takes the result of wx.getUserInfo or wx.getUserProfile as it came, verifies and decrypts it, and "
         "keeps it. Collect it after `login`, not before. Repeating a submission changes nothing; an older one never "
         "replaces a newer one; WeChat's 微信用户 and its grey picture never replace a real nickname or picture. "
         "Errors: UNAUTHENTICATED, BAD_USER_INPUT, SESSION_KEY_STALE, DECRYPTION_FAILED, WATERMARK_OUT_OF_RANGE, "
-        "SERVICE_UNAVAILABLE."
+        "RATE_LIMITED, SERVICE_UNAVAILABLE."
     )
     async def submit_user_info(
         self,
@@ -46,8 +46,14 @@ class Mutation:
         iv: Annotated[str, strawberry.argument(description="`res.iv`: base64 of 16 bytes.")],
     ) -> User:
         """See the description."""
-        viewer = await info.context.require_viewer()
-        user = await info.context.services.profiles.submit_user_info(
-            viewer, raw_data=raw_data, signature=signature, encrypted_data=encrypted_data, iv=iv
+        context = info.context
+        viewer = await context.require_viewer()
+        user = await context.services.profiles.submit_user_info(
+            viewer,
+            address=context.address,
+            raw_data=raw_data,
+            signature=signature,
+            encrypted_data=encrypted_data,
+            iv=iv,
         )
         return User.of(user)

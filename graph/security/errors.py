@@ -3,7 +3,9 @@
 SecurityError
 ├── KeyRingError    the configured keys cannot be used: refuse to start
 ├── UnknownKey      sealed by a key that the ring does not hold: treat the value as absent
-└── Tampered        not a seal, or not this key's seal, or not for this place
+├── Tampered        not a seal, or not this key's seal, or not for this place
+├── RateLimited     somebody does something too often
+└── RateLimitStorageUnusable    the configured storage of rate limits cannot be one: refuse to start
 """
 
 
@@ -31,3 +33,15 @@ class Tampered(SecurityError):
 
     def __init__(self) -> None:
         super().__init__("the sealed text is malformed, or this key did not seal it for this place")
+
+
+class RateLimited(SecurityError):
+    """Allowed again after `retry_after_ms` milliseconds."""
+
+    def __init__(self, retry_after_ms: int) -> None:
+        super().__init__("too often")
+        self.retry_after_ms = retry_after_ms
+
+
+class RateLimitStorageUnusable(SecurityError):
+    """The rest of a sentence that begins with the setting's name; it never holds the URL, nor its password."""

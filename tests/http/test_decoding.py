@@ -7,12 +7,13 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from graph.http.decoding import MAX_BODY_BYTES, MAX_DEPTH
+from graph.http.decoding import RequestLimits
 from tests.gate import Gate
 from tests.http.answers import refusal
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
+LIMITS: Final = RequestLimits()
 TYPENAME: Final = b'{"query":"{ __typename }"}'
 
 
@@ -69,7 +70,7 @@ async def test_a_compressed_body_is_refused_and_never_unpacked(gate: Gate) -> No
 
 
 async def test_a_body_may_have_64_kib_and_no_byte_more(gate: Gate) -> None:
-    filled = TYPENAME + b" " * (MAX_BODY_BYTES - len(TYPENAME))
+    filled = TYPENAME + b" " * (LIMITS.body_bytes - len(TYPENAME))
     assert (await post(gate, filled)).status_code == 200
     response = await post(gate, filled + b" ")
     assert refusal(response, 413) == "PAYLOAD_TOO_LARGE"
@@ -86,7 +87,7 @@ async def test_a_body_in_pieces_is_read_no_further_than_allowed(gate: Gate) -> N
 
     response = await gate.http.post("/graphql", content=pieces(), headers={"Content-Type": "application/json"})
     assert refusal(response, 413) == "PAYLOAD_TOO_LARGE"
-    assert len(sent) == MAX_BODY_BYTES // 1024 + 1
+    assert len(sent) == LIMITS.body_bytes // 1024 + 1
 
 
 async def test_what_is_not_json_in_utf8_is_refused(gate: Gate) -> None:
@@ -128,8 +129,8 @@ async def test_json_may_be_nested_so_deep_and_no_deeper(gate: Gate) -> None:
         inner = "[" * (levels - 2) + "]" * (levels - 2)
         return f'{{"query":"{{ __typename }}","variables":{{"a":{inner}}}}}'.encode()
 
-    assert (await post(gate, nested(MAX_DEPTH))).status_code == 200
-    for levels in (MAX_DEPTH + 1, 200, 1000, 5000):
+    assert (await post(gate, nested(LIMITS.json_depth))).status_code == 200
+    for levels in (LIMITS.json_depth + 1, 200, 1000, 5000):
         assert "deep" in await message(gate, nested(levels)) or levels > 1000, levels
 
 

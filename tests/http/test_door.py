@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from graph.accounts.login import Logins
-from graph.settings import HttpSettings, Settings
+from graph.settings import HttpSettings, LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.gate import LOGIN, ME, Clock, Gate, open_gate, settings_for
 
@@ -18,8 +18,8 @@ ORIGIN = "https://h5.example.com"
 
 @pytest.fixture
 def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
-    http = HttpSettings(allowed_hosts=("gate", "*.example.com", "[::1]"), cors_origins=(ORIGIN,), max_concurrency=2)
-    return settings_for(wechat_simulator, database_url, http=http)
+    http = HttpSettings(allowed_hosts=("gate", "*.example.com", "[::1]"), cors_origins=(ORIGIN,))
+    return settings_for(wechat_simulator, database_url, http=http, limit=LimitSettings(concurrency=2))
 
 
 async def ask(gate: Gate, path: str = "/graphql", **headers: str) -> httpx.Response:

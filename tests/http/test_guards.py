@@ -1,20 +1,19 @@
 """Requests that are refused for what they might be taken for, and requests that take too long."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
 from graph.accounts.login import Logins
-from graph.http.decoding import MAX_BODY_BYTES
-from graph.http.graphql import Deadlines
-from tests.gate import LOGIN, ME, Gate
+from graph.http.decoding import RequestLimits
+from graph.settings import LimitSettings, Settings
+from graph.simulator.serving import WeChatSimulator
+from tests.gate import LOGIN, ME, Clock, Gate, open_gate
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-Answer = Callable[..., Awaitable[httpx.Response]]
 
 
 def code(response: httpx.Response) -> str:
@@ -59,46 +58,41 @@ async def test_a_get_that_claims_a_form_is_refused(gate: Gate, media_type: str) 
 
 
 async def test_a_body_that_is_announced_too_large_is_not_waited_for(gate: Gate) -> None:
-    headers = {"Content-Type": "application/json", "Content-Length": str(MAX_BODY_BYTES + 1)}
+    headers = {"Content-Type": "application/json", "Content-Length": str(RequestLimits().body_bytes + 1)}
     response = await gate.http.post("/graphql", content=b"{}", headers=headers)
     assert (response.status_code, code(response)) == (413, "PAYLOAD_TOO_LARGE")
     assert response.headers["connection"] == "close"
 
 
-async def test_a_body_that_does_not_end_in_time_is_refused(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = hurry(gate, monkeypatch, Deadlines(body_seconds=0.05))
-    response = await sent(endless=True)
+async def test_a_body_that_does_not_end_in_time_is_refused(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with open_gate(hurried(settings, body_seconds=0.05), wechat_simulator, clock) as gate:
+        headers = {"Content-Type": "application/json"}
+        response = await gate.http.post("/graphql", content=body(), headers=headers)
     assert (response.status_code, code(response)) == (408, "REQUEST_TIMEOUT")
     assert response.headers["connection"] == "close"
 
 
-async def test_a_request_that_does_not_end_in_time_is_given_up(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_that_does_not_end_in_time_is_given_up(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def never(*_: object, **__: object) -> Any:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Logins, "login", never)
-    sent = hurry(gate, monkeypatch, Deadlines(request_seconds=0.05))
-    response = await sent(json={"query": LOGIN, "variables": {"code": gate.wechat.login()}})
-    assert (response.status_code, code(response)) == (503, "SERVICE_UNAVAILABLE")
-    assert response.headers["retry-after"] == "1"
-    assert await gate.me(None) is None
+    async with open_gate(hurried(settings, request_seconds=0.05), wechat_simulator, clock) as gate:
+        request = {"query": LOGIN, "variables": {"code": gate.wechat.login()}}
+        response = await gate.http.post("/graphql", json=request)
+        assert (response.status_code, code(response)) == (503, "SERVICE_UNAVAILABLE")
+        assert response.headers["retry-after"] == "1"
+        assert await gate.me(None) is None
 
 
-def hurry(gate: Gate, monkeypatch: pytest.MonkeyPatch, deadlines: Deadlines) -> Answer:
-    """The same server with other deadlines; gives a function that posts to it, an `endless` body if wanted."""
-    transport = gate.http._transport
-    assert isinstance(transport, httpx.ASGITransport)
-    [endpoint] = [route.app for route in transport.app.routes if route.path == "/graphql"]  # type: ignore[attr-defined]
-    monkeypatch.setattr(endpoint, "_deadlines", deadlines)
-
-    async def post(*, endless: bool = False, **arguments: Any) -> httpx.Response:
-        if not endless:
-            return await gate.http.post("/graphql", **arguments)
-
-        async def body() -> AsyncIterator[bytes]:
-            yield b"{"
-            await asyncio.Event().wait()
-
-        return await gate.http.post("/graphql", content=body(), headers={"Content-Type": "application/json"})
-
-    return post
+def hurried(settings: Settings, **deadlines: Any) -> Settings:
+    """The same server with other deadlines."""
+    return settings.model_copy(update={"limit": LimitSettings(**deadlines)})

@@ -7,8 +7,9 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from graph.accounts.errors import AccountError, KeyInUse, LoginNotStored
+from graph.accounts.errors import AccountError, KeyInUse, LoginNotStored, LoginsTooFrequent
 from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, coded
+from graph.security.errors import RateLimited
 from graph.settings import Settings
 from graph.wechat.errors import (
     DecryptFailed,
@@ -30,6 +31,8 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     WeChatUnavailable: {"reason": "timeout"},
     WeChatRateLimited: {"retry_after": 60},
+    RateLimited: {"retry_after_ms": 1_500},
+    LoginsTooFrequent: {"retry_after_ms": 2_500},
     MalformedSubmission: {"field": "iv", "sentence": "iv must be 16 bytes."},
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
@@ -49,7 +52,7 @@ KINDS: Final = [
     for family in (WeChatError, SubmissionError, AccountError, DatabaseError)
     for kind in leaves(family)
     if kind.__module__.startswith(("graph.", "models.")) and kind not in FOR_OPERATORS
-]
+] + [RateLimited]
 
 
 def code_of(kind: type[Exception]) -> CodedError:
@@ -89,10 +92,16 @@ def test_a_database_that_hangs_up_is_no_defect(kind: type[Exception]) -> None:
 
 def test_only_what_time_may_mend_has_a_time() -> None:
     times = {kind: known.retry_after_ms for kind in KINDS if (known := code_of(kind)).retry_after_ms is not None}
-    assert times == {WeChatRateLimited: 60_000, WeChatUnavailable: 1000, LoginNotStored: 1000}
+    assert times == {
+        WeChatRateLimited: 60_000,
+        WeChatUnavailable: 1000,
+        LoginNotStored: 1000,
+        RateLimited: 1_500,
+        LoginsTooFrequent: 2_500,
+    }
 
 
-@pytest.mark.parametrize("kind", [WeChatUnavailable, LoginNotStored])
+@pytest.mark.parametrize("kind", [WeChatUnavailable, LoginNotStored, LoginsTooFrequent])
 def test_where_the_code_may_be_spent_a_new_one_is_asked_for(kind: type[Exception]) -> None:
     known = code_of(kind)
     assert known.action is ErrorAction.LOG_IN

@@ -3,7 +3,7 @@
 import pytest
 from graphql import DocumentNode, get_introspection_query, parse
 
-from graph.schema.limits import INTROSPECTION_LIMITS, DocumentTooLarge, Limits, measure
+from graph.schema.limits import DocumentTooLarge, Limits, measure
 from tests.gate import LOGIN, ME, SUBMIT, Gate
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -101,7 +101,7 @@ def test_what_validation_refuses_later_is_measured_without_harm(query: str) -> N
 def test_the_introspection_of_tools_is_small_enough_where_it_is_answered() -> None:
     size = measure(parse(get_introspection_query(specified_by_url=True, input_value_deprecation=True)))
     assert size.introspection_only
-    INTROSPECTION_LIMITS.require(size)
+    Limits().with_room_for_introspection().require(size)
 
 
 def test_a_question_about_data_is_not_taken_for_introspection() -> None:

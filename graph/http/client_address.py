@@ -1,0 +1,55 @@
+"""Where a request comes from, as far as that can be known."""
+
+import ipaddress
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class ClientAddresses:
+    """Tells clients apart; `trusted` are the proxies (addresses or networks) whose `X-Forwarded-For` counts."""
+
+    def __init__(self, trusted: Iterable[str] = ()) -> None:
+        self._trusted = tuple(ipaddress.ip_network(network) for network in trusted)
+
+    def client_of(self, scope: Scope, headers: Headers) -> str:
+        """The client's IPv4 address, or the /64 network of its IPv6 address, which is what one household has.
+
+        From the right, each trusted proxy vouches for the address on its left; the first address that nobody vouches
+        for is the client's. A client can write what it likes on the left of that.
+        """
+        peer = scope.get("client")
+        address = _parsed(peer[0]) if peer else None
+        if address is None:
+            return "unknown"
+        hops = ",".join(headers.getlist("x-forwarded-for")).split(",") if self._is_trusted(address) else []
+        for hop in reversed(hops):
+            before = _parsed(hop)
+            if before is None:
+                break
+            address = before
+            if not self._is_trusted(address):
+                break
+        if isinstance(address, ipaddress.IPv6Address):
+            return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
+        return str(address)
+
+    def _is_trusted(self, address: _Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def _parsed(text: str) -> _Address | None:
+    """An address, with or without the port that some proxies add; an IPv4 address within IPv6 is what it is."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

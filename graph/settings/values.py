@@ -1,0 +1,120 @@
+"""What the value of a setting may be; each check gives back the value or says in words why not."""
+
+import ipaddress
+import re
+from typing import Annotated, Final
+
+import httpx
+from limits import parse_many
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+_STORAGES: Final = ("memory://", "redis://", "rediss://", "valkey://", "valkeys://")
+
+
+def _app_id(value: str) -> str:
+    if not re.fullmatch(r"wx[0-9a-f]{16}", value):
+        msg = "must be 'wx' and 16 hexadecimal digits"
+        raise ValueError(msg)
+    return value
+
+
+def _app_secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not re.fullmatch(r"[0-9a-f]{32}", text):
+        msg = "must be 32 hexadecimal digits"
+        raise ValueError(msg)
+    repeats = any(text.startswith(text[period:]) for period in range(1, 17))
+    if len(set(text)) < 8 or repeats:  # a random one has fewer digits once in ten million
+        msg = "is weak: copy the one that WeChat's console shows"
+        raise ValueError(msg)
+    return value
+
+
+def _base_url(value: str) -> str:
+    try:
+        # As whoever connects will read it: a host that cannot be encoded fails here.
+        url = httpx.URL(value)
+        reachable = bool(url.host) and (url.port is None or url.port <= 65535)
+    except (httpx.InvalidURL, ValueError):
+        reachable = False
+    if not reachable or url.scheme not in {"http", "https"} or re.search(r"[\s?#@]", value):
+        msg = "must be an http(s) URL without user, query, fragment or blanks"
+        raise ValueError(msg)
+    if url.scheme == "http" and not is_loopback(url.host):
+        msg = "must begin with https:// (plain http carries the AppSecret in the open, and is allowed only to loopback)"
+        raise ValueError(msg)
+    return value.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listed(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"(\*\.)?[a-z0-9.-]+|\[[0-9a-f:]+\]", host) for host in value):
+        msg = "must list host names in lower case without ports, like api.example.com or *.example.com"
+        raise ValueError(msg)
+    return value
+
+
+def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]+)?", origin) for origin in value):
+        msg = "must list exact origins in lower case, like https://h5.example.com"
+        raise ValueError(msg)
+    return value
+
+
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(_is_network(network) for network in value):
+        msg = "must list addresses or networks, like 10.0.0.7 or 10.0.0.0/8"
+        raise ValueError(msg)
+    return value
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _rate(value: str) -> str:
+    try:
+        good = not value or all(rate.amount > 0 for rate in parse_many(value))
+    except ValueError:
+        good = False
+    if not good:
+        msg = "must be rates like 30/minute or 10/second;500/hour"
+        raise ValueError(msg)
+    return value
+
+
+def _storage(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value():
+        return SecretStr(_STORAGES[0])
+    if not value.get_secret_value().startswith(_STORAGES):
+        msg = f"must begin with one of {', '.join(_STORAGES)}"
+        raise ValueError(msg)
+    return value
+
+
+_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+AppId = Annotated[str, AfterValidator(_app_id)]
+AppSecret = Annotated[SecretStr, AfterValidator(_app_secret)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Hosts = Annotated[_List, AfterValidator(_hosts)]
+Origins = Annotated[_List, AfterValidator(_origins)]
+Networks = Annotated[_List, AfterValidator(_networks)]
+Rate = Annotated[str, AfterValidator(_rate)]
+StorageUrl = Annotated[SecretStr, AfterValidator(_storage)]

