@@ -116,9 +116,6 @@ class Executor:
         if operation is None:
             unresolved = GraphQLError("operationName must choose exactly one operation of the document.")
             raise _RequestErrors(ErrorCode.OPERATION_RESOLUTION_FAILURE, [unresolved])
-        if self._schema.get_root_type(operation.operation) is None:
-            unknown = GraphQLError(f"This server has no {operation.operation.value} operations.", operation)
-            raise _RequestErrors(ErrorCode.GRAPHQL_VALIDATION_FAILED, [unknown])
         return document, operation
 
     def _parsed(self, query: str) -> DocumentNode:
