@@ -2,6 +2,8 @@
 
 graphql-core is called directly and Strawberry only builds the schema: `strawberry.Schema.execute` logs clients'
 mistakes with their documents, and has no room for the checks in between.
+
+A trusted document is parsed and validated once, when the server is put together, and is only executed after that.
 """
 
 import inspect
@@ -36,6 +38,7 @@ from graphql import (
 from graph.schema.context import Context
 from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, coded
 from graph.schema.limits import INTROSPECTION_LIMITS, DocumentTooLarge, Limits, measure
+from graph.schema.trusted import TrustedDocument, TrustedDocuments, TrustedDocumentsError
 
 _log = logging.getLogger(__name__)
 
@@ -46,11 +49,12 @@ _QUOTED_VALUE: Final = re.compile(r"\b(String|BlockString|Int|Float) '.*'", re.D
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """A well-formed request, not yet parsed."""
+    """A well-formed request, not yet parsed: a document, or the id of a trusted one, or both."""
 
-    query: str = field(repr=False)
+    query: str | None = field(repr=False)
     variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
     operation_name: str | None = None
+    document_id: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +69,50 @@ class MutationRefused(Exception):
     """The document asks for a mutation over a transport that carries queries only."""
 
 
+class TrustedTextDiffers(Exception):
+    """The request names a trusted document by its id, and sends another text along."""
+
+
 def graphql_core_schema(schema: strawberry.Schema) -> GraphQLSchema:
     """The graphql-core schema inside Strawberry's, which has no public name for it; pinned by a test."""
     return schema._schema  # noqa: SLF001
 
 
 class Executor:
-    """Answers GraphQL requests from one schema."""
+    """Answers GraphQL requests from one schema.
 
-    def __init__(self, schema: strawberry.Schema, *, introspection: bool, limits: Limits | None = None) -> None:
+    With `trusted` a request may name a document instead of sending it; with `trusted_only` it must, and no other text
+    runs. No request ever adds a document. Raises `TrustedDocumentsError` when a trusted document could not be executed.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        introspection: bool,
+        limits: Limits | None = None,
+        trusted: TrustedDocuments | None = None,
+        trusted_only: bool = False,
+    ) -> None:
+        if trusted_only and trusted is None:
+            msg = "Nothing but trusted documents is to run, and there are none: name their file."
+            raise TrustedDocumentsError(msg)
         self._schema = graphql_core_schema(schema)
         self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
         self._hide_suggestions = not introspection
         self._limits = limits or Limits()
         self._introspection_limits = INTROSPECTION_LIMITS if introspection else self._limits
+        self._trusted = trusted
+        self._trusted_only = trusted_only
+        self._trusted_by_id = {document.id: self._checked(document) for document in trusted or ()}
 
     async def execute(
         self, request: GraphQLRequest, context: Context, *, request_id: str, mutations: bool = True
     ) -> GraphQLResponse:
         """The response to a request; whatever goes wrong is a coded error in it.
 
-        Raises only `MutationRefused`, when `mutations` is false and the document asks for one.
+        Raises only `MutationRefused`, when `mutations` is false and the document asks for one, and
+        `TrustedTextDiffers`.
         """
         try:
             document, operation = self._prepare(request)
@@ -106,17 +133,49 @@ class Executor:
         return _response(result, request_id)
 
     def _prepare(self, request: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
-        document = self._parsed(request.query)
-        invalid = validate(
-            self._schema, document, self._rules, max_errors=MAX_ERRORS, hide_suggestions=self._hide_suggestions
-        )
-        if invalid:
-            raise _RequestErrors(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
+        document = self._document(request)
         operation = get_operation_ast(document, request.operation_name)
         if operation is None:
             unresolved = GraphQLError("operationName must choose exactly one operation of the document.")
             raise _RequestErrors(ErrorCode.OPERATION_RESOLUTION_FAILURE, [unresolved])
         return document, operation
+
+    def _document(self, request: GraphQLRequest) -> DocumentNode:
+        """The trusted document that the request names, or the one that it sends."""
+        named = request.document_id
+        trusted = self._trusted.find(named) if self._trusted is not None and named is not None else None
+        if trusted is not None:
+            if request.query is not None and request.query != trusted.text:
+                raise TrustedTextDiffers
+            return self._trusted_by_id[trusted.id]
+        if request.query is not None and not self._trusted_only:
+            return self._validated(request.query)
+        if named is None:
+            msg = "This server runs trusted documents only: name one by documentId."
+            raise _RequestErrors(ErrorCode.PERSISTED_QUERY_ID_REQUIRED, [GraphQLError(msg)])
+        # Apollo's and urql's clients know these two by their messages.
+        if self._trusted is None:
+            unsupported = GraphQLError("PersistedQueryNotSupported")
+            raise _RequestErrors(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, [unsupported])
+        raise _RequestErrors(ErrorCode.PERSISTED_QUERY_NOT_FOUND, [GraphQLError("PersistedQueryNotFound")])
+
+    def _checked(self, trusted: TrustedDocument) -> DocumentNode:
+        """A trusted document, ready to be executed. Raises `TrustedDocumentsError`."""
+        try:
+            return self._validated(trusted.text)
+        except _RequestErrors as refused:
+            _, reason = refused.errors[0]
+            msg = f'The trusted document "{trusted.id}" does not fit this server: {reason.message}'
+            raise TrustedDocumentsError(msg) from None
+
+    def _validated(self, query: str) -> DocumentNode:
+        document = self._parsed(query)
+        invalid = validate(
+            self._schema, document, self._rules, max_errors=MAX_ERRORS, hide_suggestions=self._hide_suggestions
+        )
+        if invalid:
+            raise _RequestErrors(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
+        return document
 
     def _parsed(self, query: str) -> DocumentNode:
         """The document, of a size that is safe to validate and to execute."""
