@@ -13,7 +13,7 @@ from graph.http.guards import refuse_foreign_get, refuse_repeated_headers
 from graph.http.negotiation import response_media_type
 from graph.schema.context import Context
 from graph.schema.errors import ErrorCode
-from graph.schema.execution import Executor, GraphQLRequest, GraphQLResponse, MutationRefused
+from graph.schema.execution import Executor, GraphQLRequest, GraphQLResponse, MutationRefused, TrustedTextDiffers
 from graph.services import Services
 
 
@@ -69,6 +69,8 @@ class GraphQLEndpoint:
         except MutationRefused:
             msg = "Mutations go by POST."
             raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "POST"}) from None
+        except TrustedTextDiffers:
+            raise HttpError(400, ErrorCode.BAD_REQUEST, "The document of this id has another text.") from None
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
         match scope["method"]:
