@@ -26,10 +26,12 @@ from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
 from graph.http.middleware import DoorMiddleware, RequestMiddleware
-from graph.schema.build import build_schema
+from graph.schema.build import build_schema, graphql_core_schema
+from graph.schema.documents import Documents
 from graph.schema.errors import ErrorCode
 from graph.schema.execution import Executor
 from graph.schema.limits import Limits
+from graph.schema.trusted import TrustedDocuments
 from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit, RateLimitStorage
 from graph.services import Services
@@ -57,8 +59,8 @@ def create_app(
 ) -> Starlette:
     """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
 
-    Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`. The lifespan raises
-    `KeyRingMismatch`; a database that does not answer is no reason not to start.
+    Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`.
+    The lifespan raises `KeyRingMismatch`; a database that does not answer is no reason not to start.
     """
     secrets = require_secrets(settings)
     key_ring = KeyRing.parse(secrets.encryption_keys.get_secret_value())
@@ -95,7 +97,7 @@ def create_app(
         sleep=sleep,
     )
     endpoint = GraphQLEndpoint(
-        Executor(build_schema(), introspection=settings.introspection, limits=_document_limits(settings.limit)),
+        build_executor(settings),
         Services(sessions, logins, profiles),
         limits=_request_limits(settings.limit),
         clients=ClientAddresses(settings.http.trusted_proxies),
@@ -133,8 +135,10 @@ def create_app(
     return app
 
 
-def _document_limits(limit: LimitSettings) -> Limits:
-    return Limits(
+def build_executor(settings: Settings) -> Executor:
+    """What runs GraphQL requests. Raises `TrustedDocumentsError`."""
+    limit, documents = settings.limit, settings.trusted.documents
+    limits = Limits(
         tokens=limit.tokens,
         characters=limit.characters,
         depth=limit.depth,
@@ -145,6 +149,15 @@ def _document_limits(limit: LimitSettings) -> Limits:
         operations=limit.operations,
         errors=limit.errors,
     )
+    schema = graphql_core_schema(build_schema())
+    allowed = Documents(
+        schema,
+        introspection=settings.introspection,
+        limits=limits,
+        trusted=TrustedDocuments.load(documents) if documents else None,
+        trusted_only=settings.trusted.documents_only,
+    )
+    return Executor(schema, allowed, hide_suggestions=not settings.introspection, max_errors=limit.errors)
 
 
 def _request_limits(limit: LimitSettings) -> RequestLimits:

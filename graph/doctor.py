@@ -8,13 +8,16 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
+from limits import RateLimitItemPerSecond
 from pydantic import SecretStr
 
 from graph.accounts.errors import KeyRingMismatch
 from graph.accounts.keys import KeyCheck
-from graph.app import epoch_ms
+from graph.app import build_executor, epoch_ms
+from graph.schema.trusted import TrustedDocumentsError
 from graph.security.encryption import KeyRing
-from graph.security.errors import KeyRingError
+from graph.security.errors import KeyRingError, RateLimitStorageUnusable
+from graph.security.rate_limit import RateLimitStorage
 from graph.settings import PREFIX, Settings, SettingsError, is_secret, require_secrets, variables
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatError
@@ -47,6 +50,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding("encryption keys", _key_ring_advice(settings.encryption.keys))
     async for finding in _database_findings(settings):
         yield finding
+    yield Finding("trusted documents", _trusted_documents_advice(settings))
+    yield Finding("rate limits", await _rate_limits_advice(settings.rate_limit.storage))
     yield Finding("clock", await _clock_advice(settings.wechat.base_url))
     yield Finding("WeChat", await _wechat_advice(settings))
 
@@ -97,6 +102,25 @@ async def _canary_advice(database: Database, keys: SecretStr) -> str | None:
     except KeyRingMismatch as error:
         return str(error)
     return None
+
+
+def _trusted_documents_advice(settings: Settings) -> str | None:
+    try:
+        build_executor(settings)
+    except TrustedDocumentsError as error:
+        return str(error)
+    return None
+
+
+async def _rate_limits_advice(url: SecretStr) -> str | None:
+    try:
+        async with RateLimitStorage(url, now=epoch_ms) as storage:
+            await storage.wait_ms(RateLimitItemPerSecond(1), "doctor")
+    except RateLimitStorageUnusable as error:
+        return f"WXGATE_RATE_LIMIT_STORAGE {error}."
+    return (
+        "WXGATE_RATE_LIMIT_STORAGE does not answer: is it running, and its address right?" if storage.failures else None
+    )
 
 
 async def _clock_advice(base_url: str) -> str | None:

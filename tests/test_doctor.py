@@ -56,7 +56,10 @@ def faults_in(output: str) -> dict[str, str]:
 
 
 def test_all_is_well(doctor: Doctor) -> None:
-    subjects = ["settings", "encryption keys", "database", "migrations", "key ring", "clock", "WeChat"]
+    subjects = [
+        *("settings", "encryption keys", "database", "migrations", "key ring"),
+        *("trusted documents", "rate limits", "clock", "WeChat"),
+    ]
     assert doctor() == (0, "".join(f"ok     {subject}\n" for subject in subjects))
 
 
@@ -69,8 +72,17 @@ def test_all_is_well_on_postgresql(doctor: Doctor, postgres_directory: str) -> N
 @pytest.mark.parametrize(
     ("variable", "value", "subject", "advice"),
     [
-        ("WXGATE_WECHAT_APPID", "Qx7", "settings", "WXGATE_WECHAT_APPID: no such setting; `wxgate settings` lists them"),
+        (
+            "WXGATE_WECHAT_APPID",
+            "Qx7",
+            "settings",
+            "WXGATE_WECHAT_APPID: no such setting; `wxgate settings` lists them",
+        ),
         ("WXGATE_LOG_LEVEL_FILE", "Qx7", "settings", "WXGATE_LOG_LEVEL_FILE: no such setting"),
+        ("WXGATE_TRUSTED_DOCUMENTS", "/nowhere/Qx7.json", "trusted documents", "cannot be read: No such file"),
+        ("WXGATE_TRUSTED_DOCUMENTS_ONLY", "true", "trusted documents", "there are none"),
+        ("WXGATE_RATE_LIMIT_STORAGE", "redis://127.0.0.1:1/0", "rate limits", "does not answer"),
+        ("WXGATE_RATE_LIMIT_STORAGE", "redis://Qx7:Qx7", "rate limits", "is not a URL"),
         ("WXGATE_WECHAT_APP_ID", "", "settings", "WXGATE_WECHAT_APP_ID is missing"),
         ("WXGATE_WECHAT_APP_ID", "", "WeChat", "not asked without AppID and AppSecret"),
         ("WXGATE_WECHAT_APP_SECRET", "", "settings", "WXGATE_WECHAT_APP_SECRET is missing"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import click
 
 from graph.accounts.errors import KeyInUse, KeyRingMismatch
+from graph.schema.trusted import TrustedDocumentsError
 from graph.security.errors import KeyRingError, RateLimitStorageUnusable
 from graph.settings import SettingsError
 from models.errors import DatabaseBehind, DatabaseError, UnsupportedDatabase
@@ -17,7 +18,7 @@ def faults_in_one_sentence() -> Iterator[None]:
     sentence = ""
     try:
         yield
-    except (SettingsError, KeyRingMismatch, KeyInUse) as error:
+    except (SettingsError, TrustedDocumentsError, KeyRingMismatch, KeyInUse) as error:
         sentence = str(error)
     except KeyRingError as error:
         sentence = f"WXGATE_ENCRYPTION_KEYS: {error}."

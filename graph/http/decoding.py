@@ -9,8 +9,9 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive
 
 from graph.http.answers import HttpError
+from graph.schema.documents import GraphQLRequest
 from graph.schema.errors import ErrorCode
-from graph.schema.execution import GraphQLRequest
+from graph.schema.trusted import is_same_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def decode_query_string(parameters: QueryParams, *, depth: int) -> GraphQLReques
     names = [name for name, _ in parameters.multi_items()]
     if len(names) != len(set(names)):
         raise HttpError(400, ErrorCode.BAD_REQUEST, "A parameter of the query string is repeated.")
-    members: dict[str, Any] = {name: parameters[name] for name in ("query", "operationName") if name in parameters}
+    texts = ("query", "documentId", "operationName")
+    members: dict[str, Any] = {name: parameters[name] for name in texts if name in parameters}
     for name in ("variables", "extensions"):
         if text := parameters.get(name):
             members[name] = _json_object(text.encode("utf-8", "surrogatepass"), f"The parameter {name}", depth)
@@ -72,8 +74,12 @@ def decode_query_string(parameters: QueryParams, *, depth: int) -> GraphQLReques
 
 
 def _request(members: Mapping[str, Any]) -> GraphQLRequest:
+    extensions = members.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member extensions must be an object.")
+    document_id = _document_id(members, extensions or {})
     query = members.get("query")
-    if not isinstance(query, str):
+    if not isinstance(query, str) and (query is not None or document_id is None):
         raise HttpError(400, ErrorCode.BAD_REQUEST, "The member query must be a GraphQL document as text.")
     variables = members.get("variables")
     if variables is not None and not isinstance(variables, dict):
@@ -81,10 +87,28 @@ def _request(members: Mapping[str, Any]) -> GraphQLRequest:
     operation_name = members.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
         raise HttpError(400, ErrorCode.BAD_REQUEST, "The member operationName must be text.")
-    extensions = members.get("extensions")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member extensions must be an object.")
-    return GraphQLRequest(query, variables or {}, operation_name or None)
+    return GraphQLRequest(query, variables or {}, operation_name or None, document_id)
+
+
+def _document_id(members: Mapping[str, Any], extensions: Mapping[str, Any]) -> str | None:
+    """The id of a trusted document, as GraphQL over HTTP names it (appendix A) or as Apollo's and urql's clients do."""
+    named = members.get("documentId")
+    if named is not None and not isinstance(named, str):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member documentId must be text.")
+    persisted = extensions.get("persistedQuery")
+    if persisted is None:
+        return named
+    if not isinstance(persisted, dict) or not isinstance(persisted.get("sha256Hash"), str):
+        msg = "The extension persistedQuery must be an object with a sha256Hash as text."
+        raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
+    version = persisted.get("version")
+    if version != 1 or version is True:
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The extension persistedQuery must be of version 1.")
+    hashed: str = persisted["sha256Hash"]
+    if named is not None and not is_same_id(named, hashed):
+        msg = "The member documentId and the extension persistedQuery name different documents."
+        raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
+    return hashed if named is None else named
 
 
 def _json_object(text: bytes, what: str, depth: int) -> dict[str, Any]:

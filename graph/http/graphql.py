@@ -13,8 +13,9 @@ from graph.http.decoding import RequestLimits, decode_body, decode_query_string,
 from graph.http.guards import refuse_foreign_get, refuse_repeated_headers
 from graph.http.negotiation import response_media_type
 from graph.schema.context import Context
+from graph.schema.documents import GraphQLRequest, TrustedTextDiffers
 from graph.schema.errors import ErrorCode
-from graph.schema.execution import Executor, GraphQLRequest, GraphQLResponse, MutationRefused
+from graph.schema.execution import Executor, GraphQLResponse, MutationRefused
 from graph.services import Services
 
 
@@ -72,6 +73,8 @@ class GraphQLEndpoint:
         except MutationRefused:
             msg = "Mutations go by POST."
             raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "POST"}) from None
+        except TrustedTextDiffers:
+            raise HttpError(400, ErrorCode.BAD_REQUEST, "The document of this id has another text.") from None
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
         match scope["method"]:

@@ -4,6 +4,7 @@ from datetime import datetime
 from functools import cache
 
 import strawberry
+from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from graph.schema.errors import ErrorAction, ErrorCode
@@ -25,6 +26,11 @@ def build_schema() -> strawberry.Schema:
     return strawberry.Schema(
         Query, Mutation, types=[ErrorCode, ErrorAction], config=StrawberryConfig(scalar_map={datetime: _DATE_TIME})
     )
+
+
+def graphql_core_schema(schema: strawberry.Schema) -> GraphQLSchema:
+    """The graphql-core schema inside Strawberry's, which has no public name for it; pinned by a test."""
+    return schema._schema  # noqa: SLF001
 
 
 def print_schema() -> str:

@@ -61,6 +61,15 @@ class ErrorCode(Enum):
     OPERATION_RESOLUTION_FAILURE = strawberry.enum_value(
         "OPERATION_RESOLUTION_FAILURE", description="`operationName` does not choose exactly one operation."
     )
+    PERSISTED_QUERY_NOT_FOUND = strawberry.enum_value(
+        "PERSISTED_QUERY_NOT_FOUND", description="No trusted document has this id."
+    )
+    PERSISTED_QUERY_NOT_SUPPORTED = strawberry.enum_value(
+        "PERSISTED_QUERY_NOT_SUPPORTED", description="This server has no trusted documents: send the document itself."
+    )
+    PERSISTED_QUERY_ID_REQUIRED = strawberry.enum_value(
+        "PERSISTED_QUERY_ID_REQUIRED", description="This server runs trusted documents only: name one by `documentId`."
+    )
     BAD_REQUEST = strawberry.enum_value("BAD_REQUEST", description="The HTTP request is not a GraphQL request.")
     BAD_USER_INPUT = strawberry.enum_value(
         "BAD_USER_INPUT", description="A variable or argument has a value that cannot be right."

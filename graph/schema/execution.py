@@ -1,4 +1,4 @@
-"""Runs one GraphQL request: parse, validate, choose the operation, execute, and code every error.
+"""Runs one GraphQL request: find its document, choose the operation, execute, and code every error.
 
 graphql-core is called directly and Strawberry only builds the schema: `strawberry.Schema.execute` logs clients'
 mistakes with their documents, and has no room for the checks in between.
@@ -6,50 +6,26 @@ mistakes with their documents, and has no room for the checks in between.
 
 import inspect
 import logging
-import re
 import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-import strawberry
 from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
-    GraphQLSyntaxError,
-    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
-    ValueNode,
-    VariableDefinitionNode,
-    VariableNode,
     execute,
     get_operation_ast,
-    parse,
-    print_ast,
-    specified_rules,
-    validate,
 )
 
 from graph.schema.context import Context
+from graph.schema.documents import DocumentRefused, Documents, GraphQLRequest, discreet
 from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, coded
-from graph.schema.limits import DocumentTooLarge, Limits, measure
 
 _log = logging.getLogger(__name__)
-
-# How graphql-core's parser describes a value that stands where none may be.
-_QUOTED_VALUE: Final = re.compile(r"\b(String|BlockString|Int|Float) '.*'", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
-    """A well-formed request, not yet parsed."""
-
-    query: str = field(repr=False)
-    variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    operation_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +44,26 @@ class MutationRefused(Exception):
     """The document asks for a mutation over a transport that carries queries only."""
 
 
-def graphql_core_schema(schema: strawberry.Schema) -> GraphQLSchema:
-    """The graphql-core schema inside Strawberry's, which has no public name for it; pinned by a test."""
-    return schema._schema  # noqa: SLF001
-
-
 class Executor:
-    """Answers GraphQL requests from one schema."""
+    """Answers GraphQL requests from one schema. `max_errors` bounds what is said about wrong variables."""
 
-    def __init__(self, schema: strawberry.Schema, *, introspection: bool, limits: Limits | None = None) -> None:
-        self._schema = graphql_core_schema(schema)
-        self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
-        self._hide_suggestions = not introspection
-        self._limits = limits or Limits()
-        self._introspection_limits = self._limits.with_room_for_introspection() if introspection else self._limits
+    def __init__(self, schema: GraphQLSchema, documents: Documents, *, hide_suggestions: bool, max_errors: int) -> None:
+        self._schema = schema
+        self._documents = documents
+        self._hide_suggestions = hide_suggestions
+        self._max_errors = max_errors
 
     async def execute(
         self, request: GraphQLRequest, context: Context, *, request_id: str, mutations: bool = True
     ) -> GraphQLResponse:
         """The response to a request; whatever goes wrong is a coded error in it.
 
-        Raises only `MutationRefused`, when `mutations` is false and the document asks for one.
+        Raises only `MutationRefused`, when `mutations` is false and the document asks for one, and
+        `TrustedTextDiffers`.
         """
         try:
             document, operation = self._prepare(request)
-        except _RequestErrors as refused:
+        except DocumentRefused as refused:
             return _refusal(refused.errors, request_id)
         if operation.operation is OperationType.MUTATION and not mutations:
             raise MutationRefused
@@ -102,66 +73,19 @@ class Executor:
             context_value=context,
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
-            max_coercion_errors=self._limits.errors,
+            max_coercion_errors=self._max_errors,
             hide_suggestions=self._hide_suggestions,
         )
         result = await outcome if inspect.isawaitable(outcome) else outcome
         return _response(result, request_id)
 
     def _prepare(self, request: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
-        document = self._parsed(request.query)
-        invalid = validate(
-            self._schema, document, self._rules, max_errors=self._limits.errors, hide_suggestions=self._hide_suggestions
-        )
-        if invalid:
-            raise _RequestErrors(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
+        document = self._documents.find(request)
         operation = get_operation_ast(document, request.operation_name)
         if operation is None:
             unresolved = GraphQLError("operationName must choose exactly one operation of the document.")
-            raise _RequestErrors(ErrorCode.OPERATION_RESOLUTION_FAILURE, [unresolved])
-        if self._schema.get_root_type(operation.operation) is None:
-            unknown = GraphQLError(f"This server has no {operation.operation.value} operations.", operation)
-            raise _RequestErrors(ErrorCode.GRAPHQL_VALIDATION_FAILED, [unknown])
+            raise DocumentRefused(ErrorCode.OPERATION_RESOLUTION_FAILURE, [unresolved])
         return document, operation
-
-    def _parsed(self, query: str) -> DocumentNode:
-        """The document, of a size that is safe to validate and to execute."""
-        most = self._introspection_limits
-        try:
-            document = parse(
-                query,
-                max_lexical_tokens=most.tokens,
-                max_comments=most.tokens,
-                max_source_length=most.characters,
-            )
-            size = measure(document)
-            (most if size.introspection_only else self._limits).require(size)
-        except GraphQLSyntaxError as error:
-            raise _RequestErrors(ErrorCode.GRAPHQL_PARSE_FAILED, [error]) from None
-        except DocumentTooLarge as error:
-            raise _RequestErrors(ErrorCode.DOCUMENT_TOO_LARGE, [GraphQLError(str(error))]) from None
-        return document
-
-
-class _RequestErrors(Exception):
-    """What is wrong with a request, as graphql-core says it, under one code."""
-
-    def __init__(self, code: ErrorCode, errors: list[GraphQLError]) -> None:
-        super().__init__(code)
-        self.errors = [(error, CodedError(code, _discreet(error), ErrorAction.FIX_REQUEST)) for error in errors]
-
-
-def _discreet(error: GraphQLError) -> str:
-    """graphql-core's message without the values that it quotes: they may be a login code or a token."""
-    if isinstance(error, GraphQLSyntaxError):
-        return _QUOTED_VALUE.sub(r"\1", error.message)
-    node = error.nodes[0] if error.nodes else None
-    value_is_wrong = " has invalid " in error.message and not error.message.endswith(" to be provided.")
-    if isinstance(node, VariableDefinitionNode) and value_is_wrong:
-        return f'Variable "${node.variable.name.value}" does not hold a value of type "{print_ast(node.type)}".'
-    if isinstance(node, ValueNode) and not isinstance(node, VariableNode):
-        return error.message.partition(", found ")[0] if ", found " in error.message else "A literal has a wrong type."
-    return error.message
 
 
 def _refusal(errors: list[tuple[GraphQLError, CodedError]], request_id: str) -> GraphQLResponse:
@@ -172,7 +96,7 @@ def _response(result: ExecutionResult, request_id: str) -> GraphQLResponse:
     if not result.errors:
         return GraphQLResponse({"data": result.data}, has_data=True)
     if result.data is None and all(error.path is None for error in result.errors):
-        return _refusal(_RequestErrors(ErrorCode.BAD_USER_INPUT, result.errors).errors, request_id)
+        return _refusal(DocumentRefused(ErrorCode.BAD_USER_INPUT, result.errors).errors, request_id)
     known = [(error, _code_of(error, request_id)) for error in result.errors]
     errors = [_formatted(*error, request_id) for error in known]
     retry_after_ms = max((error.retry_after_ms or 0 for _, error in known), default=0) or None
@@ -183,7 +107,7 @@ def _code_of(error: GraphQLError, request_id: str) -> CodedError:
     original = error.original_error
     if original is None or isinstance(original, GraphQLError):
         # graphql-core's own verdict on an argument, reached only when the operation was under way.
-        return CodedError(ErrorCode.BAD_USER_INPUT, _discreet(error), ErrorAction.FIX_REQUEST)
+        return CodedError(ErrorCode.BAD_USER_INPUT, discreet(error), ErrorAction.FIX_REQUEST)
     known = coded(original)
     if known is None:
         # Where it happened, but not what it said: the text of an unforeseen exception may hold anything.

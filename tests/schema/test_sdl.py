@@ -23,8 +23,8 @@ from graphql import (
 
 from graph.cli import main
 from graph.schema import build
+from graph.schema.build import graphql_core_schema
 from graph.schema.errors import ErrorCode
-from graph.schema.execution import graphql_core_schema
 
 SDL: Final = Path(__file__).parents[2] / "schema.graphql"
 SCHEMA: Final = graphql_core_schema(build.build_schema())
