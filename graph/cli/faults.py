@@ -18,10 +18,12 @@ def faults_in_one_sentence() -> Iterator[None]:
     sentence = ""
     try:
         yield
-    except (SettingsError, TrustedDocumentsError, KeyRingMismatch, KeyInUse) as error:
+    except (SettingsError, KeyRingMismatch, KeyInUse) as error:
         sentence = str(error)
     except KeyRingError as error:
         sentence = f"WXGATE_ENCRYPTION_KEYS: {error}."
+    except TrustedDocumentsError as error:
+        sentence = f"WXGATE_TRUSTED_DOCUMENTS: {error}"
     except RateLimitStorageUnusable as error:
         sentence = f"WXGATE_RATE_LIMIT_STORAGE {error}."
     except UnsupportedDatabase as error:

@@ -86,7 +86,7 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
             simulated=" of the simulator" if simulator else "",
         )
         click.echo(banner + (_FIRST_LOGIN.format(url=url) if simulator else ""))
-        _serve(settings, listener, simulator=simulator)
+        _serve(create_app(settings, simulator=simulator), settings, listener)
 
 
 @click.command()
@@ -97,8 +97,9 @@ def serve(host: str, port: int) -> None:
     with faults_in_one_sentence():
         settings = Settings.load()
         asyncio.run(_check_keys(settings))
+        app = create_app(settings)
         with listen(host, port) as listener:
-            _serve(settings, listener)
+            _serve(app, settings, listener)
 
 
 @click.command()
@@ -170,7 +171,7 @@ async def _check_keys(settings: Settings) -> None:
             await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
 
 
-def _serve(settings: Settings, listener: socket.socket, *, simulator: ASGIApp | None = None) -> None:
+def _serve(app: ASGIApp, settings: Settings, listener: socket.socket) -> None:
     configure_logging(level=settings.log.level, style=settings.log.format)
     limit = settings.limit
     limits = ConnectionLimits(
@@ -180,4 +181,4 @@ def _serve(settings: Settings, listener: socket.socket, *, simulator: ASGIApp | 
         head_seconds=limit.head_seconds,
         idle_seconds=limit.idle_seconds,
     )
-    run(create_app(settings, simulator=simulator), listener, lifespan=True, limits=limits)
+    run(app, listener, lifespan=True, limits=limits)

@@ -59,6 +59,9 @@ def test_without_any_setting_it_ends_with_one_sentence(tmp_path: Path) -> None:
             "mysql://root:Qx7password@db/wxgate",
             "must be sqlite:///absolute/path or postgres://user@host/db",
         ),
+        ("WXGATE_TRUSTED_DOCUMENTS", "/nowhere/Qx7.json", "cannot be read: No such file or directory"),
+        ("WXGATE_RATE_LIMIT_STORAGE", "redis://Qx7:Qx7", "is not a URL like redis://"),
+        ("WXGATE_RATE_LIMIT_LOGIN", "Qx7/minute", "must be rates like 30/minute"),
     ],
 )
 def test_it_refuses_to_start_half_configured_in_one_sentence(
