@@ -23,6 +23,9 @@ from tests.stage import Stage, open_stage
 
 pytest_plugins = ["graph.simulator.pytest_plugin"]
 
+# The suite starts the server in dozens of processes: the first of them compiles it for all.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Where everything can be installed, a skipped test is one that nobody has seen pass."""

@@ -26,9 +26,19 @@ def postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="wxgate-pg-") as directory:
         server = get_server(Path(directory))
         try:
+            asyncio.run(_care_less(directory))
             yield directory
         finally:
             server.cleanup()
+
+
+async def _care_less(directory: str) -> None:
+    """No test cuts the power, and to write hundreds of databases down for good takes long when the server stops."""
+    connection = await asyncpg.connect(host=directory, user="postgres", database="postgres")
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
 
 
 def new_postgres_url(socket_directory: str) -> str:
