@@ -61,12 +61,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     limits: ConnectionLimits = ConnectionLimits()
 
-    _unfinished = 0  # bytes that the parser holds of a head without its end
+    _unfinished = 0  # bytes that the parser may hold, of a head or of the trailers behind a body
     _head = 0  # bytes of the complete headers
     _discarded = 0  # bytes that came after their request was answered or refused
     _in_head = False
     _in_message = False
-    _message_ended = False  # within the bytes that are being parsed
+    _message_ended = False  # this and the next: within the bytes that are being parsed
+    _body_came = False
     _refused = False
     _refusal = _MALFORMED
     _deadline: asyncio.TimerHandle | None = None
@@ -99,11 +100,11 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.transport.abort()
         if self._refused or self.transport.is_closing():
             return
-        self._message_ended = False
+        self._message_ended = self._body_came = False
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._in_head and not self._message_ended:
+        if self._in_message and not self._message_ended and not self._body_came:
             self._unfinished += len(data)
             if self._unfinished > self.limits.head:
                 self._answer(_LARGE_HEAD)
@@ -125,8 +126,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(_LONG_URL)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A whole header."""
-        super().on_header(name, value)
+        """A whole header, or a trailer, which must not pass for a header (RFC 9110, section 6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
         self._head += len(name) + len(value)
         if len(self.headers) > self.limits.headers or self._head > self.limits.head:
             self._refuse(_LARGE_HEAD)
@@ -141,6 +143,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             # The parser takes what follows for another protocol.
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body, which goes to the application."""
+        super().on_body(body)
+        self._unfinished, self._body_came = 0, True
 
     def on_message_complete(self) -> None:
         """The request is here in full."""

@@ -31,13 +31,13 @@ GET = b"GET / HTTP/1.1\r\nHost: gate\r\n\r\n"
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers every request with the size of its body."""
+    """Answers every request with the size of its body and the names of its headers."""
     size, more = 0, True
     while more:
         message = await receive()
         size += len(message.get("body", b""))
         more = message.get("more_body", False)
-    body = json.dumps({"size": size}).encode()
+    body = json.dumps({"size": size, "headers": [name.decode() for name, _ in scope["headers"]]}).encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -32,8 +32,8 @@ async def test_a_request_within_the_limits_is_answered_and_the_connection_kept(s
 async def test_a_body_counts_for_no_limit_of_the_head(server: Server) -> None:
     body = b"x" * 100_000
     head = f"POST / HTTP/1.1\r\nHost: gate\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    assert (await server.ask(head, body)).body == {"size": len(body)}
-    assert (await server.ask(head + body)).body == {"size": len(body)}
+    assert (await server.ask(head, body)).body["size"] == len(body)
+    assert (await server.ask(head + body)).body["size"] == len(body)
 
 
 async def test_a_long_url_is_refused(server: Server) -> None:
@@ -54,6 +54,25 @@ async def test_headers_that_are_long_together_are_refused(server: Server) -> Non
 async def test_a_header_without_end_is_refused_before_it_ends(server: Server) -> None:
     answer = await server.ask(b"GET / HTTP/1.1\r\nA: ", b"b" * 600, b"b" * 600)
     assert (answer.status, code(answer)) == (431, "BAD_REQUEST")
+
+
+async def test_a_trailer_does_not_pass_for_a_header(server: Server) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: gate\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = await server.ask(head + b"5\r\nabcde\r\n0\r\nAuthorization: Bearer x\r\n\r\n")
+    assert answer.body == {"size": 5, "headers": ["host", "transfer-encoding"]}
+
+
+@pytest.mark.parametrize("trailer", [b"A: " + b"b" * 600, b"A: b\r\n" * 100], ids=["one", "many"])
+async def test_trailers_are_as_limited_as_headers(server: Server, trailer: bytes) -> None:
+    reader, writer = await server.connect()
+    writer.write(b"POST / HTTP/1.1\r\nHost: gate\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
+    await asyncio.sleep(0.05)
+    writer.write(b"0\r\n" + trailer)
+    await asyncio.sleep(0.05)
+    writer.write(trailer)
+    answer = await read_answer(reader)
+    assert (answer.status, code(answer)) == (431, "BAD_REQUEST")
+    writer.close()
 
 
 async def test_a_head_that_does_not_end_in_time_is_refused(impatient: Server) -> None:
@@ -116,6 +135,7 @@ def test_the_seam_is_where_the_protocol_leans_on_it() -> None:
         "on_url",
         "on_header",
         "on_headers_complete",
+        "on_body",
         "on_message_complete",
         "on_response_complete",
         "pause_writing",
