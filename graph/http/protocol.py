@@ -208,9 +208,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._is_answered():
             self._write(refusal)
         elif self._in_message and not self._in_head and not self.pipeline and not self.cycle.response_started:
-            # Broken in its body: the application hears that nothing more will come.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+            # Broken in its body: what the application may still say of it goes nowhere.
             self._write(refusal)
         else:
             # Bytes in between would corrupt the answers under way: the last of them is the last of all.

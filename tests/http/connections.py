@@ -15,7 +15,7 @@ from graph.serving import listen
 from tests.secrecy import secrets_in
 
 # What a test that waits for the end of something reaches soon, and one that does not never.
-SOON, NEVER = 0.3, 60.0
+SOON, NEVER = 0.3, 40.0
 PATIENT = ConnectionLimits(
     url=200,
     headers=10,
@@ -81,11 +81,12 @@ class Server:
 
 
 async def read_answer(reader: asyncio.StreamReader) -> Answer:
-    """One answer."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
-    status, *lines = head.strip().split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers["content-length"]))
+    """One answer, which must come before the limits of a patient server are reached."""
+    async with asyncio.timeout(NEVER / 2):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+        status, *lines = head.strip().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        body = await reader.readexactly(int(headers["content-length"]))
     return Answer(int(status.split()[1]), headers, json.loads(body))
 
 
