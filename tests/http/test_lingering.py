@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from graph.http.protocol import BoundedProtocol
 from tests.http.connections import GET, IMPATIENT, PATIENT, Server, code, read_answer, serving
 
 MEGABYTES = 2_000_000
@@ -140,14 +141,27 @@ async def end_of(reader: asyncio.StreamReader) -> bytes:
 @pytest.mark.parametrize("path", ["/huge", "/huge-at-once"])
 @pytest.mark.parametrize("connection", ["keep-alive", "close"])
 async def test_a_client_that_reads_nothing_is_given_up(impatient: Server, path: str, connection: str) -> None:
+    await read_nothing(impatient, f"GET {path} HTTP/1.1\r\nHost: gate\r\nConnection: {connection}\r\n\r\n")
+
+
+async def test_a_closed_connection_does_not_wait_for_its_last_bytes_to_be_read(
+    impatient: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So few of them that the transport does not tell.
+    monkeypatch.setattr(BoundedProtocol, "pause_writing", lambda _: None)
+    await read_nothing(impatient, "GET /huge-at-once HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n\r\n")
+
+
+async def read_nothing(server: Server, request: str) -> None:
+    """Asks, takes as little of the answer as can be, and returns when the server has given up."""
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.connect(("127.0.0.1", impatient.port))
-        client.sendall(f"GET {path} HTTP/1.1\r\nHost: gate\r\nConnection: {connection}\r\n\r\n".encode())
+        client.connect(("127.0.0.1", server.port))
+        client.sendall(request.encode())
         async with asyncio.timeout(10):
-            while not impatient.uvicorn.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
+            while not server.uvicorn.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.01)
-        await impatient.is_left_alone()
+        await server.is_left_alone()
 
 
 async def test_a_client_that_reads_in_the_end_has_its_answer_whole(server: Server) -> None:
