@@ -20,7 +20,7 @@ from tests.processes import ServerProcess, serve_environment, server_process
 
 WARMING_UP: Final = 50
 # Settings of the server, by their variables; its deadlines are what the slow tests wait for.
-VARIABLES: Final[dict[str, str]] = {}
+VARIABLES: Final[dict[str, str]] = {"WXGATE_LIMIT_IDLE_SECONDS": "5"}
 # In /proc/net/tcp: a connection that is open, and one that the client has ended and the server has not.
 OPEN: Final = {"01", "08"}
 
