@@ -112,10 +112,12 @@ async def test_while_the_shared_storage_is_away_the_server_counts_on_its_own(
 
 
 async def test_a_shared_storage_that_hangs_holds_nobody_up(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    hung = asyncio.Event()
+    hung, gone = asyncio.Event(), asyncio.Event()
 
-    async def hang(*_: object) -> None:
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await hung.wait()
+        writer.close()
+        gone.set()
 
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     async with server, RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port_of(server)}"), now=clock) as storage:
@@ -127,6 +129,7 @@ async def test_a_shared_storage_that_hangs_holds_nobody_up(clock: Clock, monkeyp
         assert await storage.wait_ms(RATE, "hung") == 60_000
         assert storage.failures == 1
         hung.set()
+        await gone.wait()
 
 
 def port_of(server: asyncio.Server) -> int:
