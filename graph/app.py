@@ -68,7 +68,7 @@ def create_app(
     wechat = WeChatClient(
         app_id=secrets.app_id, app_secret=secrets.app_secret, base_url=settings.wechat.base_url, sleep=sleep
     )
-    rate_limit_storage = RateLimitStorage(settings.rate_limit.storage, now=now)
+    rate_limit_storage = RateLimitStorage(settings.rate_limit.storage, namespace=secrets.app_id, now=now)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
         database=database,

@@ -114,7 +114,7 @@ def _trusted_documents_advice(settings: Settings) -> str | None:
 
 async def _rate_limits_advice(url: SecretStr) -> str | None:
     try:
-        async with RateLimitStorage(url, now=epoch_ms) as storage:
+        async with RateLimitStorage(url, namespace="doctor", now=epoch_ms) as storage:
             await storage.wait_ms(RateLimitItemPerSecond(1), "doctor")
     except RateLimitStorageUnusable as error:
         return f"WXGATE_RATE_LIMIT_STORAGE {error}."

@@ -38,6 +38,10 @@ class ConnectionLimits:
     unread_seconds: float = 10.0
 
 
+# Bytes around the name and the value of a header.
+_SEPARATORS: Final = 4
+
+
 @dataclass(frozen=True, slots=True)
 class _Refusal:
     status: int
@@ -95,6 +99,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._lingering.forget()
         super().connection_lost(exc)  # resumes writing
 
+    def eof_received(self) -> None:
+        """The client has sent everything, and asyncio is about to close: what is left unread has its time too."""
+        super().eof_received()
+        self.transport.close()
+
     def data_received(self, data: bytes) -> None:
         """Feeds the parser, which keeps an endless header whole: so many bytes and no more."""
         if self._refused or self._is_leftover() or self.transport.is_closing():
@@ -109,7 +118,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._in_message and not self._message_ended and not self._body_came:
             self._unfinished += len(data)
-            if self._unfinished > self.limits.head:
+            # Of a head, what is not headers is measured elsewhere.
+            beside = len(self.url) + _SEPARATORS * len(self.headers) if self._in_head else 0
+            if self._unfinished > self.limits.head + beside:
                 self._answer(_LARGE_HEAD)
         elif not self._in_message and self._deadline is None and self._is_answered():
             # These bytes began no request: uvicorn has stopped waiting for one, and would hold the connection for ever.

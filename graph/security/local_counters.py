@@ -33,6 +33,7 @@ class LocalCounters(Storage):
         now = self._now() / 1000
         count, until = self._counters.get(key, (0, 0.0))
         if until <= now:
+            self._counters.pop(key, None)  # to come back behind the others, as the newest
             self._make_room(now)
             count, until = 0, now + expiry
         self._counters[key] = (count + amount, until)

@@ -8,6 +8,7 @@ that each replica allows what all of them together should.
 import asyncio
 import importlib
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Final, Self
@@ -26,14 +27,20 @@ _log = logging.getLogger(__name__)
 _ANSWER_WITHIN: Final = 0.25
 _ASK_AGAIN_AFTER: Final = 1.0
 _CONNECTIONS: Final = 32
+# Redis tells what is left of a window in whole seconds: who comes back as told must not come too early.
+_ROUNDED_OFF: Final = 0.5
 
 
 class RateLimitStorage:
     """Where rate limits count; an async context manager, to close what it opened. `now` gives epoch milliseconds."""
 
-    def __init__(self, url: SecretStr, *, now: Callable[[], int]) -> None:
-        """Raises `RateLimitStorageUnusable`; whether a shared storage answers shows when it is asked."""
+    def __init__(self, url: SecretStr, *, namespace: str, now: Callable[[], int]) -> None:
+        """`namespace` keeps what shares the storage apart: different mini-programs count different people.
+
+        Raises `RateLimitStorageUnusable`; whether a shared storage answers shows when it is asked.
+        """
         self.failures = 0
+        self._namespace = namespace
         self._now = now
         self._local = LocalCounters(now)
         self._pool: Any = None
@@ -49,23 +56,32 @@ class RateLimitStorage:
 
     async def wait_ms(self, rate: RateLimitItem, *who: str) -> int:
         """Counts one more for `who`: 0 within the rate, otherwise milliseconds until it counts anew."""
-        if self._shared is not None and time.monotonic() >= self._ask_again_at:
+        if self._shared is not None and self._is_worth_asking():
             try:
                 async with asyncio.timeout(_ANSWER_WITHIN):
-                    wait = await self._counted(self._shared, rate, *who)
-            except (StorageError, OSError) as error:  # TimeoutError is an OSError
+                    left = await self._seconds_left(self._shared, rate, *who)
+            except Exception as error:
                 self._failed(error)
             else:
                 self._answered()
-                return wait
-        return await self._counted(self._local, rate, *who)
+                return _milliseconds(left and left + _ROUNDED_OFF, rate)
+        return _milliseconds(await self._seconds_left(self._local, rate, *who), rate)
 
-    async def _counted(self, storage: Storage, rate: RateLimitItem, *who: str) -> int:
+    def _is_worth_asking(self) -> bool:
+        """Always while it answers; after a failure for one request at a time, now and then."""
+        if not self._ask_again_at:
+            return True
+        if time.monotonic() < self._ask_again_at:
+            return False
+        self._ask_again_at = time.monotonic() + _ASK_AGAIN_AFTER
+        return True
+
+    async def _seconds_left(self, storage: Storage, rate: RateLimitItem, *who: str) -> float:
+        """Counts one more: 0 within the rate, otherwise how long its window still lasts."""
         key = rate.key_for(*who)
         if await storage.incr(key, rate.get_expiry()) <= rate.amount:
             return 0
-        left = await storage.get_expiry(key) - self._now() / 1000
-        return max(1, round(1000 * min(left, rate.get_expiry())))
+        return max(0.001, await storage.get_expiry(key) - self._now() / 1000)
 
     def _connected(self, url: str) -> RedisStorage:
         try:
@@ -76,26 +92,28 @@ class RateLimitStorage:
         try:
             # The two servers speak the same protocol, and one client is enough for both.
             self._pool = redis.BlockingConnectionPool.from_url(
-                url.replace("valkey", "redis", 1),
+                re.sub("^valkey", "redis", url),
                 max_connections=_CONNECTIONS,
                 socket_timeout=_ANSWER_WITHIN,
                 socket_connect_timeout=_ANSWER_WITHIN,
             )
+            self._pool.make_connection()  # connects nothing yet, but knows its options
             return RedisStorage(
                 "async+redis://",
                 wrap_exceptions=True,
                 implementation="redispy",
-                key_prefix="wxgate",
+                key_prefix=f"wxgate:{self._namespace}",
                 connection_pool=self._pool,
             )
-        except (ValueError, ConfigurationError):
-            msg = "is not a URL like redis://user:password@host:6379/0"
+        except (ValueError, TypeError, AttributeError, redis.RedisError, ConfigurationError):
+            msg = "is not a URL like redis://user:password@host:6379/0, with options that redis-py knows"
             raise RateLimitStorageUnusable(msg) from None
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1
         if not self._ask_again_at:
-            reason = type(error.__cause__ or error).__name__
+            cause = error.__cause__ if isinstance(error, StorageError) else None
+            reason = type(cause or error).__name__
             _log.warning("the storage of the rate limits does not answer: counting here", extra={"reason": reason})
         self._ask_again_at = time.monotonic() + _ASK_AGAIN_AFTER
 
@@ -103,6 +121,10 @@ class RateLimitStorage:
         if self._ask_again_at:
             self._ask_again_at = 0.0
             _log.info("the storage of the rate limits answers again")
+
+
+def _milliseconds(left: float, rate: RateLimitItem) -> int:
+    return round(1000 * min(left, rate.get_expiry()))
 
 
 class RateLimit:

@@ -107,7 +107,7 @@ class LimitSettings(Group):
     json_depth: int = Field(32, ge=4, description="Levels of objects and arrays in a body.")
     body_bytes: int = Field(65_536, ge=1_024, description="Bytes of a body.")
     body_seconds: float = Field(5, gt=0, description="Seconds that a body may take to arrive.")
-    url_bytes: int = Field(8_192, ge=100, description="Bytes of a URL.")
+    url_bytes: int = Field(8_192, ge=100, le=65_000, description="Bytes of a URL.")
     headers: int = Field(64, ge=8, description="Headers of a request.")
     head_bytes: int = Field(16_384, ge=1_024, description="Bytes of all headers of a request.")
     head_seconds: float = Field(5, gt=0, description="Seconds that the headers may take to arrive.")

@@ -87,7 +87,7 @@ class Group(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _SecretFiles(settings_cls)
+        return init_settings, _SecretFiles(settings_cls), env_settings
 
 
 def group_in(field: FieldInfo) -> type[Group] | None:

@@ -82,10 +82,11 @@ def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
 
 def _is_network(text: str) -> bool:
     try:
-        ipaddress.ip_network(text)
+        network = ipaddress.ip_network(text)
     except ValueError:
         return False
-    return True
+    # An IPv4 address within IPv6 is taken for what it is, so no peer would ever be in such a network.
+    return getattr(network.network_address, "ipv4_mapped", None) is None
 
 
 def _rate(value: str) -> str:

@@ -150,3 +150,15 @@ def test_the_seam_is_where_the_protocol_leans_on_it() -> None:
 def attributes_of(kind: type) -> set[str]:
     """What the instances of a class are given when they are made."""
     return set(kind.__init__.__code__.co_names)  # type: ignore[misc]
+
+
+async def test_a_long_url_before_long_headers_is_no_longer_for_arriving_in_pieces(server: Server) -> None:
+    head = b"GET /" + b"u" * 190 + b" HTTP/1.1\r\nHost: gate\r\nX: " + b"x" * 900 + b"\r\n\r\n"
+    assert (await server.ask(head)).status == 200
+    reader, writer = await server.connect()
+    for start in range(0, len(head), 100):
+        writer.write(head[start : start + 100])
+        await writer.drain()
+        await asyncio.sleep(0.005)
+    assert (await read_answer(reader)).status == 200
+    writer.close()

@@ -38,7 +38,7 @@ def url_of(server: ValkeyServer, scheme: str = "redis") -> SecretStr:
 
 
 async def test_a_storage_in_memory_counts_for_each_on_its_own(clock: Clock) -> None:
-    async with RateLimitStorage(MEMORY, now=clock) as storage:
+    async with RateLimitStorage(MEMORY, namespace="wx1", now=clock) as storage:
         limit = RateLimit("login", "2/minute", storage)
         for who in ("a", "b"):
             await limit.count("address", who)
@@ -73,7 +73,10 @@ async def test_counters_that_are_over_make_room_first(clock: Clock) -> None:
 @pytest.mark.parametrize("scheme", ["redis", "valkey"])
 async def test_replicas_count_together_in_a_shared_storage(valkey: ValkeyServer, clock: Clock, scheme: str) -> None:
     url = url_of(valkey, scheme)
-    async with RateLimitStorage(url, now=clock) as one, RateLimitStorage(url, now=clock) as other:
+    async with (
+        RateLimitStorage(url, namespace="wx1", now=clock) as one,
+        RateLimitStorage(url, namespace="wx1", now=clock) as other,
+    ):
         assert await one.wait_ms(RATE, "together", scheme) == 0
         assert await other.wait_ms(RATE, "together", scheme) == 0
         for replica in (one, other):
@@ -82,14 +85,14 @@ async def test_replicas_count_together_in_a_shared_storage(valkey: ValkeyServer,
 
 
 async def test_many_at_once_are_counted_one_by_one_in_a_shared_storage(valkey: ValkeyServer, clock: Clock) -> None:
-    async with RateLimitStorage(url_of(valkey), now=clock) as storage:
+    async with RateLimitStorage(url_of(valkey), namespace="wx1", now=clock) as storage:
         waits = await asyncio.gather(*(storage.wait_ms(parse("50/minute"), "at once") for _ in range(200)))
         assert waits.count(0) == 50
         assert storage.failures == 0
 
 
 async def test_a_shared_storage_forgets_who_has_not_come_back(valkey: ValkeyServer, clock: Clock) -> None:
-    async with RateLimitStorage(url_of(valkey), now=clock) as storage:
+    async with RateLimitStorage(url_of(valkey), namespace="wx1", now=clock) as storage:
         rate = parse("1/second")
         assert await storage.wait_ms(rate, "brief") == 0
         assert await storage.wait_ms(rate, "brief") > 0
@@ -104,7 +107,7 @@ async def test_while_the_shared_storage_is_away_the_server_counts_on_its_own(
     monkeypatch.setattr(rate_limit, "_ASK_AGAIN_AFTER", 0.0)
     port = free_port()
     with caplog.at_level(logging.INFO, "graph.security.rate_limit"):
-        async with RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port}/0"), now=clock) as storage:
+        async with RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port}/0"), namespace="wx1", now=clock) as storage:
             assert await storage.wait_ms(RATE, "away") == 0
             assert await storage.wait_ms(RATE, "away") == 0
             assert await storage.wait_ms(RATE, "away") == 60_000
@@ -127,7 +130,10 @@ async def test_a_shared_storage_that_hangs_holds_nobody_up(clock: Clock, monkeyp
         gone.set()
 
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
-    async with server, RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port_of(server)}"), now=clock) as storage:
+    async with (
+        server,
+        RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port_of(server)}"), namespace="wx1", now=clock) as storage,
+    ):
         monkeypatch.setattr(rate_limit, "_ANSWER_WITHIN", 0.05)
         monkeypatch.setattr(rate_limit, "_ASK_AGAIN_AFTER", 3600.0)
         async with asyncio.timeout(20):
@@ -144,10 +150,10 @@ def port_of(server: asyncio.Server) -> int:
     return int(server.sockets[0].getsockname()[1])
 
 
-@pytest.mark.parametrize("url", ["redis://host:port", "redis://[::1"])
+@pytest.mark.parametrize("url", ["redis://host:port", "redis://[::1", "redis://host?foo=1", "redis://host?retry=3"])
 def test_a_url_that_names_no_storage_is_refused_without_being_shown(url: str, clock: Clock) -> None:
     with pytest.raises(RateLimitStorageUnusable) as refused:
-        RateLimitStorage(SecretStr(url), now=clock)
+        RateLimitStorage(SecretStr(url), namespace="wx1", now=clock)
     assert url not in str(refused.value)
 
 
@@ -159,4 +165,40 @@ def test_without_its_package_a_shared_storage_says_what_to_install(
 
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(RateLimitStorageUnusable, match=r"pip install 'wxgate\[redis\]'"):
-        RateLimitStorage(SecretStr("redis://127.0.0.1"), now=clock)
+        RateLimitStorage(SecretStr("redis://127.0.0.1"), namespace="wx1", now=clock)
+
+
+async def test_mini_programs_that_share_a_storage_count_apart(valkey: ValkeyServer, clock: Clock) -> None:
+    url = url_of(valkey)
+    async with (
+        RateLimitStorage(url, namespace="wx1", now=clock) as one,
+        RateLimitStorage(url, namespace="wx2", now=clock) as other,
+    ):
+        assert await one.wait_ms(parse("1/minute"), "apart") == 0
+        assert await other.wait_ms(parse("1/minute"), "apart") == 0
+        assert await one.wait_ms(parse("1/minute"), "apart") > 0
+
+
+@pytest.mark.parametrize("scheme", ["redis", "valkey"])
+def test_only_the_scheme_of_the_url_is_read_as_redis(scheme: str, clock: Clock) -> None:
+    url = SecretStr(f"{scheme}://:valkey-password@valkey:6379/0")
+    options = RateLimitStorage(url, namespace="wx1", now=clock)._pool.connection_kwargs
+    assert (options["host"], options["password"]) == ("valkey", "valkey-password")
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"+OK\r\n", b":abc\r\n", b"$2 OK\r\n", b"*1\r\n" * 5000, b"HTTP/1.1 400\r\n\r\n", b""]
+)
+async def test_a_shared_storage_that_answers_rubbish_is_as_good_as_none(rubbish: bytes, clock: Clock) -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while rubbish and await reader.read(4096):
+            writer.write(rubbish)
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    url = SecretStr(f"redis://127.0.0.1:{port_of(server)}")
+    async with server:
+        async with RateLimitStorage(url, namespace="wx1", now=clock) as storage:
+            assert [await storage.wait_ms(RATE, "rubbish") for _ in range(3)] == [0, 0, 60_000]
+            assert storage.failures == 1
+        await asyncio.sleep(0.05)  # for the far side's end of the connection

@@ -147,6 +147,8 @@ def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) 
         ("WXGATE_HTTP_TRUSTED_PROXIES", "proxy.internal"),
         ("WXGATE_HTTP_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("WXGATE_HTTP_TRUSTED_PROXIES", "*"),
+        ("WXGATE_HTTP_TRUSTED_PROXIES", "::ffff:10.0.0.0/104"),
+        ("WXGATE_LIMIT_URL_BYTES", "65001"),
         ("WXGATE_RATE_LIMIT_LOGIN", "30"),
         ("WXGATE_RATE_LIMIT_LOGIN", "0/minute"),
         ("WXGATE_RATE_LIMIT_LOGIN", "-1/minute"),
