@@ -73,6 +73,7 @@ class Documents:
 
     With `trusted` a request may name a document instead of sending it; with `trusted_only` it must, and no other text
     runs. No request ever adds a document. Raises `TrustedDocumentsError` when a trusted document could not be executed.
+    Without `plans` every operation is left to graphql-core.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Documents:
         limits: Limits | None = None,
         trusted: TrustedDocuments | None = None,
         trusted_only: bool = False,
+        plans: bool = True,
     ) -> None:
         if trusted_only and trusted is None:
             msg = "Nothing but trusted documents is to run, and there are none: name their file."
@@ -92,6 +94,7 @@ class Documents:
         self._hide_suggestions = not introspection
         self._limits = limits or Limits()
         self._introspection_limits = self._limits.with_room_for_introspection() if introspection else self._limits
+        self._plans = plans
         self._kept = KeptDocuments(self._validated)
         self._trusted = trusted
         self._trusted_only = trusted_only
@@ -135,7 +138,7 @@ class Documents:
         )
         if invalid:
             raise DocumentRefused(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
-        return ReadyDocument(self._schema, document)
+        return ReadyDocument(self._schema, document, plans=self._plans)
 
     def _parsed(self, query: str) -> DocumentNode:
         """The document, of a size that is safe to validate and to execute."""

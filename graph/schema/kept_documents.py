@@ -23,13 +23,14 @@ class Operation:
 
 
 class ReadyDocument:
-    """A valid document and, once they were asked for, its operations."""
+    """A valid document and, once they were asked for, its operations; without `plans` graphql-core runs them all."""
 
-    __slots__ = ("_operations", "_schema", "node")
+    __slots__ = ("_operations", "_plans", "_schema", "node")
 
-    def __init__(self, schema: GraphQLSchema, node: DocumentNode) -> None:
+    def __init__(self, schema: GraphQLSchema, node: DocumentNode, *, plans: bool) -> None:
         self.node = node
         self._schema = schema
+        self._plans = plans
         self._operations: dict[str | None, Operation] = {}
 
     def operation(self, name: str | None) -> Operation | None:
@@ -39,7 +40,8 @@ class ReadyDocument:
             node = get_operation_ast(self.node, name)
             if node is None:
                 return None
-            known = self._operations[name] = Operation(node, plan_of(self._schema, self.node, node))
+            plan = plan_of(self._schema, self.node, node) if self._plans else None
+            known = self._operations[name] = Operation(node, plan)
         return known
 
 
