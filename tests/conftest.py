@@ -2,11 +2,15 @@
 
 import logging
 import os
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from httpx import create_ssl_context
 
 from graph.logging import silence_indiscreet_libraries
 from graph.settings import Settings
@@ -15,8 +19,12 @@ from graph.simulator.serving import WeChatSimulator
 from tests.databases import new_postgres_url, postgres
 from tests.gate import APP_ID, APP_SECRET, Clock, Gate, open_gate, settings_for
 from tests.secrecy import Listener, secrets_in
+from tests.stage import Stage, open_stage
 
 pytest_plugins = ["graph.simulator.pytest_plugin"]
+
+# The suite starts the server in dozens of processes: the first of them compiles it for all.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -57,6 +65,33 @@ def root_logger_as_before() -> Iterator[None]:
 @pytest.fixture
 def wechat_simulator_state() -> SimulatorState:
     return SimulatorState(APP_ID, APP_SECRET, seed=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_are_read_once() -> Iterator[None]:
+    """Every client of the server's reads a file of certificates, though the WeChat of this suite has none."""
+    read_once = cache(create_ssl_context)
+
+    def create(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+        own = verify is True and cert is None and not trust_env
+        return read_once(trust_env=False) if own else create_ssl_context(verify, cert, trust_env)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", create)
+        yield
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    with open_stage() as stage:
+        yield stage
+
+
+@pytest.fixture
+def wechat_simulator(wechat_simulator_state: SimulatorState, stage: Stage) -> Iterator[WeChatSimulator]:
+    """As the plugin's, without a socket and a thread of each test's own: to stop those takes longer than most tests."""
+    with stage.played_by(wechat_simulator_state) as simulator:
+        yield simulator
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from graph.app import create_app
 from graph.settings import DatabaseSettings, EncryptionSettings, Settings, WeChatSettings
 from graph.simulator.serving import WeChatSimulator
-from models.schema import migrate
+from tests.databases import give_tables
 from tests.secrecy import secrets_in
 
 # Made up for the tests; random enough to pass for real ones.
@@ -121,7 +121,7 @@ def with_keys(settings: Settings, keys: str) -> Settings:
 @asynccontextmanager
 async def open_gate(settings: Settings, wechat: WeChatSimulator, clock: Clock) -> AsyncIterator[Gate]:
     """A migrated, running server until the block ends; call it twice in a test to restart the server."""
-    await migrate(settings.database.url.get_secret_value())
+    await give_tables(settings.database.url.get_secret_value())
     async with open_unprepared(settings, wechat, clock) as gate:
         yield gate
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,19 @@ def serve_environment(wechat: WeChatSimulator, database_url: str, **variables: s
     }
 
 
+@dataclass(frozen=True)
+class ServerProcess:
+    """Where a server listens, and which process it is."""
+
+    port: int
+    pid: int
+
+    @property
+    def url(self) -> str:
+        """Its base URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+
 @contextmanager
 def serve_process(
     variables: Mapping[str, str], output: Path, *, probe: str = "/readyz", stop: bool = True
@@ -41,6 +55,15 @@ def serve_process(
 
     At the end it gets SIGTERM and must exit with 0. With `stop=False` the test has seen to its end itself.
     """
+    with server_process(variables, output, probe=probe, stop=stop) as server:
+        yield server.url
+
+
+@contextmanager
+def server_process(
+    variables: Mapping[str, str], output: Path, *, probe: str = "/readyz", stop: bool = True
+) -> Iterator[ServerProcess]:
+    """As `serve_process`, for who looks at the process itself."""
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WXGATE_")}
     with (
@@ -53,9 +76,9 @@ def serve_process(
         ) as process,
     ):
         try:
-            url = f"http://127.0.0.1:{port}"
-            _await_answer(process, f"{url}{probe}", output)
-            yield url
+            server = ServerProcess(port, process.pid)
+            _await_answer(process, f"{server.url}{probe}", output)
+            yield server
             if stop:
                 process.send_signal(signal.SIGTERM)
             assert process.wait(STOPPED_WITHIN) == 0, output.read_text("utf-8")

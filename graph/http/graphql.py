@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from graph.http.answers import GRAPHQL_RESPONSE_JSON, JSON, HttpError, error_response, json_response, request_id
 from graph.http.client_address import ClientAddresses
 from graph.http.decoding import RequestLimits, decode_body, decode_query_string, read_body
-from graph.http.guards import refuse_foreign_get, refuse_repeated_headers
+from graph.http.guards import refuse_foreign_get, refuse_unclear_headers
 from graph.http.negotiation import response_media_type
 from graph.schema.context import Context
 from graph.schema.documents import GraphQLRequest, TrustedTextDiffers
@@ -55,7 +55,7 @@ class GraphQLEndpoint:
         if media_type is None:
             msg = f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
             raise HttpError(406, ErrorCode.NOT_ACCEPTABLE, msg)
-        refuse_repeated_headers(headers)
+        refuse_unclear_headers(headers, scope["http_version"])
         request = await self._read(scope, headers, receive)
         answer = await self._execute(scope, headers, request)
         # The older media type keeps 200 for every well-formed request; the newer one says 400 when nothing ran.

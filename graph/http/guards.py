@@ -11,8 +11,10 @@ from graph.schema.errors import ErrorCode
 _ONCE: Final = ("host", "content-type", "content-length", "authorization")
 
 
-def refuse_repeated_headers(headers: Headers) -> None:
-    """Raises `HttpError` when a header that decides about the request comes twice."""
+def refuse_unclear_headers(headers: Headers, http_version: str) -> None:
+    """Raises `HttpError` when a header that decides about the request comes twice, or HTTP/1.1 comes without a host."""
+    if http_version == "1.1" and "host" not in headers:
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The header host is missing.")
     for name in _ONCE:
         if len(headers.getlist(name)) > 1:
             raise HttpError(400, ErrorCode.BAD_REQUEST, f"The header {name} is repeated.")

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from graph.simulator.app import create_simulator
@@ -91,8 +92,18 @@ class _SilentProtocol(H11Protocol):
 @contextmanager
 def serve(state: SimulatorState) -> Iterator[WeChatSimulator]:
     """The simulator on a free loopback port until the block ends; for fixtures of another scope than ours."""
+    with listening(create_simulator(state)) as base_url:
+        try:
+            yield WeChatSimulator(base_url, state)
+        finally:
+            state.faults.clear()
+
+
+@contextmanager
+def listening(app: ASGIApp) -> Iterator[str]:
+    """The base URL of a simulator, or of what puts one in another's place, until the block ends."""
     config = uvicorn.Config(
-        create_simulator(state),
+        app,
         http=_SilentProtocol,
         loop="asyncio",
         lifespan="off",
@@ -106,9 +117,8 @@ def serve(state: SimulatorState) -> Iterator[WeChatSimulator]:
     thread = threading.Thread(target=server.run, args=([listener],), name="wechat-simulator", daemon=True)
     thread.start()
     try:
-        yield WeChatSimulator(f"http://127.0.0.1:{listener.getsockname()[1]}", state)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        state.faults.clear()
         server.should_exit = True
         thread.join()
         listener.close()

@@ -8,7 +8,7 @@ import pytest
 
 from models.database import Database
 from models.schema import migrate
-from tests.databases import new_postgres_url
+from tests.databases import give_tables, new_postgres_url
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def tables_url(request: pytest.FixtureRequest, sqlite_path: Path) -> str:
     """A database with tables, perhaps with rows that an earlier test left."""
     if request.param == "postgres":
         return str(request.getfixturevalue("migrated_postgres_url"))
-    asyncio.run(migrate(f"sqlite://{sqlite_path}"))
+    asyncio.run(give_tables(f"sqlite://{sqlite_path}"))
     return f"sqlite://{sqlite_path}"
 
 

@@ -1,9 +1,12 @@
 """How large a document may be, and that finding out costs next to nothing."""
 
-import pytest
-from graphql import DocumentNode, get_introspection_query, parse
+from collections import Counter
+from typing import Any
 
-from graph.schema.limits import DocumentTooLarge, Limits, measure
+import pytest
+from graphql import DocumentNode, SelectionSetNode, get_introspection_query, parse
+
+from graph.schema.limits import DocumentTooLarge, Limits, _Gauge, measure
 from tests.gate import LOGIN, ME, SUBMIT, Gate
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -82,6 +85,22 @@ def test_each_fragment_is_measured_once_however_many_ways_lead_to_it() -> None:
     size = measure(parse(fan_out(80)))
     assert size.fields == 2 * 2**80
     assert size.depth == 2
+
+
+@pytest.mark.parametrize("levels", [20, 40, 80])
+def test_measuring_looks_at_each_selection_set_once(levels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = Counter[int]()
+    measured = _Gauge._selection_set
+
+    def counted(gauge: _Gauge, node: SelectionSetNode) -> Any:
+        looked_at[id(node)] += 1
+        return measured(gauge, node)
+
+    monkeypatch.setattr(_Gauge, "_selection_set", counted)
+    document = parse(fan_out(levels))
+    measure(document)
+    # The operation, each fragment, and what `me` selects.
+    assert len(looked_at) == looked_at.total() == levels + 3
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.security.encryption import KeyRing, Place, Sealed, generate_entry, generate_key
-from graph.security.errors import KeyRingError, SecurityError, Tampered, UnknownKey
+from graph.security.errors import (
+    KeyRingError,
+    RateLimited,
+    RateLimitStorageUnusable,
+    SecurityError,
+    Tampered,
+    UnknownKey,
+)
 
 
 def material(seed: str, length: int = 32) -> str:
@@ -206,6 +213,7 @@ class TestCanary:
 
 
 def test_every_failure_is_of_one_family_and_reads_alone() -> None:
-    assert {KeyRingError, UnknownKey, Tampered} == set(SecurityError.__subclasses__())
+    limits = {RateLimited, RateLimitStorageUnusable}
+    assert {KeyRingError, UnknownKey, Tampered} | limits == set(SecurityError.__subclasses__())
     assert str(UnknownKey("k7")) == "the key ring holds no key k7"
     assert str(Tampered()) == "the sealed text is malformed, or this key did not seal it for this place"

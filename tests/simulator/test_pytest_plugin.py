@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from graph.simulator import SimulatorState
+from graph.simulator import SimulatorState, pytest_plugin
 from graph.simulator.serving import WeChatSimulator, serve
 from tests.simulator.conftest import APP_ID, APP_SECRET
 
-pytest_plugins = ["graph.simulator.pytest_plugin"]
+# The fixture as it is, and not what stands in its place in the rest of this suite.
+wechat_simulator = pytest_plugin.wechat_simulator
 
 
 @pytest.fixture
