@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,7 +24,7 @@ from graph.http.decoding import RequestLimits
 from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
-from graph.http.middleware import DoorMiddleware, RequestMiddleware
+from graph.http.middleware import DoorMiddleware, RequestMiddleware, Shortcut
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.documents import Documents
 from graph.schema.errors import ErrorCode
@@ -124,14 +123,13 @@ def create_app(
     known_paths = frozenset(route.path for route in routes if isinstance(route, Route))
     if simulator is not None:
         routes.append(Mount(SIMULATOR_PREFIX, simulator))
-    app = Starlette(
-        routes=routes,
-        lifespan=lifespan,
-        middleware=_middleware(settings, known_paths),
-        exception_handlers={HTTPException: _not_routed},
-    )
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_routed})
     # Such an answer would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
+    # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
+    app.middleware_stack = _surrounded(
+        Shortcut(app.build_middleware_stack(), "/graphql", endpoint), settings, known_paths
+    )
     return app
 
 
@@ -169,18 +167,19 @@ def _request_limits(limit: LimitSettings) -> RequestLimits:
     )
 
 
-def _middleware(settings: Settings, known_paths: frozenset[str]) -> list[Middleware]:
-    """From the outside in."""
+def _surrounded(app: ASGIApp, settings: Settings, known_paths: frozenset[str]) -> ASGIApp:
+    """What every request passes, from the inside out."""
     http, probes = settings.http, frozenset({"/livez", "/readyz"})
-    door = Middleware(DoorMiddleware, http.allowed_hosts, settings.limit.concurrency, probes)
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=http.cors_origins,
-        allow_methods=("GET", "POST"),
-        allow_headers=("Authorization", "Content-Type", "X-Request-Id"),
-        expose_headers=("Retry-After", "X-Request-Id"),
-    )
-    return [Middleware(RequestMiddleware, known_paths), door, *([cors] if http.cors_origins else [])]
+    if http.cors_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=http.cors_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", "X-Request-Id"),
+            expose_headers=("Retry-After", "X-Request-Id"),
+        )
+    app = DoorMiddleware(app, http.allowed_hosts, settings.limit.concurrency, probes)
+    return RequestMiddleware(app, known_paths)
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from graph.accounts.errors import Unauthenticated
 from graph.security.tokens import SessionToken, TokenHash
 from models.database import Database
 from models.errors import DatabaseError
-from models.lookup import find_session, touch_session
+from models.lookup import SessionLookup, touch_session
 from models.sign_in import drop_surplus_sessions, supersede
 from models.user import UserRecord
 
@@ -47,6 +47,7 @@ class Sessions:
         self, *, database: Database, idle_days: int, absolute_days: int, max_per_user: int, now: Callable[[], int]
     ) -> None:
         self._database = database
+        self._lookup = SessionLookup(database)
         self._idle_ms = idle_days * _DAY_MS
         self._absolute_ms = absolute_days * _DAY_MS
         self._max_per_user = max_per_user
@@ -66,7 +67,7 @@ class Sessions:
         if token is None:
             raise Unauthenticated
         token_hash, now = token.hash(), self._now()
-        session = await find_session(self._database, token_hash, now=now, seen_after=now - self._idle_ms)
+        session = await self._lookup.find(token_hash, now=now, seen_after=now - self._idle_ms)
         if session is None:
             raise Unauthenticated
         if session.last_seen_at < now - TOUCH_EVERY_MS:

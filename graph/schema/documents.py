@@ -1,6 +1,7 @@
 """Finds the document that a request wants to run, parsed, validated and of a bounded size.
 
-A trusted document is parsed and validated once, when the server is put together.
+A trusted document is parsed and validated once, when the server is put together; any other once in a while, for the
+newest ones are kept.
 """
 
 import re
@@ -24,6 +25,7 @@ from graphql import (
 )
 
 from graph.schema.errors import CodedError, ErrorAction, ErrorCode
+from graph.schema.kept_documents import KeptDocuments, ReadyDocument
 from graph.schema.limits import DocumentTooLarge, Limits, measure
 from graph.schema.trusted import TrustedDocument, TrustedDocuments, TrustedDocumentsError
 
@@ -71,6 +73,7 @@ class Documents:
 
     With `trusted` a request may name a document instead of sending it; with `trusted_only` it must, and no other text
     runs. No request ever adds a document. Raises `TrustedDocumentsError` when a trusted document could not be executed.
+    Without `plans` every operation is left to graphql-core.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Documents:
         limits: Limits | None = None,
         trusted: TrustedDocuments | None = None,
         trusted_only: bool = False,
+        plans: bool = True,
     ) -> None:
         if trusted_only and trusted is None:
             msg = "Nothing but trusted documents is to run, and there are none: name their file."
@@ -90,11 +94,13 @@ class Documents:
         self._hide_suggestions = not introspection
         self._limits = limits or Limits()
         self._introspection_limits = self._limits.with_room_for_introspection() if introspection else self._limits
+        self._plans = plans
+        self._kept = KeptDocuments(self._validated)
         self._trusted = trusted
         self._trusted_only = trusted_only
         self._trusted_by_id = {document.id: self._checked(document) for document in trusted or ()}
 
-    def find(self, request: GraphQLRequest) -> DocumentNode:
+    def find(self, request: GraphQLRequest) -> ReadyDocument:
         """The trusted document that the request names, or the one that it sends.
 
         Raises `DocumentRefused` and `TrustedTextDiffers`.
@@ -106,7 +112,7 @@ class Documents:
                 raise TrustedTextDiffers
             return self._trusted_by_id[trusted.id]
         if request.query is not None and not self._trusted_only:
-            return self._validated(request.query)
+            return self._kept(request.query)
         if named is None:
             msg = "This server runs trusted documents only: name one by documentId."
             raise DocumentRefused(ErrorCode.PERSISTED_QUERY_ID_REQUIRED, [GraphQLError(msg)])
@@ -116,7 +122,7 @@ class Documents:
             raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, [unsupported])
         raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_FOUND, [GraphQLError("PersistedQueryNotFound")])
 
-    def _checked(self, trusted: TrustedDocument) -> DocumentNode:
+    def _checked(self, trusted: TrustedDocument) -> ReadyDocument:
         """A trusted document, ready to be executed. Raises `TrustedDocumentsError`."""
         try:
             return self._validated(trusted.text)
@@ -125,14 +131,14 @@ class Documents:
             msg = f'The trusted document "{trusted.id}" does not fit this server: {reason.message}'
             raise TrustedDocumentsError(msg) from None
 
-    def _validated(self, query: str) -> DocumentNode:
+    def _validated(self, query: str) -> ReadyDocument:
         document = self._parsed(query)
         invalid = validate(
             self._schema, document, self._rules, max_errors=self._limits.errors, hide_suggestions=self._hide_suggestions
         )
         if invalid:
             raise DocumentRefused(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
-        return document
+        return ReadyDocument(self._schema, document, plans=self._plans)
 
     def _parsed(self, query: str) -> DocumentNode:
         """The document, of a size that is safe to validate and to execute."""

@@ -11,19 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
     OperationType,
     execute,
-    get_operation_ast,
 )
 
 from graph.schema.context import Context
 from graph.schema.documents import DocumentRefused, Documents, GraphQLRequest, discreet
 from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, coded
+from graph.schema.kept_documents import Operation, ReadyDocument
+from graph.schema.plan import Deviation
 
 _log = logging.getLogger(__name__)
 
@@ -62,26 +61,30 @@ class Executor:
         `TrustedTextDiffers`.
         """
         try:
-            document, operation = self._prepare(request)
+            document, operation = self._chosen(request)
         except DocumentRefused as refused:
             return _refusal(refused.errors, request_id)
-        if operation.operation is OperationType.MUTATION and not mutations:
+        if operation.node.operation is OperationType.MUTATION and not mutations:
             raise MutationRefused
+        planned = Deviation() if operation.plan is None else await operation.plan.run(context, request.variables)
+        if not isinstance(planned, Deviation):
+            return GraphQLResponse({"data": planned}, has_data=True)
         outcome = execute(
             self._schema,
-            document,
+            document.node,
             context_value=context,
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
+            middleware=planned.middleware,
             max_coercion_errors=self._max_errors,
             hide_suggestions=self._hide_suggestions,
         )
         result = await outcome if inspect.isawaitable(outcome) else outcome
         return _response(result, request_id)
 
-    def _prepare(self, request: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
+    def _chosen(self, request: GraphQLRequest) -> tuple[ReadyDocument, Operation]:
         document = self._documents.find(request)
-        operation = get_operation_ast(document, request.operation_name)
+        operation = document.operation(request.operation_name)
         if operation is None:
             unresolved = GraphQLError("operationName must choose exactly one operation of the document.")
             raise DocumentRefused(ErrorCode.OPERATION_RESOLUTION_FAILURE, [unresolved])

@@ -3,7 +3,7 @@
 import pytest
 
 from models.database import Database
-from models.lookup import find_session, find_session_keys, touch_session
+from models.lookup import SessionLookup, find_session_keys, touch_session
 from models.sign_in import sign_in
 from tests.models.rows import DAY, MINUTE, NOON, a_login, column
 
@@ -11,7 +11,7 @@ from tests.models.rows import DAY, MINUTE, NOON, a_login, column
 async def test_a_session_is_found_with_its_person(database: Database) -> None:
     record = await sign_in(database, a_login())
 
-    session = await find_session(database, "token-1", now=NOON, seen_after=0)
+    session = await SessionLookup(database).find("token-1", now=NOON, seen_after=0)
 
     assert session is not None
     assert (session.user, session.account_id) == (record.user, record.account_id)
@@ -29,12 +29,12 @@ async def test_a_session_is_found_with_its_person(database: Database) -> None:
 )
 async def test_no_session_is_found(database: Database, token_hash: str, now: int, seen_after: int) -> None:
     await sign_in(database, a_login())
-    assert await find_session(database, token_hash, now=now, seen_after=seen_after) is None
+    assert await SessionLookup(database).find(token_hash, now=now, seen_after=seen_after) is None
 
 
 async def test_a_session_lives_to_its_last_millisecond(database: Database) -> None:
     await sign_in(database, a_login())
-    assert await find_session(database, "token-1", now=NOON + 30 * DAY - 1, seen_after=NOON - 1) is not None
+    assert await SessionLookup(database).find("token-1", now=NOON + 30 * DAY - 1, seen_after=NOON - 1) is not None
 
 
 async def test_a_touch_notes_that_a_session_is_in_use(database: Database) -> None:
@@ -76,6 +76,6 @@ async def test_whoever_is_erased_leaves_neither_account_nor_session(database: Da
 
     await database.execute("DELETE FROM users WHERE id = $1", record.user.id)
 
-    assert await find_session(database, "token-1", now=NOON, seen_after=0) is None
+    assert await SessionLookup(database).find("token-1", now=NOON, seen_after=0) is None
     assert await find_session_keys(database, record.account_id) is None
     assert await column(database, "SELECT token_hash FROM sessions") == []

@@ -7,7 +7,7 @@ import pytest
 
 from models.database import Database
 from models.errors import DatabaseError, DatabaseUnavailable
-from models.lookup import find_session
+from models.lookup import SessionLookup
 from models.sign_in import drop_surplus_sessions, sign_in, supersede
 from models.user import UserRecord
 from tests.models.rows import DAY, MINUTE, NOON, Keys, a_login, column, keys_of, stored
@@ -227,8 +227,8 @@ async def test_a_superseded_session_ends_when_it_is_told_to(database: Database) 
 
     await supersede(database, "token-1", account_id=record.account_id, ends_at=NOON + MINUTE)
 
-    assert await find_session(database, "token-1", now=NOON + MINUTE - 1, seen_after=0) is not None
-    assert await find_session(database, "token-1", now=NOON + MINUTE, seen_after=0) is None
+    assert await SessionLookup(database).find("token-1", now=NOON + MINUTE - 1, seen_after=0) is not None
+    assert await SessionLookup(database).find("token-1", now=NOON + MINUTE, seen_after=0) is None
 
 
 async def test_superseding_never_prolongs_a_session(database: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from models.database import Database
 from models.errors import DatabaseUnavailable
-from models.lookup import find_session
+from models.lookup import SessionLookup
 from models.schema import migrate, require_tables
 from models.sign_in import sign_in
 from tests.models.rows import NOON, a_login, column
@@ -78,7 +78,7 @@ async def read_all(database: Database) -> None:
     """What a server reads for a request that stores nothing, and for its probe, many at once."""
     await database.ping()
     await require_tables(database)
-    found = await asyncio.gather(*[find_session(database, "token-0", now=NOON, seen_after=0) for _ in range(20)])
+    found = await asyncio.gather(*[SessionLookup(database).find("token-0", now=NOON, seen_after=0) for _ in range(20)])
     assert [session.user.city for session in found if session is not None] == [""] * 20
 
 

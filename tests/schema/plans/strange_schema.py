@@ -1,0 +1,184 @@
+"""A schema whose resolvers do whatever resolvers can do: fail, lie about types, leave out what may not be missing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Final
+
+import strawberry
+
+from graph.accounts.errors import Unauthenticated
+from graph.schema.build import graphql_core_schema
+
+
+@strawberry.enum
+class Colour(Enum):
+    """An enum whose values are no names."""
+
+    RED = 1
+    BLUE = 2
+
+
+@strawberry.type
+class Thing:
+    """Every kind of plain field, and one that is not."""
+
+    id: strawberry.ID
+    name: str
+    nick: str | None
+    count: int
+    weight: float | None
+    good: bool
+    colour: Colour
+    shade: Colour | None
+    made: datetime
+    tags: list[str]
+    gaps: list[str | None] | None
+    inner: Thing | None
+    sure: Other
+    others: list[Other]
+
+    @strawberry.field
+    def computed(self, times: int = 2) -> str:
+        """A field with a resolver of its own."""
+        return "x" * times
+
+
+@strawberry.type
+class Other:
+    """Something below a thing."""
+
+    id: strawberry.ID
+    label: str | None
+    back: Thing | None = None
+
+
+# What an attribute can hold although its type says otherwise.
+STRANGE: Final[dict[str, tuple[Any, ...]]] = {
+    "id": (None, 7, 7.5, object()),
+    "name": (None, "", 5, 1.5, True, b"bytes", object(), ValueError("a value"), ["list"]),
+    "nick": (None, "", 5, ValueError("a value")),
+    "count": (None, "7", 2**40, 1.0, 1.5, float("nan"), True, Unauthenticated()),
+    "weight": (None, 3, float("inf"), "2.5", "x"),
+    "good": (None, 1, 0, "yes", float("nan")),
+    "colour": (None, 1, "RED", object()),
+    "shade": (None, 2, []),
+    "made": (None, "now", 5),
+    "tags": (None, ("a", "b"), ["a", None], "ab", {"a": 1}, ["a", 5]),
+    "gaps": (None, [None], ["a", None, 5], {"s"}),
+    "inner": (None, 5, "text"),
+    "sure": (None, ValueError("none"), "text"),
+    "others": (None, [None], (), "text"),
+}
+
+
+def plain_thing(depth: int = 2) -> Thing:
+    """A thing with nothing strange about it."""
+    return Thing(
+        id=strawberry.ID("t1"),
+        name='名字 \u2028 "quoted"',
+        nick=None,
+        count=3,
+        weight=1.5,
+        good=True,
+        colour=Colour.RED,
+        shade=Colour.BLUE,
+        made=datetime(2026, 1, 31, 8, tzinfo=UTC),
+        tags=["a", "b"],
+        gaps=["a", None],
+        inner=plain_thing(depth - 1) if depth else None,
+        sure=Other(id=strawberry.ID("o1"), label="label"),
+        others=[Other(id=strawberry.ID("o2"), label=None), Other(id=strawberry.ID("o3"), label="x")],
+    )
+
+
+def strange_thing(strangeness: tuple[tuple[str, int], ...]) -> Thing:
+    """A thing whose named attributes hold the strange value of that number."""
+    thing = plain_thing()
+    for name, number in strangeness:
+        values = STRANGE[name]
+        setattr(thing, name, values[number % len(values)])
+    return thing
+
+
+Info = strawberry.Info["World", None]
+
+
+class World:
+    """The context: what the resolvers find, and how often they ran."""
+
+    def __init__(self, strangeness: tuple[tuple[str, int], ...]) -> None:
+        self.strangeness = strangeness
+        self.runs = 0
+
+
+@strawberry.type
+class Query:
+    """Root fields that answer in every way."""
+
+    @strawberry.field
+    async def thing(self, info: Info) -> Thing | None:
+        """Maybe a strange one."""
+        info.context.runs += 1
+        await asyncio.sleep(0)
+        return strange_thing(info.context.strangeness)
+
+    @strawberry.field
+    def sync(self, info: Info) -> Thing:
+        """The same without a coroutine."""
+        info.context.runs += 1
+        return strange_thing(info.context.strangeness)
+
+    @strawberry.field
+    def things(self, info: Info, count: int = 2) -> list[Thing]:
+        """Several, with an argument."""
+        info.context.runs += 1
+        return [strange_thing(info.context.strangeness if place else ()) for place in range(count)]
+
+    @strawberry.field
+    async def nothing(self, info: Info) -> Thing | None:
+        """Nothing."""
+        info.context.runs += 1
+        return None
+
+    @strawberry.field
+    async def missing(self, info: Info) -> Thing:
+        """Nothing, where something must be."""
+        info.context.runs += 1
+        return None  # type: ignore[return-value]
+
+    @strawberry.field
+    async def fails(self, info: Info) -> Thing | None:
+        """An exception that has a code."""
+        info.context.runs += 1
+        raise Unauthenticated
+
+    @strawberry.field
+    def breaks(self, info: Info) -> Thing:
+        """An exception that nobody foresaw, and no coroutine."""
+        info.context.runs += 1
+        raise RuntimeError
+
+    @strawberry.field
+    async def number(self, info: Info, of: int, text: str | None = None) -> int:
+        """A leaf, from arguments."""
+        info.context.runs += 1
+        return of + len(text or "")
+
+
+@strawberry.type
+class Mutation:
+    """One way to change something."""
+
+    @strawberry.mutation
+    async def change(self, info: Info, name: str, good: bool = True) -> Thing:
+        """Whatever the name, a thing."""
+        info.context.runs += 1
+        thing = strange_thing(info.context.strangeness)
+        thing.nick = name if good else None
+        return thing
+
+
+SCHEMA: Final = graphql_core_schema(strawberry.Schema(Query, Mutation))

@@ -1,0 +1,113 @@
+"""Whatever the document and whatever the resolvers do: with plans and without, the answer is the same."""
+
+import asyncio
+from collections import Counter
+from typing import Any, Final
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graph.schema.documents import Documents, GraphQLRequest
+from graph.schema.execution import Executor
+from graph.schema.limits import Limits
+from tests.schema.plans.documents import Drawn, documents
+from tests.schema.plans.strange_schema import SCHEMA, STRANGE, World
+
+WIDE: Final = Limits(
+    tokens=5_000, characters=50_000, depth=50, fields=1_000, aliases=500, directives=500, fragments=500
+)
+# Documents that hypothesis makes, and those among them that a plan answered or could have.
+MADE: Final = Counter[str]()
+
+
+def executor(*, plans: bool) -> tuple[Executor, Documents]:
+    allowed = Documents(SCHEMA, introspection=False, limits=WIDE, plans=plans)
+    return Executor(SCHEMA, allowed, hide_suggestions=True, max_errors=5), allowed
+
+
+WITH, WITHOUT = executor(plans=True), executor(plans=False)
+
+strangeness = st.lists(st.tuples(st.sampled_from(sorted(STRANGE)), st.integers(0, 8)), max_size=3).map(tuple)
+
+
+async def answers(drawn: Drawn, world: tuple[tuple[str, int], ...]) -> tuple[bytes, bytes, Any]:
+    """The answer with plans and the one without."""
+    given_both = []
+    for runner, _ in (WITH, WITHOUT):
+        context = World(world)
+        request = GraphQLRequest(drawn.text, drawn.variables)
+        response = await runner.execute(request, context, request_id="same")  # type: ignore[arg-type]
+        given_both.append((orjson.dumps(response.body), response.has_data, response.retry_after_ms, context.runs))
+    assert given_both[0][1:] == given_both[1][1:]
+    return given_both[0][0], given_both[1][0], orjson.loads(given_both[0][0])
+
+
+@settings(max_examples=2_500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+@given(drawn=documents(SCHEMA), world=strangeness)
+def test_an_answer_by_plan_is_graphql_core_s_answer(drawn: Drawn, world: tuple[tuple[str, int], ...]) -> None:
+    planned, plain, decoded = asyncio.run(answers(drawn, world))
+    assert planned == plain, drawn
+    MADE["all"] += 1
+    MADE["errors" if "errors" in decoded else "data"] += 1
+    if decoded.get("errors", [{}])[0].get("extensions", {}).get("code") == "GRAPHQL_VALIDATION_FAILED":
+        MADE["invalid"] += 1
+        return
+    operation = WITH[1].find(GraphQLRequest(drawn.text)).operation(None)
+    assert operation is not None
+    MADE["planned" if operation.plan else "unplanned"] += 1
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, number) for name in STRANGE for number in range(len(STRANGE[name]))]
+)
+async def test_each_strange_value_is_answered_alike(name: str, number: int) -> None:
+    below = {"inner": " { name }", "sure": " { id label }", "others": " { id label }"}.get(name, "")
+    text = f"{{ thing {{ {name}{below} other: inner {{ {name}{below} }} }} }}"
+    planned, plain, _ = await answers(Drawn(text, {}), ((name, number),))
+    assert planned == plain
+
+
+def test_the_documents_were_of_every_kind() -> None:
+    assert MADE["all"] >= 2_000
+    assert MADE["invalid"] < MADE["all"] / 4
+    for kind in ("planned", "unplanned", "data", "errors"):
+        assert MADE[kind] > MADE["all"] / 10, MADE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ thing { id name colour made tags others { id label } } }",
+        "query q { sync { ...f } } fragment f on Thing { name inner { name nick __typename } }",
+        "{ again: thing { name again: name name } }",
+        "mutation q($name: String!) { change(name: $name) { nick } }",
+        'query q($of: Int!) { number(of: $of, text: "x") }',
+    ],
+)
+async def test_these_are_answered_by_plan(text: str) -> None:
+    operation = WITH[1].find(GraphQLRequest(text)).operation(None)
+    assert operation is not None
+    assert operation.plan is not None
+    planned, plain, decoded = await answers(Drawn(text, {"name": "n", "of": 1}), ())
+    assert planned == plain
+    assert "errors" not in decoded
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ thing { name } sync { name } }",
+        "{ thing { name @include(if: true) } }",
+        "{ thing { computed } }",
+        "{ thing { inner { name } inner { nick } } }",
+        "{ __typename }",
+    ],
+)
+async def test_these_are_left_to_graphql_core(text: str) -> None:
+    operation = WITH[1].find(GraphQLRequest(text)).operation(None)
+    assert operation is not None
+    assert operation.plan is None
+    planned, plain, _ = await answers(Drawn(text, {}), ())
+    assert planned == plain
