@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -20,6 +19,7 @@ from graph.accounts.profile import Profiles
 from graph.accounts.sessions import Sessions
 from graph.http.answers import HttpError, error_response
 from graph.http.client_address import ClientAddresses
+from graph.http.cors import ExactOrigins
 from graph.http.decoding import RequestLimits
 from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
@@ -170,15 +170,9 @@ def _request_limits(limit: LimitSettings) -> RequestLimits:
 def _surrounded(app: ASGIApp, settings: Settings, known_paths: frozenset[str]) -> ASGIApp:
     """What every request passes, from the inside out."""
     http, probes = settings.http, frozenset({"/livez", "/readyz"})
-    if http.cors_origins:
-        app = CORSMiddleware(
-            app,
-            allow_origins=http.cors_origins,
-            allow_methods=("GET", "POST"),
-            allow_headers=("Authorization", "Content-Type", "X-Request-Id"),
-            expose_headers=("Retry-After", "X-Request-Id"),
-        )
     app = DoorMiddleware(app, http.allowed_hosts, settings.limit.concurrency, probes)
+    if http.cors_origins:
+        app = ExactOrigins(app, http.cors_origins)
     return RequestMiddleware(app, known_paths)
 
 

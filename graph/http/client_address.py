@@ -2,11 +2,15 @@
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# How networks without IPv4 write its addresses (RFC 6052): all of IPv4 is in one /64 there.
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class ClientAddresses:
@@ -52,4 +56,6 @@ def _parsed(text: str) -> _Address | None:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address.ipv4_mapped or address

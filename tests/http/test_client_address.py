@@ -59,6 +59,7 @@ def test_an_ipv6_client_is_its_household() -> None:
 
 def test_an_ipv4_client_counts_once_however_its_address_is_written() -> None:
     assert client_of("::ffff:198.51.100.7") == client_of("198.51.100.7") == "198.51.100.7"
+    assert client_of("64:ff9b::198.51.100.7") == "198.51.100.7"
 
 
 @pytest.mark.parametrize("peer", [None, "", "/run/wxgate.sock"])

@@ -10,6 +10,7 @@ from graph.accounts.login import Logins
 from graph.settings import HttpSettings, LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.gate import LOGIN, ME, Clock, Gate, open_gate, settings_for
+from tests.http.answers import refusal
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -75,8 +76,10 @@ async def test_a_page_of_a_listed_origin_may_ask_and_read_the_answer(gate: Gate)
             "Access-Control-Request-Headers": "authorization, content-type",
         },
     )
-    assert preflight.status_code == 200
+    assert (preflight.status_code, preflight.content) == (204, b"")
     assert preflight.headers["access-control-allow-origin"] == ORIGIN
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+    assert "content-type" not in preflight.headers
     answer = await gate.http.post("/graphql", json={"query": ME}, headers={"Origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert "access-control-allow-credentials" not in answer.headers
@@ -86,6 +89,27 @@ async def test_a_page_of_a_listed_origin_may_ask_and_read_the_answer(gate: Gate)
 async def test_a_page_of_another_origin_may_not(gate: Gate, origin: str) -> None:
     answer = await gate.http.post("/graphql", json={"query": ME}, headers={"Origin": origin})
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "method", "headers"),
+    [
+        ("https://h5.example.com.evil.com", "POST", "content-type"),
+        (ORIGIN, "DELETE", "content-type"),
+        (ORIGIN, "POST", "x-anything"),
+    ],
+)
+async def test_a_preflight_that_asks_for_too_much_is_refused_like_everything_else(
+    gate: Gate, origin: str, method: str, headers: str
+) -> None:
+    asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
+    assert refusal(await gate.http.options("/graphql", headers=asked), 403) == "FORBIDDEN"
+
+
+async def test_a_page_may_read_why_it_is_not_let_in(gate: Gate) -> None:
+    response = await gate.http.post("/graphql", json={"query": ME}, headers={"Origin": ORIGIN, "Host": "elsewhere"})
+    assert refusal(response, 400) == "BAD_REQUEST"
+    assert response.headers["access-control-allow-origin"] == ORIGIN
 
 
 async def test_without_a_list_no_origin_is_let_in_and_any_host_is(
