@@ -202,3 +202,14 @@ async def test_a_shared_storage_that_answers_rubbish_is_as_good_as_none(rubbish:
             assert [await storage.wait_ms(RATE, "rubbish") for _ in range(3)] == [0, 0, 60_000]
             assert storage.failures == 1
         await asyncio.sleep(0.05)  # for the far side's end of the connection
+
+
+async def test_the_local_counters_are_a_whole_storage_of_the_library(clock: Clock) -> None:
+    counters = LocalCounters(clock)
+    assert await counters.check()
+    assert issubclass(counters.base_exceptions, Exception)
+    await counters.incr("one", 60)
+    await counters.incr("other", 60)
+    await counters.clear("one")
+    assert (await counters.get("one"), await counters.get("other")) == (0, 1)
+    assert await counters.get_expiry("other") == clock() / 1000 + 60

@@ -1,4 +1,7 @@
-"""python -m tests.benchmarks.throughput [--database postgres] [--sessions 100000] [--connections 64] [--rounds 3]"""
+"""How many requests a second a process answers, beside the natural limit of its stack.
+
+python -m tests.benchmarks.throughput [--database postgres] [--sessions 100000] [--connections 64] [--rounds 3]
+"""
 
 import argparse
 import asyncio
@@ -76,7 +79,7 @@ def _print(results: dict[str, Any]) -> None:
 
 def main() -> None:
     """Seeds, starts, compares and measures."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--sessions", type=int, default=100_000)
     parser.add_argument("--connections", type=int, default=64)
