@@ -35,7 +35,7 @@ from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit, RateLimitStorage
 from graph.services import Services
 from graph.settings import LimitSettings, Settings, require_secrets
-from graph.wechat.client import WeChatClient
+from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
 
@@ -65,7 +65,12 @@ def create_app(
     key_ring = KeyRing.parse(secrets.encryption_keys.get_secret_value())
     database = Database(settings.database.url.get_secret_value())
     wechat = WeChatClient(
-        app_id=secrets.app_id, app_secret=secrets.app_secret, base_url=settings.wechat.base_url, sleep=sleep
+        app_id=secrets.app_id,
+        app_secret=secrets.app_secret,
+        base_url=settings.wechat.base_url,
+        # Half of those whom the door lets in at most, so that a WeChat that hangs leaves room for everybody else.
+        max_connections=min(MAX_CONNECTIONS, -(-settings.limit.concurrency // 2)),
+        sleep=sleep,
     )
     rate_limit_storage = RateLimitStorage(settings.rate_limit.storage, namespace=secrets.app_id, now=now)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
