@@ -30,6 +30,8 @@ class FaultProxy:
     port: int = 0
     mode: Mode = "pass"
     seconds: float = 0.0
+    # How many pieces wait in the black hole.
+    held: int = 0
     _turned: asyncio.Event = field(default_factory=asyncio.Event)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
@@ -106,8 +108,12 @@ class FaultProxy:
                 await self._carry(data, writer, answers=answers)
 
     async def _carry(self, data: bytes, writer: asyncio.StreamWriter, *, answers: bool) -> None:
-        while self.mode == "blackhole":
-            await self._turned.wait()
+        self.held += 1
+        try:
+            while self.mode == "blackhole":
+                await self._turned.wait()
+        finally:
+            self.held -= 1
         if answers and self.mode == "lose_answer":
             self.mode = "pass"
             raise _Lost
