@@ -41,6 +41,13 @@ class CircuitBreaker:
         """For operators. An open breaker whose pause is over stays open until somebody comes to try."""
         return self._state
 
+    def check(self) -> None:
+        """Raises `WeChatNotAsked` where `call` would, for whoever has work to do before it."""
+        if self._state == "half_open":
+            raise WeChatNotAsked(reason="a probe is under way", retry_after=PROBE_SECONDS)
+        if self._state == "open" and (wait := self._probe_at - self._clock()) > 0:
+            raise WeChatNotAsked(reason="it did not answer lately", retry_after=wait)
+
     @contextlib.contextmanager
     def call(self) -> Iterator[None]:
         """Around one call, retries and all. Raises `WeChatNotAsked`."""
@@ -60,12 +67,8 @@ class CircuitBreaker:
             self._answered(era)
 
     def _admit(self) -> int:
-        if self._state == "half_open":
-            raise WeChatNotAsked(reason="a probe is under way", retry_after=PROBE_SECONDS)
+        self.check()
         if self._state == "open":
-            wait = self._probe_at - self._clock()
-            if wait > 0:
-                raise WeChatNotAsked(reason="it did not answer lately", retry_after=wait)
             self._turn("half_open")
         return self._era
 

@@ -1,4 +1,4 @@
-"""Keeps a WeChat that hangs from flooding the server with calls that wait for it."""
+"""Keeps a WeChat that hangs from flooding the server with logins that wait for it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ RETRY_AFTER: Final = 1.0
 
 
 class Bulkhead:
-    """So many calls under way at once; `places` is also how many connections they need at most."""
+    """Room for so many at once who call WeChat, or are about to."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -19,14 +19,14 @@ class Bulkhead:
 
     @property
     def taken(self) -> int:
-        """How many calls are under way."""
+        """How many are inside."""
         return self._taken
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """Around one call, retries and all. Raises `WeChatNotAsked`."""
+        """Around all of the work that a call is for. Raises `WeChatNotAsked`."""
         if self._taken >= self._places:
-            raise WeChatNotAsked(reason="too many calls are under way", retry_after=RETRY_AFTER)
+            raise WeChatNotAsked(reason="too many wait for it", retry_after=RETRY_AFTER)
         self._taken += 1
         try:
             yield

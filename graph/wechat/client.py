@@ -1,12 +1,13 @@
 """The client of WeChat's server API: one pool, one deadline, one retry where it is safe, and none when it is down."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Self, TypeVar
 
@@ -39,8 +40,8 @@ class WeChatClient:
 
     All times are seconds. `connect_timeout` also bounds the wait for a free connection; `total_timeout` covers both
     tries and the pause between them. A second try is made after a transport error, HTTP 502-504 or errcode -1, and
-    after nothing else: configuration, quota and codes do not get better by asking again. With `max_connections` calls
-    under way, and while `breaker` is open, `WeChatNotAsked` is raised at once.
+    after nothing else: configuration, quota and codes do not get better by asking again. While `breaker` is open,
+    `WeChatNotAsked` is raised at once. `max_connections` is also how many `place` lets in.
     """
 
     def __init__(
@@ -93,6 +94,16 @@ class WeChatClient:
     async def aclose(self) -> None:
         await self._http.aclose()
 
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Around whatever comes to a call, so that it is refused before anything is done for it.
+
+        Raises `WeChatNotAsked` when too many are inside, or the call would be refused as things stand.
+        """
+        self.breaker.check()
+        with self.bulkhead.place():
+            yield
+
     async def code2session(self, js_code: str) -> Code2Session:
         """Trade the code of wx.login, good once and for five minutes, for who logged in.
 
@@ -137,7 +148,7 @@ class WeChatClient:
     async def _call(
         self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool = True
     ) -> T:
-        with self.bulkhead.place(), self.breaker.call():
+        with self.breaker.call():
             return await self._ask(endpoint, build, read, repeatable=repeatable)
 
     async def _ask(

@@ -59,8 +59,11 @@ def fail(breaker: CircuitBreaker, times: int = 1) -> None:
 
 
 def refused(breaker: CircuitBreaker) -> WeChatNotAsked:
+    with pytest.raises(WeChatNotAsked) as foreseen:
+        breaker.check()
     with pytest.raises(WeChatNotAsked) as caught, breaker.call():
         raise AssertionError
+    assert (foreseen.value.reason, foreseen.value.retry_after) == (caught.value.reason, caught.value.retry_after)
     return caught.value
 
 
@@ -103,6 +106,8 @@ def test_after_the_pause_one_call_is_let_through_and_its_answer_opens_the_way(
 ) -> None:
     fail(breaker, FAILURES)
     stopwatch.seconds += FIRST_PAUSE
+    breaker.check()
+    assert state_of(breaker) == "open", "to ask is not to call"
     with breaker.call():
         assert state_of(breaker) == "half_open"
         error = refused(breaker)

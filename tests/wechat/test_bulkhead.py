@@ -1,76 +1,33 @@
-"""How many calls may wait for WeChat at once, and what becomes of those who come then."""
+"""How many may wait for WeChat at once, and what becomes of those who come then."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import contextlib
 
 import httpx
 import pytest
 
+from graph.wechat.breaker import FAILURES
 from graph.wechat.bulkhead import RETRY_AFTER, Bulkhead
-from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatNotAsked, WeChatUnavailable
-from tests.wechat.far_side import JS_CODE, SESSION, client
+from tests.wechat.far_side import JS_CODE, client
 
 PLACES = 3
 
 
-@asynccontextmanager
-async def full(
-    answer: asyncio.Event, **settings: float
-) -> AsyncIterator[tuple[WeChatClient, list[asyncio.Task[object]]]]:
-    """A client all of whose places are taken by calls that wait for `answer`."""
-    asked = asyncio.Semaphore(0)
-
-    async def wait(_: httpx.Request) -> httpx.Response:
-        asked.release()
-        await answer.wait()
-        return httpx.Response(200, json=SESSION)
-
-    async with client(wait, max_connections=PLACES, **settings) as wechat:
-        calls: list[asyncio.Task[object]] = [asyncio.create_task(wechat.code2session(JS_CODE)) for _ in range(PLACES)]
-        for _ in calls:
-            await asked.acquire()
-        yield wechat, calls
-
-
-async def test_whoever_finds_no_place_is_sent_away_at_once_and_told_when_to_come_back() -> None:
-    answer = asyncio.Event()
-    async with full(answer) as (wechat, calls):
+def test_whoever_finds_no_place_is_sent_away_and_told_when_to_come_back() -> None:
+    bulkhead = Bulkhead(PLACES)
+    with contextlib.ExitStack() as inside:
+        for _ in range(PLACES):
+            inside.enter_context(bulkhead.place())
         for _ in range(2):
-            with pytest.raises(WeChatNotAsked) as caught:
-                await wechat.code2session(JS_CODE)
+            with pytest.raises(WeChatNotAsked) as caught, bulkhead.place():
+                raise AssertionError
             assert caught.value.retry_after == RETRY_AFTER
-            assert str(caught.value) == "WeChat was not asked: too many calls are under way"
-        assert wechat.bulkhead.taken == PLACES
-        answer.set()
-        await asyncio.gather(*calls)
-        assert wechat.bulkhead.taken == 0
-        await wechat.code2session(JS_CODE)
-
-
-async def test_whoever_is_sent_away_says_nothing_about_wechat() -> None:
-    answer = asyncio.Event()
-    async with full(answer) as (wechat, calls):
-        for _ in range(100):
-            with pytest.raises(WeChatNotAsked):
-                await wechat.code2session(JS_CODE)
-        assert wechat.breaker.state == "closed"
-        answer.set()
-        await asyncio.gather(*calls)
-
-
-async def test_a_call_that_fails_or_is_given_up_leaves_its_place() -> None:
-    async with full(asyncio.Event()) as (wechat, calls):
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
-        assert wechat.bulkhead.taken == 0
-    async with full(asyncio.Event(), total_timeout=0.05) as (wechat, calls):
-        outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        assert [str(outcome) for outcome in outcomes] == ["WeChat is unavailable: timeout"] * PLACES
-        assert {type(outcome) for outcome in outcomes} == {WeChatUnavailable}
-        assert wechat.bulkhead.taken == 0
+            assert str(caught.value) == "WeChat was not asked: too many wait for it"
+        assert bulkhead.taken == PLACES
+    assert bulkhead.taken == 0
+    with bulkhead.place():
+        assert bulkhead.taken == 1
 
 
 def test_a_place_is_given_back_whatever_happens_in_it() -> None:
@@ -81,3 +38,24 @@ def test_a_place_is_given_back_whatever_happens_in_it() -> None:
         assert bulkhead.taken == 1
         assert not place.__exit__(type(error), error, None)
         assert bulkhead.taken == 0
+
+
+async def test_the_client_has_as_many_places_as_connections_and_no_opinion_of_who_finds_none() -> None:
+    async with client(lambda _: httpx.Response(500), max_connections=PLACES) as wechat:
+        with contextlib.ExitStack() as inside:
+            for _ in range(PLACES):
+                inside.enter_context(wechat.place())
+            for _ in range(5 * FAILURES):
+                with pytest.raises(WeChatNotAsked, match="too many"), wechat.place():
+                    raise AssertionError
+        assert wechat.breaker.state == "closed"
+
+
+async def test_no_place_is_given_for_a_call_that_would_be_refused() -> None:
+    async with client(lambda _: httpx.Response(500)) as wechat:
+        for _ in range(FAILURES):
+            with pytest.raises(WeChatUnavailable), wechat.place():
+                await wechat.code2session(JS_CODE)
+        with pytest.raises(WeChatNotAsked, match="did not answer"), wechat.place():
+            raise AssertionError
+        assert wechat.bulkhead.taken == 0
