@@ -181,6 +181,10 @@ class Database:
 
     async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         """See `Statements.rows`."""
+        try:
+            return await self._opened().rows(sql, *values)
+        except ConnectionLost:
+            await asyncio.sleep(SECOND_TRY_AFTER)
         return await self._opened().rows(sql, *values)
 
     def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
