@@ -4,11 +4,11 @@ Only the event loop's thread writes them. Any thread may read: what it reads, it
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import Final
 
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 Labels = tuple[str, ...]
@@ -96,4 +96,33 @@ class Histogram(Collector):
         family = HistogramMetricFamily(self._name, self._documentation, labels=self._labels)
         for labels, cell in sorted(self._cells.copy().items(), key=lambda item: item[0]):
             family.add_metric(labels, *cell.read())
+        yield family
+
+
+class Reading(Collector):
+    """What something is just now, or with `total` how often it has happened, as it is known elsewhere.
+
+    `read` is called by whichever thread collects, and must not wait for anything.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        labels: Labels,
+        read: Callable[[], Mapping[Labels, float]],
+        *,
+        total: bool = False,
+    ) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._labels = labels
+        self._read = read
+        self._kind = CounterMetricFamily if total else GaugeMetricFamily
+
+    def collect(self) -> Iterator[Metric]:
+        """As Prometheus sees it."""
+        family = self._kind(self._name, self._documentation, labels=self._labels)
+        for labels, value in self._read().items():
+            family.add_metric(labels, value)
         yield family

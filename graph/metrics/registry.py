@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client.registry import Collector
 
 from graph.metrics.figures import OTHER, Cell, Counter, Histogram, Names
+from graph.metrics.readings import build
 
 _REQUEST_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_CALL_SECONDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 # Names are the clients' to choose, and a document of theirs may be valid whatever it calls itself. No token of ours is
@@ -15,12 +18,14 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 _MOST_OPERATIONS: Final = 100
 _LONGEST_OPERATION: Final = 40
 ANONYMOUS: Final = "(anonymous)"  # no name of GraphQL's
+# WeChat's documents list about a dozen errcodes a call.
+_MOST_OUTCOMES: Final = 50
 
 
 class Metrics:
     """One server's figures, in a registry of their own.
 
-    Two methods are called by every request, and are made for it.
+    `request_finished` and `operation_finished` are called by every request, and are made for it.
     """
 
     def __init__(self) -> None:
@@ -41,8 +46,26 @@ class Metrics:
         self._operation_cells: dict[tuple[str | None, str, bool], Cell] = {}
         self._operation_names = Names(_MOST_OPERATIONS)
         self._errors = Counter("wxgate_errors", "Errors in answers, by extensions.code.", ("code",))
-        for figure in (self._requests, self._operations, self._errors):
-            self.registry.register(figure)
+        self._logins = Counter("wxgate_logins", "Logins: new, returning, or the code of an error.", ("outcome",))
+        self._decryptions = Counter(
+            "wxgate_decryptions",
+            "Submissions, by the session_key that signed them (current, previous, none) and what came of it.",
+            ("key", "outcome"),
+        )
+        self._calls = Histogram(
+            "wxgate_wechat_call_duration_seconds",
+            "Calls to WeChat, each try for itself, by outcome: ok, WeChat's errcode, or what went wrong.",
+            ("endpoint", "outcome"),
+            _CALL_SECONDS,
+        )
+        self._call_outcomes = Names(_MOST_OUTCOMES)
+        self._refusals = Counter(
+            "wxgate_rate_limit_refusals", "What was refused as too much, by what and whose it was.", ("what", "kind")
+        )
+        self.watch(self._requests, self._operations, self._errors, self._logins, self._decryptions)
+        self.watch(self._calls, self._refusals, build())
+        GCCollector(self.registry)
+        ProcessCollector(registry=self.registry)
 
     def request_finished(self, method: str, path: str, status: int, seconds: float) -> None:
         """Counts an answered request. `path`: one that the server knows, or a word for all others."""
@@ -66,6 +89,27 @@ class Metrics:
         """Counts the errors of an answer that no operation gave: a refused document or request."""
         for code in codes:
             self._errors.add(code)
+
+    def login_finished(self, outcome: str) -> None:
+        """Counts a login: `new`, `returning`, or the code of its error."""
+        self._logins.add(outcome)
+
+    def submission_opened(self, key: str, outcome: str) -> None:
+        """Counts a submission that was tried with the account's session_keys."""
+        self._decryptions.add(key, outcome)
+
+    def wechat_called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """Counts one try of a call to WeChat."""
+        self._calls.cell(endpoint, self._call_outcomes(outcome)).add(seconds)
+
+    def rate_limit_refused(self, what: str, kind: str) -> None:
+        """Counts a refusal: of what (login, submit), and by whose limit (address, account)."""
+        self._refusals.add(what, kind)
+
+    def watch(self, *readings: Collector) -> None:
+        """Shows what is known elsewhere: see `graph.metrics.readings`."""
+        for reading in readings:
+            self.registry.register(reading)
 
     def _operation_cell(self, name: str | None, kind: str, codes: Sequence[str]) -> Cell:
         label = ANONYMOUS if name is None else name

@@ -20,6 +20,14 @@ ACQUIRE_SECONDS: Final = 2.0
 
 async def _acquire(client: Any) -> Any:
     """A connection of the pool, or `TimeoutError`: Tortoise waits for its turn, and for the pool, without end."""
+    client.waiting += 1
+    try:
+        return await _acquire_in_turn(client)
+    finally:
+        client.waiting -= 1
+
+
+async def _acquire_in_turn(client: Any) -> Any:
     if client._pool is None:
         async with asyncio.timeout(ACQUIRE_SECONDS):
             await client._pool_init_lock.acquire()
@@ -66,6 +74,8 @@ class BoundedClient(AsyncpgDBClient):
         for name, size in (("minsize", 1), ("maxsize", 10)):
             parameters.setdefault(name, size)
         super().__init__(**parameters)
+        # Whoever waits for a connection.
+        self.waiting = 0
 
     def acquire_connection(self) -> PoolConnectionWrapper[Any]:
         return _Acquired(self, self._pool_init_lock)
