@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from graph.accounts.key_watch import KeyWatch
 from graph.accounts.keys import KeyCheck
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
@@ -25,6 +27,10 @@ from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
 from graph.http.middleware import DoorMiddleware, RequestMiddleware, Shortcut
+from graph.metrics import Metrics
+from graph.metrics.readings import connections, rate_limit_storage, sealed_accounts
+from graph.metrics.server import MetricsServer
+from graph.observers import observe_calls, observe_logins
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.documents import Documents
 from graph.schema.errors import ErrorCode
@@ -64,10 +70,15 @@ def create_app(
     secrets = require_secrets(settings)
     key_ring = KeyRing.parse(secrets.encryption_keys.get_secret_value())
     database = Database(settings.database.url.get_secret_value())
+    metrics = Metrics()
     wechat = WeChatClient(
-        app_id=secrets.app_id, app_secret=secrets.app_secret, base_url=settings.wechat.base_url, sleep=sleep
+        app_id=secrets.app_id,
+        app_secret=secrets.app_secret,
+        base_url=settings.wechat.base_url,
+        sleep=sleep,
+        observe=observe_calls(metrics),
     )
-    rate_limit_storage = RateLimitStorage(settings.rate_limit.storage, namespace=secrets.app_id, now=now)
+    storage = RateLimitStorage(settings.rate_limit.storage, namespace=secrets.app_id, now=now)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
         database=database,
@@ -83,17 +94,19 @@ def create_app(
         key_ring=key_ring,
         key_check=key_check,
         sessions=sessions,
-        rate_limit=RateLimit("login", settings.rate_limit.login, rate_limit_storage),
+        rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=metrics.rate_limit_refused),
         now=now,
+        finished=observe_logins(metrics),
     )
     profiles = Profiles(
         database=database,
         key_ring=key_ring,
         watermark_max_age=settings.watermark.max_age,
         watermark_max_ahead=settings.watermark.max_ahead,
-        rate_limit=RateLimit("submit", settings.rate_limit.submit, rate_limit_storage),
+        rate_limit=RateLimit("submit", settings.rate_limit.submit, storage, refused=metrics.rate_limit_refused),
         now=now,
         sleep=sleep,
+        tried=metrics.submission_opened,
     )
     endpoint = GraphQLEndpoint(
         build_executor(settings),
@@ -102,9 +115,21 @@ def create_app(
         clients=ClientAddresses(settings.http.trusted_proxies),
     )
 
+    parts: list[AbstractAsyncContextManager[object]] = [wechat, database, storage]
+    if settings.metrics.port is not None:
+        key_watch = KeyWatch(database=database, key_ring=key_ring, now=now)
+        metrics.watch(
+            *connections(database.pool),
+            *sealed_accounts(key_watch.accounts, key_watch.counted_at),
+            rate_limit_storage(lambda: storage.failures),
+        )
+        parts += [MetricsServer(metrics.registry, settings.metrics.host, settings.metrics.port), key_watch]
+
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with wechat, database, rate_limit_storage:
+        async with contextlib.AsyncExitStack() as opened:
+            for part in parts:
+                await opened.enter_async_context(part)
             try:
                 await key_check.ensure()
             except DatabaseBehind:

@@ -8,7 +8,7 @@ from typing import Final
 from graph.metrics.figures import Labels, Reading
 from models.database import Pool
 
-BREAKER_STATES: Final = ("closed", "half-open", "open")
+BREAKER_STATES: Final = ("closed", "half_open", "open")
 
 
 def build() -> Reading:

@@ -1,0 +1,34 @@
+"""Tells the metrics what happened, in the few words that a label may have."""
+
+from graph.accounts.login import LoggedIn, LoginObserver
+from graph.metrics import Metrics
+from graph.schema.errors import code_of
+from graph.wechat.client import CallObserver
+from graph.wechat.errors import WeChatError, WeChatUnavailable
+
+
+def observe_logins(metrics: Metrics) -> LoginObserver:
+    """Counts new people, those who came back, and the rest by the code of their error."""
+
+    def finished(outcome: LoggedIn | Exception) -> None:
+        if isinstance(outcome, Exception):
+            metrics.login_finished(code_of(outcome))
+        else:
+            metrics.login_finished("new" if outcome.is_new_user else "returning")
+
+    return finished
+
+
+def observe_calls(metrics: Metrics) -> CallObserver:
+    """Counts WeChat's answers, and what kept it from answering."""
+
+    def called(endpoint: str, error: WeChatError | None, seconds: float) -> None:
+        metrics.wechat_called(endpoint, "ok" if error is None else _outcome(error), seconds)
+
+    return called
+
+
+def _outcome(error: WeChatError) -> str:
+    if error.errcode is None and isinstance(error, WeChatUnavailable):
+        return error.reason
+    return str(error.errcode)
