@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Self
 
 from graph.security.encryption import KeyRing
@@ -20,15 +20,25 @@ _UNKNOWN: Final = "(unknown)"
 
 
 class KeyWatch:
-    """An async context manager, at work until it is left. `now` gives epoch milliseconds.
+    """An async context manager, at work until it is left. `now` gives epoch milliseconds, `timer` and `sleep` seconds.
 
     A million accounts take it some five minutes. What it knows may be read from any thread.
     """
 
-    def __init__(self, *, database: Database, key_ring: KeyRing, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        key_ring: KeyRing,
+        now: Callable[[], int],
+        timer: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._database = database
         self._key_ring = key_ring
         self._now = now
+        self._timer = timer
+        self._sleep = sleep
         self._counts: Mapping[tuple[str, ...], float] = {}
         self._counted_at: float | None = None
         self._began = 0.0
@@ -51,10 +61,10 @@ class KeyWatch:
 
     async def _count_again_and_again(self) -> None:
         while True:
-            self._began = time.perf_counter()
+            self._began = self._timer()
             with contextlib.suppress(DatabaseError):  # readiness tells of it, and the next count may succeed
                 self._keep(await count_accounts_by_key(self._database, rest=self._rest))
-            await asyncio.sleep(AGAIN_AFTER)
+            await self._sleep(AGAIN_AFTER)
 
     def _keep(self, counted: Mapping[str, int]) -> None:
         counts: Counter[tuple[str, ...]] = Counter()
@@ -65,5 +75,5 @@ class KeyWatch:
         self._counts, self._counted_at = counts, self._now() / 1000
 
     async def _rest(self) -> None:
-        await asyncio.sleep(_REST * (time.perf_counter() - self._began))
-        self._began = time.perf_counter()
+        await self._sleep(_REST * (self._timer() - self._began))
+        self._began = self._timer()

@@ -50,7 +50,7 @@ async def test_they_are_served_until_the_server_ends(
 ) -> None:
     for _ in range(2):  # the port is free again
         async with open_gate(settings, wechat_simulator, clock):
-            assert await scrape(metrics_settings)
+            assert (await scrape(metrics_settings)).text
         with pytest.raises(httpx.ConnectError):
             await scrape(metrics_settings)
         assert threads() == []
