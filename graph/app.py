@@ -41,6 +41,7 @@ from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit, RateLimitStorage
 from graph.services import Services
 from graph.settings import LimitSettings, Settings, require_secrets
+from graph.tracing import load_tracing
 from graph.wechat.client import WeChatClient
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
@@ -48,6 +49,7 @@ from models.errors import DatabaseBehind, DatabaseError
 _log = logging.getLogger(__name__)
 
 SIMULATOR_PREFIX = "/simulator"
+PROBES = frozenset({"/livez", "/readyz"})
 
 
 def epoch_ms() -> int:
@@ -64,19 +66,22 @@ def create_app(
 ) -> Starlette:
     """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
 
-    Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`.
+    Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`,
+    `TracingUnavailable`.
     The lifespan raises `KeyRingMismatch`; a database that does not answer is no reason not to start.
     """
     secrets = require_secrets(settings)
     key_ring = KeyRing.parse(secrets.encryption_keys.get_secret_value())
-    database = Database(settings.database.url.get_secret_value())
+    tracing = load_tracing() if settings.otel else None
+    url = settings.database.url.get_secret_value()
+    database = tracing.database(url) if tracing else Database(url)
     metrics = Metrics()
     wechat = WeChatClient(
         app_id=secrets.app_id,
         app_secret=secrets.app_secret,
         base_url=settings.wechat.base_url,
         sleep=sleep,
-        observe=observe_calls(metrics),
+        observe=observe_calls(metrics.wechat_called, *([tracing.wechat_called] if tracing else [])),
     )
     storage = RateLimitStorage(settings.rate_limit.storage, namespace=secrets.app_id, now=now)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
@@ -115,7 +120,7 @@ def create_app(
         clients=ClientAddresses(settings.http.trusted_proxies),
     )
 
-    parts: list[AbstractAsyncContextManager[object]] = [wechat, database, storage]
+    parts: list[AbstractAsyncContextManager[object]] = [*([tracing] if tracing else []), wechat, database, storage]
     if settings.metrics.port is not None:
         key_watch = KeyWatch(database=database, key_ring=key_ring, now=now)
         metrics.watch(
@@ -155,6 +160,8 @@ def create_app(
     app.middleware_stack = _surrounded(
         Shortcut(app.build_middleware_stack(), "/graphql", endpoint), settings, known_paths
     )
+    if tracing:
+        app.middleware_stack = tracing.middleware(app.middleware_stack, known_paths, PROBES)
     return app
 
 
@@ -194,8 +201,8 @@ def _request_limits(limit: LimitSettings) -> RequestLimits:
 
 def _surrounded(app: ASGIApp, settings: Settings, known_paths: frozenset[str]) -> ASGIApp:
     """What every request passes, from the inside out."""
-    http, probes = settings.http, frozenset({"/livez", "/readyz"})
-    app = DoorMiddleware(app, http.allowed_hosts, settings.limit.concurrency, probes)
+    http = settings.http
+    app = DoorMiddleware(app, http.allowed_hosts, settings.limit.concurrency, PROBES)
     if http.cors_origins:
         app = ExactOrigins(app, http.cors_origins)
     return RequestMiddleware(app, known_paths)

@@ -1,4 +1,6 @@
-"""Tells the metrics what happened, in the few words that a label may have."""
+"""Tells the metrics and traces what happened, in the few words that a label may have."""
+
+from collections.abc import Callable
 
 from graph.accounts.login import LoggedIn, LoginObserver
 from graph.metrics import Metrics
@@ -19,11 +21,13 @@ def observe_logins(metrics: Metrics) -> LoginObserver:
     return finished
 
 
-def observe_calls(metrics: Metrics) -> CallObserver:
-    """Counts WeChat's answers, and what kept it from answering."""
+def observe_calls(*tell: Callable[[str, str, float], None]) -> CallObserver:
+    """Tells of WeChat's answers, and of what kept it from answering."""
 
     def called(endpoint: str, error: WeChatError | None, seconds: float) -> None:
-        metrics.wechat_called(endpoint, "ok" if error is None else _outcome(error), seconds)
+        outcome = "ok" if error is None else _outcome(error)
+        for told in tell:
+            told(endpoint, outcome, seconds)
 
     return called
 

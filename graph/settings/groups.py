@@ -152,6 +152,7 @@ class Settings(Group):
     limit: LimitSettings = Field(default_factory=LimitSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    otel: bool = Field(False, description="Traces (`wxgate[otel]`), as the `OTEL_*` variables say.")
     introspection: bool = Field(False, description="Introspection (on in `dev`).")
     graphiql: bool = Field(False, description="The explorer (on in `dev`).")
 

@@ -1,0 +1,139 @@
+"""One span a request, and below it one for each try of a call to WeChat and each statement.
+
+A span holds names that the server chose, and the name of the client's operation: no argument, no token, no header, no
+path that is unknown, no text of an exception.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graph.tracing.statements import TracedDatabase
+
+_SERVICE: Final = Resource({"service.name": "wxgate"})
+
+
+class Tracing:
+    """A provider of its own, and nothing global; an async context manager, which at its end sends what is left."""
+
+    def __init__(self) -> None:
+        # What the environment says of the service and the host stands above its name here.
+        resource = Resource.create().merge(_SERVICE).merge(OTELResourceDetector().detect())
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self.tracer = self._provider.get_tracer("wxgate")
+
+    async def __aenter__(self) -> Self:
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._provider.shutdown)
+
+    def middleware(self, app: ASGIApp, known_paths: frozenset[str], probes: frozenset[str]) -> ASGIApp:
+        """The application with a span around each request but probes."""
+        return TracingMiddleware(app, self.tracer, known_paths, probes)
+
+    def database(self, url: str) -> TracedDatabase:
+        """The database with a span around each statement."""
+        return TracedDatabase(url, self.tracer)
+
+    def wechat_called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """Adds a try that has just ended to the span of its request."""
+        if not trace.get_current_span().is_recording():
+            return
+        end = time.time_ns()
+        span = self.tracer.start_span(
+            f"WeChat {endpoint}",
+            kind=SpanKind.CLIENT,
+            start_time=end - int(seconds * 1e9),
+            attributes={"wechat.endpoint": endpoint, "wechat.outcome": outcome},
+        )
+        if outcome != "ok":
+            _fail(span, outcome)
+        span.end(end)
+
+
+class TracingMiddleware:
+    """Around everything else, so that a span is as long as its request.
+
+    Whoever calls may not be trusted: a `traceparent` that said who is the parent would let strangers decide what is
+    recorded, and write into traces of others. It becomes a link, by which both sides still find each other; its
+    `tracestate` may hold any text, and is left out.
+    """
+
+    def __init__(self, app: ASGIApp, tracer: Tracer, known_paths: frozenset[str], probes: frozenset[str]) -> None:
+        self._app = app
+        self._tracer = tracer
+        self._known_paths = known_paths
+        self._probes = probes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Traces one request; other scopes pass through."""
+        if scope["type"] != "http" or scope["path"] in self._probes:
+            await self._app(scope, receive, send)
+            return
+        state: dict[str, Any] = scope.setdefault("state", {})
+        status = 0
+
+        async def noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        with self._tracer.start_as_current_span(
+            "request",
+            kind=SpanKind.SERVER,
+            links=_links(Headers(scope=scope)),
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                await self._app(scope, receive, noting_status)
+            finally:
+                if span.is_recording():
+                    self._describe(span, scope, state, status)
+
+    def _describe(self, span: Span, scope: Scope, state: dict[str, Any], status: int) -> None:
+        method = scope["method"] if scope["method"].isalpha() and len(scope["method"]) < 10 else "_OTHER"
+        span.set_attribute("http.request.method", method)
+        span.set_attribute("http.response.status_code", status)
+        if scope["path"] in self._known_paths:
+            span.set_attribute("http.route", scope["path"])
+        if "request_id" in state:
+            span.set_attribute("wxgate.request_id", state["request_id"])
+        kind, operation, code = state.get("kind"), state.get("operation"), state.get("code")
+        if kind:
+            span.set_attribute("graphql.operation.type", kind)
+        if operation:
+            span.set_attribute("graphql.operation.name", operation)
+        span.update_name(" ".join(filter(None, [kind, operation])) or method)
+        if code or status >= 500:
+            span.set_attribute("error.type", code or str(status))
+        if code == "INTERNAL_SERVER_ERROR" or status >= 500:
+            span.set_status(Status(StatusCode.ERROR))
+
+
+def _links(headers: Headers) -> Sequence[Link]:
+    theirs = trace.get_current_span(
+        TraceContextTextMapPropagator().extract({"traceparent": headers.get("traceparent", "")})
+    ).get_span_context()
+    if not theirs.is_valid:
+        return ()
+    return (Link(SpanContext(theirs.trace_id, theirs.span_id, is_remote=True, trace_flags=theirs.trace_flags)),)
+
+
+def _fail(span: Span, reason: str) -> None:
+    span.set_attribute("error.type", reason)
+    span.set_status(Status(StatusCode.ERROR))
