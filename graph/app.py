@@ -75,7 +75,7 @@ def create_app(
     tracing = load_tracing() if settings.otel else None
     url = settings.database.url.get_secret_value()
     database = tracing.database(url) if tracing else Database(url)
-    metrics = Metrics()
+    metrics = Metrics(code.name for code in ErrorCode)
     wechat = WeChatClient(
         app_id=secrets.app_id,
         app_secret=secrets.app_secret,

@@ -4,7 +4,7 @@ Only the event loop's thread writes them. Any thread may read: what it reads, it
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Final
 
@@ -33,13 +33,16 @@ class Names:
 
 
 class Counter(Collector):
-    """How often something happened, by labels."""
+    """How often something happened, by labels.
 
-    def __init__(self, name: str, documentation: str, labels: Labels) -> None:
+    `known` labels begin at 0: Prometheus sees no increase in a counter that was not there before.
+    """
+
+    def __init__(self, name: str, documentation: str, labels: Labels, known: Iterable[Labels]) -> None:
         self._name = name
         self._documentation = documentation
         self._labels = labels
-        self._counts: dict[Labels, int] = {}
+        self._counts = dict.fromkeys(known, 0)
 
     def add(self, *labels: str) -> None:
         """Counts one more."""

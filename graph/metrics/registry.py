@@ -1,6 +1,6 @@
 """All that the server counts: names, labels, and the one registry that holds them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
@@ -23,12 +23,12 @@ _MOST_OUTCOMES: Final = 50
 
 
 class Metrics:
-    """One server's figures, in a registry of their own.
+    """One server's figures, in a registry of their own. `codes` are those that errors can have.
 
     `request_finished` and `operation_finished` are called by every request, and are made for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, codes: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
         self._requests = Histogram(
             "wxgate_http_request_duration_seconds",
@@ -45,12 +45,20 @@ class Metrics:
         )
         self._operation_cells: dict[tuple[str | None, str, bool], Cell] = {}
         self._operation_names = Names(_MOST_OPERATIONS)
-        self._errors = Counter("wxgate_errors", "Errors in answers, by extensions.code.", ("code",))
-        self._logins = Counter("wxgate_logins", "Logins: new, returning, or the code of an error.", ("outcome",))
+        self._errors = Counter(
+            "wxgate_errors", "Errors in answers, by extensions.code.", ("code",), [(code,) for code in codes]
+        )
+        self._logins = Counter(
+            "wxgate_logins",
+            "Logins: new, returning, or the code of an error.",
+            ("outcome",),
+            [("new",), ("returning",)],
+        )
         self._decryptions = Counter(
             "wxgate_decryptions",
             "Submissions, by the session_key that signed them (current, previous, none) and what came of it.",
             ("key", "outcome"),
+            [("current", "opened"), ("previous", "opened"), ("none", "refused")],
         )
         self._calls = Histogram(
             "wxgate_wechat_call_duration_seconds",
@@ -60,7 +68,10 @@ class Metrics:
         )
         self._call_outcomes = Names(_MOST_OUTCOMES)
         self._refusals = Counter(
-            "wxgate_rate_limit_refusals", "What was refused as too much, by what and whose it was.", ("what", "kind")
+            "wxgate_rate_limit_refusals",
+            "What was refused as too much, by what and whose it was.",
+            ("what", "kind"),
+            [(what, kind) for what in ("login", "submit") for kind in ("account", "address")],
         )
         self.watch(self._requests, self._operations, self._errors, self._logins, self._decryptions)
         self.watch(self._calls, self._refusals, build())

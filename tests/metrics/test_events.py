@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.settings import MetricsSettings, RateLimitSettings, Settings
+from graph.settings import HttpSettings, MetricsSettings, RateLimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.gate import LOGIN, SUBMIT, Clock, Gate, open_gate
 from tests.metrics.exposition import Figures, scrape
@@ -67,20 +67,31 @@ async def test_calls_to_wechat_are_counted_by_what_it_answered(gate: Gate, metri
 async def test_refusals_are_counted_by_what_was_refused_and_whose_limit_it_was(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, metrics_settings: MetricsSettings
 ) -> None:
-    limited = settings.model_copy(update={"rate_limit": RateLimitSettings(login="2/minute", submit="1/minute")})
+    limits = {
+        "rate_limit": RateLimitSettings(login="2/minute", submit="1/minute"),
+        "http": HttpSettings(trusted_proxies=("127.0.0.1",)),
+    }
+    limited = settings.model_copy(update=limits)
     async with open_gate(limited, wechat_simulator, clock) as gate:
         token = (await gate.login("alice"))["token"]
         await gate.login("alice")
         for _ in range(3):
             assert await gate.code_of_error(LOGIN, {"code": gate.wechat.login("alice")}) == "RATE_LIMITED"
+        elsewhere = {"query": LOGIN, "variables": {"code": gate.wechat.login("alice")}}
+        await gate.http.post("/graphql", json=elsewhere, headers={"X-Forwarded-For": "203.0.113.9"})
         submission = gate.wechat.user_info("alice", policy="old")
         await gate.submit(token, submission)
         assert await gate.code_of_error(SUBMIT, submission, token=token) == "RATE_LIMITED"
         counted = await figures(metrics_settings, "wxgate_rate_limit_refusals_total")
         logins = await figures(metrics_settings, "wxgate_logins_total")
         failures = await figures(metrics_settings, "wxgate_rate_limit_storage_failures_total")
-    assert counted == {("address", "login"): 3, ("address", "submit"): 1}
-    assert logins["RATE_LIMITED",] == 3
+    assert counted == {
+        ("address", "login"): 3,
+        ("account", "login"): 1,
+        ("address", "submit"): 1,
+        ("account", "submit"): 0,
+    }
+    assert logins["RATE_LIMITED",] == 4
     assert failures == {(): 0}
 
 

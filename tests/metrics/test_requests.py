@@ -22,7 +22,7 @@ def values(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
 
 
 def test_a_request_is_counted_by_method_path_and_status_with_its_time() -> None:
-    metrics = Metrics()
+    metrics = Metrics(())
     for seconds in (0.0004, 0.003, 20.0):
         metrics.request_finished("POST", "/graphql", 200, seconds)
     metrics.request_finished("GET", "/readyz", 503, 0.1)
@@ -33,14 +33,14 @@ def test_a_request_is_counted_by_method_path_and_status_with_its_time() -> None:
 
 
 def test_what_takes_as_long_as_a_bound_counts_as_within_it() -> None:
-    metrics = Metrics()
+    metrics = Metrics(())
     metrics.request_finished("GET", "/livez", 200, 0.25)
     buckets = {key[-1]: value for key, value in values(metrics, f"{REQUESTS}_bucket").items()}
     assert (buckets["0.1"], buckets["0.25"]) == (0, 1)
 
 
 def test_an_operation_is_counted_by_name_kind_and_outcome_and_its_errors_by_code() -> None:
-    metrics = Metrics()
+    metrics = Metrics(())
     metrics.operation_finished("Me", "query", (), 0.001)
     metrics.operation_finished("Me", "query", ["UNAUTHENTICATED"], 0.001)
     metrics.operation_finished(None, "mutation", ["RATE_LIMITED", "UNAUTHENTICATED"], 0.001)
@@ -58,7 +58,7 @@ def test_an_operation_is_counted_by_name_kind_and_outcome_and_its_errors_by_code
 
 
 def test_a_thousand_names_of_operations_are_a_hundred_and_the_rest() -> None:
-    metrics = Metrics()
+    metrics = Metrics(())
     for number in range(1000):
         for _ in range(2):
             metrics.operation_finished(f"Operation{number}", "query", (), 0.001)
@@ -69,14 +69,14 @@ def test_a_thousand_names_of_operations_are_a_hundred_and_the_rest() -> None:
 
 
 def test_a_thousand_methods_are_one_label() -> None:
-    metrics = Metrics()
+    metrics = Metrics(())
     for number in range(1000):
         metrics.request_finished(f"METHOD{number}", "?", 405, 0.001)
     assert values(metrics, f"{REQUESTS}_count") == {("(other)", "?", "405"): 1000}
 
 
 def test_a_token_that_is_sent_as_the_name_of_an_operation_is_no_label() -> None:
-    metrics = Metrics()
+    metrics = Metrics(())
     token = "wxs_" + "a1B2" * 12
     metrics.operation_finished(token, "query", (), 0.001)
     assert secrets_in(token) == ["session token"]
@@ -85,6 +85,6 @@ def test_a_token_that_is_sent_as_the_name_of_an_operation_is_no_label() -> None:
 
 
 def test_each_server_counts_for_itself() -> None:
-    one, other = Metrics(), Metrics()
+    one, other = Metrics(()), Metrics(())
     one.request_finished("GET", "/livez", 200, 0.001)
     assert values(other, f"{REQUESTS}_count") == {}

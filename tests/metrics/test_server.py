@@ -70,7 +70,7 @@ async def test_a_port_that_is_taken_is_a_reason_not_to_start(
 
 async def test_a_scraper_gets_the_format_that_it_asks_for() -> None:
     async with (
-        MetricsServer(Metrics().registry, "127.0.0.1", 0) as server,
+        MetricsServer(Metrics(()).registry, "127.0.0.1", 0) as server,
         httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http,
     ):
         url = f"http://127.0.0.1:{server.port}/metrics"
@@ -85,12 +85,12 @@ async def test_a_scraper_gets_the_format_that_it_asks_for() -> None:
 
 
 async def test_it_listens_on_ipv6_too() -> None:
-    async with MetricsServer(Metrics().registry, "::1", 0) as server, httpx.AsyncClient(trust_env=False) as http:
+    async with MetricsServer(Metrics(()).registry, "::1", 0) as server, httpx.AsyncClient(trust_env=False) as http:
         assert (await http.get(f"http://[::1]:{server.port}/metrics", timeout=PATIENCE)).status_code == 200
 
 
 async def test_it_answers_while_the_event_loop_is_stuck() -> None:
-    async with MetricsServer(Metrics().registry, "127.0.0.1", 0) as server:
+    async with MetricsServer(Metrics(()).registry, "127.0.0.1", 0) as server:
         with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
             response = http.get(f"http://127.0.0.1:{server.port}/metrics")  # noqa: ASYNC212 - it sticks on purpose
     assert response.status_code == 200
@@ -100,7 +100,7 @@ async def test_whoever_says_nothing_is_hung_up_on_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("graph.metrics.server._Handler.timeout", 0.1)
-    async with MetricsServer(Metrics().registry, "127.0.0.1", 0) as server, asyncio.timeout(PATIENCE):
+    async with MetricsServer(Metrics(()).registry, "127.0.0.1", 0) as server, asyncio.timeout(PATIENCE):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"GET /met")
         assert await reader.read() == b""
