@@ -1,5 +1,7 @@
 """Reads figures as Prometheus does: over HTTP, from the port that they are served on."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,3 +44,11 @@ async def scrape(settings: MetricsSettings) -> Scrape:
     assert response.status_code == 200
     assert secrets_in(response.text) == []
     return Scrape(response.text)
+
+
+async def until(what: Callable[[Scrape], bool], settings: MetricsSettings) -> Scrape:
+    """The first figures of which it is true."""
+    async with asyncio.timeout(PATIENCE):
+        while not what(found := await scrape(settings)):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
+    return found

@@ -1,7 +1,6 @@
 """How many accounts each key seals, counted in the background of a server that has better things to do."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -14,19 +13,11 @@ from models.database import Database
 from tests.accounts.stored import run_sql
 from tests.databases import give_tables
 from tests.gate import ENCRYPTION_KEYS, K2, Clock, open_gate, open_unprepared, with_keys
-from tests.metrics.exposition import Scrape, scrape
+from tests.metrics.exposition import scrape, until
 
 ACCOUNTS = "wxgate_sealed_accounts"
 BOTH = f"{K2},{ENCRYPTION_KEYS}"
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-async def until(what: Callable[[Scrape], bool], settings: MetricsSettings) -> Scrape:
-    """The first figures of which it is true."""
-    async with asyncio.timeout(20):
-        while not what(found := await scrape(settings)):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.02)
-    return found
 
 
 async def test_each_key_is_counted_with_what_it_does(
