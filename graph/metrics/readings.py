@@ -17,14 +17,22 @@ def build() -> Reading:
     return Reading("wxgate_build_info", "What is running.", ("version", "python"), lambda: running)
 
 
-def breaker(state: Callable[[], str]) -> Reading:
-    """Which of `BREAKER_STATES` the circuit breaker around WeChat is in."""
-    return Reading(
-        "wxgate_wechat_breaker_state",
-        "1 for the state that the circuit breaker around WeChat is in.",
-        ("state",),
-        lambda: {(name,): float(name == state()) for name in BREAKER_STATES},
-    )
+def wechat(breaker: Callable[[], str], under_way: Callable[[], int]) -> list[Reading]:
+    """Which of `BREAKER_STATES` the circuit breaker around WeChat is in, and how many calls are under way."""
+
+    def read_state() -> Mapping[Labels, float]:
+        state = breaker()
+        return {(name,): float(name == state) for name in BREAKER_STATES}
+
+    return [
+        Reading(
+            "wxgate_wechat_breaker_state",
+            "1 for the state that the circuit breaker around WeChat is in.",
+            ("state",),
+            read_state,
+        ),
+        Reading("wxgate_wechat_calls_under_way", "Calls that wait for WeChat.", (), lambda: {(): under_way()}),
+    ]
 
 
 def connections(pool: Callable[[], Pool | None]) -> list[Reading]:
