@@ -5,6 +5,7 @@ path that is unknown, no text of an exception.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any, Final, Self
@@ -21,6 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.tracing.statements import TracedDatabase
 
+# A collector that does not take the last spans by then does not get them: whoever stops the server is waiting.
+LAST_SECONDS: Final = 3.0
 _SERVICE: Final = Resource({"service.name": "wxgate"})
 
 
@@ -38,7 +41,9 @@ class Tracing:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self._provider.shutdown)
+        last = threading.Thread(target=self._provider.shutdown, daemon=True)
+        last.start()
+        await asyncio.to_thread(last.join, LAST_SECONDS)
 
     def middleware(self, app: ASGIApp, known_paths: frozenset[str], probes: frozenset[str]) -> ASGIApp:
         """The application with a span around each request but probes."""

@@ -1,5 +1,7 @@
 """One span a request and one for whatever it waits for, all of them without a word that is anybody's own."""
 
+import asyncio
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from graph.app import create_app
+from graph.security.tokens import SessionToken
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from graph.tracing import TracingUnavailable
 from graph.tracing.statements import statement_name
-from tests.gate import LOGIN, ME, SUBMIT, Clock, open_gate, settings_for
+from tests.gate import LOGIN, ME, SUBMIT, Clock, open_gate, open_unprepared, settings_for
 from tests.secrecy import secrets_in
 from tests.tracing.collector import Collector, attributes, collecting
 
@@ -77,6 +80,18 @@ async def test_a_failure_is_told_by_its_code_and_by_what_wechat_answered(
     assert call.status.message == ""
     request = attributes(collector.named("mutation SignIn"))
     assert (request["graphql.operation.name"], request["error.type"]) == ("SignIn", "WECHAT_MISCONFIGURED")
+
+
+@on_sqlite
+async def test_a_statement_that_fails_is_told_by_the_kind_of_its_failure(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
+) -> None:
+    async with open_unprepared(settings, wechat_simulator, clock) as gate:
+        assert await gate.code_of_error(ME, token=SessionToken.issue().get_secret_value()) == "SERVICE_UNAVAILABLE"
+    statement = collector.named("SELECT sessions")
+    assert attributes(statement) == {"db.system.name": "sqlite", "error.type": "DatabaseBehind"}
+    assert statement.status.code == statement.status.STATUS_CODE_ERROR
+    assert list(statement.events) == []
 
 
 @on_sqlite
@@ -162,9 +177,21 @@ async def test_a_collector_that_is_down_keeps_nobody_from_anything(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    monkeypatch.setattr("graph.tracing.spans.LAST_SECONDS", 0.1)
     async with open_gate(settings, wechat_simulator, clock) as gate:
         assert (await gate.login("alice"))["isNewUser"]
+
+
+@on_sqlite
+async def test_a_collector_that_hangs_does_not_keep_the_server_from_ending(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.tracing.spans.LAST_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
+        async with asyncio.timeout(20), open_gate(settings, wechat_simulator, clock) as gate:
+            await gate.me(None)
 
 
 @on_sqlite
