@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from starlette.applications import Starlette
@@ -23,14 +23,17 @@ from graph.http.answers import HttpError, error_response
 from graph.http.client_address import ClientAddresses
 from graph.http.cors import ExactOrigins
 from graph.http.decoding import RequestLimits
+from graph.http.facts import Observer
 from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
 from graph.http.middleware import DoorMiddleware, RequestMiddleware, Shortcut
+from graph.http.request_log import LOGGER, MESSAGE, RequestLog
+from graph.logging import logged
 from graph.metrics import Metrics
 from graph.metrics.readings import connections, rate_limit_storage, sealed_accounts
 from graph.metrics.server import MetricsServer
-from graph.observers import observe_calls, observe_logins
+from graph.observers import observe_calls, observe_logins, observe_requests
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.documents import Documents
 from graph.schema.errors import ErrorCode
@@ -61,11 +64,13 @@ def create_app(
     settings: Settings,
     *,
     simulator: ASGIApp | None = None,
+    request_log: Observer | None = None,
     now: Callable[[], int] = epoch_ms,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
     """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
 
+    `request_log` writes a line for each request; by default through this process's logging, whatever that costs.
     Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`,
     `TracingUnavailable`.
     The lifespan raises `KeyRingMismatch`; a database that does not answer is no reason not to start.
@@ -113,15 +118,19 @@ def create_app(
         sleep=sleep,
         tried=metrics.submission_opened,
     )
+    executor = build_executor(settings)
+    metrics.expect_operations(executor.trusted_operations())
     endpoint = GraphQLEndpoint(
-        build_executor(settings),
+        executor,
         Services(sessions, logins, profiles),
         limits=_request_limits(settings.limit),
         clients=ClientAddresses(settings.http.trusted_proxies),
     )
 
+    observers = [request_log or RequestLog(logged(LOGGER, MESSAGE))]
     parts: list[AbstractAsyncContextManager[object]] = [*([tracing] if tracing else []), wechat, database, storage]
     if settings.metrics.port is not None:
+        observers.append(observe_requests(metrics))
         key_watch = KeyWatch(database=database, key_ring=key_ring, now=now)
         metrics.watch(
             *connections(database.pool),
@@ -158,10 +167,13 @@ def create_app(
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
     app.middleware_stack = _surrounded(
-        Shortcut(app.build_middleware_stack(), "/graphql", endpoint), settings, known_paths
+        Shortcut(app.build_middleware_stack(), "/graphql", endpoint),
+        settings,
+        known_paths,
+        observers,
     )
     if tracing:
-        app.middleware_stack = tracing.middleware(app.middleware_stack, known_paths, PROBES)
+        app.middleware_stack = tracing.middleware(app.middleware_stack, PROBES)
     return app
 
 
@@ -199,13 +211,15 @@ def _request_limits(limit: LimitSettings) -> RequestLimits:
     )
 
 
-def _surrounded(app: ASGIApp, settings: Settings, known_paths: frozenset[str]) -> ASGIApp:
+def _surrounded(
+    app: ASGIApp, settings: Settings, known_paths: frozenset[str], observers: Sequence[Observer]
+) -> ASGIApp:
     """What every request passes, from the inside out."""
     http = settings.http
     app = DoorMiddleware(app, http.allowed_hosts, settings.limit.concurrency, PROBES)
     if http.cors_origins:
         app = ExactOrigins(app, http.cors_origins)
-    return RequestMiddleware(app, known_paths)
+    return RequestMiddleware(app, known_paths, observers)
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from graph.accounts.login import LoggedIn, LoginObserver
+from graph.http.facts import Facts, Observer
 from graph.metrics import Metrics
 from graph.schema.errors import code_of
 from graph.wechat.client import CallObserver
@@ -17,6 +18,19 @@ def observe_logins(metrics: Metrics) -> LoginObserver:
             metrics.login_finished(code_of(outcome))
         else:
             metrics.login_finished("new" if outcome.is_new_user else "returning")
+
+    return finished
+
+
+def observe_requests(metrics: Metrics) -> Observer:
+    """Counts what `RequestMiddleware` knows of a request."""
+
+    def finished(facts: Facts) -> None:
+        metrics.request_finished(facts.method, facts.path, facts.status, facts.seconds)
+        if facts.kind is not None:
+            metrics.operation_finished(facts.operation, facts.kind, facts.codes, facts.seconds)
+        elif facts.codes:
+            metrics.errors_answered(facts.codes)
 
     return finished
 

@@ -96,6 +96,11 @@ class Metrics:
         if codes:
             self.errors_answered(codes)
 
+    def expect_operations(self, names: Iterable[str]) -> None:
+        """Keeps room for the operations of a deployment's own clients, which strangers could take with theirs."""
+        for name in names:
+            self._operation_label(name)
+
     def errors_answered(self, codes: Sequence[str]) -> None:
         """Counts the errors of an answer that no operation gave: a refused document or request."""
         for code in codes:
@@ -123,9 +128,12 @@ class Metrics:
             self.registry.register(reading)
 
     def _operation_cell(self, name: str | None, kind: str, codes: Sequence[str]) -> Cell:
-        label = ANONYMOUS if name is None else name
-        label = self._operation_names(label) if len(label) <= _LONGEST_OPERATION else OTHER
+        label = self._operation_label(name)
         cell = self._operations.cell(label, kind, "error" if codes else "ok")
         if label != OTHER:
             self._operation_cells[name, kind, not codes] = cell
         return cell
+
+    def _operation_label(self, name: str | None) -> str:
+        label = ANONYMOUS if name is None else name
+        return self._operation_names(label) if len(label) <= _LONGEST_OPERATION else OTHER

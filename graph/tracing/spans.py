@@ -8,7 +8,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -17,13 +17,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graph.http.facts import Facts, facts_of
+from graph.http.head import head_of
+from graph.http.request_log import LONGEST_NAME
 from graph.tracing.statements import TracedDatabase
 
 # A collector that does not take the last spans by then does not get them: whoever stops the server is waiting.
 LAST_SECONDS: Final = 3.0
+_LONGEST_METHOD: Final = 10
 _SERVICE: Final = Resource({"service.name": "wxgate"})
 
 
@@ -45,9 +48,9 @@ class Tracing:
         last.start()
         await asyncio.to_thread(last.join, LAST_SECONDS)
 
-    def middleware(self, app: ASGIApp, known_paths: frozenset[str], probes: frozenset[str]) -> ASGIApp:
+    def middleware(self, app: ASGIApp, probes: frozenset[str]) -> ASGIApp:
         """The application with a span around each request but probes."""
-        return TracingMiddleware(app, self.tracer, known_paths, probes)
+        return TracingMiddleware(app, self.tracer, probes)
 
     def database(self, url: str) -> TracedDatabase:
         """The database with a span around each statement."""
@@ -77,10 +80,9 @@ class TracingMiddleware:
     `tracestate` may hold any text, and is left out.
     """
 
-    def __init__(self, app: ASGIApp, tracer: Tracer, known_paths: frozenset[str], probes: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, tracer: Tracer, probes: frozenset[str]) -> None:
         self._app = app
         self._tracer = tracer
-        self._known_paths = known_paths
         self._probes = probes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,52 +90,43 @@ class TracingMiddleware:
         if scope["type"] != "http" or scope["path"] in self._probes:
             await self._app(scope, receive, send)
             return
-        state: dict[str, Any] = scope.setdefault("state", {})
-        status = 0
-
-        async def noting_status(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
         with self._tracer.start_as_current_span(
             "request",
             kind=SpanKind.SERVER,
-            links=_links(Headers(scope=scope)),
+            links=_links(head_of(scope).get(b"traceparent")),
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
             try:
-                await self._app(scope, receive, noting_status)
+                await self._app(scope, receive, send)
             finally:
-                if span.is_recording():
-                    self._describe(span, scope, state, status)
-
-    def _describe(self, span: Span, scope: Scope, state: dict[str, Any], status: int) -> None:
-        method = scope["method"] if scope["method"].isalpha() and len(scope["method"]) < 10 else "_OTHER"
-        span.set_attribute("http.request.method", method)
-        span.set_attribute("http.response.status_code", status)
-        if scope["path"] in self._known_paths:
-            span.set_attribute("http.route", scope["path"])
-        if "request_id" in state:
-            span.set_attribute("wxgate.request_id", state["request_id"])
-        kind, operation, code = state.get("kind"), state.get("operation"), state.get("code")
-        if kind:
-            span.set_attribute("graphql.operation.type", kind)
-        if operation:
-            span.set_attribute("graphql.operation.name", operation)
-        span.update_name(" ".join(filter(None, [kind, operation])) or method)
-        if code or status >= 500:
-            span.set_attribute("error.type", code or str(status))
-        if code == "INTERNAL_SERVER_ERROR" or status >= 500:
-            span.set_status(Status(StatusCode.ERROR))
+                _describe(span, facts_of(scope))
 
 
-def _links(headers: Headers) -> Sequence[Link]:
-    theirs = trace.get_current_span(
-        TraceContextTextMapPropagator().extract({"traceparent": headers.get("traceparent", "")})
-    ).get_span_context()
+def _describe(span: Span, facts: Facts) -> None:
+    if not span.is_recording():
+        return
+    operation = facts.operation if facts.operation is None or len(facts.operation) <= LONGEST_NAME else "?"
+    method = facts.method if len(facts.method) <= _LONGEST_METHOD else "?"
+    code = next(iter(facts.codes), None)
+    told: dict[str, str | int | None] = {
+        "wxgate.request_id": facts.request_id,
+        "http.request.method": method,
+        "http.response.status_code": facts.status,
+        "http.route": None if facts.path == "?" else facts.path,
+        "graphql.operation.type": facts.kind,
+        "graphql.operation.name": operation,
+        "error.type": code or (str(facts.status) if facts.status >= 500 else None),
+    }
+    span.set_attributes({name: value for name, value in told.items() if value is not None})
+    span.update_name(" ".join(filter(None, [facts.kind, operation])) or method)
+    if facts.status >= 500 or code == "INTERNAL_SERVER_ERROR":
+        span.set_status(Status(StatusCode.ERROR))
+
+
+def _links(traceparent: str | None) -> Sequence[Link]:
+    carrier = {"traceparent": traceparent or ""}
+    theirs = trace.get_current_span(TraceContextTextMapPropagator().extract(carrier)).get_span_context()
     if not theirs.is_valid:
         return ()
     return (Link(SpanContext(theirs.trace_id, theirs.span_id, is_remote=True, trace_flags=theirs.trace_flags)),)

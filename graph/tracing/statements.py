@@ -2,9 +2,10 @@
 
 import contextlib
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
@@ -45,6 +46,21 @@ class TracedDatabase(Database):
         """See `Statements.execute`."""
         with self._span(statement_name(sql)):
             return await super().execute(sql, *values)
+
+    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
+        """See `Statements.rows`."""
+        with self._span(statement_name(sql)):
+            return await super().rows(sql, *values)
+
+    def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
+        """See `Statements.peek`; what could not be had at once is asked for again, and told then."""
+        start = time.time_ns()
+        rows = super().peek(sql, *values)
+        if rows is not None and trace.get_current_span().is_recording():
+            self._tracer.start_span(
+                statement_name(sql), kind=SpanKind.CLIENT, start_time=start, attributes={"db.system.name": self._system}
+            ).end()
+        return rows
 
     async def unit(self, work: Callable[[Statements], Awaitable[T]]) -> T:
         """See `Database.unit`; the transaction is one span."""

@@ -1,9 +1,13 @@
 """What clients send, as it is counted: known words only, however many others they try."""
 
+import json
+from pathlib import Path
+
 import pytest
 
-from graph.settings import MetricsSettings
-from tests.gate import ME, Gate
+from graph.settings import MetricsSettings, Settings, TrustedSettings
+from graph.simulator.serving import WeChatSimulator
+from tests.gate import ME, Clock, Gate, open_gate
 from tests.metrics.exposition import Figures, scrape
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -74,3 +78,22 @@ async def test_a_thousand_names_and_paths_are_a_hundred_and_a_few(
     assert len(operations) == 101
     assert operations["query", "(other)", "ok"] == 900
     assert not [labels for labels in operations if "Invalid" in labels[1]]
+
+
+async def test_the_operations_of_trusted_documents_keep_their_names_whoever_came_before_them(
+    settings: Settings,
+    wechat_simulator: WeChatSimulator,
+    clock: Clock,
+    metrics_settings: MetricsSettings,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "persisted-documents.json"
+    file.write_text(json.dumps({"a1": f"query Trusted {ME}"}))
+    trusting = settings.model_copy(update={"trusted": TrustedSettings(documents=file)})
+    async with open_gate(trusting, wechat_simulator, clock) as gate:
+        for number in range(150):
+            await gate.post(f"query Stranger{number} {{ __typename }}")
+        await gate.http.post("/graphql", json={"documentId": "a1"})
+        operations = await figures(metrics_settings, OPERATIONS)
+    assert operations["query", "Trusted", "ok"] == 1
+    assert operations["query", "(other)", "ok"] == 51
