@@ -45,7 +45,7 @@ from graph.security.rate_limit import RateLimit, RateLimitStorage
 from graph.services import Services
 from graph.settings import LimitSettings, Settings, require_secrets
 from graph.tracing import load_tracing
-from graph.wechat.client import WeChatClient
+from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
 
@@ -85,6 +85,8 @@ def create_app(
         app_id=secrets.app_id,
         app_secret=secrets.app_secret,
         base_url=settings.wechat.base_url,
+        # Half of those whom the door lets in at most, so that a WeChat that hangs leaves room for everybody else.
+        max_connections=min(MAX_CONNECTIONS, -(-settings.limit.concurrency // 2)),
         sleep=sleep,
         observe=observe_calls(metrics.wechat_called, *([tracing.wechat_called] if tracing else [])),
     )

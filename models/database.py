@@ -18,7 +18,7 @@ from tortoise.exceptions import (
 )
 from tortoise.transactions import in_transaction
 
-from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
+from models.errors import ConnectionLost, DatabaseBehind, DatabaseError, DatabaseUnavailable
 from models.url import ALIAS, tortoise_config
 
 try:
@@ -27,11 +27,18 @@ except ImportError:  # PostgreSQL is an extra
     _POSTGRES_ERRORS: tuple[type[Exception], ...] = ()
     _POSTGRES_BEHIND: tuple[type[Exception], ...] = ()
     _POSTGRES_DATA_ERRORS: tuple[type[Exception], ...] = ()
+    _POSTGRES_HUNG_UP: tuple[type[Exception], ...] = ()
 else:
-    # The last one is how asyncpg says that the server hung up just as a statement was to be sent.
     _POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
     _POSTGRES_BEHIND = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
     _POSTGRES_DATA_ERRORS = (asyncpg.DataError,)
+    _POSTGRES_HUNG_UP = (
+        asyncpg.PostgresConnectionError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+        # How asyncpg says that the server hung up just as a statement was to be sent.
+        asyncpg.InternalClientError,
+    )
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -45,6 +52,9 @@ RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
     ValueError,
     *_POSTGRES_ERRORS,
 )
+_HUNG_UP: Final[tuple[type[Exception], ...]] = (BrokenPipeError, ConnectionResetError, *_POSTGRES_HUNG_UP)
+# Seconds before a statement whose connection was lost is run again: enough for a server that restarts quickly.
+SECOND_TRY_AFTER: Final = 0.2
 _SQLITE_BEHIND: Final = re.compile("no such table|no such column|has no column named")
 _UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     OperationalError,
@@ -79,6 +89,8 @@ def translated(error: Exception) -> DatabaseError:
     cause = error.__cause__ or error
     if isinstance(cause, _POSTGRES_BEHIND) or (cause is error and _SQLITE_BEHIND.search(str(error))):
         return DatabaseBehind(name)
+    if isinstance(error, _HUNG_UP):
+        return ConnectionLost(name)
     if isinstance(error, IntegrityError) or isinstance(cause, _POSTGRES_DATA_ERRORS):
         return DatabaseError(name)
     if isinstance(error, _UNAVAILABLE):
@@ -133,7 +145,11 @@ class Statements:
 
 
 class Database:
-    """The server's one database. One at a time per process: Tortoise finds it through a process-wide fallback."""
+    """The server's one database. One at a time per process: Tortoise finds it through a process-wide fallback.
+
+    A statement outside of `unit` that loses its connection is run once more. So it must be one that may run twice: a
+    read, or a write that finds nothing left to do.
+    """
 
     def __init__(self, url: str) -> None:
         """`url` as in `tortoise_config`, which may raise `UnsupportedDatabase`. Nothing is opened yet."""
@@ -162,10 +178,18 @@ class Database:
 
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
         """See `Statements.fetch`."""
+        try:
+            return await self._opened().fetch(sql, *values)
+        except ConnectionLost:
+            await asyncio.sleep(SECOND_TRY_AFTER)
         return await self._opened().fetch(sql, *values)
 
     async def execute(self, sql: str, *values: object) -> int:
         """See `Statements.execute`."""
+        try:
+            return await self._opened().execute(sql, *values)
+        except ConnectionLost:
+            await asyncio.sleep(SECOND_TRY_AFTER)
         return await self._opened().execute(sql, *values)
 
     async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:

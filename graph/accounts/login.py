@@ -85,19 +85,20 @@ class Logins:
         """Signs in whoever holds `code`; `token`, the one that the client still has, is superseded.
 
         A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
-        the same code that overlap share the call (each gets a session of its own). Raises `RateLimited` for the
-        client's `address`, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code is spent,
-        `LoginsTooFrequent` and `LoginNotStored` after.
+        the same code that overlap share the call (each gets a session of its own). Raises `WeChatNotAsked`,
+        `RateLimited` for the client's `address`, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code
+        is spent, `LoginsTooFrequent` and `LoginNotStored` after.
         """
         try:
-            logged_in = await self._login(code, address, token)
+            with self._wechat.place():
+                logged_in = await self._login(code, address=address, token=token)
         except Exception as error:
             self._finished(error)
             raise
         self._finished(logged_in)
         return logged_in
 
-    async def _login(self, code: str, address: str, token: str | None) -> LoggedIn:
+    async def _login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
         await self._rate_limit.count("address", address)
         await self._key_check.ensure()
         await require_tables(self._database)

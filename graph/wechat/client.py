@@ -1,12 +1,13 @@
-"""The client of WeChat's server API: one pool, one deadline, and one retry where it is safe."""
+"""The client of WeChat's server API: one pool, one deadline, one retry where it is safe, and none when it is down."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Self, TypeVar
 
@@ -15,6 +16,8 @@ from pydantic import SecretStr
 
 from graph.wechat import answers
 from graph.wechat.answers import Answer
+from graph.wechat.breaker import CircuitBreaker
+from graph.wechat.bulkhead import Bulkhead
 from graph.wechat.errors import LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
 from graph.wechat.types import AccessToken, Code2Session
 from graph.wechat.wire import QUERY, WireTransport
@@ -27,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 BASE_URL = "https://api.weixin.qq.com"
 MAX_BODY_BYTES = 64 * 1024
+MAX_CONNECTIONS = 256  # 1,280 logins a second that take 50 ms each need 64
 MAX_JITTER = 0.25  # seconds before the second try
 _LONGEST_ID = 64  # of an openid or unionid; today's have 28 or 29 characters
 _KEEPALIVE = 30.0  # seconds an idle connection is kept
@@ -38,7 +42,8 @@ class WeChatClient:
 
     All times are seconds. `connect_timeout` also bounds the wait for a free connection; `total_timeout` covers both
     tries and the pause between them. A second try is made after a transport error, HTTP 502-504 or errcode -1, and
-    after nothing else: configuration, quota and codes do not get better by asking again.
+    after nothing else: configuration, quota and codes do not get better by asking again. While `breaker` is open,
+    `WeChatNotAsked` is raised at once. `max_connections` is also how many `place` lets in.
     """
 
     def __init__(
@@ -51,7 +56,7 @@ class WeChatClient:
         connect_timeout: float = 1.0,
         read_timeout: float = 3.0,
         total_timeout: float = 5.0,
-        max_connections: int = 100,
+        max_connections: int = MAX_CONNECTIONS,
         random: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         observe: CallObserver = lambda *_: None,
@@ -59,6 +64,8 @@ class WeChatClient:
         self._app_id = app_id
         self._app_secret = app_secret
         self._total_timeout = total_timeout
+        self.breaker = CircuitBreaker()
+        self.bulkhead = Bulkhead(max_connections)
         self._random = random
         self._sleep = sleep
         self._observe = observe
@@ -90,6 +97,16 @@ class WeChatClient:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Around whatever comes to a call, so that it is refused before anything is done for it.
+
+        Raises `WeChatNotAsked` when too many are inside, or the call would be refused as things stand.
+        """
+        self.breaker.check()
+        with self.bulkhead.place():
+            yield
 
     async def code2session(self, js_code: str) -> Code2Session:
         """Trade the code of wx.login, good once and for five minutes, for who logged in.
@@ -134,6 +151,12 @@ class WeChatClient:
 
     async def _call(
         self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool = True
+    ) -> T:
+        with self.breaker.call():
+            return await self._ask(endpoint, build, read, repeatable=repeatable)
+
+    async def _ask(
+        self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool
     ) -> T:
         started = time.monotonic()
         attempt = 1
