@@ -31,7 +31,7 @@ from graph.http.middleware import DoorMiddleware, RequestMiddleware, Shortcut
 from graph.http.request_log import LOGGER, MESSAGE, RequestLog
 from graph.logging import logged
 from graph.metrics import Metrics
-from graph.metrics.readings import connections, rate_limit_storage, sealed_accounts
+from graph.metrics.readings import connections, rate_limit_storage, sealed_accounts, wechat_guards
 from graph.metrics.server import MetricsServer
 from graph.observers import observe_calls, observe_logins, observe_requests
 from graph.schema.build import build_schema, graphql_core_schema
@@ -136,14 +136,18 @@ def create_app(
         key_watch = KeyWatch(database=database, key_ring=key_ring, now=now)
         metrics.watch(
             *connections(database.pool),
+            *wechat_guards(lambda: wechat.breaker.state, lambda: wechat.bulkhead.taken),
             *sealed_accounts(key_watch.accounts, key_watch.counted_at),
             rate_limit_storage(lambda: storage.failures),
         )
-        parts += [MetricsServer(metrics.registry, settings.metrics.host, settings.metrics.port), key_watch]
+        parts.append(key_watch)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as opened:
+            if settings.metrics.port is not None:
+                port = settings.metrics.port and settings.metrics.port + app.state.worker
+                await opened.enter_async_context(MetricsServer(metrics.registry, settings.metrics.host, port))
             for part in parts:
                 await opened.enter_async_context(part)
             try:
@@ -165,6 +169,8 @@ def create_app(
     if simulator is not None:
         routes.append(Mount(SIMULATOR_PREFIX, simulator))
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_routed})
+    # Which of the processes that share the public port this is: their figures are served from as many ports.
+    app.state.worker = 0
     # Such an answer would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.

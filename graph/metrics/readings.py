@@ -17,8 +17,8 @@ def build() -> Reading:
     return Reading("wxgate_build_info", "What is running.", ("version", "python"), lambda: running)
 
 
-def wechat(breaker: Callable[[], str], under_way: Callable[[], int]) -> list[Reading]:
-    """Which of `BREAKER_STATES` the circuit breaker around WeChat is in, and how many calls are under way."""
+def wechat_guards(breaker: Callable[[], str], under_way: Callable[[], int]) -> list[Reading]:
+    """Which of `BREAKER_STATES` the circuit breaker around WeChat is in, and how many logins are under way."""
 
     def read_state() -> Mapping[Labels, float]:
         state = breaker()
@@ -31,7 +31,7 @@ def wechat(breaker: Callable[[], str], under_way: Callable[[], int]) -> list[Rea
             ("state",),
             read_state,
         ),
-        Reading("wxgate_wechat_calls_under_way", "Calls that wait for WeChat.", (), lambda: {(): under_way()}),
+        Reading("wxgate_logins_under_way", "Logins that call WeChat, or are about to.", (), lambda: {(): under_way()}),
     ]
 
 
