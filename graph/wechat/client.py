@@ -23,6 +23,8 @@ from graph.wechat.types import AccessToken, Code2Session
 from graph.wechat.wire import QUERY, WireTransport
 
 T = TypeVar("T")
+# Told of each try: the endpoint, what went wrong, and how many seconds it took.
+CallObserver = Callable[[str, WeChatError | None, float], None]
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class WeChatClient:
         max_connections: int = MAX_CONNECTIONS,
         random: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        observe: CallObserver = lambda *_: None,
     ) -> None:
         self._app_id = app_id
         self._app_secret = app_secret
@@ -65,6 +68,7 @@ class WeChatClient:
         self.bulkhead = Bulkhead(max_connections)
         self._random = random
         self._sleep = sleep
+        self._observe = observe
         if transport is None:
             limits = httpx.Limits(
                 max_connections=max_connections,
@@ -160,17 +164,20 @@ class WeChatClient:
             async with asyncio.timeout(self._total_timeout):
                 while True:
                     try:
-                        return await self._try(build(), read)
+                        result = await self._try(build(), read)
                     except WeChatError as error:
-                        _report(endpoint, error, attempt=attempt, started=started)
+                        self._report(endpoint, error, attempt=attempt, started=started)
                         if attempt == 2 or not (repeatable and _may_pass(error)):
                             raise
+                    else:
+                        self._observe(endpoint, None, time.monotonic() - started)
+                        return result
                     await self._sleep(self._random() * MAX_JITTER)
                     attempt, started = 2, time.monotonic()
         except TimeoutError:
             late = WeChatUnavailable(reason="timeout")
         # Raised outside of `except`, so that what was caught hangs on to it in no way: its frames know the secret.
-        _report(endpoint, late, attempt=attempt, started=started)
+        self._report(endpoint, late, attempt=attempt, started=started)
         raise late
 
     async def _try(self, request: httpx.Request, read: Callable[[Answer], T]) -> T:
@@ -202,6 +209,24 @@ class WeChatClient:
         finally:
             await response.aclose()
 
+    def _report(self, endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
+        seconds = time.monotonic() - started
+        self._observe(endpoint, error, seconds)
+        logger.log(
+            logging.ERROR if isinstance(error, WeChatMisconfigured) else logging.WARNING,
+            "WeChat call %s failed: %s",
+            endpoint,
+            error,
+            extra={
+                "endpoint": endpoint,
+                "errcode": error.errcode,
+                "rid": error.rid,
+                "http_status": error.http_status,
+                "duration_ms": round(seconds * 1000),
+                "attempt": attempt,
+            },
+        )
+
 
 def _code2session(answer: Answer) -> Code2Session:
     return Code2Session(
@@ -223,20 +248,3 @@ def _may_pass(error: WeChatError) -> bool:
         return False
     # No status at all: the transport failed.
     return error.errcode == answers.SYSTEM_BUSY or error.http_status in (None, 502, 503, 504)
-
-
-def _report(endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
-    logger.log(
-        logging.ERROR if isinstance(error, WeChatMisconfigured) else logging.WARNING,
-        "WeChat call %s failed: %s",
-        endpoint,
-        error,
-        extra={
-            "endpoint": endpoint,
-            "errcode": error.errcode,
-            "rid": error.rid,
-            "http_status": error.http_status,
-            "duration_ms": round((time.monotonic() - started) * 1000),
-            "attempt": attempt,
-        },
-    )
