@@ -20,7 +20,7 @@ from graph.wechat.breaker import CircuitBreaker
 from graph.wechat.bulkhead import Bulkhead
 from graph.wechat.errors import LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
 from graph.wechat.types import AccessToken, Code2Session
-from graph.wechat.wire import QUERY, WireTransport
+from graph.wechat.wire import FAILURES, QUERY, WireTransport, pooled, reason_of
 
 T = TypeVar("T")
 # Told of each try: the endpoint, what went wrong, and how many seconds it took.
@@ -33,7 +33,6 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_CONNECTIONS = 256  # 1,280 logins a second that take 50 ms each need 64
 MAX_JITTER = 0.25  # seconds before the second try
 _LONGEST_ID = 64  # of an openid or unionid; today's have 28 or 29 characters
-_KEEPALIVE = 30.0  # seconds an idle connection is kept
 _JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")  # the DevTools' tourist sends "the code is a mock one", blanks and all
 
 
@@ -69,16 +68,9 @@ class WeChatClient:
         self._random = random
         self._sleep = sleep
         self._observe = observe
-        if transport is None:
-            limits = httpx.Limits(
-                max_connections=max_connections,
-                max_keepalive_connections=max_connections,
-                keepalive_expiry=_KEEPALIVE,
-            )
-            transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
         self._http = httpx.AsyncClient(
             base_url=base_url,
-            transport=WireTransport(transport),
+            transport=WireTransport(transport or pooled(max_connections)),
             timeout=httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout),
             # A proxy from the environment would see the secret; a redirect would carry it elsewhere.
             trust_env=False,
@@ -183,12 +175,8 @@ class WeChatClient:
     async def _try(self, request: httpx.Request, read: Callable[[Answer], T]) -> T:
         try:
             http_status, body = await self._exchange(request)
-        except (httpx.TimeoutException, TimeoutError):
-            reason = "timeout"
-        except httpx.ConnectError:
-            reason = "connection failed"
-        except (httpx.HTTPError, OSError):
-            reason = "transport error"
+        except FAILURES as failure:
+            reason = reason_of(failure)
         else:
             return read(answers.read_answer(http_status, body))
         raise WeChatUnavailable(reason)
