@@ -15,9 +15,7 @@ def npm(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """Runs npm to its end, whatever it thinks of the project."""
     program = shutil.which("npm")
     assert program is not None, "these tests need Node and npm"
-    return subprocess.run(
-        [program, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE
-    )
+    return subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 def install(project: Path) -> Path:

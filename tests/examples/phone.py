@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -146,3 +146,6 @@ def phone(project: Path, server: Process, person: str, storage: Path, **config: 
             assert errors.read_text("utf-8") == ""
         finally:
             popen.kill()
+
+
+SwitchOn = Callable[[], AbstractContextManager[Phone]]

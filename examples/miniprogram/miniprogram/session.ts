@@ -96,6 +96,9 @@ async function obeying<Result>(operation: () => Promise<Result>, logInAgain: () 
         case 'FIX_REQUEST': // A developer can.
         case 'GIVE_UP':
           throw error
+        default: // An action that a later server has.
+          action satisfies never
+          throw error
       }
     }
   }
