@@ -87,6 +87,22 @@ def test_pages_that_meet_an_expired_token_at_once_share_one_login(switch_on: Swi
         assert mine.calls() == {"wx.checkSession": 1, "Me": 4, "wx.login": 1, "Login": 1}
 
 
+def test_who_hears_late_that_the_token_is_dead_takes_the_one_that_others_fetched(
+    switch_on: SwitchOn, data: Path
+) -> None:
+    with switch_on() as mine:
+        mine.launch("home")
+        mine.sees(".name", "Nameless")
+    expire_every_session(data)
+    with switch_on() as mine:
+        mine.tell("set", late="Me")
+        mine.launch("home")
+        mine.tell("open", page="home", **{"as": "another"})
+        mine.sees(".name", "Nameless")
+        mine.sees(".name", "Nameless", page="another")
+        assert mine.calls() == {"wx.checkSession": 1, "Me": 4, "wx.login": 1, "Login": 1}
+
+
 def test_a_token_that_expires_while_the_app_is_open_is_replaced_and_the_operation_repeated(
     switch_on: SwitchOn, data: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 import type { TypedDocumentString } from './generated/graphql'
 import { LoginDocument } from './generated/graphql'
-import { send, ServerError } from './graphql/transport'
+import { NoAnswer, send, ServerError } from './graphql/transport'
 import { forgetUserInfo, setGlobalUserInfo } from './user-info'
 
 const TOKEN = 'wxgate.token'
@@ -23,10 +23,10 @@ export async function start(): Promise<void> {
   if (!(await sessionKeyLives())) await logIn()
 }
 
-/** The stored token, or the one that a login is about to bring. Raises `SignedOut`. */
+/** The stored token, or a new login's. Raises `SignedOut`. */
 export async function currentToken(): Promise<string> {
   if (wx.getStorageSync(SIGNED_OUT)) throw new SignedOut()
-  return loggingIn ?? storedToken() ?? logIn()
+  return storedToken() ?? logIn()
 }
 
 /** Logs in with a new code. However many ask at once, WeChat and the server are asked once. */
@@ -63,7 +63,7 @@ export function signIn(): Promise<string> {
 }
 
 async function exchangeCode(): Promise<string> {
-  const { code } = await wx.login()
+  const { code } = await wx.login().catch(({ errMsg }) => Promise.reject(new NoAnswer(errMsg)))
   // With the token that the new one supersedes, if there is one: the server then lets it end.
   const { login } = await send(LoginDocument, { code }, storedToken())
   wx.setStorageSync(TOKEN, login.token)

@@ -4,6 +4,7 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { JSDOM } from "jsdom";
+import { becomeMiniProgram } from "./runtime.mjs";
 import { makeWx } from "./wx.mjs";
 
 const [miniprogram, server, storageFile] = process.argv.slice(2);
@@ -19,11 +20,7 @@ globalThis.wx = makeWx({ server, storageFile, state, log });
 globalThis.App = (app) => app.onLaunch();
 // miniprogram-simulate knows components only; a page is one whose functions are its methods.
 globalThis.Page = ({ data, ...rest }) => globalThis.Component({ data, methods: rest });
-// What the runtime of a mini-program does not have.
-for (const name of ["fetch", "Headers", "Request", "Response", "FormData", "AbortController", "AbortSignal", "URL",
-  "URLSearchParams", "TextEncoder", "TextDecoder", "queueMicrotask", "structuredClone", "WebSocket", "crypto"]) {
-  delete globalThis[name];
-}
+becomeMiniProgram();
 
 const pages = new Map();
 
