@@ -87,9 +87,7 @@ def test_pages_that_meet_an_expired_token_at_once_share_one_login(switch_on: Swi
         assert mine.calls() == {"wx.checkSession": 1, "Me": 4, "wx.login": 1, "Login": 1}
 
 
-def test_who_hears_late_that_the_token_is_dead_takes_the_one_that_others_fetched(
-    switch_on: SwitchOn, data: Path
-) -> None:
+def test_who_hears_late_of_a_dead_token_takes_the_one_that_others_fetched(switch_on: SwitchOn, data: Path) -> None:
     with switch_on() as mine:
         mine.launch("home")
         mine.sees(".name", "Nameless")

@@ -30,13 +30,14 @@ export function makeWx({ server, storageFile, state, log }) {
   async function ask({ url, method = "GET", header = {}, data, dataType = "json", timeout = 60000 }) {
     const operation = operationIn(data);
     log.push(operation);
+    const isSecond = log.filter((name) => name === operation).length === 2;
     if (state.offline) return { errMsg: "request:fail net::ERR_INTERNET_DISCONNECTED" };
     try {
       const body = typeof data === "object" ? JSON.stringify(data) : data;
       const { status, headers, text } = await exchange(url, { method, headers: header, body, timeout });
       if (operation === "Login") loggedIn();
       // An answer that takes longer than somebody else's whole login.
-      if (operation === state.late && log.filter((name) => name === operation).length === 2) await login;
+      if (operation === state.late && isSecond) await login;
       const result = { errMsg: "request:ok", statusCode: status, header: headers, cookies: [] };
       return { ...result, data: dataType === "json" ? parsed(text) : text };
     } catch (error) {
