@@ -75,7 +75,8 @@ Page({
   async attempt(action: () => Promise<unknown>) {
     this.setData({ busy: true, message: '' })
     const message = await action().then(() => '', messageFor)
-    this.setData({ busy: false, message, permission: await permission('scope.userInfo') })
+    const answer = await permission('scope.userInfo').catch((): Permission => 'unasked')
+    this.setData({ busy: false, message, permission: answer })
     this.show()
   },
 
