@@ -25,11 +25,10 @@ export async function start(): Promise<void> {
 
 /** The stored token, or a new login's. Raises `SignedOut`. */
 export async function currentToken(): Promise<string> {
-  if (wx.getStorageSync(SIGNED_OUT)) throw new SignedOut()
   return storedToken() ?? logIn()
 }
 
-/** Logs in with a new code. However many ask at once, WeChat and the server are asked once. */
+/** Logs in with a new code. However many ask at once, WeChat and the server are asked once. Raises `SignedOut`. */
 export function logIn(): Promise<string> {
   loggingIn ??= obeying(exchangeCode, async () => undefined).finally(() => {
     loggingIn = undefined
@@ -63,6 +62,7 @@ export function signIn(): Promise<string> {
 }
 
 async function exchangeCode(): Promise<string> {
+  if (wx.getStorageSync(SIGNED_OUT)) throw new SignedOut()
   const { code } = await wx.login().catch(({ errMsg }) => Promise.reject(new NoAnswer(errMsg)))
   // With the token that the new one supersedes, if there is one: the server then lets it end.
   const { login } = await send(LoginDocument, { code }, storedToken())
