@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.examples.phone import SwitchOn
+import pytest
+
+from tests.examples.phone import Phone, SwitchOn
 
 
 def stored(storage: Path) -> Any:
@@ -59,17 +61,39 @@ def test_who_refuses_is_told_so_and_may_think_again_in_the_settings(switch_on: S
         mine.sees(".name", mine.person)
 
 
+def tap_with_a_stale_key(mine: Phone, *, permitted_afterwards: dict[str, bool], agrees: bool) -> None:
+    """The button's own answer is still given, and the next question, without a button, meets another permission."""
+    mine.launch("home")
+    mine.tap(".collect")
+    mine.sees(".name", mine.person)
+    mine.calls()
+    mine.device("expire-session-key")
+    mine.tell("set", authSettingAfterTap=permitted_afterwards, agrees=agrees)
+    mine.tap(".collect")
+
+
 def test_a_permission_taken_back_meanwhile_is_respected(switch_on: SwitchOn) -> None:
     with switch_on() as mine:
-        mine.launch("home")
-        mine.tap(".collect")
-        mine.sees(".name", mine.person)
-        mine.device("expire-session-key")
-        # The button's own answer is given before WeChat is told.
-        mine.tell("set", revokesAfterTap=True)
-        mine.tap(".collect")
+        tap_with_a_stale_key(mine, permitted_afterwards={"scope.userInfo": False}, agrees=True)
         mine.sees(".message", "Without your permission your name stays unknown here.")
         assert mine.text(".settings") == "Open settings"
+        assert mine.calls() == {"wx.getUserInfo": 1, "SubmitUserInfo": 1, "wx.login": 1, "Login": 1}
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_permission_that_wechat_forgot_is_asked_for_again(switch_on: SwitchOn, agrees: bool) -> None:
+    with switch_on() as mine:
+        tap_with_a_stale_key(mine, permitted_afterwards={}, agrees=agrees)
+        refused = "Without your permission your name stays unknown here."
+        mine.sees(".message", None if agrees else refused)
+        collected = 2 if agrees else 1
+        assert mine.calls() == {
+            "wx.getUserInfo": collected,
+            "SubmitUserInfo": collected,
+            "wx.authorize": 1,
+            "wx.login": 1,
+            "Login": 1,
+        }
 
 
 def test_a_chosen_name_and_picture_stay_on_the_phone(switch_on: SwitchOn, storage: Path) -> None:

@@ -36,7 +36,7 @@ const OPEN_TYPES = {
     const answer = state.authSetting["scope.userInfo"] ?? state.agrees;
     state.authSetting["scope.userInfo"] = answer;
     const detail = await wx.getUserInfo({ withCredentials: true }).catch((refusal) => refusal);
-    if (state.revokesAfterTap) state.authSetting["scope.userInfo"] = false;
+    if (state.authSettingAfterTap) state.authSetting = { ...state.authSettingAfterTap };
     return ["getuserinfo", detail];
   },
   openSetting() {
