@@ -4,6 +4,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, Self, TypeVar
 
@@ -63,6 +64,16 @@ _UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     TimeoutError,
     *_POSTGRES_ERRORS,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Connections just now, how many there may be, and how many statements wait for one."""
+
+    size: int
+    idle: int
+    most: int
+    waiting: int
 
 
 @lru_cache(maxsize=128)
@@ -146,6 +157,7 @@ class Database:
         self.dialect: Dialect = "sqlite" if "sqlite" in self._config["connections"][ALIAS]["engine"] else "postgres"
         self._context: TortoiseContext | None = None
         self._statements: Statements | None = None
+        self._client: Any = None
         self._units: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -154,7 +166,8 @@ class Database:
         with context:
             await context.init(config=self._config, _enable_global_fallback=True)
         self._context = context
-        self._statements = Statements(context.connections.get(ALIAS), self.dialect)
+        self._client = context.connections.get(ALIAS)
+        self._statements = Statements(self._client, self.dialect)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -200,6 +213,13 @@ class Database:
     async def ping(self) -> None:
         """Returns when the database answers a statement; raises `DatabaseError` otherwise."""
         await self.fetch("SELECT 1 AS one")
+
+    def pool(self) -> Pool | None:
+        """The pool's state; None before its first connection, and on SQLite. May be asked from any thread."""
+        pool = getattr(self._client, "_pool", None)
+        if pool is None:
+            return None
+        return Pool(pool.get_size(), pool.get_idle_size(), pool.get_max_size(), self._client.waiting)
 
     async def unit(self, work: Callable[[Statements], Awaitable[T]]) -> T:
         """Runs `work` in one transaction, which a cancelled caller leaves but does not interrupt.

@@ -217,6 +217,11 @@ def coded(error: BaseException) -> CodedError | None:
     return None
 
 
+def code_of(error: BaseException) -> str:
+    """The code that an exception of a use case has in an answer."""
+    return (coded(error) or INTERNAL).code.name
+
+
 def _rate_limited(error: WeChatRateLimited | RateLimited | LoginsTooFrequent) -> CodedError:
     match error:
         case WeChatRateLimited():

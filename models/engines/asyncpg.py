@@ -24,6 +24,14 @@ RELEASE_SECONDS: Final = 0.4
 
 async def _acquire(client: Any) -> Any:
     """A connection of the pool, or `TimeoutError`: Tortoise waits for its turn, and for the pool, without end."""
+    client.waiting += 1
+    try:
+        return await _acquire_in_turn(client)
+    finally:
+        client.waiting -= 1
+
+
+async def _acquire_in_turn(client: Any) -> Any:
     if client._pool is None:
         async with asyncio.timeout(ACQUIRE_SECONDS):
             await client._pool_init_lock.acquire()
@@ -74,6 +82,8 @@ class BoundedClient(AsyncpgDBClient):
         for name, size in (("minsize", 0), ("maxsize", 10)):
             parameters.setdefault(name, size)
         super().__init__(**parameters)
+        # Whoever waits for a connection.
+        self.waiting = 0
 
     async def create_pool(self, **parameters: Any) -> asyncpg.Pool:
         # Statements of this server leave nothing behind on a connection, so that a reset would be a round trip for
