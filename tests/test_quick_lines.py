@@ -43,7 +43,7 @@ class Written(io.BytesIO):
 
 @contextmanager
 def standard_error(written: io.BytesIO | None = None) -> Iterator[Written]:
-    """Standard error as Python makes it, leading elsewhere; no fixture, for pytest has one of its own in every phase."""
+    """Standard error as Python makes it, leading elsewhere; no fixture, for pytest sets its own after those."""
     with pytest.MonkeyPatch.context() as patch:
         stderr = io.TextIOWrapper(written or Written(), "utf-8", "backslashreplace")
         patch.setattr(sys, "stderr", stderr)

@@ -1,12 +1,13 @@
 """Tasks whose time is over, tasks that somebody else cancels, and the one timer for all of them."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 
 from graph.http.deadlines import Deadlines
-from tests.http.loops import SlowedLoop, slowed
+from tests.loops import SlowedLoop, slowed
 
 
 @pytest.fixture
@@ -18,12 +19,17 @@ async def wait(deadlines: Deadlines, *, until: "asyncio.Future[str] | None" = No
     """A task that takes as long as it is let; what became of it, once its deadline is behind it."""
     try:
         with deadlines():
-            return await (until or asyncio.get_running_loop().create_future())
+            return await (until or for_ever())
     except TimeoutError:
         return "late"
 
 
-async def begun(*waits: Any) -> list["asyncio.Task[str]"]:
+def for_ever() -> "asyncio.Future[str]":
+    """What never comes."""
+    return asyncio.get_running_loop().create_future()
+
+
+async def begun(*waits: Awaitable[Any]) -> list["asyncio.Task[Any]"]:
     """Tasks that have come to wait."""
     tasks = [asyncio.ensure_future(each) for each in waits]
     await asyncio.sleep(0)
@@ -43,7 +49,7 @@ async def test_a_task_that_ends_in_time_is_not_late_afterwards() -> None:
     async def work() -> str:
         with deadlines():
             await asyncio.sleep(0)
-        return await asyncio.get_running_loop().create_future()
+        return await for_ever()
 
     deadlines = Deadlines(10)
     [task] = await begun(work())
@@ -138,7 +144,7 @@ async def test_an_error_on_the_way_out_is_the_task_s_own_even_when_it_is_late() 
     async def work() -> str:
         with Deadlines(10)():
             try:
-                return await asyncio.get_running_loop().create_future()
+                return await for_ever()
             finally:
                 raise KeyError
         return "never"
@@ -154,7 +160,7 @@ async def test_whoever_does_not_let_itself_be_interrupted_has_its_result() -> No
     async def work() -> str:
         with Deadlines(10)():
             try:
-                await asyncio.get_running_loop().create_future()
+                await for_ever()
             except asyncio.CancelledError:
                 return "done all the same"
         return "never"
@@ -172,10 +178,10 @@ async def nested(inner: Deadlines, outer: Deadlines) -> list[str]:
         with outer():
             try:
                 with inner():
-                    await asyncio.get_running_loop().create_future()
+                    await for_ever()
             except TimeoutError:
                 told.append("the body is late")
-            await asyncio.get_running_loop().create_future()
+            await for_ever()
     except TimeoutError:
         told.append("the request is late")
     return told
