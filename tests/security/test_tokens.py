@@ -7,6 +7,7 @@ import json
 import pickle
 import re
 import zlib
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
@@ -157,9 +158,5 @@ def test_public_ids_are_random_unless_told_otherwise() -> None:
 def test_a_checksum_is_six_digits_of_its_number_however_they_are_found(
     number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digits, rest = "", number
-    for _ in range(6):
-        rest, digit = divmod(rest, 62)
-        digits = BASE62[digit] + digits
     monkeypatch.setattr("graph.security.tokens.zlib", SimpleNamespace(crc32=lambda _: number))
-    assert SessionToken.issue().get_secret_value()[-6:] == digits
+    assert SessionToken.issue().get_secret_value()[-6:] == base62(number, 6)
