@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import strawberry
-from graphql import GraphQLObjectType
+from graphql import GraphQLObjectType, get_operation_ast, parse
 
 from graph.schema.build import build_schema
 from graph.schema.completion import STRAWBERRY_FIELD, NotPlain, _remembered
-from graph.schema.plan import _resolver
+from graph.schema.plan import _resolver, plan_of
 from tests.schema.plans.documents import Drawn
 from tests.schema.plans.strange_schema import SCHEMA
 from tests.schema.plans.test_equality import WITH, answers
@@ -75,6 +75,25 @@ def test_all_of_them_have_a_plan(text: str) -> None:
     operation = ready.operation(None)
     assert operation is not None
     assert operation.plan is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query @unknown { bare }",
+        "{ nowhere }",
+        "{ __schema { queryType { name } } }",
+        "subscription { bare }",
+        "{ bare @unknown }",
+        "{ ...f } fragment f on Query @unknown { bare }",
+        "{ ... on Thing { name } }",
+    ],
+)
+def test_what_is_not_plain_has_no_plan_whatever_validation_lets_through(text: str) -> None:
+    document = parse(text)
+    operation = get_operation_ast(document)
+    assert operation is not None
+    assert plan_of(SCHEMA, document, operation) is None
 
 
 class Colour(Enum):
