@@ -4,6 +4,7 @@ A message reads alone, in fixed words; what varies is a field beside it (`extra=
 """
 
 import asyncio
+import json
 import logging
 import sys
 import time
@@ -102,7 +103,11 @@ class QuickLines:
 
     def _json(self, fields: Fields) -> bytes:
         line = {"timestamp": datetime.now(UTC), **self._before, **fields}
-        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        try:
+            return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        except TypeError:  # halves of surrogate pairs; a request must not fail because of its line
+            text = json.dumps(line, ensure_ascii=False, default=datetime.isoformat)
+            return f"{text}\n".encode("utf-8", "backslashreplace")
 
     def _text(self, fields: Fields) -> bytes:
         now = {"asctime": time.strftime(_CLOCK), "levelname": "INFO", "message": self._message}
