@@ -96,18 +96,18 @@ class QuickLines:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __call__(self, fields: Fields) -> None:
-        """One line with at least one field; called from the event loop."""
+        """One line; called from the event loop."""
         if not self._waiting:
             loop = self._loop = self._loop or asyncio.get_running_loop()
             loop.call_soon(self._flush)
             self._beginning = self._begun()
-        ending = _json(fields)[1:] if self._is_json else _bytes(_with_fields("", fields))
+        ending = b"," * bool(fields) + _json(fields)[1:] if self._is_json else _bytes(_with_fields("", fields))
         self._waiting.append(self._beginning + ending)
 
     def _begun(self) -> bytes:
         if self._is_json:
             own = {"level": "INFO", "logger": self._logger, "message": self._message}
-            return orjson.dumps({"timestamp": datetime.now(UTC), **own})[:-1] + b","
+            return orjson.dumps({"timestamp": datetime.now(UTC), **own})[:-1]
         return (_TEXT % {"asctime": time.strftime(_CLOCK), "levelname": "INFO", "message": self._message}).encode()
 
     def _flush(self) -> None:
