@@ -23,7 +23,7 @@ from graph.http.cors import ExactOrigins
 from graph.http.decoding import RequestLimits
 from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
-from graph.http.health import Readiness, livez
+from graph.http.health import Readiness, Shutdown, livez
 from graph.http.middleware import DoorMiddleware, RequestMiddleware, Shortcut
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.documents import Documents
@@ -53,11 +53,13 @@ def create_app(
     settings: Settings,
     *,
     simulator: ASGIApp | None = None,
+    shutdown: Shutdown | None = None,
     now: Callable[[], int] = epoch_ms,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
     """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
 
+    `shutdown` is how whoever runs it announces its end.
     Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`.
     The lifespan raises `KeyRingMismatch`; a database that does not answer is no reason not to start.
     """
@@ -116,7 +118,7 @@ def create_app(
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
         Route("/livez", livez),
-        Route("/readyz", Readiness(database, key_check).answer),
+        Route("/readyz", Readiness(database, key_check, shutdown or Shutdown()).answer),
     ]
     if settings.graphiql:
         routes.extend(explorer_routes())

@@ -142,6 +142,7 @@ class Settings(Group):
     trusted: TrustedSettings = Field(default_factory=TrustedSettings)
     limit: LimitSettings = Field(default_factory=LimitSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    drain_seconds: float = Field(5, ge=0, le=3600, description="Seconds it serves after SIGTERM.")
     introspection: bool = Field(False, description="Introspection (on in `dev`).")
     graphiql: bool = Field(False, description="The explorer (on in `dev`).")
 
