@@ -17,6 +17,7 @@ from graph.accounts.keys import KeyCheck
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.sessions import Sessions
+from graph.accounts.sweep import Sweeper
 from graph.http.answers import HttpError, error_response
 from graph.http.client_address import ClientAddresses
 from graph.http.cors import ExactOrigins
@@ -78,6 +79,9 @@ def create_app(
         max_per_user=settings.session.max_per_user,
         now=now,
     )
+    sweeper = Sweeper(
+        database=database, idle_days=settings.session.idle_days, absolute_days=settings.session.absolute_days, now=now
+    )
     logins = Logins(
         app_id=secrets.app_id,
         wechat=wechat,
@@ -113,7 +117,8 @@ def create_app(
                 _log.warning("starting without the tables of this version: run `wxgate migrate`")
             except DatabaseError as error:
                 _log.warning("starting without the database", extra={"reason": str(error)})
-            yield
+            async with sweeper.at_work():
+                yield
 
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),

@@ -19,7 +19,7 @@ from models.sign_in import sign_in
 from models.url import ALIAS, tortoise_config
 from tests.models.rows import a_login
 
-ALL: Final = ["0001_initial"]
+ALL: Final = ["0001_initial", "0002_leases"]
 
 # Says that it is ready, waits for a line, so that all begin at once, then migrates and prints what it applied.
 MIGRATE: Final = """
