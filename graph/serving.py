@@ -70,11 +70,11 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal. uvicorn's own handler would have it repeated at the end, which looks like a crash."""
         self._ending.shutdown.announced = True
+        self._let_go()
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         elif self._close_at is None and sig == signal.SIGTERM:
             self._close_at = time.monotonic() + self._ending.drain_seconds
-            self.server_state.default_headers = [*self.server_state.default_headers, _LET_GO]
         else:
             self.should_exit = True
 
@@ -83,14 +83,17 @@ class _Server(uvicorn.Server):
         if self._parent is not None and os.getppid() != self._parent:
             self.should_exit = True  # a worker without its parent would keep the port from the next one
         closing = await super().on_tick(counter)
-        if self._close_at is None:
-            return closing
-        if not self._told:
+        if self._ending.shutdown.announced:
+            self._let_go()
+        if self._close_at is not None and not self._told:
             self._told = True
             _log.info("draining", extra={"seconds": self._ending.drain_seconds})
-        if _LET_GO not in self.server_state.default_headers:  # uvicorn has renewed them, for the date
-            self.server_state.default_headers.append(_LET_GO)
-        return closing or time.monotonic() >= self._close_at
+        return closing or (self._close_at is not None and time.monotonic() >= self._close_at)
+
+    def _let_go(self) -> None:
+        """Lets every answer from now on be the last of its connection; uvicorn renews the headers each second."""
+        if _LET_GO not in self.server_state.default_headers:
+            self.server_state.default_headers = [*self.server_state.default_headers, _LET_GO]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Closes, and waits for requests in flight."""

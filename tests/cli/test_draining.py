@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from tests.processes import serve_environment
 
 # Longer than any test: it ends when the test says so.
 FOR_EVER: Final = "600"
+KNOCKERS: Final = 8
 
 
 @pytest.fixture
@@ -90,6 +92,40 @@ def test_a_connection_that_idles_does_not_hold_up_the_end(variables: dict[str, s
         address = ("127.0.0.1", httpx.URL(server.url).port or 0)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(address, PATIENCE)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_whoever_gets_a_connection_gets_an_answer_until_the_port_is_closed(
+    workers: str, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """As a proxy meets it that makes a connection for each request: what it has sent it must not send elsewhere."""
+    variables["WXGATE_DRAIN_SECONDS"] = "0.5"
+    with (
+        ThreadPoolExecutor(KNOCKERS) as pool,
+        serving("serve", "--workers", workers, cwd=tmp_path, **variables) as server,
+    ):
+        port = httpx.URL(server.url).port or 0
+        knocking = [pool.submit(knock_until_refused, port) for _ in range(KNOCKERS)]
+        server.terminate()
+        answers = [answered for knocker in knocking for answered in knocker.result()]
+    assert len(answers) >= KNOCKERS
+    assert set(answers) == {b"HTTP/1.1 200 OK"}
+
+
+def knock_until_refused(port: int) -> list[bytes]:
+    """What requests on a connection each were answered with."""
+    answers: list[bytes] = []
+    while True:
+        try:
+            connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        except ConnectionRefusedError:
+            return answers
+        with connection:
+            try:
+                connection.sendall(b"GET /livez HTTP/1.1\r\nHost: gate\r\n\r\n")
+                answers.append(connection.recv(1000).partition(b"\r\n")[0])
+            except ConnectionResetError:
+                answers.append(b"reset")
 
 
 def test_development_stops_at_once(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,6 +12,7 @@ import httpx
 
 from graph.simulator.serving import WeChatSimulator
 from tests.deploy.proxy import Proxy
+from tests.deploy.replicas import Replica
 from tests.gate import LOGIN, ME, SUBMIT
 
 PATIENCE: Final = 60.0
@@ -107,6 +108,15 @@ class Crowd:
         self.outcomes.append(Outcome(what, began_at, time.monotonic(), result))
         self._stopped.wait(_BREATH_SECONDS)
         return data
+
+
+def roll(replicas: Sequence[Replica], crowd: Crowd, **variables: str) -> None:
+    """A rolling restart of a proxy's replicas while the crowd is at work; `variables` are new from here on."""
+    for replica in replicas:
+        replica.stop()
+        crowd.await_more(100)
+        replica.start(**variables)
+        crowd.await_more(100)
 
 
 def _named(person: str) -> Callable[[Any], bool]:

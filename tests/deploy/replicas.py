@@ -15,8 +15,8 @@ import httpx
 
 from tests.processes import READY_WITHIN, STOPPED_WITHIN, free_port
 
-# More than the proxy's `fail_timeout`, as its configuration asks for.
-DRAIN_SECONDS: Final = "3"
+# Longer than the proxy leaves a replica alone that refused, as its configuration asks for.
+DRAIN_SECONDS: Final = "2.5"
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 
 from graph.simulator.faults import Fault
 from graph.simulator.serving import WeChatSimulator
-from tests.deploy.people import PATIENCE, Crowd
+from tests.deploy.people import PATIENCE, Crowd, roll
 from tests.deploy.proxy import Proxy
 from tests.deploy.replicas import Replica
 from tests.gate import LOGIN
@@ -25,11 +25,7 @@ def test_a_rolling_restart_under_load_loses_no_request(
 ) -> None:
     with crowd.at_work(CROWD):
         crowd.await_more(200)
-        for replica in replicas:
-            replica.stop()
-            crowd.await_more(100)
-            replica.start()
-            crowd.await_more(100)
+        roll(replicas, crowd)
 
     record_property("a rolling restart of both replicas", crowd.counts())
     assert crowd.lost() == []

@@ -4,10 +4,12 @@ import asyncio
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from graph.http.closing import last_call
+from tests.http.connections import GET, PATIENT, echo, read_answer, serving
 
 PATIENCE = 30
 
@@ -44,3 +46,41 @@ async def test_a_newcomer_gets_into_no_queue_and_is_refused_once_it_is_closed(li
         # The kernel knocks again by itself, and now gets an answer: a proxy knows that nothing was lost.
         with pytest.raises(ConnectionRefusedError):
             await asyncio.wait_for(knocking, PATIENCE)
+
+
+async def closed(port: int) -> None:
+    """Returns when nobody listens on the port any more."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                return
+            writer.close()
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("sent", [0, 10], ids=["nothing", "half a head"])
+async def test_the_first_request_of_a_new_connection_is_answered_although_the_server_stops(sent: int) -> None:
+    async with serving(echo, replace(PATIENT, parting_seconds=PATIENCE)) as server:
+        reader, writer = await server.connect()
+        writer.write(GET[:sent])
+        while not server.uvicorn.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        server.uvicorn.should_exit = True
+        await closed(server.port)
+        writer.write(GET[sent:])
+        answer = await read_answer(reader)
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
+        writer.close()
+
+
+async def test_a_new_connection_on_which_nothing_comes_is_closed_soon() -> None:
+    async with serving(echo, replace(PATIENT, parting_seconds=0.05)) as server:
+        reader, writer = await server.connect()
+        while not server.uvicorn.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        server.uvicorn.should_exit = True
+        assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
+        writer.close()
