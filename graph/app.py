@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,10 +22,13 @@ from graph.http.answers import HttpError, error_response
 from graph.http.client_address import ClientAddresses
 from graph.http.cors import ExactOrigins
 from graph.http.decoding import RequestLimits
+from graph.http.facts import Observer
 from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, Shutdown, livez
 from graph.http.middleware import DoorMiddleware, RequestMiddleware, Shortcut
+from graph.http.request_log import LOGGER, MESSAGE, RequestLog
+from graph.logging import logged
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.documents import Documents
 from graph.schema.errors import ErrorCode
@@ -55,12 +58,14 @@ def create_app(
     *,
     simulator: ASGIApp | None = None,
     shutdown: Shutdown | None = None,
+    request_log: Observer | None = None,
     now: Callable[[], int] = epoch_ms,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
     """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
 
     `shutdown` is how whoever runs it announces its end.
+    `request_log` writes a line for each request; by default through this process's logging, whatever that costs.
     Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`.
     The lifespan raises `KeyRingMismatch`; a database that does not answer is no reason not to start.
     """
@@ -135,7 +140,10 @@ def create_app(
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
     app.middleware_stack = _surrounded(
-        Shortcut(app.build_middleware_stack(), "/graphql", endpoint), settings, known_paths
+        Shortcut(app.build_middleware_stack(), "/graphql", endpoint),
+        settings,
+        known_paths,
+        [request_log or RequestLog(logged(LOGGER, MESSAGE))],
     )
     return app
 
@@ -174,13 +182,15 @@ def _request_limits(limit: LimitSettings) -> RequestLimits:
     )
 
 
-def _surrounded(app: ASGIApp, settings: Settings, known_paths: frozenset[str]) -> ASGIApp:
+def _surrounded(
+    app: ASGIApp, settings: Settings, known_paths: frozenset[str], observers: Sequence[Observer]
+) -> ASGIApp:
     """What every request passes, from the inside out."""
     http, probes = settings.http, frozenset({"/livez", "/readyz"})
     app = DoorMiddleware(app, http.allowed_hosts, settings.limit.concurrency, probes)
     if http.cors_origins:
         app = ExactOrigins(app, http.cors_origins)
-    return RequestMiddleware(app, known_paths)
+    return RequestMiddleware(app, known_paths, observers)
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

@@ -6,7 +6,6 @@ uvicorn's own supervisor starts each worker from nothing, at once again when it 
 """
 
 import contextlib
-import gc
 import logging
 import math
 import multiprocessing
@@ -50,7 +49,6 @@ class Workers:
         """Keeps them running until a signal, which is passed on; the exit code is 0 when all ended in good order."""
         worst = 0
         self._due = dict.fromkeys(range(self.count), 0.0)
-        gc.freeze()  # or the first collection would touch, and so copy, every page
         with self._listening():
             while self._running or self._due:
                 self._start()

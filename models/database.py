@@ -80,6 +80,8 @@ class Statements:
 
     def __init__(self, client: BaseDBAsyncClient, dialect: Dialect) -> None:
         self._client = client
+        self._peek: Callable[[str, Sequence[object]], Sequence[Sequence[Any]] | None] | None
+        self._peek = getattr(client, "peek", None)  # `models.engines.sqlite` has it
         self.dialect = dialect
 
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
@@ -99,6 +101,21 @@ class Statements:
         except RAISED_BY_DRIVERS as error:
             raise translated(error) from None
         return changed
+
+    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
+        """The rows of a SELECT as the driver gives them, by position: cheaper than `fetch`, for the busiest statements.
+
+        Raises `DatabaseError`.
+        """
+        try:
+            result: tuple[int, Sequence[Any]] = await self._client.execute_query(self._dialected(sql), list(values))
+        except RAISED_BY_DRIVERS as error:
+            raise translated(error) from None
+        return result[1]
+
+    def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
+        """As `rows`, but at once and without leaving the event loop; None where that is not possible."""
+        return None if self._peek is None else self._peek(self._dialected(sql), values)
 
     def _dialected(self, sql: str) -> str:
         return _numbered_for_sqlite(sql) if self.dialect == "sqlite" else sql
@@ -137,6 +154,14 @@ class Database:
     async def execute(self, sql: str, *values: object) -> int:
         """See `Statements.execute`."""
         return await self._opened().execute(sql, *values)
+
+    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
+        """See `Statements.rows`."""
+        return await self._opened().rows(sql, *values)
+
+    def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
+        """See `Statements.peek`."""
+        return None if self._statements is None else self._statements.peek(sql, *values)
 
     def _opened(self) -> Statements:
         if self._statements is None:

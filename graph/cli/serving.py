@@ -17,11 +17,13 @@ from graph.app import SIMULATOR_PREFIX, create_app, epoch_ms
 from graph.cli.faults import faults_in_one_sentence
 from graph.dev import SimulatedMiniProgram, encryption_keys_file, prepare_data_directory
 from graph.http.closing import turn_newcomers_away
+from graph.http.facts import Observer
 from graph.http.health import Shutdown
 from graph.http.protocol import ConnectionLimits
-from graph.logging import configure_logging
+from graph.http.request_log import LOGGER, MESSAGE, RequestLog
+from graph.logging import QuickLines, configure_logging
 from graph.security.encryption import KeyRing
-from graph.serving import Ending, announce, in_url, listen, run
+from graph.serving import Ending, announce, in_url, listen, run, settle
 from graph.settings import Settings, WeChatSettings, is_loopback, require_secrets
 from graph.simulator import SimulatorState, create_simulator
 from graph.workers import Workers
@@ -93,7 +95,8 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
         )
         click.echo(banner + (_FIRST_LOGIN.format(url=url) if simulator else ""))
         ending = _ending(settings)
-        _serve(create_app(settings, simulator=simulator, shutdown=ending.shutdown), settings, listener, ending)
+        app = create_app(settings, simulator=simulator, shutdown=ending.shutdown, request_log=_request_log(settings))
+        _serve(app, settings, listener, ending)
 
 
 @click.command()
@@ -118,7 +121,7 @@ def serve(host: str, port: int, workers: int) -> None:
         settings = Settings.load()
         asyncio.run(_check_keys(settings))
         ending = _ending(settings)
-        app = create_app(settings, shutdown=ending.shutdown)
+        app = create_app(settings, shutdown=ending.shutdown, request_log=_request_log(settings))
         with listen(host, port) as listener:
             _serve(app, settings, listener, ending, workers=workers)
 
@@ -193,6 +196,12 @@ async def _check_keys(settings: Settings) -> None:
             await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
 
 
+def _request_log(settings: Settings) -> Observer:
+    if settings.log.level in {"DEBUG", "INFO"}:
+        return RequestLog(QuickLines(LOGGER, MESSAGE, style=settings.log.format))
+    return lambda _facts: None
+
+
 def _ending(settings: Settings) -> Ending:
     return Ending(Shutdown(), settings.drain_seconds)
 
@@ -215,6 +224,7 @@ def _serve(app: ASGIApp, settings: Settings, listener: socket.socket, ending: En
         ending=ending,
     )
     configure_logging(level=settings.log.level, style=settings.log.format)
+    settle()
     announce(listener, workers=workers)
     if workers == 1:
         serve_app()

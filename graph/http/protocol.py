@@ -13,6 +13,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from graph.http.lingering import LingeringTransport
+from graph.http.outbox import Outbox
 from graph.schema.errors import CodedError, ErrorAction, ErrorCode
 
 _log = logging.getLogger("graph.http.request")
@@ -69,6 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     limits: ConnectionLimits = ConnectionLimits()
+    outbox: Outbox = Outbox()
 
     _unfinished = 0  # bytes that the parser may hold, of a head or of the trailers behind a body
     _head = 0  # bytes of the complete headers
@@ -89,6 +91,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._lingering = LingeringTransport(
             transport,
             loop=self.loop,
+            outbox=self.outbox,
             client_is_sending=lambda: self._in_message or self._refused,
             sending_seconds=self.limits.leftover_seconds,
             unread_seconds=self.limits.unread_seconds,
@@ -193,7 +196,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server stops: no request follows those at work, but the first one of a new connection may."""
-        if (self.cycle is None or self._in_head) and not self.transport.is_closing():
+        asked = getattr(self, "cycle", None) is not None  # uvicorn's annotation does not know of the time before
+        if (not asked or self._in_head) and not self.transport.is_closing():
             self._parting = True
             self._stop_waiting()
             self._deadline = self.loop.call_later(self.limits.parting_seconds, self.transport.close)

@@ -33,9 +33,12 @@ from graph.schema.trusted import TrustedDocument, TrustedDocuments, TrustedDocum
 _QUOTED_VALUE: Final = re.compile(r"\b(String|BlockString|Int|Float) '.*'", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GraphQLRequest:
-    """A well-formed request, not yet parsed: a document, or the id of a trusted one, or both."""
+    """A well-formed request, not yet parsed: a document, or the id of a trusted one, or both.
+
+    Nobody changes it; it is not frozen because that would triple the price of making one.
+    """
 
     query: str | None = field(repr=False)
     variables: Mapping[str, Any] = field(default_factory=dict, repr=False)

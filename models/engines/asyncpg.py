@@ -5,6 +5,7 @@
 import asyncio
 from typing import Any, Final
 
+import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
     PoolConnectionWrapper,
@@ -67,11 +68,20 @@ class BoundedClient(AsyncpgDBClient):
             parameters.setdefault(name, size)
         super().__init__(**parameters)
 
+    async def create_pool(self, **parameters: Any) -> asyncpg.Pool:
+        # Statements of this server leave nothing behind on a connection, so that a reset would be a round trip for
+        # nothing; asyncpg itself still rolls back what a transaction left open.
+        return await asyncpg.create_pool(None, reset=_as_it_is, **parameters)
+
     def acquire_connection(self) -> PoolConnectionWrapper[Any]:
         return _Acquired(self, self._pool_init_lock)
 
     def _in_transaction(self) -> TransactionContext:
         return _TransactionContext(TransactionWrapper(self), self._pool_init_lock)
+
+
+async def _as_it_is(_connection: object) -> None:
+    pass
 
 
 client_class = BoundedClient

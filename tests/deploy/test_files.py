@@ -61,8 +61,8 @@ def test_what_the_dockerfile_copies_is_all_that_the_package_needs(tmp_path: Path
                 shutil.copytree(ROOT / name, source / target, ignore=shutil.ignore_patterns("node_modules"))
             else:
                 shutil.copy(ROOT / name, source / target)
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", installed]
-    checked(*pip, source, PATH=str(no_node), PIP_ROOT_USER_ACTION="ignore")
+    pip = (sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target")
+    checked(*pip, installed, source, PATH=str(no_node), PIP_ROOT_USER_ACTION="ignore")
     assert "Commands:" in checked(sys.executable, "-P", "-m", "graph", "--help", PYTHONPATH=str(installed))
     where = checked(sys.executable, "-P", "-c", "import graph; print(graph.__file__)", PYTHONPATH=str(installed))
     assert where.startswith(str(installed))

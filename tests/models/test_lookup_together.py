@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from models.database import Database, Row
+from models.database import Database
 from models.errors import DatabaseUnavailable
 from models.lookup import SessionLookup, SessionRecord
 from models.sign_in import sign_in
@@ -22,14 +23,17 @@ class Watched:
         self.held: asyncio.Event | None = None
         self.fails = False
 
-    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+    def peek(self, _sql: str, *_values: object) -> None:
+        """Looks nowhere: every statement goes the long way."""
+
+    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         self.statements.append(sql)
         if self.held is not None:
             await self.held.wait()
         if self.fails:
             msg = "ConnectionRefusedError"
             raise DatabaseUnavailable(msg)
-        return await self.database.fetch(sql, *values)
+        return await self.database.rows(sql, *values)
 
 
 @pytest.fixture
