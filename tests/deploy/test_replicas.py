@@ -32,9 +32,9 @@ def test_a_rolling_restart_under_load_loses_no_request(
     for replica in replicas:
         printed = replica.printed()
         assert printed.count('"draining"') == 1
-        assert printed.count('"path": "/graphql"') > 100
+        assert len(re.findall('"path": ?"/graphql"', printed)) > 100
         # nginx's ids have as many digits as an AppSecret.
-        assert secrets_in(re.sub('"request_id": "[0-9a-f]+"', "", printed)) == []
+        assert secrets_in(re.sub('"request_id": ?"[0-9a-f]+"', "", printed)) == []
         assert "Traceback" not in printed
 
 
