@@ -19,6 +19,7 @@ from graph.accounts.keys import KeyCheck
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.sessions import Sessions
+from graph.accounts.sweep import Sweeper
 from graph.http.answers import HttpError, error_response
 from graph.http.client_address import ClientAddresses
 from graph.http.cors import ExactOrigins
@@ -26,7 +27,7 @@ from graph.http.decoding import RequestLimits
 from graph.http.facts import Observer
 from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
-from graph.http.health import Readiness, livez
+from graph.http.health import Readiness, Shutdown, livez
 from graph.http.middleware import DoorMiddleware, RequestMiddleware, Shortcut
 from graph.http.request_log import LOGGER, MESSAGE, RequestLog
 from graph.logging import logged
@@ -64,12 +65,14 @@ def create_app(
     settings: Settings,
     *,
     simulator: ASGIApp | None = None,
+    shutdown: Shutdown | None = None,
     request_log: Observer | None = None,
     now: Callable[[], int] = epoch_ms,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
     """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
 
+    `shutdown` is how whoever runs it announces its end.
     `request_log` writes a line for each request; by default through this process's logging, whatever that costs.
     Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`,
     `TracingUnavailable`.
@@ -98,6 +101,9 @@ def create_app(
         absolute_days=settings.session.absolute_days,
         max_per_user=settings.session.max_per_user,
         now=now,
+    )
+    sweeper = Sweeper(
+        database=database, idle_days=settings.session.idle_days, absolute_days=settings.session.absolute_days, now=now
     )
     logins = Logins(
         app_id=secrets.app_id,
@@ -156,12 +162,13 @@ def create_app(
                 _log.warning("starting without the tables of this version: run `wxgate migrate`")
             except DatabaseError as error:
                 _log.warning("starting without the database", extra={"reason": str(error)})
-            yield
+            async with sweeper.at_work():
+                yield
 
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
         Route("/livez", livez),
-        Route("/readyz", Readiness(database, key_check).answer),
+        Route("/readyz", Readiness(database, key_check, shutdown or Shutdown()).answer),
     ]
     if settings.graphiql:
         routes.extend(explorer_routes())
