@@ -67,6 +67,7 @@ def create_app(
     simulator: ASGIApp | None = None,
     shutdown: Shutdown | None = None,
     request_log: Observer | None = None,
+    plans: bool = True,
     now: Callable[[], int] = epoch_ms,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
@@ -74,6 +75,7 @@ def create_app(
 
     `shutdown` is how whoever runs it announces its end.
     `request_log` writes a line for each request; by default through this process's logging, whatever that costs.
+    Without `plans` graphql-core alone runs every operation: the same answers, later.
     Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`,
     `TracingUnavailable`.
     The lifespan raises `KeyRingMismatch`; a database that does not answer is no reason not to start.
@@ -126,7 +128,7 @@ def create_app(
         sleep=sleep,
         tried=metrics.submission_opened,
     )
-    executor = build_executor(settings)
+    executor = build_executor(settings, plans=plans)
     metrics.expect_operations(executor.trusted_operations())
     endpoint = GraphQLEndpoint(
         executor,
@@ -196,8 +198,8 @@ async def _compare_keys(key_check: KeyCheck) -> None:
         _log.warning("starting without the database", extra={"reason": str(error)})
 
 
-def build_executor(settings: Settings) -> Executor:
-    """What runs GraphQL requests. Raises `TrustedDocumentsError`."""
+def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
+    """What runs GraphQL requests; `plans` as in `create_app`. Raises `TrustedDocumentsError`."""
     limit, documents = settings.limit, settings.trusted.documents
     limits = Limits(
         tokens=limit.tokens,
@@ -217,6 +219,7 @@ def build_executor(settings: Settings) -> Executor:
         limits=limits,
         trusted=TrustedDocuments.load(documents) if documents else None,
         trusted_only=settings.trusted.documents_only,
+        plans=plans,
     )
     return Executor(schema, allowed, hide_suggestions=not settings.introspection, max_errors=limit.errors)
 
