@@ -11,6 +11,7 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -77,15 +78,20 @@ class Workers:
         for index in [index for index, due in self._due.items() if due <= time.monotonic()]:
             del self._due[index]
             # A daemon, so that an error in this parent leaves nobody behind.
-            self._running[index] = _FORK.Process(target=self._begin, args=(index,), name=f"worker {index}", daemon=True)
-            self._running[index].start()
+            worker = _FORK.Process(target=self._begin, args=(index,), name=f"worker {index}", daemon=True)
+            # Held back until the new process has handlers of its own: those of its parent would swallow them.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+            worker.start()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            self._running[index] = worker
 
     def _begin(self, index: int) -> None:
         """In the new process."""
         # A terminal's Ctrl-C reaches its whole group: let the parent alone hear it, and pass it on.
         os.setpgid(0, 0)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in _SIGNALS:
+            signal.signal(number, lambda *_: sys.exit(0))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         self.work(index)
 
     def _pass_on(self) -> None:

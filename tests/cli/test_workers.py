@@ -91,6 +91,20 @@ def test_one_that_is_killed_is_replaced_while_the_others_serve(variables: dict[s
         assert server.get("/readyz").status_code == 200
 
 
+def test_a_signal_that_comes_while_they_start_stops_them(variables: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "graph", "serve", "--workers", "8", "--port", "0"]
+    with subprocess.Popen(command, env=environment(**variables), stderr=subprocess.PIPE, text=True) as parent:
+        assert parent.stderr is not None
+        try:
+            assert any("listening" in line for line in parent.stderr)
+            parent.terminate()
+            said = parent.stderr.read()
+            assert parent.wait(PATIENCE) == 0, said
+        finally:
+            parent.kill()
+    assert "Traceback" not in said
+
+
 def test_without_their_parent_they_end(variables: dict[str, str], tmp_path: Path) -> None:
     """Or they would hold the port against the next server."""
     command = [sys.executable, "-m", "graph", "serve", "--workers", str(COUNT), "--port", "0"]
