@@ -19,6 +19,7 @@ from graph.accounts.keys import KeyCheck
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.sessions import Sessions
+from graph.accounts.sweep import Sweeper
 from graph.http.answers import HttpError, error_response
 from graph.http.client_address import ClientAddresses
 from graph.http.cors import ExactOrigins
@@ -26,7 +27,7 @@ from graph.http.decoding import RequestLimits
 from graph.http.facts import Observer
 from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
-from graph.http.health import Readiness, livez
+from graph.http.health import Readiness, Shutdown, livez
 from graph.http.middleware import DoorMiddleware, RequestMiddleware, Shortcut
 from graph.http.request_log import LOGGER, MESSAGE, RequestLog
 from graph.logging import logged
@@ -64,6 +65,7 @@ def create_app(
     settings: Settings,
     *,
     simulator: ASGIApp | None = None,
+    shutdown: Shutdown | None = None,
     request_log: Observer | None = None,
     plans: bool = True,
     now: Callable[[], int] = epoch_ms,
@@ -71,6 +73,7 @@ def create_app(
 ) -> Starlette:
     """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
 
+    `shutdown` is how whoever runs it announces its end.
     `request_log` writes a line for each request; by default through this process's logging, whatever that costs.
     Without `plans` graphql-core alone runs every operation: the same answers, later.
     Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`,
@@ -100,6 +103,9 @@ def create_app(
         absolute_days=settings.session.absolute_days,
         max_per_user=settings.session.max_per_user,
         now=now,
+    )
+    sweeper = Sweeper(
+        database=database, idle_days=settings.session.idle_days, absolute_days=settings.session.absolute_days, now=now
     )
     logins = Logins(
         app_id=secrets.app_id,
@@ -152,18 +158,14 @@ def create_app(
                 await opened.enter_async_context(MetricsServer(metrics.registry, settings.metrics.host, port))
             for part in parts:
                 await opened.enter_async_context(part)
-            try:
-                await key_check.ensure()
-            except DatabaseBehind:
-                _log.warning("starting without the tables of this version: run `wxgate migrate`")
-            except DatabaseError as error:
-                _log.warning("starting without the database", extra={"reason": str(error)})
-            yield
+            await _compare_keys(key_check)
+            async with sweeper.at_work():
+                yield
 
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
         Route("/livez", livez),
-        Route("/readyz", Readiness(database, key_check).answer),
+        Route("/readyz", Readiness(database, key_check, shutdown or Shutdown()).answer),
     ]
     if settings.graphiql:
         routes.extend(explorer_routes())
@@ -185,6 +187,15 @@ def create_app(
     if tracing:
         app.middleware_stack = tracing.middleware(app.middleware_stack, PROBES)
     return app
+
+
+async def _compare_keys(key_check: KeyCheck) -> None:
+    try:
+        await key_check.ensure()
+    except DatabaseBehind:
+        _log.warning("starting without the tables of this version: run `wxgate migrate`")
+    except DatabaseError as error:
+        _log.warning("starting without the database", extra={"reason": str(error)})
 
 
 def build_executor(settings: Settings, *, plans: bool = True) -> Executor:

@@ -77,7 +77,7 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
         "connections": {ALIAS: {"engine": engine, "credentials": credentials}},
         "apps": {
             "models": {
-                "models": ["models.user", "models.account", "models.session", "models.encryption_key"],
+                "models": ["models.user", "models.account", "models.session", "models.encryption_key", "models.lease"],
                 "migrations": "models.migrations",
                 "default_connection": ALIAS,
             }

@@ -28,7 +28,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Where everything can be installed, a skipped test is one that nobody has seen pass."""
+    """Prints what tests have counted. Where everything can be installed, a skipped test is one nobody saw pass."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, counted in report.user_properties:
+            terminalreporter.write_line(f"{name}: {counted}")
     if os.environ.get("CI") and terminalreporter.stats.get("skipped"):
         pytest.exit("a test was skipped", returncode=1)
 

@@ -30,6 +30,7 @@ def serve_environment(wechat: WeChatSimulator, database_url: str, **variables: s
         "WXGATE_WECHAT_BASE_URL": wechat.base_url,
         "WXGATE_DATABASE_URL": database_url,
         "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
+        "WXGATE_DRAIN_SECONDS": "0",
         **variables,
     }
 

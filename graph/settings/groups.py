@@ -153,6 +153,7 @@ class Settings(Group):
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     otel: bool = Field(False, description="Traces (`wxgate[otel]`), as the `OTEL_*` variables say.")
+    drain_seconds: float = Field(5, ge=0, le=3600, description="Seconds it serves after SIGTERM.")
     introspection: bool = Field(False, description="Introspection (on in `dev`).")
     graphiql: bool = Field(False, description="The explorer (on in `dev`).")
 

@@ -17,7 +17,7 @@ from models.url import ALIAS, tortoise_config
 from tests.models.migrating import run_migrations
 from tests.models.rows import a_login
 
-ALL: Final = ["0001_initial"]
+ALL: Final = ["0001_initial", "0002_leases"]
 
 # Everything that the databases know about a schema, Tortoise's own table aside.
 SQLITE_CATALOGUE: Final = (
