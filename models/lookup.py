@@ -126,7 +126,9 @@ class SessionLookup:
         try:
             rows = await self._database.rows(sql, value)
         except DatabaseError as error:
-            for _, answer in wanted:
+            # Who waits for the next statement has waited as long as these, and has no better prospects.
+            waiting, self._waiting = self._waiting, []
+            for _, answer in (*wanted, *waiting):
                 if not answer.done():
                     answer.set_exception(type(error)(*error.args))
         except BaseException:
