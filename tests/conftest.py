@@ -18,6 +18,7 @@ from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator
 from tests.databases import new_postgres_url, postgres
 from tests.gate import APP_ID, APP_SECRET, Clock, Gate, open_gate, settings_for
+from tests.http.browsing import SCREENSHOTS
 from tests.secrecy import Listener, secrets_in
 from tests.stage import Stage, open_stage
 
@@ -28,7 +29,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Where everything can be installed, a skipped test is one that nobody has seen pass."""
+    """Says where the pictures of a browser's visits are. Where everything can be installed, nothing may be skipped."""
+    if SCREENSHOTS.exists():
+        terminalreporter.write_line(f"screenshots of the explorer: {SCREENSHOTS}")
     if os.environ.get("CI") and terminalreporter.stats.get("skipped"):
         pytest.exit("a test was skipped", returncode=1)
 

@@ -32,7 +32,6 @@ class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
             for command in ([npm, "ci", "--omit=dev"], [node, "build.mjs"]):
                 subprocess.run(command, cwd=project, check=True, timeout=_PATIENCE)  # noqa: S603 - ours, and found
         except (OSError, subprocess.SubprocessError) as error:
-            shutil.rmtree(project / "dist", ignore_errors=True)
             self.app.display_warning(f"wxgate is built without GraphiQL: {error}")
             return
         stamp.write_text(json.dumps(inputs, indent=1), "utf-8")

@@ -18,23 +18,33 @@ export function onAnswer(listener: (answer: Answer) => void): () => void {
   return () => void listeners.delete(listener);
 }
 
-/** Throws a sentence when the server cannot be reached or answers something else than JSON. */
+/** Throws a sentence, which listeners hear as well, when there is no answer or one that is no JSON. */
 export async function send(
   { query, operationName, variables }: FetcherParams,
   { headers }: { headers?: Record<string, string> } = {},
 ): Promise<FetcherResult> {
+  const tell = (body: Answer["body"]) => listeners.forEach((listener) => listener({ operation: operationName, body }));
+  try {
+    const body = await post({ query, operationName, variables: declared(query, operationName, variables) }, headers);
+    tell(body);
+    return body;
+  } catch (error) {
+    tell({ errors: [{ message: (error as Error).message }] });
+    throw error;
+  }
+}
+
+async function post(operation: object, headers?: Record<string, string>) {
   const response = await fetch(endpoint, {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json", ...headers },
-    body: JSON.stringify({ query, operationName, variables: declared(query, operationName, variables) }),
+    body: JSON.stringify(operation),
   }).catch(() => {
-    throw new Error(`No answer from ${endpoint.href}: is the server running?`);
+    throw new Error(`No answer from ${endpoint.href}. Is the server running?`);
   });
-  const body = await response.json().catch(() => {
+  return response.json().catch(() => {
     throw new Error(`${endpoint.href} answered ${response.status} with something else than JSON.`);
   });
-  for (const listener of listeners) listener({ operation: operationName, body });
-  return body;
 }
 
 /** Only what the operation asks for: the pane may still hold a code when another operation is run. */

@@ -3,7 +3,7 @@
 import { Button } from "@graphiql/react";
 import { useOperations } from "./operations";
 import { wechat } from "./simulator";
-import { report, usePhone } from "./state";
+import { attempt, report, usePhone } from "./state";
 import { OutcomeLine } from "./steps";
 
 export function Mischief() {
@@ -34,13 +34,13 @@ export function Mischief() {
     <section>
       <h3>Make it go wrong</h3>
       <div className="phone-acts">
-        <Button type="button" onClick={expire}>
+        <Button type="button" onClick={() => attempt("mischief", expire)}>
           session_key expired
         </Button>
-        <Button type="button" onClick={repeat} disabled={!code}>
+        <Button type="button" onClick={() => attempt("mischief", repeat)} disabled={!code}>
           code used twice
         </Button>
-        <Button type="button" onClick={toggle} aria-pressed={isWeChatDown}>
+        <Button type="button" onClick={() => attempt("mischief", toggle)} aria-pressed={isWeChatDown}>
           {isWeChatDown ? "bring WeChat back" : "WeChat is down"}
         </Button>
       </div>
@@ -62,7 +62,7 @@ export function PhoneNumber() {
       <h3>Phone number</h3>
       <p>A tap on this button gives a code and the encrypted number. This server has no operation that takes them.</p>
       <div className="phone-acts">
-        <Button type="button" className="phone-ask" onClick={ask}>
+        <Button type="button" className="phone-ask" onClick={() => attempt("mischief", ask)}>
           getPhoneNumber
         </Button>
       </div>

@@ -5,7 +5,7 @@ import { type Operation, opening } from "../opening";
 
 export function useOperations() {
   const { queryEditor, variableEditor, tabs } = useGraphiQL(pick("queryEditor", "variableEditor", "tabs"));
-  const { addTab, changeTab, run, setOperationName } = useGraphiQLActions();
+  const { addTab, changeTab, run, setOperationName, updateActiveTabValues } = useGraphiQLActions();
 
   /** Shows a tab that has the operation: this one, another, or a new one. */
   function show(operation: Operation) {
@@ -20,7 +20,10 @@ export function useOperations() {
   return {
     fill(operation: Operation, values: object) {
       show(operation);
-      variableEditor?.setValue(JSON.stringify({ ...parsed(variableEditor.getValue()), ...values }, null, 2));
+      const variables = JSON.stringify({ ...parsed(variableEditor?.getValue() ?? ""), ...values }, null, 2);
+      variableEditor?.setValue(variables);
+      // The editor tells the tab a moment later: too late for the history of who sends at once.
+      updateActiveTabValues({ variables });
     },
     send(operation: Operation) {
       show(operation);

@@ -6,14 +6,14 @@ import { token } from "../token";
 import { Mischief, PhoneNumber } from "./mischief";
 import { PersonWithPhone } from "./person";
 import "./phone.css";
-import { catchUp } from "./state";
+import { attempt, catchUp } from "./state";
 import { Steps } from "./steps";
 
 export const phone: GraphiQLPlugin = { title: "Phone", icon: PhoneIcon, content: Phone };
 
 function Phone() {
   const isSignedIn = useSyncExternalStore(token.subscribe, token.get) !== null;
-  useEffect(() => void catchUp(), []);
+  useEffect(() => void attempt("mischief", catchUp), []);
   return (
     <section className="phone" aria-label="Phone">
       <header>

@@ -40,7 +40,7 @@ export function handTo(person: string) {
   token.set(tokens.get(person) ?? null);
 }
 
-/** What others did with the simulator before this page was opened. */
+/** What was done with the simulator before this page was opened. */
 export async function catchUp() {
   const [{ people }, { faults }] = await Promise.all([wechat.people(), wechat.faults()]);
   usePhone.setState((phone) => ({
@@ -53,24 +53,37 @@ export function report(step: Operation | "mischief", outcome: Outcome | undefine
   usePhone.setState(({ outcomes }) => ({ outcomes: { ...outcomes, [step]: outcome } }));
 }
 
+/** Does something that may fail before the server is asked, and says so where it was begun. */
+export async function attempt(step: Operation | "mischief", action: () => Promise<unknown>) {
+  try {
+    await action();
+  } catch (error) {
+    report(step, { went: "wrong", text: error instanceof Error ? error.message : String(error) });
+  }
+}
+
 onAnswer(({ operation, body }) => {
   if (operation !== "Login" && operation !== "SubmitUserInfo" && operation !== "Me") return;
   const given = body.data?.login?.token;
   if (given) tokens.set(usePhone.getState().person, given);
-  report(operation, failure(body) ?? { went: "well", text: success[operation](body.data) });
+  report(operation, failure(body) ?? success[operation](body.data ?? {}));
 });
 
-const success: Record<Operation, (data: any) => string> = {
+const well = (text: string): Outcome => ({ went: "well", text });
+const success: Record<Operation, (data: any) => Outcome | undefined> = {
   Login: ({ login }) =>
-    `Signed in${login.isNewUser ? " for the first time" : " again"}. The token is in Headers now, for all that follows.`,
-  SubmitUserInfo: ({ submitUserInfo: { nickName, isAnonymous } }) =>
-    isAnonymous
-      ? `Proved and kept. But WeChat now calls everybody “${nickName}”.`
-      : `Proved and kept: the nickname is “${nickName}”.`,
+    login && well(`Signed in ${login.isNewUser ? "for the first time" : "again"}. The token is in Headers from now on.`),
+  SubmitUserInfo: ({ submitUserInfo: user }) =>
+    user &&
+    well(
+      user.isAnonymous
+        ? `Proved and kept. But WeChat now calls everybody “${user.nickName}”.`
+        : `Proved and kept: the nickname is “${user.nickName}”.`,
+    ),
   Me: ({ me }) =>
     me === null
-      ? "null: nobody is signed in. Begin with step 1."
-      : `You are ${me.nickName ? `“${me.nickName}”` : "somebody without a nickname yet: step 2 tells it"}.`,
+      ? { went: "wrong", text: "null: nobody is signed in. Begin with step 1." }
+      : me && well(me.nickName ? `You are “${me.nickName}”.` : "You are somebody without a nickname: step 2 tells it."),
 };
 
 function failure({ errors }: Answer["body"]): Outcome | undefined {

@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import type { Operation } from "../opening";
 import { useOperations } from "./operations";
 import { type Policy, wechat } from "./simulator";
-import { type Outcome, report, usePhone } from "./state";
+import { attempt, type Outcome, report, usePhone } from "./state";
 
 export function Steps() {
   const { person, policy, code, collected, outcomes } = usePhone();
@@ -29,7 +29,7 @@ export function Steps() {
     <ol className="phone-steps">
       <Step title="Sign in" outcome={outcomes.Login}>
         <p>WeChat gives the phone a code. It stands for this person, once, for five minutes.</p>
-        <Ask call="wx.login" onClick={login} done={code && "The code is in Variables."} />
+        <Ask call="wx.login" onClick={() => attempt("Login", login)} done={code && "The code is in Variables."} />
         <p>The server asks WeChat whose code it is, and gives the phone a token.</p>
         <Send operation="Login" onClick={send} disabled={!code} />
       </Step>
@@ -42,7 +42,7 @@ export function Steps() {
             <option value="old">old: real names</option>
           </select>
         </label>
-        <Ask call="wx.getUserInfo" onClick={getUserInfo} done={collected && "All four are in Variables."} />
+        <Ask call="wx.getUserInfo" onClick={() => attempt("SubmitUserInfo", getUserInfo)} done={collected && "All four are in Variables."} />
         <p>The server checks the signature, decrypts, and keeps them.</p>
         <Send operation="SubmitUserInfo" onClick={send} disabled={!collected} />
       </Step>
