@@ -7,14 +7,20 @@ export function useOperations() {
   const { queryEditor, variableEditor, tabs } = useGraphiQL(pick("queryEditor", "variableEditor", "tabs"));
   const { addTab, changeTab, run, setOperationName, updateActiveTabValues } = useGraphiQLActions();
 
-  /** Shows a tab that has the operation: this one, another, or a new one. */
+  /** Brings the operation into view: in this tab, another, or a new one. */
   function show(operation: Operation) {
-    const has = (document?: string | null) => new RegExp(`^(query|mutation) ${operation}\\b`, "m").test(document ?? "");
-    if (has(queryEditor?.getValue())) return;
-    const index = tabs.findIndex(({ query }) => has(query));
-    if (index >= 0) return changeTab(index);
-    addTab();
-    queryEditor?.setValue(opening);
+    const head = new RegExp(`^(query|mutation) ${operation}\\b`, "m");
+    if (!head.test(queryEditor?.getValue() ?? "")) {
+      const index = tabs.findIndex(({ query }) => head.test(query ?? ""));
+      if (index >= 0) {
+        changeTab(index);
+      } else {
+        addTab();
+        queryEditor?.setValue(opening);
+      }
+    }
+    const before = queryEditor?.getValue().split(head)[0] ?? "";
+    queryEditor?.revealLineNearTop(before.split("\n").length);
   }
 
   return {
