@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from graph.accounts.key_watch import KeyWatch
 from graph.accounts.keys import KeyCheck
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
@@ -21,10 +23,17 @@ from graph.http.answers import HttpError, error_response
 from graph.http.client_address import ClientAddresses
 from graph.http.cors import ExactOrigins
 from graph.http.decoding import RequestLimits
+from graph.http.facts import Observer
 from graph.http.graphiql import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
 from graph.http.middleware import DoorMiddleware, RequestMiddleware, Shortcut
+from graph.http.request_log import LOGGER, MESSAGE, RequestLog
+from graph.logging import logged
+from graph.metrics import Metrics
+from graph.metrics.readings import connections, rate_limit_storage, sealed_accounts, wechat_guards
+from graph.metrics.server import MetricsServer
+from graph.observers import observe_calls, observe_logins, observe_requests
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.documents import Documents
 from graph.schema.errors import ErrorCode
@@ -35,13 +44,15 @@ from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit, RateLimitStorage
 from graph.services import Services
 from graph.settings import LimitSettings, Settings, require_secrets
-from graph.wechat.client import WeChatClient
+from graph.tracing import load_tracing
+from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
 
 _log = logging.getLogger(__name__)
 
 SIMULATOR_PREFIX = "/simulator"
+PROBES = frozenset({"/livez", "/readyz"})
 
 
 def epoch_ms() -> int:
@@ -53,21 +64,33 @@ def create_app(
     settings: Settings,
     *,
     simulator: ASGIApp | None = None,
+    request_log: Observer | None = None,
     now: Callable[[], int] = epoch_ms,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
     """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
 
-    Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`.
+    `request_log` writes a line for each request; by default through this process's logging, whatever that costs.
+    Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`,
+    `TracingUnavailable`.
     The lifespan raises `KeyRingMismatch`; a database that does not answer is no reason not to start.
     """
     secrets = require_secrets(settings)
     key_ring = KeyRing.parse(secrets.encryption_keys.get_secret_value())
-    database = Database(settings.database.url.get_secret_value())
+    tracing = load_tracing() if settings.otel else None
+    url = settings.database.url.get_secret_value()
+    database = tracing.database(url) if tracing else Database(url)
+    metrics = Metrics(code.name for code in ErrorCode)
     wechat = WeChatClient(
-        app_id=secrets.app_id, app_secret=secrets.app_secret, base_url=settings.wechat.base_url, sleep=sleep
+        app_id=secrets.app_id,
+        app_secret=secrets.app_secret,
+        base_url=settings.wechat.base_url,
+        # Half of those whom the door lets in at most, so that a WeChat that hangs leaves room for everybody else.
+        max_connections=min(MAX_CONNECTIONS, -(-settings.limit.concurrency // 2)),
+        sleep=sleep,
+        observe=observe_calls(metrics.wechat_called, *([tracing.wechat_called] if tracing else [])),
     )
-    rate_limit_storage = RateLimitStorage(settings.rate_limit.storage, namespace=secrets.app_id, now=now)
+    storage = RateLimitStorage(settings.rate_limit.storage, namespace=secrets.app_id, now=now)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
         database=database,
@@ -83,28 +106,50 @@ def create_app(
         key_ring=key_ring,
         key_check=key_check,
         sessions=sessions,
-        rate_limit=RateLimit("login", settings.rate_limit.login, rate_limit_storage),
+        rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=metrics.rate_limit_refused),
         now=now,
+        finished=observe_logins(metrics),
     )
     profiles = Profiles(
         database=database,
         key_ring=key_ring,
         watermark_max_age=settings.watermark.max_age,
         watermark_max_ahead=settings.watermark.max_ahead,
-        rate_limit=RateLimit("submit", settings.rate_limit.submit, rate_limit_storage),
+        rate_limit=RateLimit("submit", settings.rate_limit.submit, storage, refused=metrics.rate_limit_refused),
         now=now,
         sleep=sleep,
+        tried=metrics.submission_opened,
     )
+    executor = build_executor(settings)
+    metrics.expect_operations(executor.trusted_operations())
     endpoint = GraphQLEndpoint(
-        build_executor(settings),
+        executor,
         Services(sessions, logins, profiles),
         limits=_request_limits(settings.limit),
         clients=ClientAddresses(settings.http.trusted_proxies),
     )
 
+    observers = [request_log or RequestLog(logged(LOGGER, MESSAGE))]
+    parts: list[AbstractAsyncContextManager[object]] = [*([tracing] if tracing else []), wechat, database, storage]
+    if settings.metrics.port is not None:
+        observers.append(observe_requests(metrics))
+        key_watch = KeyWatch(database=database, key_ring=key_ring, now=now)
+        metrics.watch(
+            *connections(database.pool),
+            *wechat_guards(lambda: wechat.breaker.state, lambda: wechat.bulkhead.taken),
+            *sealed_accounts(key_watch.accounts, key_watch.counted_at),
+            rate_limit_storage(lambda: storage.failures),
+        )
+        parts.append(key_watch)
+
     @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with wechat, database, rate_limit_storage:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as opened:
+            if settings.metrics.port is not None:
+                port = settings.metrics.port and settings.metrics.port + app.state.worker
+                await opened.enter_async_context(MetricsServer(metrics.registry, settings.metrics.host, port))
+            for part in parts:
+                await opened.enter_async_context(part)
             try:
                 await key_check.ensure()
             except DatabaseBehind:
@@ -124,12 +169,19 @@ def create_app(
     if simulator is not None:
         routes.append(Mount(SIMULATOR_PREFIX, simulator))
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_routed})
+    # Which of the processes that share the public port this is: their figures are served from as many ports.
+    app.state.worker = 0
     # Such an answer would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
     app.middleware_stack = _surrounded(
-        Shortcut(app.build_middleware_stack(), "/graphql", endpoint), settings, known_paths
+        Shortcut(app.build_middleware_stack(), "/graphql", endpoint),
+        settings,
+        known_paths,
+        observers,
     )
+    if tracing:
+        app.middleware_stack = tracing.middleware(app.middleware_stack, PROBES)
     return app
 
 
@@ -167,13 +219,15 @@ def _request_limits(limit: LimitSettings) -> RequestLimits:
     )
 
 
-def _surrounded(app: ASGIApp, settings: Settings, known_paths: frozenset[str]) -> ASGIApp:
+def _surrounded(
+    app: ASGIApp, settings: Settings, known_paths: frozenset[str], observers: Sequence[Observer]
+) -> ASGIApp:
     """What every request passes, from the inside out."""
-    http, probes = settings.http, frozenset({"/livez", "/readyz"})
-    app = DoorMiddleware(app, http.allowed_hosts, settings.limit.concurrency, probes)
+    http = settings.http
+    app = DoorMiddleware(app, http.allowed_hosts, settings.limit.concurrency, PROBES)
     if http.cors_origins:
         app = ExactOrigins(app, http.cors_origins)
-    return RequestMiddleware(app, known_paths)
+    return RequestMiddleware(app, known_paths, observers)
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

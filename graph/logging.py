@@ -3,11 +3,19 @@
 A message reads alone, in fixed words; what varies is a field beside it (`extra=`), and no field is a secret.
 """
 
+import asyncio
 import logging
 import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final, Literal
 
+import orjson
 from pythonjsonlogger.json import JsonFormatter
+
+Fields = Mapping[str, object]
+Style = Literal["text", "json"]
 
 # What a LogRecord has of itself; anything else on it is a field.
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -16,18 +24,26 @@ _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"
 _INDISCREET: Final = ("aiosqlite", "asyncio", "asyncpg", "httpcore", "httpx", "tortoise", "uvicorn.access")
 
 
+_TEXT: Final = "%(asctime)s %(levelname)-7s %(message)s"
+_CLOCK: Final = "%H:%M:%S"
+
+
 class _TextFormatter(logging.Formatter):
     """`12:00:00 INFO  message  key=value ...` for people at a terminal."""
 
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+        super().__init__(_TEXT, _CLOCK)
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = [f"{name}={value}" for name, value in vars(record).items() if name not in _OWN]
-        return "  ".join([super().format(record), *fields]).replace("\n", "\n    ")
+        fields = {name: value for name, value in vars(record).items() if name not in _OWN}
+        return _with_fields(super().format(record), fields)
 
 
-def configure_logging(*, level: str, style: Literal["text", "json"]) -> None:
+def _with_fields(text: str, fields: Fields) -> str:
+    return "  ".join([text, *(f"{name}={value}" for name, value in fields.items())]).replace("\n", "\n    ")
+
+
+def configure_logging(*, level: str, style: Style) -> None:
     """Sends everything of `level` and above to standard error, in JSON one line an event, in text with
     what belongs to it indented below.
 
@@ -56,3 +72,44 @@ def silence_indiscreet_libraries() -> None:
     level = max(logging.WARNING, logging.getLogger().level)
     for name in _INDISCREET:
         logging.getLogger(name).setLevel(level)
+
+
+def logged(logger: str, message: str) -> Callable[[Fields], None]:
+    """Writes fields under a fixed message, at INFO, wherever this process's logging sends it."""
+    log = logging.getLogger(logger)
+    return lambda fields: log.info(message, extra=fields)
+
+
+class QuickLines:
+    """Writes what `logged` writes after `configure_logging`, at a tenth of its cost; for the one line of each request.
+
+    What is written in one turn of the event loop goes out together at its end.
+    """
+
+    def __init__(self, logger: str, message: str, *, style: Style) -> None:
+        self._before = {"level": "INFO", "logger": logger, "message": message}
+        self._message = message
+        self._line = self._json if style == "json" else self._text
+        self._waiting: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __call__(self, fields: Fields) -> None:
+        """One line; called from the event loop."""
+        if not self._waiting:
+            loop = self._loop = self._loop or asyncio.get_running_loop()
+            loop.call_soon(self._flush)
+        self._waiting.append(self._line(fields))
+
+    def _json(self, fields: Fields) -> bytes:
+        line = {"timestamp": datetime.now(UTC), **self._before, **fields}
+        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+    def _text(self, fields: Fields) -> bytes:
+        now = {"asctime": time.strftime(_CLOCK), "levelname": "INFO", "message": self._message}
+        return f"{_with_fields(_TEXT % now, fields)}\n".encode("utf-8", "backslashreplace")
+
+    def _flush(self) -> None:
+        lines, self._waiting = self._waiting, []
+        sys.stderr.flush()  # what others wrote comes first
+        sys.stderr.buffer.write(b"".join(lines))
+        sys.stderr.buffer.flush()

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from models.database import Database, Dialect
 from models.errors import DatabaseError
@@ -20,8 +20,9 @@ _SEVERAL: Final[dict[Dialect, str]] = {
     "postgres": f"{_FIND_SESSIONS} = ANY($1)",
     "sqlite": f"{_FIND_SESSIONS} IN (SELECT value FROM json_each($1))",  # noqa: S608 - constants only
 }
-# Statements under way at once. While they are, who comes next gathers for the next one.
+# While a statement is under way, who comes next gathers for the next one; but so many may be, when they are slow.
 _AT_ONCE: Final[dict[Dialect, int]] = {"postgres": 4, "sqlite": 1}
+_SLOW_SECONDS: Final = 0.02
 _MOST_TOGETHER: Final = 256
 
 _TOUCH: Final = "UPDATE sessions SET last_seen_at = $2 WHERE token_hash = $1 AND last_seen_at < $3"
@@ -31,8 +32,7 @@ SELECT app_id, openid, session_key, previous_session_key, previous_session_key_a
 FROM accounts WHERE id = $1"""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRecord:
+class SessionRecord(NamedTuple):
     """A live session and its person. Times in epoch milliseconds."""
 
     account_id: int
@@ -52,78 +52,99 @@ class SessionKeysRecord:
     previous_session_key_at: int | None
 
 
-class SessionLookup:
-    """Finds sessions; those that are asked for in one turn of the event loop are found by one statement.
+_Wanted = Sequence[tuple[str, "asyncio.Future[SessionRecord | None]"]]
 
-    Nobody waits for company: one request alone is one statement at once. Nothing is remembered from one statement to
-    the next, so that a session that has ended is found no more.
+
+class SessionLookup:
+    """Finds sessions; those that are asked for at about the same time are found by one statement.
+
+    Nobody waits for company: one request alone is one statement at once. Who comes while it is under way waits for it,
+    but not for long when it is slow. Nothing is remembered from one statement to the next, so that a session that has
+    ended is found no more.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: list[tuple[str, asyncio.Future[SessionRecord | None]]] = []
         self._under_way: set[asyncio.Task[None]] = set()
-        self._called = False
+        # The next statement: as soon as this turn of the event loop is over, or once the newest one proves slow.
+        self._next: asyncio.Handle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def find(self, token_hash: str, *, now: int, seen_after: int) -> SessionRecord | None:
         """The session with this hash if it has not expired and was seen after `seen_after`. Raises `DatabaseError`."""
-        loop = asyncio.get_running_loop()
+        # Asked for once: asyncio looks at the process's id, by a system call, whenever it is asked for the loop.
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         answer: asyncio.Future[SessionRecord | None] = loop.create_future()
         self._waiting.append((token_hash, answer))
-        self._call(loop)
+        if self._next is None:
+            self._call(loop)
         session = await answer
         alive = session is not None and session.expires_at > now and session.last_seen_at > seen_after
         return session if alive else None
 
     def _call(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._waiting and not self._called and len(self._under_way) < _AT_ONCE[self._database.dialect]:
-            self._called = True
-            loop.call_soon(self._send, loop)
+        if not self._under_way:
+            self._next = loop.call_soon(self._send, loop)
+        elif len(self._under_way) < _AT_ONCE[self._database.dialect]:
+            self._next = loop.call_later(_SLOW_SECONDS, self._send, loop)
 
     def _send(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._called = False
+        self._next = None
         together, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
         # Whoever has gone away, their request cancelled, is looked up for nobody.
         wanted = [(token_hash, answer) for token_hash, answer in together if not answer.done()]
         if wanted:
-            task = loop.create_task(self._answer(wanted))
-            self._under_way.add(task)
-            task.add_done_callback(self._done)
-        self._call(loop)
+            self._look(wanted, loop)
+        if self._waiting:
+            self._call(loop)
+
+    def _look(self, wanted: _Wanted, loop: asyncio.AbstractEventLoop) -> None:
+        sql, value = self._statement([token_hash for token_hash, _ in wanted])
+        rows = self._database.peek(sql, value)
+        if rows is not None:
+            _deliver(rows, wanted)
+            return
+        task = loop.create_task(self._answer(sql, value, wanted))
+        self._under_way.add(task)
+        task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        self._call(task.get_loop())
+        if self._waiting:
+            if self._next is not None:
+                self._next.cancel()
+            self._call(task.get_loop())
 
-    async def _answer(self, wanted: Sequence[tuple[str, "asyncio.Future[SessionRecord | None]"]]) -> None:
+    def _statement(self, hashes: list[str]) -> tuple[str, object]:
+        if len(hashes) == 1:
+            return _ONE, hashes[0]
+        dialect = self._database.dialect
+        return _SEVERAL[dialect], hashes if dialect == "postgres" else json.dumps(hashes)
+
+    async def _answer(self, sql: str, value: object, wanted: _Wanted) -> None:
         try:
-            found = await self._found([token_hash for token_hash, _ in wanted])
+            rows = await self._database.rows(sql, value)
         except DatabaseError as error:
-            for _, answer in wanted:
+            # Who waits for the next statement has waited as long as these, and has no better prospects.
+            waiting, self._waiting = self._waiting, []
+            for _, answer in (*wanted, *waiting):
                 if not answer.done():
                     answer.set_exception(type(error)(*error.args))
-            return
         except BaseException:
             for _, answer in wanted:
                 answer.cancel()
             raise
-        for token_hash, answer in wanted:
-            if not answer.done():
-                answer.set_result(found.get(token_hash))
-
-    async def _found(self, hashes: list[str]) -> dict[str, SessionRecord]:
-        database = self._database
-        if len(hashes) == 1:
-            rows = await database.fetch(_ONE, hashes[0])
         else:
-            several: object = hashes if database.dialect == "postgres" else json.dumps(hashes)
-            rows = await database.fetch(_SEVERAL[database.dialect], several)
-        return {
-            row["token_hash"]: SessionRecord(
-                row["account_id"], row["last_seen_at"], row["expires_at"], UserRecord.of(row)
-            )
-            for row in rows
-        }
+            _deliver(rows, wanted)
+
+
+def _deliver(rows: Sequence[Sequence[Any]], wanted: _Wanted) -> None:
+    """Gives each their own of the rows of `_FIND_SESSIONS`."""
+    found = {row[0]: SessionRecord(row[1], row[2], row[3], UserRecord._make(row[4:])) for row in rows}
+    for token_hash, answer in wanted:
+        if not answer.done():
+            answer.set_result(found.get(token_hash))
 
 
 async def touch_session(database: Database, token_hash: str, *, now: int, unless_seen_after: int) -> None:

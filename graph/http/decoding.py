@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import QueryParams
 from starlette.types import Receive
 
-from graph.http.answers import HttpError
+from graph.http.answers import JSON, HttpError
+from graph.http.head import Head
 from graph.schema.documents import GraphQLRequest
 from graph.schema.errors import ErrorCode
 from graph.schema.trusted import is_same_id
@@ -24,17 +26,15 @@ class RequestLimits:
     request_seconds: float = 10.0
 
 
-async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
+async def read_body(head: Head, receive: Receive, most: int) -> bytes:
     """The body of a POST. Raises `HttpError` when it is not declared as plain JSON, or too large."""
-    media_type, _, parameters = headers.get("content-type", "").partition(";")
-    charset = parameters.strip().lower()
-    if media_type.strip().lower() != "application/json" or charset not in {"", "charset=utf-8", 'charset="utf-8"'}:
+    if not _is_json(head.get(b"content-type") or ""):
         msg = "Send the request as Content-Type: application/json in UTF-8."
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+    if b"content-encoding" in head and (head.get(b"content-encoding") or "").strip().lower() != "identity":
         msg = "Send the body uncompressed."
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
-    announced = headers.get("content-length", "")
+    announced = head.get(b"content-length") or ""
     if announced.isdecimal() and int(announced) > most:
         raise _too_large(most)
     body = bytearray()
@@ -47,6 +47,14 @@ async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
             raise _too_large(most)
         if not message.get("more_body", False):
             return bytes(body)
+
+
+# Clients of one kind all say the same.
+@lru_cache(maxsize=128)
+def _is_json(content_type: str) -> bool:
+    media_type, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower()
+    return media_type.strip().lower() == JSON and charset in {"", "charset=utf-8", 'charset="utf-8"'}
 
 
 def _too_large(most: int) -> HttpError:
@@ -119,7 +127,8 @@ def _json_object(text: bytes, what: str, depth: int) -> dict[str, Any]:
         raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is not JSON in UTF-8.") from None
     if not isinstance(decoded, dict):
         raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} must be a JSON object.")
-    if not _is_shallow(decoded, depth):
+    # A text with few brackets cannot be deep, and counting them is cheaper than looking.
+    if text.count(b"{") + text.count(b"[") > depth and not _is_shallow(decoded, depth):
         raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is nested more than {depth} deep.")
     return decoded
 

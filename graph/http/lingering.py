@@ -6,11 +6,18 @@ yet: the answer that says what was wrong (RFC 9112, section 9.6).
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+
+from graph.http.outbox import Outbox
+
+# Bytes that are not held back, so that whoever writes hears in time that its reader is slow.
+_MUCH: Final = 64 * 1024
 
 
 class LingeringTransport(asyncio.Transport):
     """A transport that, told to close while `client_is_sending`, ends its own side and leaves the other open a while.
+
+    What is written leaves with the outbox, unless it is much.
 
     It counts as closing meanwhile. What arrives goes to the protocol as ever, which has to discard it, and to call
     `abort` when it was too much. The connection ends in any case: `sending_seconds` after `close` for a client that
@@ -22,6 +29,7 @@ class LingeringTransport(asyncio.Transport):
         transport: asyncio.Transport,
         *,
         loop: asyncio.AbstractEventLoop,
+        outbox: Outbox,
         client_is_sending: Callable[[], bool],
         sending_seconds: float,
         unread_seconds: float,
@@ -29,6 +37,9 @@ class LingeringTransport(asyncio.Transport):
         super().__init__()
         self._transport = transport
         self._loop = loop
+        self._outbox = outbox
+        self._written: list[bytes | bytearray | memoryview] = []
+        self._held = 0
         self._client_is_sending = client_is_sending
         self._sending_seconds = sending_seconds
         self._unread_seconds = unread_seconds
@@ -39,6 +50,7 @@ class LingeringTransport(asyncio.Transport):
         """Ends this side, and the other when the client has sent everything, or its time is over."""
         if self.is_closing():
             return
+        self._send()
         if not self._client_is_sending():
             self._end = self._loop.call_later(self._unread_seconds, self.abort)
             self._transport.close()
@@ -64,8 +76,19 @@ class LingeringTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Sends, or drops what comes after `close`, as other transports do."""
-        if not self.is_closing():
-            self._transport.write(data)
+        if self.is_closing():
+            return
+        if not self._written:
+            self._outbox.add(self._send, self._loop)
+        self._written.append(data)
+        self._held += len(data)
+        if self._held > _MUCH:
+            self._send()
+
+    def _send(self) -> None:
+        written, self._written, self._held = self._written, [], 0
+        if written and not self._transport.is_closing():
+            self._transport.write(b"".join(written))
 
     def pause_reading(self) -> None:
         """Stops the delivery of bytes."""

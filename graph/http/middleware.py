@@ -1,21 +1,25 @@
-"""What surrounds every request: its id, its headers, its line in the log, and the last resort."""
+"""What surrounds every request: its id, its headers, who is told of it, and the last resort."""
 
 import logging
+import random
 import re
-import secrets
 import time
 import traceback
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.http.answers import HttpError, error_response
+from graph.http.facts import Facts, Observer, note_facts
+from graph.http.head import head_of
+from graph.http.request_log import LOGGER
 from graph.schema.errors import ErrorCode
 
-_log = logging.getLogger("graph.http.request")
+_log = logging.getLogger(LOGGER)
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+_SAFETY: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
 class Shortcut:
@@ -50,7 +54,7 @@ class DoorMiddleware:
         """Admits one request; other scopes pass through."""
         if scope["type"] != "http" or scope["path"] in self._probes:
             await self._app(scope, receive, send)
-        elif self._hosts and not self._is_ours(Headers(scope=scope).get("host", "")):
+        elif self._hosts and not self._is_ours(head_of(scope).get(b"host") or ""):
             await error_response(HttpError(400, ErrorCode.BAD_REQUEST, "Unknown host."), scope)(scope, receive, send)
         elif self._inside >= self._capacity:
             later = {"Retry-After": "1"}
@@ -69,14 +73,12 @@ class DoorMiddleware:
 
 
 class RequestMiddleware:
-    """Gives each request an id, each answer its safety headers, and the log one line.
+    """Gives each request an id, each answer its safety headers, and the observers the facts; and has the last word."""
 
-    The line holds no path that the server does not know and no query string: both can hold anything.
-    """
-
-    def __init__(self, app: ASGIApp, known_paths: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, known_paths: frozenset[str], observers: Sequence[Observer]) -> None:
         self._app = app
         self._known_paths = known_paths
+        self._observers = observers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wraps one request; other scopes pass through."""
@@ -84,19 +86,16 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        offered = Headers(scope=scope).get("x-request-id", "")
-        request_id = offered if _REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
-        scope.setdefault("state", {})["request_id"] = request_id
-        status = 0
+        offered, method, path = head_of(scope).get(b"x-request-id"), scope["method"], scope["path"]
+        # Unguessable ids are no aim: they name a line in the log.
+        request_id = offered if offered and _REQUEST_ID.fullmatch(offered) else f"{random.getrandbits(64):016x}"
+        facts = Facts(request_id, method if method.isalpha() else "?", path if path in self._known_paths else "?")
+        note_facts(scope, facts)
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers.setdefault("Cache-Control", "no-store")
-                headers.setdefault("X-Content-Type-Options", "nosniff")
+                facts.status = message["status"]
+                message["headers"] = _with_safety(message["headers"], request_id.encode())
             await send(message)
 
         try:
@@ -106,18 +105,19 @@ class RequestMiddleware:
             _log.error(
                 "a request failed", extra={"request_id": request_id, "reason": type(error).__name__, "frames": frames}
             )
-            if not status:
+            if not facts.status:
                 failure = HttpError(500, ErrorCode.INTERNAL_SERVER_ERROR, "Something went wrong on the server.")
                 await error_response(failure, scope)(scope, receive, send_with_headers)
         finally:
-            path = scope["path"]
-            _log.info(
-                "request",
-                extra={
-                    "request_id": request_id,
-                    "method": scope["method"] if scope["method"].isalpha() else "?",
-                    "path": path if path in self._known_paths else "?",
-                    "status": status,
-                    "ms": round((time.perf_counter() - started) * 1000, 1),
-                },
-            )
+            facts.seconds = time.perf_counter() - started
+            for observe in self._observers:
+                observe(facts)
+
+
+def _with_safety(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer with the id and, where it does not say otherwise itself, what keeps it safe."""
+    complete = [header for header in headers if header[0] != b"x-request-id"]
+    names = {name for name, _ in complete}
+    complete.extend(header for header in _SAFETY if header[0] not in names)
+    complete.append((b"x-request-id", request_id))
+    return complete

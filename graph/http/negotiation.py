@@ -1,6 +1,7 @@
 """Chooses the media type of an answer from the header `Accept`."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from graph.http.answers import GRAPHQL_RESPONSE_JSON, JSON
@@ -8,6 +9,8 @@ from graph.http.answers import GRAPHQL_RESPONSE_JSON, JSON
 _QUALITY: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{0,9})?")
 
 
+# Clients of one kind all say the same.
+@lru_cache(maxsize=128)
 def response_media_type(accept: str | None) -> str | None:
     """`application/graphql-response+json` or `application/json`, or None when neither is accepted.
 

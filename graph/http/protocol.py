@@ -13,6 +13,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from graph.http.lingering import LingeringTransport
+from graph.http.outbox import Outbox
 from graph.schema.errors import CodedError, ErrorAction, ErrorCode
 
 _log = logging.getLogger("graph.http.request")
@@ -67,6 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     limits: ConnectionLimits = ConnectionLimits()
+    outbox: Outbox = Outbox()
 
     _unfinished = 0  # bytes that the parser may hold, of a head or of the trailers behind a body
     _head = 0  # bytes of the complete headers
@@ -86,6 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._lingering = LingeringTransport(
             transport,
             loop=self.loop,
+            outbox=self.outbox,
             client_is_sending=lambda: self._in_message or self._refused,
             sending_seconds=self.limits.leftover_seconds,
             unread_seconds=self.limits.unread_seconds,

@@ -1,5 +1,6 @@
 """What a resolver finds in `info.context`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import strawberry
@@ -9,15 +10,15 @@ from graph.accounts.sessions import Viewer
 from graph.services import Services
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
-    """One request: the server's parts, and who claims to be asking."""
+    """One request: the server's parts, and who claims to be asking. Not frozen, for its price alone."""
 
     services: Services
     # The text behind `Authorization: Bearer`; None when the request has no such header.
     token: str | None = field(repr=False)
-    # Where the request comes from, as rate limits count: see `graph.http.client_address`.
-    address: str = field(default="", repr=False)
+    # Tells where the request comes from, as rate limits count: see `graph.http.client_address`.
+    address: Callable[[], str] = field(repr=False)
 
     async def viewer(self) -> Viewer | None:
         """The signed-in person, or None when the request carries no token.

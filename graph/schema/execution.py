@@ -7,7 +7,8 @@ mistakes with their documents, and has no room for the checks in between.
 import inspect
 import logging
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphql import (
@@ -27,16 +28,22 @@ from graph.schema.plan import Deviation
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GraphQLResponse:
     """The answer's members. `data` is absent (`has_data` false) when nothing was executed.
 
-    `retry_after_ms`: when an error says so, what the client should wait.
+    Like a request, not frozen for its price alone.
+
+    `retry_after_ms`: when an error says so, what the client should wait. `operation_kind` is query or mutation, None
+    when no operation was chosen; `codes` are those of the errors, in their order.
     """
 
     body: dict[str, Any] = field(repr=False)
     has_data: bool
     retry_after_ms: int | None = None
+    operation_name: str | None = None
+    operation_kind: str | None = None
+    codes: tuple[str, ...] = ()
 
 
 class MutationRefused(Exception):
@@ -51,6 +58,10 @@ class Executor:
         self._documents = documents
         self._hide_suggestions = hide_suggestions
         self._max_errors = max_errors
+
+    def trusted_operations(self) -> Iterator[str]:
+        """See `Documents.trusted_operations`."""
+        return self._documents.trusted_operations()
 
     async def execute(
         self, request: GraphQLRequest, context: Context, *, request_id: str, mutations: bool = True
@@ -68,7 +79,7 @@ class Executor:
             raise MutationRefused
         planned = Deviation() if operation.plan is None else await operation.plan.run(context, request.variables)
         if not isinstance(planned, Deviation):
-            return GraphQLResponse({"data": planned}, has_data=True)
+            return GraphQLResponse({"data": planned}, True, None, operation.name, operation.kind)
         outcome = execute(
             self._schema,
             document.node,
@@ -80,7 +91,8 @@ class Executor:
             hide_suggestions=self._hide_suggestions,
         )
         result = await outcome if inspect.isawaitable(outcome) else outcome
-        return _response(result, request_id)
+        response = _response(result, request_id)
+        return replace(response, operation_name=operation.name, operation_kind=operation.kind)
 
     def _chosen(self, request: GraphQLRequest) -> tuple[ReadyDocument, Operation]:
         document = self._documents.find(request)
@@ -92,7 +104,12 @@ class Executor:
 
 
 def _refusal(errors: list[tuple[GraphQLError, CodedError]], request_id: str) -> GraphQLResponse:
-    return GraphQLResponse({"errors": [_formatted(*error, request_id) for error in errors]}, has_data=False)
+    formatted = [_formatted(*error, request_id) for error in errors]
+    return GraphQLResponse({"errors": formatted}, has_data=False, codes=_codes(errors))
+
+
+def _codes(errors: list[tuple[GraphQLError, CodedError]]) -> tuple[str, ...]:
+    return tuple(known.code.name for _, known in errors)
 
 
 def _response(result: ExecutionResult, request_id: str) -> GraphQLResponse:
@@ -103,7 +120,7 @@ def _response(result: ExecutionResult, request_id: str) -> GraphQLResponse:
     known = [(error, _code_of(error, request_id)) for error in result.errors]
     errors = [_formatted(*error, request_id) for error in known]
     retry_after_ms = max((error.retry_after_ms or 0 for _, error in known), default=0) or None
-    return GraphQLResponse({"errors": errors, "data": result.data}, has_data=True, retry_after_ms=retry_after_ms)
+    return GraphQLResponse({"errors": errors, "data": result.data}, True, retry_after_ms, codes=_codes(known))
 
 
 def _code_of(error: GraphQLError, request_id: str) -> CodedError:

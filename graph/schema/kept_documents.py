@@ -20,6 +20,8 @@ class Operation:
 
     node: OperationDefinitionNode
     plan: Plan | None
+    name: str | None
+    kind: str
 
 
 class ReadyDocument:
@@ -41,7 +43,8 @@ class ReadyDocument:
             if node is None:
                 return None
             plan = plan_of(self._schema, self.node, node) if self._plans else None
-            known = self._operations[name] = Operation(node, plan)
+            own_name = node.name.value if node.name else None
+            known = self._operations[name] = Operation(node, plan, own_name, node.operation.value)
         return known
 
 

@@ -24,7 +24,8 @@ class Mutation:
     ) -> LoginPayload:
         """See the description."""
         context = info.context
-        return LoginPayload.of(await context.services.logins.login(code, address=context.address, token=context.token))
+        logins, address = context.services.logins, context.address()
+        return LoginPayload.of(await logins.login(code, address=address, token=context.token))
 
     @strawberry.mutation(
         description="Takes the result of wx.getUserInfo or wx.getUserProfile as it came, verifies and decrypts it, and "
@@ -50,7 +51,7 @@ class Mutation:
         viewer = await context.require_viewer()
         user = await context.services.profiles.submit_user_info(
             viewer,
-            address=context.address,
+            address=context.address(),
             raw_data=raw_data,
             signature=signature,
             encrypted_data=encrypted_data,

@@ -1,12 +1,13 @@
-"""The client of WeChat's server API: one pool, one deadline, and one retry where it is safe."""
+"""The client of WeChat's server API: one pool, one deadline, one retry where it is safe, and none when it is down."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Self, TypeVar
 
@@ -15,19 +16,23 @@ from pydantic import SecretStr
 
 from graph.wechat import answers
 from graph.wechat.answers import Answer
+from graph.wechat.breaker import CircuitBreaker
+from graph.wechat.bulkhead import Bulkhead
 from graph.wechat.errors import LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
 from graph.wechat.types import AccessToken, Code2Session
-from graph.wechat.wire import QUERY, WireTransport
+from graph.wechat.wire import FAILURES, QUERY, WireTransport, pooled, reason_of
 
 T = TypeVar("T")
+# Told of each try: the endpoint, what went wrong, and how many seconds it took.
+CallObserver = Callable[[str, WeChatError | None, float], None]
 
 logger = logging.getLogger(__name__)
 
 BASE_URL = "https://api.weixin.qq.com"
 MAX_BODY_BYTES = 64 * 1024
+MAX_CONNECTIONS = 256  # 1,280 logins a second that take 50 ms each need 64
 MAX_JITTER = 0.25  # seconds before the second try
 _LONGEST_ID = 64  # of an openid or unionid; today's have 28 or 29 characters
-_KEEPALIVE = 30.0  # seconds an idle connection is kept
 _JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")  # the DevTools' tourist sends "the code is a mock one", blanks and all
 
 
@@ -36,7 +41,8 @@ class WeChatClient:
 
     All times are seconds. `connect_timeout` also bounds the wait for a free connection; `total_timeout` covers both
     tries and the pause between them. A second try is made after a transport error, HTTP 502-504 or errcode -1, and
-    after nothing else: configuration, quota and codes do not get better by asking again.
+    after nothing else: configuration, quota and codes do not get better by asking again. While `breaker` is open,
+    `WeChatNotAsked` is raised at once. `max_connections` is also how many `place` lets in.
     """
 
     def __init__(
@@ -49,25 +55,22 @@ class WeChatClient:
         connect_timeout: float = 1.0,
         read_timeout: float = 3.0,
         total_timeout: float = 5.0,
-        max_connections: int = 100,
+        max_connections: int = MAX_CONNECTIONS,
         random: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        observe: CallObserver = lambda *_: None,
     ) -> None:
         self._app_id = app_id
         self._app_secret = app_secret
         self._total_timeout = total_timeout
+        self.breaker = CircuitBreaker()
+        self.bulkhead = Bulkhead(max_connections)
         self._random = random
         self._sleep = sleep
-        if transport is None:
-            limits = httpx.Limits(
-                max_connections=max_connections,
-                max_keepalive_connections=max_connections,
-                keepalive_expiry=_KEEPALIVE,
-            )
-            transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        self._observe = observe
         self._http = httpx.AsyncClient(
             base_url=base_url,
-            transport=WireTransport(transport),
+            transport=WireTransport(transport or pooled(max_connections)),
             timeout=httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout),
             # A proxy from the environment would see the secret; a redirect would carry it elsewhere.
             trust_env=False,
@@ -86,6 +89,16 @@ class WeChatClient:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Around whatever comes to a call, so that it is refused before anything is done for it.
+
+        Raises `WeChatNotAsked` when too many are inside, or the call would be refused as things stand.
+        """
+        self.breaker.check()
+        with self.bulkhead.place():
+            yield
 
     async def code2session(self, js_code: str) -> Code2Session:
         """Trade the code of wx.login, good once and for five minutes, for who logged in.
@@ -131,34 +144,39 @@ class WeChatClient:
     async def _call(
         self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool = True
     ) -> T:
+        with self.breaker.call():
+            return await self._ask(endpoint, build, read, repeatable=repeatable)
+
+    async def _ask(
+        self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool
+    ) -> T:
         started = time.monotonic()
         attempt = 1
         try:
             async with asyncio.timeout(self._total_timeout):
                 while True:
                     try:
-                        return await self._try(build(), read)
+                        result = await self._try(build(), read)
                     except WeChatError as error:
-                        _report(endpoint, error, attempt=attempt, started=started)
+                        self._report(endpoint, error, attempt=attempt, started=started)
                         if attempt == 2 or not (repeatable and _may_pass(error)):
                             raise
+                    else:
+                        self._observe(endpoint, None, time.monotonic() - started)
+                        return result
                     await self._sleep(self._random() * MAX_JITTER)
                     attempt, started = 2, time.monotonic()
         except TimeoutError:
             late = WeChatUnavailable(reason="timeout")
         # Raised outside of `except`, so that what was caught hangs on to it in no way: its frames know the secret.
-        _report(endpoint, late, attempt=attempt, started=started)
+        self._report(endpoint, late, attempt=attempt, started=started)
         raise late
 
     async def _try(self, request: httpx.Request, read: Callable[[Answer], T]) -> T:
         try:
             http_status, body = await self._exchange(request)
-        except (httpx.TimeoutException, TimeoutError):
-            reason = "timeout"
-        except httpx.ConnectError:
-            reason = "connection failed"
-        except (httpx.HTTPError, OSError):
-            reason = "transport error"
+        except FAILURES as failure:
+            reason = reason_of(failure)
         else:
             return read(answers.read_answer(http_status, body))
         raise WeChatUnavailable(reason)
@@ -178,6 +196,24 @@ class WeChatClient:
             return response.status_code, bytes(body)
         finally:
             await response.aclose()
+
+    def _report(self, endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
+        seconds = time.monotonic() - started
+        self._observe(endpoint, error, seconds)
+        logger.log(
+            logging.ERROR if isinstance(error, WeChatMisconfigured) else logging.WARNING,
+            "WeChat call %s failed: %s",
+            endpoint,
+            error,
+            extra={
+                "endpoint": endpoint,
+                "errcode": error.errcode,
+                "rid": error.rid,
+                "http_status": error.http_status,
+                "duration_ms": round(seconds * 1000),
+                "attempt": attempt,
+            },
+        )
 
 
 def _code2session(answer: Answer) -> Code2Session:
@@ -200,20 +236,3 @@ def _may_pass(error: WeChatError) -> bool:
         return False
     # No status at all: the transport failed.
     return error.errcode == answers.SYSTEM_BUSY or error.http_status in (None, 502, 503, 504)
-
-
-def _report(endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
-    logger.log(
-        logging.ERROR if isinstance(error, WeChatMisconfigured) else logging.WARNING,
-        "WeChat call %s failed: %s",
-        endpoint,
-        error,
-        extra={
-            "endpoint": endpoint,
-            "errcode": error.errcode,
-            "rid": error.rid,
-            "http_status": error.http_status,
-            "duration_ms": round((time.monotonic() - started) * 1000),
-            "attempt": attempt,
-        },
-    )

@@ -9,6 +9,7 @@ transaction begins. Its transactions begin DEFERRED, so that two processes which
 import asyncio
 import contextlib
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -107,6 +108,42 @@ class _Connection(SqliteClient):
         sqlite3.connect(f"file:{quote(self.filename)}?mode={mode}", uri=True).close()
 
 
+class _Reader(_Connection):
+    """The connection that reads, in a thread; and beside it one for what is read sooner than a thread is told."""
+
+    def __init__(self, file_path: str, *, create: bool, **pragmas: Any) -> None:
+        super().__init__(file_path, create=create, **pragmas, query_only=1)
+        self._peephole: sqlite3.Connection | None = None
+
+    async def create_connection(self, with_db: bool) -> None:
+        await super().create_connection(with_db)
+        self._peephole = await asyncio.to_thread(self._open_peephole)
+
+    def _open_peephole(self) -> sqlite3.Connection:
+        uri = f"file:{quote(self.filename)}?mode=rw"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0, check_same_thread=False)
+        connection.execute("PRAGMA query_only = 1")
+        return connection
+
+    def peek(self, query: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        """The rows of a SELECT that touches a handful of pages; nothing bounds it.
+
+        None, and the thread's turn, where it would wait: before the file is open, and while it is locked.
+        """
+        if self._peephole is None:
+            return None
+        try:
+            return self._peephole.execute(query, values).fetchall()
+        except sqlite3.Error:
+            return None
+
+    async def close(self) -> None:
+        peephole, self._peephole = self._peephole, None
+        if peephole is not None:
+            peephole.close()
+        await super().close()
+
+
 class WalClient(_Connection):
     """The connection that writes, and beside it one that reads: the log lets both work at once.
 
@@ -115,7 +152,7 @@ class WalClient(_Connection):
 
     def __init__(self, file_path: str, *, create: bool = False, **pragmas: Any) -> None:
         super().__init__(file_path, create=create, **pragmas)
-        self._reader = _Connection(file_path, create=create, **pragmas, query_only=1)
+        self._reader = _Reader(file_path, create=create, **pragmas)
 
     def _in_transaction(self) -> TransactionContext:
         return _TransactionContext(_ImmediateTransaction(self), self._lock)
@@ -124,6 +161,14 @@ class WalClient(_Connection):
         if query.lstrip().startswith("SELECT"):
             return await self._reader.execute_query_dict(query, values)  # type: ignore[no-any-return]
         return await super().execute_query_dict(query, values)  # type: ignore[no-any-return]
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
+        if query.lstrip().startswith("SELECT"):
+            return await self._reader.execute_query(query, values)  # type: ignore[no-any-return]
+        return await super().execute_query(query, values)  # type: ignore[no-any-return]
+
+    def peek(self, query: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        return self._reader.peek(query, values)
 
     async def close(self) -> None:
         await self._reader.close()

@@ -1,7 +1,6 @@
 """Which address a request counts for, and whom the server believes about it."""
 
 import pytest
-from starlette.datastructures import Headers
 
 from graph.http.client_address import ClientAddresses
 
@@ -10,9 +9,9 @@ PROXIES = ("10.0.0.0/8", "2001:db8:ffff::/48")
 
 def client_of(peer: str | None, *forwarded: str, trusted: tuple[str, ...] = PROXIES) -> str:
     """The address that counts for a request from `peer` with these lines of X-Forwarded-For."""
-    headers = Headers(raw=[(b"x-forwarded-for", line.encode("latin-1")) for line in forwarded])
-    scope = {"type": "http", "client": None if peer is None else (peer, 40_000)}
-    return ClientAddresses(trusted).client_of(scope, headers)
+    lines = [(b"x-forwarded-for", line.encode("latin-1")) for line in forwarded]
+    scope = {"type": "http", "client": None if peer is None else (peer, 40_000), "headers": lines}
+    return ClientAddresses(trusted).client_of(scope)
 
 
 def test_without_trusted_proxies_the_peer_is_the_client_whatever_it_says() -> None:

@@ -10,11 +10,14 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from graph.http.middleware import RequestMiddleware
+from graph.http.request_log import LOGGER, MESSAGE, RequestLog
+from graph.logging import logged
 from tests.gate import ME, Gate
 from tests.http.answers import assert_safe, refusal
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
+OBSERVERS: Final = [RequestLog(logged(LOGGER, MESSAGE))]
 SECRET: Final = "a text that may hold anything"
 
 
@@ -109,7 +112,7 @@ async def test_the_log_holds_no_query_string_and_no_path_that_is_unknown(
 @asynccontextmanager
 async def around(app: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the middleware alone, with this application inside."""
-    transport = httpx.ASGITransport(app=RequestMiddleware(app, frozenset({"/"})))
+    transport = httpx.ASGITransport(app=RequestMiddleware(app, frozenset({"/"}), OBSERVERS))
     async with httpx.AsyncClient(transport=transport, base_url="http://gate") as http:
         yield http
 
@@ -147,7 +150,7 @@ async def test_a_defect_in_the_middle_of_an_answer_does_not_begin_another(caplog
         return {"type": "http.request", "body": b"", "more_body": False}
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
-    await RequestMiddleware(broken, frozenset({"/"}))(scope, receive, send)
+    await RequestMiddleware(broken, frozenset({"/"}), OBSERVERS)(scope, receive, send)
 
     assert sent == ["http.response.start", "http.response.body"]
     assert [record.levelname for record in caplog.records if record.name == "graph.http.request"] == ["ERROR", "INFO"]
@@ -174,5 +177,5 @@ async def test_what_is_no_http_request_passes_through() -> None:
     async def nothing(*_: Any) -> Any:
         pytest.fail("nobody speaks here")
 
-    await RequestMiddleware(app, frozenset())({"type": "lifespan"}, nothing, nothing)
+    await RequestMiddleware(app, frozenset(), OBSERVERS)({"type": "lifespan"}, nothing, nothing)
     assert seen == ["lifespan"]

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from models.database import Database, Row
+from models.database import Database
 from models.errors import DatabaseUnavailable
 from models.lookup import SessionLookup, SessionRecord
 from models.sign_in import sign_in
@@ -22,14 +23,17 @@ class Watched:
         self.held: asyncio.Event | None = None
         self.fails = False
 
-    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+    def peek(self, _sql: str, *_values: object) -> None:
+        """Looks nowhere: every statement goes the long way."""
+
+    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         self.statements.append(sql)
         if self.held is not None:
             await self.held.wait()
         if self.fails:
             msg = "ConnectionRefusedError"
             raise DatabaseUnavailable(msg)
-        return await self.database.fetch(sql, *values)
+        return await self.database.rows(sql, *values)
 
 
 @pytest.fixture
@@ -112,6 +116,27 @@ async def test_whoever_goes_away_takes_nobody_along(
         await gone
     watched.held.set()
     assert await stays is not None
+    assert await find(lookup, 1) is not None
+
+
+async def test_a_failure_is_told_to_those_who_wait_for_the_next_statement_as_well(
+    database: Database, lookup: SessionLookup, watched: Watched
+) -> None:
+    """Or a server that says nothing would keep them waiting for one time-out after the other."""
+    await sign_in(database, a_login())
+    watched.held = asyncio.Event()
+    asked: list[asyncio.Task[SessionRecord | None]] = []
+    for _ in range(8):
+        asked.append(asyncio.create_task(find(lookup, 1)))
+        await asyncio.sleep(0.05)  # long enough for a statement to prove slow
+    statements = len(watched.statements)
+    assert statements < len(asked), "nobody waits"
+    watched.fails = True
+    watched.held.set()
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(error) for error in told} == {DatabaseUnavailable}
+    assert len(watched.statements) == statements
+    watched.fails = False
     assert await find(lookup, 1) is not None
 
 

@@ -1,6 +1,6 @@
 """Which submitted user info replaces which."""
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 import pytest
 
@@ -40,7 +40,7 @@ async def database(database: Database) -> Database:
 async def test_a_first_profile_is_stored_and_returned(database: Database) -> None:
     assert await store_profile(database, "user-1", a_profile(), now=NOON + 1) == ALICE
     [row] = await database.fetch("SELECT * FROM users")
-    assert tuple(row[name] for name in USER_COLUMNS) == astuple(ALICE)
+    assert tuple(row[name] for name in USER_COLUMNS) == tuple(ALICE)
     assert row["profile_at"] == NOON
 
 
@@ -70,7 +70,7 @@ async def test_an_anonymous_profile_replaces_nothing_real(database: Database) ->
 
     user = await store_profile(database, "user-1", ANONYMOUS, now=NOON + 2)
 
-    assert user == replace(ALICE, updated_at=NOON + 2)
+    assert user == ALICE._replace(updated_at=NOON + 2)
 
 
 async def test_an_anonymous_profile_fills_what_is_empty(database: Database) -> None:
@@ -85,13 +85,13 @@ async def test_what_else_an_anonymous_profile_says_is_taken(database: Database) 
 
     user = await store_profile(database, "user-1", anonymous, now=NOON + 2)
 
-    assert user == replace(ALICE, gender=1, city="Shenzhen", language="en", updated_at=NOON + 2)
+    assert user == ALICE._replace(gender=1, city="Shenzhen", language="en", updated_at=NOON + 2)
 
 
 async def test_an_anonymous_name_is_replaced_by_the_real_one(database: Database) -> None:
     await store_profile(database, "user-1", ANONYMOUS, now=NOON + 2)
     user = await store_profile(database, "user-1", a_profile(profile_at=NOON + 2 * MINUTE), now=NOON + 3)
-    assert user == replace(ALICE, updated_at=NOON + 3)
+    assert user == ALICE._replace(updated_at=NOON + 3)
 
 
 async def test_a_real_name_with_the_grey_picture_keeps_the_real_picture(database: Database) -> None:
@@ -100,13 +100,13 @@ async def test_a_real_name_with_the_grey_picture_keeps_the_real_picture(database
 
     user = await store_profile(database, "user-1", half, now=NOON + 2)
 
-    assert user == replace(ALICE, nick_name="Alina", updated_at=NOON + 2)
+    assert user == ALICE._replace(nick_name="Alina", updated_at=NOON + 2)
 
 
 async def test_a_real_profile_may_empty_what_was_given(database: Database) -> None:
     await store_profile(database, "user-1", a_profile(), now=NOON + 1)
     user = await store_profile(database, "user-1", a_profile(gender=0, city="", profile_at=NOON + 1), now=NOON + 2)
-    assert user == replace(ALICE, gender=0, city="", updated_at=NOON + 2)
+    assert user == ALICE._replace(gender=0, city="", updated_at=NOON + 2)
 
 
 @pytest.mark.parametrize(
