@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import environment, listening
-from tests.http.browsing import ROOT, install_scripts, program, unwrapped, visit
+from tests.http.browsing import ROOT, program, unwrapped, visit
 
 EXPLORER = "graph/http/explorer/"
 
@@ -61,9 +61,8 @@ def test_a_wheel_serves_graphiql_in_an_empty_environment_without_node(source: Pa
         [*pip, "--disable-pip-version-check", wheel], capture_output=True, text=True, check=False
     )
     assert installed.returncode == 0, installed.stdout + installed.stderr
-    scripts = install_scripts(tmp_path)
     with listening((venv / "bin" / "wxgate", "dev"), tmp_path, environment(PATH=str(venv / "bin"))) as server:
-        seen = visit(scripts, "glance", server.url, "wheel")
+        seen = visit("glance", server.url, "wheel")
     assert unwrapped(seen["answer"]) == '{"data":{"me":null}}'
     assert "Hide Phone" in seen["panels"]
     assert seen["complaints"] == seen["elsewhere"] == []

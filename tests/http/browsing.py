@@ -7,12 +7,12 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
+from tests.npm import PATIENCE, install
+
 ROOT: Final = Path(__file__).parents[2]
 # Pictures of every visit, for people to look at; git does not know the directory.
 SCREENSHOTS: Final = ROOT / "build" / "screenshots"
 _SCRIPTS: Final = Path(__file__).parent / "browser"
-# Seconds. Only a defect takes that long.
-_PATIENCE: Final = 600.0
 
 
 def program(name: str, package: str) -> str:
@@ -22,33 +22,17 @@ def program(name: str, package: str) -> str:
     return found
 
 
-def install_scripts(directory: Path) -> Path:
-    """The scripts, with their packages as the lock file names them."""
-    scripts = directory / "browser"
-    shutil.copytree(_SCRIPTS, scripts, ignore=shutil.ignore_patterns("node_modules"))
-    npm_ci(scripts)
-    return scripts
-
-
-def npm_ci(project: Path) -> None:
-    """Installs what the lock file of a project names."""
-    npm = program("npm", "nodejs npm")
-    done = subprocess.run(
-        [npm, "ci", "--no-audit", "--no-fund"], cwd=project, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def visit(scripts: Path, script: str, url: str, album: str) -> Any:
+def visit(script: str, url: str, album: str) -> Any:
     """What a script saw of the explorer at a base URL; its pictures are in `build/screenshots/<album>`."""
+    install(_SCRIPTS)
     pictures = SCREENSHOTS / album
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
     done = subprocess.run(
-        [program("node", "nodejs"), scripts / f"{script}.mjs", program("chromium", "chromium"), url, pictures],
+        [program("node", "nodejs"), _SCRIPTS / f"{script}.mjs", program("chromium", "chromium"), url, pictures],
         capture_output=True,
         text=True,
-        timeout=_PATIENCE,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, f"{done.stderr}\nsee {pictures}"

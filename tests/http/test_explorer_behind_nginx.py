@@ -10,7 +10,7 @@ import pytest
 
 from graph.simulator.serving import WeChatSimulator
 from models.schema import migrate
-from tests.http.browsing import install_scripts, program, unwrapped, visit
+from tests.http.browsing import program, unwrapped, visit
 from tests.processes import await_answer, free_port, serve_environment, serve_process
 
 CONFIGURATION = """
@@ -35,11 +35,6 @@ http {{
     }}
 }}
 """
-
-
-@pytest.fixture(scope="module")
-def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install_scripts(tmp_path_factory.mktemp("scripts"))
 
 
 @pytest.fixture
@@ -72,12 +67,12 @@ def nginx(directory: Path, upstream: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("prefix", ["", "/shops/7"], ids=["root", "prefix"])
 def test_the_explorer_works_behind_nginx(
-    scripts: Path, wechat_simulator: WeChatSimulator, database_url: str, tmp_path: Path, prefix: str
+    wechat_simulator: WeChatSimulator, database_url: str, tmp_path: Path, prefix: str
 ) -> None:
     asyncio.run(migrate(database_url))
     environment = serve_environment(wechat_simulator, database_url, WXGATE_GRAPHIQL="true", WXGATE_INTROSPECTION="true")
     with serve_process(environment, tmp_path / "serve.log") as upstream, nginx(tmp_path, upstream) as url:
-        seen = visit(scripts, "glance", url + prefix, f"nginx{prefix.replace('/', '-')}")
+        seen = visit("glance", url + prefix, f"nginx{prefix.replace('/', '-')}")
     assert unwrapped(seen["answer"]) == '{"data":{"me":null}}'
     assert seen["panels"] == ["Show Documentation Explorer", "Show History"]
     assert seen["elsewhere"] == []

@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 
 from tests.cli.processes import serving
-from tests.http.browsing import install_scripts, unwrapped, visit
+from tests.http.browsing import unwrapped, visit
 
 
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """What `browser/tour.mjs` saw, once for all tests."""
     directory = tmp_path_factory.mktemp("tour")
-    scripts = install_scripts(directory)
     with serving("dev", cwd=directory) as server:
-        yield visit(scripts, "tour", server.url, "tour")
+        yield visit("tour", server.url, "tour")
 
 
 def bare(text: str) -> str:

@@ -1,32 +1,19 @@
 """The explorer's own project: its types, its lock file, and the document that it opens with."""
 
 import json
-import shutil
-import subprocess
-from pathlib import Path
 
 import graphql
-import pytest
 
 from graph.schema.build import build_schema, graphql_core_schema
-from tests.http.browsing import ROOT, npm_ci, program
+from tests.http.browsing import ROOT
+from tests.npm import install, npm
 
 EXPLORER = ROOT / "graph" / "http" / "explorer"
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy, for the project itself has what an install puts there, and no more."""
-    copy = tmp_path_factory.mktemp("explorer") / "explorer"
-    shutil.copytree(EXPLORER, copy, ignore=shutil.ignore_patterns("node_modules", "dist"))
-    npm_ci(copy)
-    return copy
-
-
-def test_the_types_are_right(project: Path) -> None:
-    checked = subprocess.run(
-        [program("npm", "nodejs npm"), "run", "check"], cwd=project, capture_output=True, text=True, check=False
-    )
+def test_the_types_are_right() -> None:
+    install(EXPLORER)
+    checked = npm("run", "check", cwd=EXPLORER)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
