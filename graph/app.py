@@ -65,12 +65,14 @@ def create_app(
     *,
     simulator: ASGIApp | None = None,
     request_log: Observer | None = None,
+    plans: bool = True,
     now: Callable[[], int] = epoch_ms,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
     """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
 
     `request_log` writes a line for each request; by default through this process's logging, whatever that costs.
+    Without `plans` graphql-core alone runs every operation: the same answers, later.
     Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`,
     `TracingUnavailable`.
     The lifespan raises `KeyRingMismatch`; a database that does not answer is no reason not to start.
@@ -120,7 +122,7 @@ def create_app(
         sleep=sleep,
         tried=metrics.submission_opened,
     )
-    executor = build_executor(settings)
+    executor = build_executor(settings, plans=plans)
     metrics.expect_operations(executor.trusted_operations())
     endpoint = GraphQLEndpoint(
         executor,
@@ -185,8 +187,8 @@ def create_app(
     return app
 
 
-def build_executor(settings: Settings) -> Executor:
-    """What runs GraphQL requests. Raises `TrustedDocumentsError`."""
+def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
+    """What runs GraphQL requests; `plans` as in `create_app`. Raises `TrustedDocumentsError`."""
     limit, documents = settings.limit, settings.trusted.documents
     limits = Limits(
         tokens=limit.tokens,
@@ -206,6 +208,7 @@ def build_executor(settings: Settings) -> Executor:
         limits=limits,
         trusted=TrustedDocuments.load(documents) if documents else None,
         trusted_only=settings.trusted.documents_only,
+        plans=plans,
     )
     return Executor(schema, allowed, hide_suggestions=not settings.introspection, max_errors=limit.errors)
 

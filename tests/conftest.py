@@ -4,7 +4,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, ItemsView, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"screenshots of the explorer: {SCREENSHOTS}")
     if os.environ.get("CI") and terminalreporter.stats.get("skipped"):
         pytest.exit("a test was skipped", returncode=1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What clients can say, and what becomes of it, is tested with plans and without: the server must be the same."""
+    if "plans" in metafunc.fixturenames and metafunc.module.__name__.startswith(("tests.accounts.", "tests.schema.")):
+        metafunc.parametrize("plans", [True, False], ids=["planned", "unplanned"], indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """No plan knows which database there is: without plans one of them is enough."""
+    superfluous = [item for item in items if parameters(item) >= {"plans": False, "database_url": "postgres"}.items()]
+    config.hook.pytest_deselected(items=superfluous)
+    items[:] = [item for item in items if item not in superfluous]
+
+
+def parameters(item: pytest.Item) -> "ItemsView[str, object]":
+    """What a test is made for, by the names of its fixtures."""
+    made_for: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+    return made_for.items()
 
 
 @pytest.fixture
@@ -122,6 +141,12 @@ def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
 
 
 @pytest.fixture
-async def gate(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[Gate]:
-    async with open_gate(settings, wechat_simulator, clock) as opened:
+def plans(request: pytest.FixtureRequest) -> bool:
+    """Whether the server answers by plans where it can; see `pytest_generate_tests`."""
+    return bool(getattr(request, "param", True))
+
+
+@pytest.fixture
+async def gate(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, plans: bool) -> AsyncIterator[Gate]:
+    async with open_gate(settings, wechat_simulator, clock, plans=plans) as opened:
         yield opened

@@ -68,7 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     limits: ConnectionLimits = ConnectionLimits()
-    outbox: Outbox = Outbox()
+    outbox: Outbox  # of the event loop that serves it
 
     _unfinished = 0  # bytes that the parser may hold, of a head or of the trailers behind a body
     _head = 0  # bytes of the complete headers

@@ -102,6 +102,8 @@ async def test_these_are_answered_by_plan(text: str) -> None:
         "{ thing { name @include(if: true) } }",
         "{ thing { computed } }",
         "{ thing { inner { name } inner { nick } } }",
+        # A resolver can see how often its field is written.
+        "{ seen seen }",
         "{ __typename }",
     ],
 )
