@@ -23,13 +23,22 @@ with warnings.catch_warnings():
 @contextmanager
 def postgres() -> Iterator[str]:
     """A PostgreSQL server; gives the directory of its socket."""
-    with tempfile.TemporaryDirectory(prefix="wxgate-pg-") as directory:
-        server = get_server(Path(directory))
-        try:
-            asyncio.run(_care_less(directory))
-            yield directory
-        finally:
-            server.cleanup()
+    with (
+        tempfile.TemporaryDirectory(prefix="wxgate-pg-") as directory,
+        postgres_in(Path(directory)) as socket_directory,
+    ):
+        asyncio.run(_care_less(socket_directory))
+        yield socket_directory
+
+
+@contextmanager
+def postgres_in(directory: Path) -> Iterator[str]:
+    """As `postgres`, with its data in a directory that stays, and as careful with them as it comes."""
+    server = get_server(directory)
+    try:
+        yield str(server.get_postmaster_info().socket_dir)
+    finally:
+        server.cleanup()
 
 
 async def _care_less(directory: str) -> None:
