@@ -108,9 +108,10 @@ def _started(
 def _await(port: int, process: "subprocess.Popen[bytes]", output: Path) -> None:
     deadline = time.monotonic() + _STARTED_WITHIN
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as connection:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
             if connection.recv(1):
                 return
         time.sleep(0.002)
-    raise RuntimeError(output.read_text("utf-8"))
+    message = f"{output.stem} gave no answer; the end of what it printed: {output.read_text('utf-8')[-2_000:]}"
+    raise RuntimeError(message)

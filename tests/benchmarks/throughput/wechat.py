@@ -10,7 +10,7 @@ import asyncio
 import base64
 import re
 import sys
-from typing import Final
+from typing import Final, cast
 
 import uvloop
 
@@ -46,8 +46,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps what answers are written to."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._loop = asyncio.get_running_loop()
 
     def data_received(self, data: bytes) -> None:
