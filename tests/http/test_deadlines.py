@@ -171,6 +171,32 @@ async def test_whoever_does_not_let_itself_be_interrupted_has_its_result() -> No
     assert task.cancelling() == 0
 
 
+async def test_whoever_is_late_is_told_once_and_may_clean_up_as_long_as_it_takes() -> None:
+    cleaned = for_ever()
+
+    async def work() -> str:
+        try:
+            with deadlines():
+                try:
+                    await for_ever()
+                finally:
+                    await cleaned
+        except TimeoutError:
+            return "late"
+        return "never"
+
+    deadlines = Deadlines(10)
+    [task] = await begun(work())
+    await slowed().pass_time(5)
+    [other] = await begun(wait(deadlines))
+    await slowed().pass_time(6)
+    await slowed().pass_time(6)
+    assert await other == "late"
+    assert not task.done()
+    cleaned.set_result("cleaned")
+    assert await task == "late"
+
+
 async def nested(inner: Deadlines, outer: Deadlines) -> list[str]:
     """A body that is waited for within a request, which then goes on."""
     told = []
@@ -212,7 +238,7 @@ async def test_outside_of_a_task_nobody_can_be_late() -> None:
         try:
             with deadlines():
                 failed.set_result(None)
-        except RuntimeError as error:
+        except Exception as error:
             failed.set_exception(error)
 
     asyncio.get_running_loop().call_soon(enter)
