@@ -8,8 +8,8 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
+from urllib.parse import quote, urlencode
 
 import httpx
 from pydantic import SecretStr
@@ -20,7 +20,7 @@ from graph.wechat.breaker import CircuitBreaker
 from graph.wechat.bulkhead import Bulkhead
 from graph.wechat.errors import LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
 from graph.wechat.types import AccessToken, Code2Session
-from graph.wechat.wire import FAILURES, QUERY, WireTransport, pooled, reason_of
+from graph.wechat.wire import FAILURES, pooled, reason_of
 
 T = TypeVar("T")
 # Told of each try: the endpoint, what went wrong, and how many seconds it took.
@@ -32,6 +32,8 @@ BASE_URL = "https://api.weixin.qq.com"
 MAX_BODY_BYTES = 64 * 1024
 MAX_CONNECTIONS = 256  # 1,280 logins a second that take 50 ms each need 64
 MAX_JITTER = 0.25  # seconds before the second try
+# The size of a body is bounded before it is unpacked or not at all.
+_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wxgate"}
 _LONGEST_ID = 64  # of an openid or unionid; today's have 28 or 29 characters
 _JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")  # the DevTools' tourist sends "the code is a mock one", blanks and all
 
@@ -68,18 +70,10 @@ class WeChatClient:
         self._random = random
         self._sleep = sleep
         self._observe = observe
-        self._http = httpx.AsyncClient(
-            base_url=base_url,
-            transport=WireTransport(transport or pooled(max_connections)),
-            timeout=httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout),
-            # A proxy from the environment would see the secret; a redirect would carry it elsewhere.
-            trust_env=False,
-            follow_redirects=False,
-            # The size of a body is bounded before it is unpacked or not at all.
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            # Nothing that belongs to one person's call may go out with the next one's.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
+        self._transport = transport or pooled(max_connections)
+        self._base_url = base_url.rstrip("/")
+        timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
+        self._extensions = {"timeout": timeout.as_dict()}
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,7 +82,7 @@ class WeChatClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._transport.aclose()
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
@@ -109,16 +103,13 @@ class WeChatClient:
         if not _JS_CODE.fullmatch(js_code):
             raise LoginCodeInvalid
         query = {
-            "appid": SecretStr(self._app_id),
-            "secret": self._app_secret,
-            "js_code": SecretStr(js_code),
-            "grant_type": SecretStr("authorization_code"),
+            "appid": self._app_id,
+            "secret": self._app_secret.get_secret_value(),
+            "js_code": js_code,
+            "grant_type": "authorization_code",
         }
-        return await self._call(
-            "code2session",
-            lambda: self._http.build_request("GET", "/sns/jscode2session", extensions={QUERY: query}),
-            _code2session,
-        )
+        path = f"/sns/jscode2session?{urlencode(query, quote_via=quote)}"
+        return await self._call("code2session", lambda: self._request("GET", path), _code2session)
 
     async def get_stable_access_token(self, *, force_refresh: bool = False) -> AccessToken:
         """The token that stays the same for everybody until it expires, so that servers need no common store.
@@ -133,13 +124,17 @@ class WeChatClient:
         }
         # Bytes, so that a Content-Length is sent: WeChat answers a chunked body with 412. Real UTF-8, never \uXXXX.
         content = json.dumps(body, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/json"}
         return await self._call(
             "get_stable_access_token",
-            lambda: self._http.build_request("POST", "/cgi-bin/stable_token", content=content, headers=headers),
+            lambda: self._request("POST", "/cgi-bin/stable_token", content),
             _access_token,
             repeatable=not force_refresh,
         )
+
+    def _request(self, method: str, path: str, content: bytes | None = None) -> httpx.Request:
+        headers = _HEADERS if content is None else _HEADERS | {"Content-Type": "application/json"}
+        url = f"{self._base_url}{path}"
+        return httpx.Request(method, url, headers=headers, content=content, extensions=self._extensions)
 
     async def _call(
         self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool = True
@@ -182,7 +177,8 @@ class WeChatClient:
         raise WeChatUnavailable(reason)
 
     async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
-        response = await self._http.send(request, stream=True)
+        # No redirect is followed from here: it would carry the secret elsewhere.
+        response = await self._transport.handle_async_request(request)
         try:
             if response.status_code != httpx.codes.OK:
                 return response.status_code, b""

@@ -253,14 +253,6 @@ async def test_one_person_s_cookies_do_not_travel_with_the_next_one() -> None:
     assert seen == [None, None]
 
 
-async def test_the_environment_chooses_neither_proxy_nor_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
-    async with client() as wechat:
-        assert not wechat._http.trust_env
-        assert not wechat._http._mounts
-
-
 @pytest.mark.parametrize(
     ("errcode", "level"), [(40013, logging.ERROR), (99999, logging.ERROR), (40029, logging.WARNING), (45011, 30)]
 )

@@ -1,11 +1,11 @@
 """What really goes over a socket to WeChat, and what becomes of connections that break."""
 
 import asyncio
-import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
@@ -149,9 +149,13 @@ async def test_silence_is_a_timeout() -> None:
     assert caught.value.reason == "timeout"
 
 
-async def test_a_certificate_that_nobody_vouches_for_ends_the_call_before_the_secret_is_sent() -> None:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+async def test_a_certificate_that_only_the_environment_vouches_for_ends_the_call_before_the_secret_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     far_side = FarSide(answer(SESSION))
     async with listening(far_side, context) as url:
         assert await reason(url) == "connection failed"
