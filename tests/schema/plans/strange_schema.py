@@ -163,7 +163,13 @@ def seen_by(info: Info) -> str:
     operation = info.operation.name
     seen = [
         *(info.field_name, info.python_name, info.return_type, info.path.key, info.path.typename, info.selected_fields),
-        *(info.root_value, operation and operation.value, info.variable_values, info.context.strangeness),
+        *(
+            sorted(info._raw_info.fragments),
+            info.root_value,
+            operation and operation.value,
+            info.variable_values,
+            info.context.strangeness,
+        ),
     ]
     return " ".join(map(str, seen))
 
@@ -259,6 +265,11 @@ class Query:
         """Not for everybody."""
         info.context.runs += 1
         return strange_thing(info.context.strangeness)
+
+    @strawberry.field
+    async def told(self, info: Info, of: int = 1) -> str:
+        """Tells its argument too."""
+        return f"{of} {seen_by(info)}"
 
     # No resolver at all, and a root value that has no such attribute.
     unresolved: str = "unresolved"
