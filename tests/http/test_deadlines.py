@@ -245,3 +245,15 @@ async def test_outside_of_a_task_nobody_can_be_late() -> None:
     with pytest.raises(RuntimeError, match="only a task can be late"):
         await failed
     assert deadlines._running == {}
+
+
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})])
+async def test_the_loop_of_production_knows_who_is_late_too() -> None:
+    deadlines, answer = Deadlines(0.05), for_ever()
+    in_time, *late = await begun(wait(deadlines, until=answer), *[wait(deadlines) for _ in range(100)])
+    answer.set_result("in time")
+    async with asyncio.timeout(20):
+        assert await in_time == "in time"
+        assert await asyncio.gather(*late) == ["late"] * 100
+        assert await wait(deadlines) == "late"
+    assert deadlines._running == {}
