@@ -169,7 +169,6 @@ async def test_a_failure_is_told_to_those_of_its_statement_and_to_those_who_wait
     assert [(type(error), str(error)) for error in told] == [(DatabaseUnavailable, "ConnectionDoesNotExistError")] * 4
     assert len({id(error) for error in told}) == 4
     later = await ask(lookup, "e")
-    await slowed().pass_time(0.021)
     assert sent(database) == [["a", "b"], ["e"]]
     database.statements[1].end()
     assert all(await asyncio.gather(*later))
