@@ -52,7 +52,7 @@ RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
     ValueError,
     *_POSTGRES_ERRORS,
 )
-_HUNG_UP: Final[tuple[type[Exception], ...]] = (BrokenPipeError, ConnectionResetError, *_POSTGRES_HUNG_UP)
+_HUNG_UP: Final[tuple[type[Exception], ...]] = (ConnectionError, *_POSTGRES_HUNG_UP)
 # Seconds before a statement whose connection was lost is run again: enough for a server that restarts quickly.
 SECOND_TRY_AFTER: Final = 0.2
 _SQLITE_BEHIND: Final = re.compile("no such table|no such column|has no column named")
@@ -89,7 +89,7 @@ def translated(error: Exception) -> DatabaseError:
     cause = error.__cause__ or error
     if isinstance(cause, _POSTGRES_BEHIND) or (cause is error and _SQLITE_BEHIND.search(str(error))):
         return DatabaseBehind(name)
-    if isinstance(error, _HUNG_UP):
+    if isinstance(error, _HUNG_UP) and not isinstance(error, ConnectionRefusedError):
         return ConnectionLost(name)
     if isinstance(error, IntegrityError) or isinstance(cause, _POSTGRES_DATA_ERRORS):
         return DatabaseError(name)
