@@ -74,6 +74,12 @@ class Thing:
     sure: Other
     others: list[Other]
     badge: Badge | None = None
+    made_in: str | None = "Guangzhou"
+
+    @strawberry.field
+    def shouted(self) -> str:
+        """A resolver that wants to know nothing else."""
+        return f"{self.name}!"
 
     @strawberry.field
     def computed(self, times: int = 2) -> str:
@@ -107,6 +113,7 @@ STRANGE: Final[dict[str, tuple[Any, ...]]] = {
     "inner": (None, 5, "text"),
     "sure": (None, ValueError("none"), "text"),
     "others": (None, [None], (), "text"),
+    "made_in": (None, 5),
     "badge": (Badge(name="badge"), 5, "text"),
 }
 
