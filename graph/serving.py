@@ -110,7 +110,9 @@ class _Server(uvicorn.Server):
 
 
 def announce(listener: socket.socket, *, workers: int) -> None:
-    """The line of the log that says where the server is."""
+    """The line of the log that says where the server is; whoever reads it may stop it from then on."""
+    # Until uvicorn, or the parent of several workers, listens to signals.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     host, port = listener.getsockname()[:2]
     _log.info("listening", extra={"host": host, "port": port} | ({"workers": workers} if workers > 1 else {}))
 
@@ -134,8 +136,6 @@ def run(
         limits = connections
         outbox = Outbox()
 
-    # Until uvicorn listens to signals.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
         app,
         http=Protocol,
