@@ -158,12 +158,7 @@ def create_app(
                 await opened.enter_async_context(MetricsServer(metrics.registry, settings.metrics.host, port))
             for part in parts:
                 await opened.enter_async_context(part)
-            try:
-                await key_check.ensure()
-            except DatabaseBehind:
-                _log.warning("starting without the tables of this version: run `wxgate migrate`")
-            except DatabaseError as error:
-                _log.warning("starting without the database", extra={"reason": str(error)})
+            await _compare_keys(key_check)
             async with sweeper.at_work():
                 yield
 
@@ -192,6 +187,15 @@ def create_app(
     if tracing:
         app.middleware_stack = tracing.middleware(app.middleware_stack, PROBES)
     return app
+
+
+async def _compare_keys(key_check: KeyCheck) -> None:
+    try:
+        await key_check.ensure()
+    except DatabaseBehind:
+        _log.warning("starting without the tables of this version: run `wxgate migrate`")
+    except DatabaseError as error:
+        _log.warning("starting without the database", extra={"reason": str(error)})
 
 
 def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
