@@ -168,7 +168,7 @@ def create_app(
         Route("/readyz", Readiness(database, key_check, shutdown or Shutdown()).answer),
     ]
     if settings.graphiql:
-        routes.extend(explorer_routes())
+        routes.extend(explorer_routes(with_phone=simulator is not None))
     known_paths = frozenset(route.path for route in routes if isinstance(route, Route))
     if simulator is not None:
         routes.append(Mount(SIMULATOR_PREFIX, simulator))

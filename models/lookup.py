@@ -111,9 +111,10 @@ class SessionLookup:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         if self._waiting:
-            if self._next is not None:
-                self._next.cancel()
             self._call(task.get_loop())
 
     def _statement(self, hashes: list[str]) -> tuple[str, object]:

@@ -18,6 +18,7 @@ from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator
 from tests.databases import new_postgres_url, postgres
 from tests.gate import APP_ID, APP_SECRET, Clock, Gate, open_gate, settings_for
+from tests.http.browsing import SCREENSHOTS
 from tests.secrecy import Listener, secrets_in
 from tests.stage import Stage, open_stage
 
@@ -28,10 +29,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints what tests have counted. Where everything can be installed, a skipped test is one nobody saw pass."""
+    """Prints what tests have counted, and where pictures are. Where everything can be installed, nothing is skipped."""
     for report in terminalreporter.stats.get("passed", []):
         for name, counted in report.user_properties:
             terminalreporter.write_line(f"{name}: {counted}")
+    if SCREENSHOTS.exists():
+        terminalreporter.write_line(f"screenshots of the explorer: {SCREENSHOTS}")
     if os.environ.get("CI") and terminalreporter.stats.get("skipped"):
         pytest.exit("a test was skipped", returncode=1)
 

@@ -30,13 +30,26 @@ def postgres() -> Iterator[str]:
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
     """The same for who does more with the server than use it; its socket is in `pgdata`."""
-    with tempfile.TemporaryDirectory(prefix="wxgate-pg-") as directory:
-        server = get_server(Path(directory))
-        try:
-            asyncio.run(_care_less(directory))
-            yield server
-        finally:
-            server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="wxgate-pg-") as directory, _started(Path(directory)) as server:
+        asyncio.run(_care_less(directory))
+        yield server
+
+
+@contextmanager
+def postgres_in(directory: Path) -> Iterator[str]:
+    """As `postgres`, with its data in a directory that stays, and as careful with them as it comes."""
+    with _started(directory) as server:
+        # Where the directory's name is too long for a socket, it is elsewhere.
+        yield str(server.get_postmaster_info().socket_dir)
+
+
+@contextmanager
+def _started(directory: Path) -> Iterator[PostgresServer]:
+    server = get_server(directory)
+    try:
+        yield server
+    finally:
+        server.cleanup()
 
 
 async def _care_less(directory: str) -> None:

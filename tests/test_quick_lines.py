@@ -42,12 +42,13 @@ class Written(io.BytesIO):
 
 
 @contextmanager
-def standard_error(written: io.BytesIO | None = None) -> Iterator[Written]:
+def standard_error(written: Written | None = None) -> Iterator[Written]:
     """Standard error as Python makes it, leading elsewhere; no fixture, for pytest sets its own after those."""
+    written = written or Written()
     with pytest.MonkeyPatch.context() as patch:
-        stderr = io.TextIOWrapper(written or Written(), "utf-8", "backslashreplace")
-        patch.setattr(sys, "stderr", stderr)
-        yield stderr.buffer  # type: ignore[misc]
+        buffered = io.BufferedWriter(written)  # type: ignore[type-var]
+        patch.setattr(sys, "stderr", io.TextIOWrapper(buffered, "utf-8", "backslashreplace", line_buffering=True))
+        yield written
 
 
 async def both(style: Style, fields: Fields) -> list[str]:

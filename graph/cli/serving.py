@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from graph.accounts.keys import KeyCheck
@@ -108,7 +109,8 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
     show_default=True,
     type=click.IntRange(1, 64),
     help="Processes that share the port, one for each core. Each counts rate limits for itself, unless Redis counts "
-    "for all (WXGATE_RATE_LIMIT_STORAGE), and has its own connections to the database.",
+    "for all (WXGATE_RATE_LIMIT_STORAGE), and has its own connections to the database, and its own port for metrics, "
+    "from WXGATE_METRICS_PORT on.",
 )
 def serve(host: str, port: int, workers: int) -> None:
     """Serve for production. Needs its secrets (see `wxgate settings`) and a migrated database.
@@ -120,6 +122,7 @@ def serve(host: str, port: int, workers: int) -> None:
     with faults_in_one_sentence():
         settings = Settings.load()
         asyncio.run(_check_keys(settings))
+        _check_metrics_ports(settings, workers)
         ending = _ending(settings)
         app = create_app(settings, shutdown=ending.shutdown, request_log=_request_log(settings))
         with listen(host, port) as listener:
@@ -196,6 +199,12 @@ async def _check_keys(settings: Settings) -> None:
             await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
 
 
+def _check_metrics_ports(settings: Settings, workers: int) -> None:
+    """Refuses a port that is taken in one sentence, where the lifespan could only fail with a traceback."""
+    for worker in range(workers if settings.metrics.port else 0):
+        listen(settings.metrics.host, (settings.metrics.port or 0) + worker).close()
+
+
 def _request_log(settings: Settings) -> Observer:
     if settings.log.level in {"DEBUG", "INFO"}:
         return RequestLog(QuickLines(LOGGER, MESSAGE, style=settings.log.format))
@@ -206,7 +215,7 @@ def _ending(settings: Settings) -> Ending:
     return Ending(Shutdown(), settings.drain_seconds)
 
 
-def _serve(app: ASGIApp, settings: Settings, listener: socket.socket, ending: Ending, *, workers: int = 1) -> None:
+def _serve(app: Starlette, settings: Settings, listener: socket.socket, ending: Ending, *, workers: int = 1) -> None:
     """Serves in this process, or in several that it forks, until told to stop."""
     limit = settings.limit
     serve_app = functools.partial(
@@ -230,9 +239,14 @@ def _serve(app: ASGIApp, settings: Settings, listener: socket.socket, ending: En
         serve_app()
         return
     parent = os.getpid()
+
+    def work(index: int) -> None:
+        app.state.worker = index
+        serve_app(parent=parent)
+
     sys.exit(
         Workers(
-            work=lambda _index: serve_app(parent=parent),
+            work=work,
             count=workers,
             close=lambda: turn_newcomers_away(listener),
             drain_seconds=ending.drain_seconds,

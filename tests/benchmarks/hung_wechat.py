@@ -9,6 +9,7 @@ may take; then WeChat recovers. Those who are refused come again when they are t
 import argparse
 import asyncio
 import contextlib
+import json
 import statistics
 import tempfile
 import time
@@ -25,6 +26,7 @@ from graph.simulator.serving import WeChatSimulator, serve
 from models.schema import migrate
 from tests.databases import new_postgres_url, postgres
 from tests.gate import APP_ID, APP_SECRET, LOGIN, ME
+from tests.http.connections import read_answer
 from tests.processes import serve_environment, serve_process
 
 READERS: Final = 4
@@ -34,17 +36,18 @@ class Clients:
     """Connections to the server, and what has become of logins."""
 
     def __init__(self, url: str, wechat: WeChatSimulator) -> None:
-        # Apart, for httpx looks through all connections of a client for each request.
-        self._readers, self._crowd = (
-            httpx.AsyncClient(base_url=url, timeout=60, trust_env=False, limits=httpx.Limits(max_connections=None))
-            for _ in range(2)
-        )
+        self._readers = httpx.AsyncClient(base_url=url, timeout=60, trust_env=False)
+        self._host, self._port = url.removeprefix("http://").split(":")
         self.wechat = wechat
         self.outcomes: Counter[str] = Counter()
 
     async def aclose(self) -> None:
         await self._readers.aclose()
-        await self._crowd.aclose()
+
+    async def sign_in(self) -> str:
+        """A token, while all is well."""
+        body = {"query": LOGIN, "variables": {"code": self.wechat.login("alice")}}
+        return str((await self._readers.post("/graphql", json=body)).json()["data"]["login"]["token"])
 
     async def me(self, token: str) -> None:
         """Asks who is signed in."""
@@ -54,10 +57,6 @@ class Clients:
             self.outcomes[f"me: {answer['errors'][0]['extensions']['code']}"] += 1
         else:
             assert answer["data"]["me"]
-
-    async def login(self, code: str) -> Any:
-        """The answer to one login."""
-        return (await self._crowd.post("/graphql", json={"query": LOGIN, "variables": {"code": code}})).json()
 
     async def latencies(self, token: str, seconds: float) -> list[float]:
         """How long `me` took each time, asked by a few at once, one after the other each."""
@@ -73,21 +72,26 @@ class Clients:
         return taken
 
     async def log_in(self, code: str) -> None:
-        """Until it is done, or the code may be spent."""
+        """Until it is done, or the code may be spent; over one connection, and too cheap to slow the readers down."""
+        body = json.dumps({"query": LOGIN, "variables": {"code": code}}).encode()
+        head = f"POST /graphql HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        reader, writer = await asyncio.open_connection(self._host, int(self._port))
         action = "WAIT"
         while action == "WAIT":
-            answer = await self.login(code)
+            writer.write(head.encode() + b"\r\n\r\n" + body)
+            answer = (await read_answer(reader)).body
             error: dict[str, Any] = answer["errors"][0]["extensions"] if "errors" in answer else {"action": "done"}
             action = error["action"]
             self.outcomes[f"login: {action}"] += 1
             await asyncio.sleep(error.get("retryAfterMs", 1000 * (action == "WAIT")) / 1000)
+        writer.close()
 
 
 async def play(
     clients: Clients, *, logins: int, rounds: int, seconds: float
 ) -> tuple[list[list[float]], list[list[float]]]:
     """The latencies of calm rounds, and of those in between."""
-    token = (await clients.login(clients.wechat.login("alice")))["data"]["login"]["token"]
+    token = await clients.sign_in()
     await clients.latencies(token, 1)  # warms up
     calm, hung = [], []
     for number in range(rounds):

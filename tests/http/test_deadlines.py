@@ -171,6 +171,32 @@ async def test_whoever_does_not_let_itself_be_interrupted_has_its_result() -> No
     assert task.cancelling() == 0
 
 
+async def test_whoever_is_late_is_told_once_and_may_clean_up_as_long_as_it_takes() -> None:
+    cleaned = for_ever()
+
+    async def work() -> str:
+        try:
+            with deadlines():
+                try:
+                    await for_ever()
+                finally:
+                    await cleaned
+        except TimeoutError:
+            return "late"
+        return "never"
+
+    deadlines = Deadlines(10)
+    [task] = await begun(work())
+    await slowed().pass_time(5)
+    [other] = await begun(wait(deadlines))
+    await slowed().pass_time(6)
+    await slowed().pass_time(6)
+    assert await other == "late"
+    assert not task.done()
+    cleaned.set_result("cleaned")
+    assert await task == "late"
+
+
 async def nested(inner: Deadlines, outer: Deadlines) -> list[str]:
     """A body that is waited for within a request, which then goes on."""
     told = []
@@ -212,10 +238,22 @@ async def test_outside_of_a_task_nobody_can_be_late() -> None:
         try:
             with deadlines():
                 failed.set_result(None)
-        except RuntimeError as error:
+        except Exception as error:
             failed.set_exception(error)
 
     asyncio.get_running_loop().call_soon(enter)
     with pytest.raises(RuntimeError, match="only a task can be late"):
         await failed
+    assert deadlines._running == {}
+
+
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})])
+async def test_the_loop_of_production_knows_who_is_late_too() -> None:
+    deadlines, answer = Deadlines(0.05), for_ever()
+    in_time, *late = await begun(wait(deadlines, until=answer), *[wait(deadlines) for _ in range(100)])
+    answer.set_result("in time")
+    async with asyncio.timeout(20):
+        assert await in_time == "in time"
+        assert await asyncio.gather(*late) == ["late"] * 100
+        assert await wait(deadlines) == "late"
     assert deadlines._running == {}

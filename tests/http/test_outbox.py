@@ -97,6 +97,7 @@ async def test_many_connections_cost_one_callback_of_the_loop(outbox: Outbox, mo
         for number, transport in enumerate(transports):
             transport.write(b"%d" % number)
             transport.write(b"!")
+    assert len(outbox._waiting) == len(wires)
     await end_of_turn()
     assert len(called) == 1
     assert [wire.writes for wire in wires] == [[b"%d!" % number] for number in range(50)]

@@ -58,6 +58,11 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return written
 
 
+on_both_loops = pytest.mark.parametrize(
+    "anyio_backend", [("asyncio", {"use_uvloop": uvloop}) for uvloop in (False, True)], ids=["asyncio", "uvloop"]
+)
+
+
 def get(path: str, *, method: str = "GET", close: bool = False) -> bytes:
     head = f"{method} {path} HTTP/1.1\r\nHost: gate\r\n"
     return f"{head}{'Connection: close' if close else 'Accept: */*'}\r\n\r\n".encode()
@@ -103,6 +108,7 @@ async def test_answers_to_requests_in_a_row_come_whole_and_in_their_order(server
     assert len(writes) <= 4
 
 
+@on_both_loops
 async def test_a_head_is_asked_for_without_a_body(server: Server) -> None:
     request = get("/much", method="HEAD") + get("/second", method="HEAD") + get("/third", close=True)
     received = await all_of(server, request)
@@ -113,6 +119,7 @@ async def test_a_head_is_asked_for_without_a_body(server: Server) -> None:
     assert body == b'"/third"'
 
 
+@on_both_loops
 async def test_whoever_waits_to_be_told_to_send_its_body_is_told_and_then_answered(server: Server) -> None:
     reader, writer = await server.connect()
     head = b"POST /after-the-body HTTP/1.1\r\nHost: gate\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
@@ -125,11 +132,13 @@ async def test_whoever_waits_to_be_told_to_send_its_body_is_told_and_then_answer
     writer.close()
 
 
+@on_both_loops
 async def test_whoever_has_its_answer_without_a_body_is_not_told_to_send_one(server: Server) -> None:
     head = b"POST /at-once HTTP/1.1\r\nHost: gate\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
     assert (await server.ask(head)).body == "/at-once"
 
 
+@on_both_loops
 async def test_an_answer_in_pieces_arrives_whole(server: Server) -> None:
     received = await all_of(server, get("/in-pieces", close=True))
     head, _, chunks = received.partition(b"\r\n\r\n")
@@ -138,6 +147,7 @@ async def test_an_answer_in_pieces_arrives_whole(server: Server) -> None:
     assert chunks == b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
+@on_both_loops
 async def test_each_piece_of_an_answer_leaves_without_waiting_for_the_next(server: Server) -> None:
     """An event stream that said something only once it says the next thing would be of no use."""
     go_on = asyncio.Event()
@@ -158,6 +168,7 @@ async def test_each_piece_of_an_answer_leaves_without_waiting_for_the_next(serve
         writer.close()
 
 
+@on_both_loops
 async def test_much_arrives_whole_beside_little(server: Server) -> None:
     reader, writer = await server.connect()
     writer.write(get("/first") + get("/much") + get("/last", close=True))
@@ -171,6 +182,7 @@ async def test_much_arrives_whole_beside_little(server: Server) -> None:
     writer.close()
 
 
+@on_both_loops
 async def test_a_client_that_leaves_before_its_answer_takes_nobody_along(server: Server) -> None:
     for _ in range(10):
         _, gone = await server.connect()

@@ -1,5 +1,10 @@
-"""How many requests a second one process answers, beside what the stack could do without GraphQL.
+"""How fast the server is, beside what the stack could do without GraphQL and beside its rivals on Node.
 
-`seed.py` fills a database, `natural.py` is h, the hand-written limit, `servers.py` starts whoever is compared,
-`load.py` drives `wrk` and reads the processes' CPU; `__main__.py` is the command.
+- `__main__.py`: the command; `plan.py`: what a run of it measures; `rounds.py`: who is measured when, and the median.
+- `databases.py` and `seed.py`: the databases, kept from run to run, and who has signed in there.
+- `servers.py` starts whoever is compared: wxgate, `natural.py` (h, the hand-written limit), the peers in `node/`; and
+  `wechat.py`, a WeChat that answers as fast as it is told to.
+- `traffic.py`: the requests; `script.py` and `load.py`: wrk, which sends them, and what the server used meanwhile.
+- `hanging.py`, `soak.py`, `start.py`: a WeChat that hangs, memory over many requests, the time until the first answer.
+- `figures.py` and `table.py`: what was measured, and how it is printed.
 """

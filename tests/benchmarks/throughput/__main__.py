@@ -1,104 +1,117 @@
-"""How many requests a second a process answers, beside the natural limit of its stack.
+"""Measures wxgate beside h, the natural limit of its stack, and beside its rivals on Node.
 
-python -m tests.benchmarks.throughput [--database postgres] [--sessions 100000] [--connections 64] [--rounds 3]
+python -m tests.benchmarks.throughput [--databases postgres] [--sessions 100000] [--parts me] [--node]
 """
 
-import argparse
-import asyncio
-import contextlib
-import json
-import statistics
+import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
 
-import httpx
-
-from tests.benchmarks.throughput.load import Figures, drive
-from tests.benchmarks.throughput.seed import seed
-from tests.benchmarks.throughput.servers import Server, natural, wxgate
-from tests.databases import new_postgres_url, postgres
-
-ME: Final = "{ me { id nickName avatarUrl gender city province country language } }"
-
-
-@contextlib.contextmanager
-def _database(kind: str, directory: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield f"sqlite://{directory}/wxgate.db"
-    else:
-        with postgres() as socket_directory:
-            yield new_postgres_url(socket_directory)
-
-
-def _same_answers(servers: list[Server], tokens: list[str], body: bytes) -> None:
-    for token in tokens[:20]:
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        answers = [
-            httpx.post(f"{server.url}/graphql", content=body, headers=headers, trust_env=False).json()
-            for server in servers
-        ]
-        if any(answer != answers[0] for answer in answers) or not answers[0]["data"]["me"]:
-            message = f"the servers do not answer alike: {answers}"
-            raise RuntimeError(message)
-
-
-def _measure(servers: list[Server], arguments: argparse.Namespace, body: bytes, tokens: Path) -> dict[str, Any]:
-    """The median of interleaved rounds for each server, after one that is not counted."""
-    runs: dict[str, list[Figures]] = {server.name: [] for server in servers}
-    for turn in range(arguments.rounds + 1):
-        for server in servers:
-            seconds = arguments.seconds if turn else 2
-            figures = drive(
-                server.url, server.pid, body=body, tokens=tokens, connections=arguments.connections, seconds=seconds
-            )
-            if turn:
-                runs[server.name].append(figures)
-    return {
-        name: {
-            field: statistics.median(getattr(figures, field) for figures in rounds)
-            for field in ("rate", "p50", "p99", "cpu", "rss", "failed")
-        }
-        for name, rounds in runs.items()
-    }
-
-
-def _print(results: dict[str, Any]) -> None:
-    lines = [
-        "| server | req/s | against h | p50 ms | p99 ms | CPU us a request | RSS MiB | failed |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, row in results.items():
-        lines.append(
-            f"| {name} | {row['rate']:,.0f} | {row['rate'] / results['h']['rate']:.2f} | {row['p50']:.1f} | "
-            f"{row['p99']:.1f} | {row['cpu']:.0f} | {row['rss']:.0f} | {row['failed']:.0f} |"
-        )
-    print("\n".join([*lines, json.dumps(results)]))  # noqa: T201
+from tests.benchmarks.throughput import cores, hanging, soak, start
+from tests.benchmarks.throughput.figures import Row, compared
+from tests.benchmarks.throughput.kept_databases import KeptDatabases, opened
+from tests.benchmarks.throughput.loads import Loads
+from tests.benchmarks.throughput.plan import Plan
+from tests.benchmarks.throughput.seed import Seeded
+from tests.benchmarks.throughput.servers import NODE, PEERS
+from tests.benchmarks.throughput.table import markdown, rows_as_json, rows_as_markdown
 
 
 def main() -> None:
-    """Seeds, starts, compares and measures."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
-    parser.add_argument("--sessions", type=int, default=100_000)
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=5)
-    arguments = parser.parse_args()
-    body = json.dumps({"query": ME}).encode()
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as opened:
-        directory = Path(name)
-        url = opened.enter_context(_database(arguments.database, directory))
-        tokens = asyncio.run(seed(url, arguments.sessions))
-        (directory / "tokens").write_text("\n".join(tokens), "utf-8")
-        servers = [
-            opened.enter_context(natural("h", url, directory / "h")),
-            opened.enter_context(wxgate(url, directory / "wxgate")),
-        ]
-        _same_answers(servers, tokens, body)
-        servers.append(opened.enter_context(natural("uvicorn alone", "-", directory / "raw")))
-        _print(_measure(servers, arguments, body, directory / "tokens"))
+    """Measures, and prints tables."""
+    plan = Plan.parse(description=(__doc__ or "").partition("\n")[0])
+    missing = [program for program in plan.programs if shutil.which(program) is None]
+    if missing:
+        sys.exit(f"This needs {' and '.join(missing)} on the PATH; Debian's packages are wrk, nodejs and npm.")
+    if not cores.SERVER:
+        sys.exit("This needs two cores: one for the server, one for the load and the database.")
+    if plan.node and not (NODE / "node_modules").exists():
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, check=True, stdout=sys.stderr)
+    rows: list[Row] = []
+    with _directory(plan.keep) as kept, tempfile.TemporaryDirectory(prefix="wxgate-load-") as scratch:
+        for kind in plan.databases:
+            with cores.on(cores.LOAD), opened(kind, kept) as databases:
+                for row in _loads(plan, kind, databases, Path(scratch)):
+                    _say(row)
+                    rows.append(row)
+                if kind == plan.databases[0]:
+                    url, people = databases.seeded(plan.usual_sessions)
+                    rows.extend(_hanging(plan, kind, url, people, Path(scratch)))
+                    _print_soak(plan, url, people, Path(scratch))
+                    _print_start(plan, url, Path(scratch))
+    _tell(rows_as_markdown(rows))
+    if plan.json:
+        plan.json.write_text(rows_as_json(rows) + "\n", "utf-8")
+    else:
+        _tell(rows_as_json(rows))
+
+
+@contextmanager
+def _directory(kept: Path | None) -> Iterator[Path]:
+    if kept is None:
+        with tempfile.TemporaryDirectory(prefix="wxgate-data-") as name:
+            yield Path(name)
+    else:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.absolute()
+
+
+def _loads(plan: Plan, kind: str, databases: KeptDatabases, scratch: Path) -> Iterator[Row]:
+    for sessions in plan.sessions:
+        url, people = databases.seeded(sessions)
+        loads = Loads(kind, sessions, url, people, directory=scratch, rounds=plan.rounds, seconds=plan.seconds)
+        usual = sessions == plan.usual_sessions
+        first = kind == plan.databases[0]
+        if "me" in plan.parts:
+            peers = PEERS if plan.node and usual and kind == "postgres" else ()
+            yield from loads.me(plan.connections_at(sessions), alone=usual and first, peers=peers)
+        if "submitUserInfo" in plan.parts and usual:
+            yield from loads.submit_user_info(plan.connections)
+        if "login" in plan.parts and usual:
+            yield from loads.login(plan.connections)
+
+
+def _hanging(plan: Plan, kind: str, url: str, people: Sequence[Seeded], scratch: Path) -> list[Row]:
+    if "hanging" not in plan.parts:
+        return []
+    measured = hanging.measure(
+        url,
+        people,
+        directory=scratch,
+        connections=plan.usual_connections,
+        rounds=plan.rounds,
+        seconds=plan.seconds,
+    )
+    place = (kind, plan.usual_sessions, plan.usual_connections)
+    rows = [Row("me, WeChat hangs", *place, name, figures) for name, figures in measured.items()]
+    return compared(rows, "calm")
+
+
+def _print_soak(plan: Plan, url: str, people: Sequence[Seeded], scratch: Path) -> None:
+    if "soak" in plan.parts:
+        points = soak.measure(url, people, directory=scratch, requests=plan.soak)
+        _tell(markdown(["requests so far", "RSS MiB"], [[f"{count:,}", f"{rss:.1f}"] for count, rss in points]))
+
+
+def _print_start(plan: Plan, url: str, scratch: Path) -> None:
+    if "start" in plan.parts:
+        seconds = start.measure(url, directory=scratch)
+        _tell(f"{seconds:.2f} s to the first answer, the median of {start.STARTS} starts.")
+
+
+def _tell(text: str) -> None:
+    print(f"{text}\n", flush=True)  # noqa: T201
+
+
+def _say(row: Row) -> None:
+    """What is known already goes beside the tables: a whole run takes a while."""
+    against = "" if row.against is None else f", {row.against:.2f} x {row.reference}"
+    place = f"{row.database}, {row.sessions:,} sessions, {row.connections} connections"
+    print(f"{row.operation}, {place}: {row.server} {row.figures.rate:,.0f}/s{against}", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -6,67 +6,59 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from tests.benchmarks.throughput.figures import Figures
+from tests.benchmarks.throughput.script import script
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-# A thread of wrk takes any of the tokens for each request; the report at the end is one line of JSON.
-_SCRIPT: Final = """
-local body = [==[%s]==]
-local tokens = {}
-for line in io.lines("%s") do tokens[#tokens + 1] = line end
-function request()
-  local token = tokens[math.random(#tokens)]
-  local headers = {["Content-Type"] = "application/json", ["Authorization"] = "Bearer " .. token}
-  return wrk.format("POST", "/graphql", headers, body)
-end
-function done(summary, latency, requests)
-  io.write(string.format('{"requests":%%d,"us":%%d,"status":%%d,"socket":%%d,"p50":%%f,"p99":%%f}\\n', summary.requests,
-    summary.duration, summary.errors.status, summary.errors.connect + summary.errors.read + summary.errors.write
-    + summary.errors.timeout, latency:percentile(50), latency:percentile(99)))
-end
-"""
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """One run against one server. Latencies in milliseconds, CPU in microseconds a request, memory in MiB."""
+class Load:
+    """Requests from a file (see `script.lines`) over so many connections for so long; a long file is not used up."""
 
-    rate: float
-    p50: float
-    p99: float
-    cpu: float
-    rss: float
-    failed: int
+    requests: Path
+    connections: int
+    seconds: int
+    read_answers: bool = False
+
+    def command(self, url: str) -> list[str]:
+        """What sends it."""
+        instructions = self.requests.with_suffix(".lua")
+        instructions.write_text(script(self.requests, read_answers=self.read_answers), "utf-8")
+        wrk = ["wrk", "--threads", "1", "--connections", str(self.connections), "--duration", f"{self.seconds}s"]
+        return [*wrk, "--timeout", "10s", "--script", str(instructions), url]
 
 
-def drive(url: str, pid: int, *, body: bytes, tokens: Path, connections: int, seconds: int) -> Figures:
-    """Requests with random tokens over so many connections for so long."""
-    script = tokens.with_suffix(".lua")
-    script.write_text(_SCRIPT % (body.decode(), tokens), "utf-8")
-    before = _cpu_seconds(pid)
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script), url]
-    printed = subprocess.run([*_pinned_to("0"), *command], capture_output=True, text=True, check=True).stdout
-    used = _cpu_seconds(pid) - before
-    summary = json.loads(printed.splitlines()[-1])
+def drive(url: str, pid: int, load: Load) -> Figures:
+    """What came of a load on the server with this process."""
+    before = cpu_seconds(pid)
+    printed = subprocess.run(load.command(url), capture_output=True, text=True, check=True).stdout
+    return figures(printed, used=cpu_seconds(pid) - before, rss=resident(pid))
+
+
+def figures(printed: str, *, used: float, rss: float) -> Figures:
+    """What `wrk` printed, beside the seconds of CPU that the server used and the MiB that it holds."""
+    summary: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    answered = summary["requests"]
     return Figures(
-        rate=summary["requests"] / (summary["us"] / 1e6),
+        rate=answered / (summary["us"] / 1e6),
         p50=summary["p50"] / 1000,
         p99=summary["p99"] / 1000,
-        cpu=1e6 * used / max(1, summary["requests"]),
-        rss=_rss(pid),
-        failed=summary["status"] + summary["socket"],
+        cpu=1e6 * used / max(1, answered),
+        rss=rss,
+        failed=summary["status"] + summary["socket"] + summary["refused"],
     )
 
 
-def _pinned_to(cores: str) -> list[str]:
-    return ["taskset", "-c", cores]
-
-
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """What a process has used since it began."""
     fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _rss(pid: int) -> float:
+def resident(pid: int) -> float:
+    """MiB of memory that a process holds."""
     [kilobytes] = re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text("utf-8"))
     return int(kilobytes) / 1024

@@ -1,32 +1,43 @@
-"""Starts the servers that are compared, each as one process on a core of its own."""
+"""Starts the servers that are compared, each as one process on the core that is theirs."""
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
-import httpx
-
+from tests.benchmarks.throughput import cores
 from tests.gate import APP_ID, APP_SECRET, ENCRYPTION_KEYS
 from tests.processes import free_port
+
+PEERS: Final = ("mercurius", "apollo", "yoga")
+NODE: Final = Path(__file__).with_name("node")
+_STARTED_WITHIN: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server."""
+    """A running server, and the seconds until its first answer."""
 
     name: str
     url: str
     pid: int
+    started_in: float
 
 
 @contextlib.contextmanager
-def wxgate(database_url: str, output: Path, **variables: str) -> Iterator[Server]:
-    """`wxgate serve` with everything on that production has, its log in a file."""
+def wxgate(database_url: str, output: Path, *, wechat_url: str = "") -> Iterator[Server]:
+    """`wxgate serve` with everything on that production has, its log in a file.
+
+    Except for two limits, which would answer the load in place of the server: how often one address may ask, and that
+    there are no more than 500 requests at work.
+    """
     environment = {
         "WXGATE_WECHAT_APP_ID": APP_ID,
         "WXGATE_WECHAT_APP_SECRET": APP_SECRET,
@@ -35,9 +46,11 @@ def wxgate(database_url: str, output: Path, **variables: str) -> Iterator[Server
         "WXGATE_LOG_FORMAT": "json",
         "WXGATE_RATE_LIMIT_LOGIN": "",
         "WXGATE_RATE_LIMIT_SUBMIT": "",
-    } | variables
+        "WXGATE_LIMIT_CONCURRENCY": "4096",
+    } | ({"WXGATE_WECHAT_BASE_URL": wechat_url} if wechat_url else {})
     port = free_port()
-    with _started("wxgate", port, ["-m", "graph", "serve", "--port", str(port)], environment, output) as server:
+    command = [sys.executable, "-m", "graph", "serve", "--port", str(port)]
+    with _started("wxgate", port, command, environment, output) as server:
         yield server
 
 
@@ -45,34 +58,60 @@ def wxgate(database_url: str, output: Path, **variables: str) -> Iterator[Server
 def natural(name: str, database_url: str, output: Path) -> Iterator[Server]:
     """h, or with `-` for a database what uvicorn alone can do."""
     port = free_port()
-    command = ["-m", "tests.benchmarks.throughput.natural", str(port), database_url]
+    command = [sys.executable, "-m", "tests.benchmarks.throughput.natural", str(port), database_url]
     with _started(name, port, command, {}, output) as server:
         yield server
 
 
 @contextlib.contextmanager
-def _started(name: str, port: int, command: list[str], variables: Mapping[str, str], output: Path) -> Iterator[Server]:
+def peer(name: str, database_url: str, output: Path) -> Iterator[Server]:
+    """A server on Node, on PostgreSQL."""
+    parts, port = urlsplit(database_url), free_port()
+    command = ["node", str(NODE / f"{name}.js"), str(port), parse_qs(parts.query)["host"][0], parts.path[1:]]
+    with _started(name, port, command, {"NODE_ENV": "production"}, output) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def wechat(output: Path) -> Iterator[str]:
+    """The base URL of a WeChat that shares the core of the load."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.benchmarks.throughput.wechat", str(port)]
+    with _started("wechat", port, command, {}, output, on=cores.LOAD) as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def _started(
+    name: str,
+    port: int,
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    output: Path,
+    *,
+    on: frozenset[int] = cores.SERVER,
+) -> Iterator[Server]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("WXGATE_")}
-    with (
-        output.open("wb") as file,
-        subprocess.Popen(
-            ["taskset", "-c", "1", sys.executable, *command], env={**inherited, **variables}, stdout=file, stderr=file
-        ) as process,
-    ):
-        url = f"http://127.0.0.1:{port}"
-        try:
-            _await(f"{url}/livez", process, output)
-            yield Server(name, url, process.pid)
-        finally:
-            process.terminate()
+    with output.open("wb") as file:
+        began = time.perf_counter()
+        with cores.on(on):
+            process = subprocess.Popen(command, env={**inherited, **variables}, stdout=file, stderr=file)
+        with process:
+            try:
+                _await(port, process, output)
+                seconds = time.perf_counter() - began
+                yield Server(name, f"http://127.0.0.1:{port}", process.pid, seconds)
+            finally:
+                process.terminate()
 
 
-def _await(url: str, process: "subprocess.Popen[bytes]", output: Path) -> None:
-    for _ in range(600):
-        with contextlib.suppress(httpx.TransportError):
-            httpx.get(url, trust_env=False)
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise RuntimeError(output.read_text("utf-8"))
+def _await(port: int, process: "subprocess.Popen[bytes]", output: Path) -> None:
+    deadline = time.monotonic() + _STARTED_WITHIN
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if connection.recv(1):
+                return
+        time.sleep(0.002)
+    message = f"{output.stem} gave no answer; the end of what it printed: {output.read_text('utf-8')[-2_000:]}"
+    raise RuntimeError(message)

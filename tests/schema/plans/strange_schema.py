@@ -154,23 +154,24 @@ class NothingStrange(BasePermission):
 
     message = "This is too strange."
 
-    def has_permission(self, _source: Any, info: Any, **_arguments: Any) -> bool:
+    def has_permission(self, source: Any, info: Any, **kwargs: Any) -> bool:
         return not info.context.strangeness
 
 
 def seen_by(info: Info) -> str:
     """Whatever a resolver can see of its request."""
     operation = info.operation.name
-    return " ".join(
-        map(
-            str,
-            (
-                *(info.field_name, info.python_name, info.return_type, info.path.key, info.path.typename),
-                *(info.root_value, operation and operation.value, info.variable_values, info.schema.query.__name__),
-                *([field.name for field in info.selected_fields], info.context.strangeness),
-            ),
-        )
-    )
+    seen = [
+        *(info.field_name, info.python_name, info.return_type, info.path.key, info.path.typename, info.selected_fields),
+        *(
+            sorted(info._raw_info.fragments),
+            info.root_value,
+            operation and operation.value,
+            info.variable_values,
+            info.context.strangeness,
+        ),
+    ]
+    return " ".join(map(str, seen))
 
 
 @strawberry.type
@@ -264,6 +265,11 @@ class Query:
         """Not for everybody."""
         info.context.runs += 1
         return strange_thing(info.context.strangeness)
+
+    @strawberry.field
+    async def told(self, info: Info, of: int = 1) -> str:
+        """Tells its argument too."""
+        return f"{of} {seen_by(info)}"
 
     # No resolver at all, and a root value that has no such attribute.
     unresolved: str = "unresolved"

@@ -9,6 +9,7 @@ from graphql import GraphQLObjectType, get_operation_ast, parse
 
 from graph.schema.build import build_schema
 from graph.schema.completion import STRAWBERRY_FIELD, NotPlain, _remembered
+from graph.schema.documents import GraphQLRequest
 from graph.schema.plan import _resolver, plan_of
 from tests.schema.plans.documents import Drawn
 from tests.schema.plans.strange_schema import SCHEMA
@@ -53,6 +54,10 @@ def test_a_schema_with_exception_handlers_is_where_the_wrapper_does_more() -> No
         "{ seen }",
         "query named($v: Int!) { fromElsewhere, ...f } fragment f on Query { number(of: $v) }",
         "query named { renamed: fromElsewhere }",
+        "{ ...f } fragment f on Query { seen }",
+        "query named($v: Int!) { told(of: $v) }",
+        "query named($w: Int = 4) { told(of: $w) }",
+        "{ told }",
         "{ rooted }",
         "{ below }",
         "{ doubled }",
@@ -69,12 +74,18 @@ async def test_resolvers_of_every_kind_see_and_answer_the_same(text: str, world:
     assert ("errors" in decoded) == ("unresolved" in text or ("guarded" in text and bool(world)))
 
 
-@pytest.mark.parametrize("text", ["{ bare }", "{ seen }", "{ doubled }", "{ guarded { name } }", "{ rooted }"])
-def test_all_of_them_have_a_plan(text: str) -> None:
-    ready = WITH[1]._validated(text)
-    operation = ready.operation(None)
-    assert operation is not None
-    assert operation.plan is not None
+def test_a_plan_calls_the_resolver_itself_where_it_may() -> None:
+    for text, itself in (("{ seen }", True), ("{ doubled }", False), ("{ rooted }", False), ("{ tripled }", False)):
+        operation = WITH[1].find(GraphQLRequest(text)).operation(None)
+        assert operation is not None
+        assert operation.plan is not None
+        assert (operation.plan._resolve is not operation.plan._field.resolve) == itself
+
+
+async def test_a_null_in_place_of_a_default_is_refused_alike() -> None:
+    planned, plain, decoded = await answers(Drawn("query ($v: Int = 1) { number(of: $v) }", {"v": None}), ())
+    assert planned == plain
+    assert decoded["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize(
