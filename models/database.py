@@ -4,6 +4,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, Self, TypeVar
 
@@ -17,7 +18,7 @@ from tortoise.exceptions import (
 )
 from tortoise.transactions import in_transaction
 
-from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
+from models.errors import ConnectionLost, DatabaseBehind, DatabaseError, DatabaseUnavailable
 from models.url import ALIAS, tortoise_config
 
 try:
@@ -26,11 +27,18 @@ except ImportError:  # PostgreSQL is an extra
     _POSTGRES_ERRORS: tuple[type[Exception], ...] = ()
     _POSTGRES_BEHIND: tuple[type[Exception], ...] = ()
     _POSTGRES_DATA_ERRORS: tuple[type[Exception], ...] = ()
+    _POSTGRES_HUNG_UP: tuple[type[Exception], ...] = ()
 else:
-    # The last one is how asyncpg says that the server hung up just as a statement was to be sent.
     _POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
     _POSTGRES_BEHIND = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
     _POSTGRES_DATA_ERRORS = (asyncpg.DataError,)
+    _POSTGRES_HUNG_UP = (
+        asyncpg.PostgresConnectionError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+        # How asyncpg says that the server hung up just as a statement was to be sent.
+        asyncpg.InternalClientError,
+    )
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -44,6 +52,9 @@ RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
     ValueError,
     *_POSTGRES_ERRORS,
 )
+_HUNG_UP: Final[tuple[type[Exception], ...]] = (BrokenPipeError, ConnectionResetError, *_POSTGRES_HUNG_UP)
+# Seconds before a statement whose connection was lost is run again: enough for a server that restarts quickly.
+SECOND_TRY_AFTER: Final = 0.2
 _SQLITE_BEHIND: Final = re.compile("no such table|no such column|has no column named")
 _UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     OperationalError,
@@ -53,6 +64,16 @@ _UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     TimeoutError,
     *_POSTGRES_ERRORS,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Connections just now, how many there may be, and how many statements wait for one."""
+
+    size: int
+    idle: int
+    most: int
+    waiting: int
 
 
 @lru_cache(maxsize=128)
@@ -68,6 +89,8 @@ def translated(error: Exception) -> DatabaseError:
     cause = error.__cause__ or error
     if isinstance(cause, _POSTGRES_BEHIND) or (cause is error and _SQLITE_BEHIND.search(str(error))):
         return DatabaseBehind(name)
+    if isinstance(error, _HUNG_UP):
+        return ConnectionLost(name)
     if isinstance(error, IntegrityError) or isinstance(cause, _POSTGRES_DATA_ERRORS):
         return DatabaseError(name)
     if isinstance(error, _UNAVAILABLE):
@@ -122,7 +145,11 @@ class Statements:
 
 
 class Database:
-    """The server's one database. One at a time per process: Tortoise finds it through a process-wide fallback."""
+    """The server's one database. One at a time per process: Tortoise finds it through a process-wide fallback.
+
+    A statement outside of `unit` that loses its connection is run once more. So it must be one that may run twice: a
+    read, or a write that finds nothing left to do.
+    """
 
     def __init__(self, url: str) -> None:
         """`url` as in `tortoise_config`, which may raise `UnsupportedDatabase`. Nothing is opened yet."""
@@ -130,6 +157,7 @@ class Database:
         self.dialect: Dialect = "sqlite" if "sqlite" in self._config["connections"][ALIAS]["engine"] else "postgres"
         self._context: TortoiseContext | None = None
         self._statements: Statements | None = None
+        self._client: Any = None
         self._units: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -138,7 +166,8 @@ class Database:
         with context:
             await context.init(config=self._config, _enable_global_fallback=True)
         self._context = context
-        self._statements = Statements(context.connections.get(ALIAS), self.dialect)
+        self._client = context.connections.get(ALIAS)
+        self._statements = Statements(self._client, self.dialect)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -149,14 +178,26 @@ class Database:
 
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
         """See `Statements.fetch`."""
+        try:
+            return await self._opened().fetch(sql, *values)
+        except ConnectionLost:
+            await asyncio.sleep(SECOND_TRY_AFTER)
         return await self._opened().fetch(sql, *values)
 
     async def execute(self, sql: str, *values: object) -> int:
         """See `Statements.execute`."""
+        try:
+            return await self._opened().execute(sql, *values)
+        except ConnectionLost:
+            await asyncio.sleep(SECOND_TRY_AFTER)
         return await self._opened().execute(sql, *values)
 
     async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         """See `Statements.rows`."""
+        try:
+            return await self._opened().rows(sql, *values)
+        except ConnectionLost:
+            await asyncio.sleep(SECOND_TRY_AFTER)
         return await self._opened().rows(sql, *values)
 
     def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
@@ -172,6 +213,13 @@ class Database:
     async def ping(self) -> None:
         """Returns when the database answers a statement; raises `DatabaseError` otherwise."""
         await self.fetch("SELECT 1 AS one")
+
+    def pool(self) -> Pool | None:
+        """The pool's state; None before its first connection, and on SQLite. May be asked from any thread."""
+        pool = getattr(self._client, "_pool", None)
+        if pool is None:
+            return None
+        return Pool(pool.get_size(), pool.get_idle_size(), pool.get_max_size(), self._client.waiting)
 
     async def unit(self, work: Callable[[Statements], Awaitable[T]]) -> T:
         """Runs `work` in one transaction, which a cancelled caller leaves but does not interrupt.

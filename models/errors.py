@@ -1,7 +1,8 @@
-"""What can go wrong with the database, in three words.
+"""What can go wrong with the database, in a few words.
 
 DatabaseError
 ├─ DatabaseUnavailable   not reachable, locked, full, too slow: the same request may succeed later
+│  └─ ConnectionLost     the connection broke under a statement, whose outcome nobody knows
 ├─ DatabaseBehind        reachable, but its tables are not those of this version: run `wxgate migrate`
 └─ UnsupportedDatabase   the URL or the installation cannot work: change it
 
@@ -15,6 +16,10 @@ class DatabaseError(Exception):
 
 class DatabaseUnavailable(DatabaseError):
     """The database did not answer, or answered that it cannot work now."""
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """PostgreSQL, or what is in between, hung up in the middle of a statement."""
 
 
 class DatabaseBehind(DatabaseError):

@@ -1,6 +1,7 @@
 """Reads and writes what is sealed, for whoever holds the encryption keys; nothing here can open it."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,10 +17,13 @@ _KEY_ID: Final[Mapping[Dialect, str]] = {
     "postgres": "split_part({0}, '.', 2)",
 }
 _COUNT: Final = """
-SELECT key_id, COUNT(*) AS accounts FROM (
-  SELECT id, {current} AS key_id FROM accounts UNION
-  SELECT id, {previous} FROM accounts WHERE previous_session_key IS NOT NULL) AS sealed
-GROUP BY key_id ORDER BY key_id"""
+SELECT key_id, COUNT(*) AS accounts, MAX(id) AS last FROM (
+  WITH batch AS (SELECT id, session_key, previous_session_key FROM accounts WHERE id > $1 ORDER BY id LIMIT $2)
+  SELECT id, {current} AS key_id FROM batch UNION
+  SELECT id, {previous} FROM batch WHERE previous_session_key IS NOT NULL) AS sealed
+GROUP BY key_id"""
+# A batch takes a few milliseconds, during which a reader of SQLite's waits.
+_COUNT_AT_ONCE: Final = 1000
 
 _OTHERWISE_SEALED: Final = """
 SELECT id, app_id, openid, session_key, previous_session_key FROM accounts
@@ -57,11 +61,24 @@ async def drop_canary(database: Database, key_id: str) -> None:
     await database.execute(_DROP_CANARY, key_id)
 
 
-async def count_accounts_by_key(database: Database) -> dict[str, int]:
-    """How many accounts have something sealed with each key id. Reads the whole table."""
+async def count_accounts_by_key(
+    database: Database, *, rest: Callable[[], Awaitable[object]] | None = None
+) -> dict[str, int]:
+    """How many accounts have something sealed with each key id.
+
+    Walks through the whole table in batches, and awaits `rest` after each: no statement is long, however many accounts
+    there are.
+    """
     key_id = _KEY_ID[database.dialect]
     sql = _COUNT.format(current=key_id.format("session_key"), previous=key_id.format("previous_session_key"))
-    return {row["key_id"]: int(row["accounts"]) for row in await database.fetch(sql)}
+    counts: Counter[str] = Counter()
+    after = 0
+    while rows := await database.fetch(sql, after, _COUNT_AT_ONCE):
+        counts.update({row["key_id"]: int(row["accounts"]) for row in rows})
+        after = max(int(row["last"]) for row in rows)
+        if rest is not None:
+            await rest()
+    return dict(sorted(counts.items()))
 
 
 async def accounts_sealed_otherwise(

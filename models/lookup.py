@@ -111,9 +111,10 @@ class SessionLookup:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         if self._waiting:
-            if self._next is not None:
-                self._next.cancel()
             self._call(task.get_loop())
 
     def _statement(self, hashes: list[str]) -> tuple[str, object]:
@@ -126,7 +127,9 @@ class SessionLookup:
         try:
             rows = await self._database.rows(sql, value)
         except DatabaseError as error:
-            for _, answer in wanted:
+            # Who waits for the next statement has waited as long as these, and has no better prospects.
+            waiting, self._waiting = self._waiting, []
+            for _, answer in (*wanted, *waiting):
                 if not answer.done():
                     answer.set_exception(type(error)(*error.args))
         except BaseException:

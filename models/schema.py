@@ -20,6 +20,8 @@ from models.url import ALIAS, tortoise_config
 # Any constant that no other program on the same PostgreSQL uses: "wxgate" in ASCII.
 _ADVISORY_LOCK: Final = 0x777867617465
 _LOCK_WAIT_SECONDS: Final = 60.0
+_LOOKS: Final = 600
+_TOO_LONG: Final = "another process has been migrating for a minute"
 
 
 async def missing_migrations(database: Database) -> list[str]:
@@ -79,20 +81,22 @@ async def _executor(url: str) -> AsyncIterator[MigrationExecutor]:
 async def _alone(client: BaseDBAsyncClient) -> AsyncIterator[None]:
     path = getattr(client, "filename", None)
     if path is None:
+        # Held by a transaction, for a pooler may run what comes after it elsewhere. Whoever waits holds no connection,
+        # or a few who wait would take all that the pooler has.
         async with client.acquire_connection() as connection:
-            await connection.execute("SELECT pg_advisory_lock($1)", _ADVISORY_LOCK, timeout=_LOCK_WAIT_SECONDS)
-            try:
-                yield
-            finally:
-                await connection.execute("SELECT pg_advisory_unlock($1)", _ADVISORY_LOCK)
-        return
+            for _ in range(_LOOKS):
+                async with connection.transaction():
+                    if await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _ADVISORY_LOCK):
+                        yield
+                        return
+                await asyncio.sleep(_LOCK_WAIT_SECONDS / _LOOKS)
+        raise DatabaseUnavailable(_TOO_LONG)
     with Path(f"{path}.lock").open("w") as file:  # noqa: ASYNC230 - nothing else runs in a process that migrates
-        for _ in range(int(_LOCK_WAIT_SECONDS * 10)):
+        for _ in range(_LOOKS):
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_LOCK_WAIT_SECONDS / _LOOKS)
         else:
-            msg = "another process has been migrating for a minute"
-            raise DatabaseUnavailable(msg)
+            raise DatabaseUnavailable(_TOO_LONG)
         yield

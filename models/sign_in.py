@@ -48,15 +48,19 @@ _USER: Final = ", ".join(f"u.{column}" for column in USER_COLUMNS)
 # A person whom another mini-program of this database already knows by their unionid is not made a second time.
 _KNOWN_PERSON: Final = "SELECT user_id FROM accounts WHERE unionid = $1 ORDER BY id LIMIT 1"
 
-# One statement, so one round trip and no transaction that a cancelled request could leave open.
+# One statement, so one round trip and no transaction that a cancelled request could leave open. It may run twice, when
+# the first answer was lost: it then finds its own rows. A token of somebody else's becomes a NULL, and so an error.
 _POSTGRES_SIGN_IN: Final = f"""
 WITH account AS (
 {_UPSERT_ACCOUNT.replace("VALUES ($1,", f"VALUES (COALESCE(({_KNOWN_PERSON.replace('$1', '$4')}), $1),")}
 ), person AS (
   INSERT INTO users ({_NEW_USER_COLUMNS})
   SELECT user_id, '', '', 0, '', '', '', '', $8, $8 FROM account WHERE user_id = $1
+  ON CONFLICT (id) DO NOTHING
 ), device AS (
   INSERT INTO sessions ({_SESSION_COLUMNS}) SELECT $9, user_id, id, $8, $8, $10 FROM account
+  ON CONFLICT (token_hash) DO UPDATE SET
+    account_id = CASE WHEN sessions.account_id = excluded.account_id THEN excluded.account_id END
 )
 SELECT account.id AS account_id, account.user_id, account.unionid AS kept_unionid, {_USER}
 FROM account LEFT JOIN users u ON u.id = account.user_id"""  # noqa: S608 - constants only

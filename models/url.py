@@ -1,5 +1,6 @@
 """What a database URL says, as Tortoise's configuration; and what it must not say."""
 
+import ssl
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any, Final
@@ -17,6 +18,15 @@ _ENGINES: Final = {
     "tortoise.backends.asyncpg": "models.engines.asyncpg",
 }
 
+_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+def _ssl_mode(value: str) -> str:
+    if value not in _SSL_MODES:
+        raise ValueError
+    return value
+
+
 # What a URL's query may set, and what it is. `sslmode` is how hosted databases write what asyncpg calls `ssl`.
 _PARAMETERS: Final[Mapping[str, Mapping[str, Callable[[str], object]]]] = {
     "models.engines.sqlite": {"busy_timeout": int, "cache_size": int, "synchronous": str},
@@ -27,8 +37,9 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Callable[[str], object]]]] = {
         "maxsize": int,
         "minsize": int,
         "schema": str,
-        "ssl": str,
-        "sslmode": str,
+        "ssl": _ssl_mode,
+        "sslmode": _ssl_mode,
+        "sslrootcert": str,
         "statement_cache_size": int,
         "timeout": float,
     },
@@ -56,7 +67,7 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
     if engine.endswith("asyncpg") and find_spec("asyncpg") is None:
         msg = "names PostgreSQL, which needs its driver: pip install 'wxgate[postgres]'"
         raise UnsupportedDatabase(msg)
-    credentials = connection["credentials"] | _parameters(query, _PARAMETERS[engine])
+    credentials = connection["credentials"] | _verifying(_parameters(query, _PARAMETERS[engine]))
     if engine.endswith("sqlite"):
         if credentials["file_path"] == ":memory:":
             msg = "must name a file: an SQLite database in memory is gone with its first connection"
@@ -66,7 +77,7 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
         "connections": {ALIAS: {"engine": engine, "credentials": credentials}},
         "apps": {
             "models": {
-                "models": ["models.user", "models.account", "models.session", "models.encryption_key"],
+                "models": ["models.user", "models.account", "models.session", "models.encryption_key", "models.lease"],
                 "migrations": "models.migrations",
                 "default_connection": ALIAS,
             }
@@ -83,6 +94,24 @@ def _parameters(query: str, known: Mapping[str, Callable[[str], object]]) -> dic
         try:
             found["ssl" if name == "sslmode" else name] = known[name](value)
         except ValueError:
-            msg = f"has a parameter {name} that is not a number"
+            kind = f"one of {', '.join(_SSL_MODES)}" if known[name] is _ssl_mode else "a number"
+            msg = f"has a parameter {name} that is not {kind}"
             raise UnsupportedDatabase(msg) from None
     return found
+
+
+def _verifying(parameters: dict[str, object]) -> dict[str, object]:
+    """With `sslrootcert`, the file of certificates that PostgreSQL's must be signed by, as asyncpg wants to be told."""
+    if "sslrootcert" not in parameters:
+        return parameters
+    mode = parameters.get("ssl")
+    if mode not in {"verify-ca", "verify-full"}:
+        msg = "has an sslrootcert, which is of use with sslmode=verify-full (or verify-ca) only"
+        raise UnsupportedDatabase(msg)
+    try:
+        context = ssl.create_default_context(cafile=str(parameters["sslrootcert"]))
+    except OSError:
+        msg = "has an sslrootcert that is not a readable file of certificates"
+        raise UnsupportedDatabase(msg) from None
+    context.check_hostname = mode == "verify-full"
+    return {name: value for name, value in parameters.items() if name != "sslrootcert"} | {"ssl": context}

@@ -4,7 +4,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, ItemsView, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator
 from tests.databases import new_postgres_url, postgres
 from tests.gate import APP_ID, APP_SECRET, Clock, Gate, open_gate, settings_for
+from tests.http.browsing import SCREENSHOTS
 from tests.secrecy import Listener, secrets_in
 from tests.stage import Stage, open_stage
 
@@ -28,9 +29,33 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Where everything can be installed, a skipped test is one that nobody has seen pass."""
+    """Prints what tests have counted, and where pictures are. Where everything can be installed, nothing is skipped."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, counted in report.user_properties:
+            terminalreporter.write_line(f"{name}: {counted}")
+    if SCREENSHOTS.exists():
+        terminalreporter.write_line(f"screenshots of the explorer: {SCREENSHOTS}")
     if os.environ.get("CI") and terminalreporter.stats.get("skipped"):
         pytest.exit("a test was skipped", returncode=1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What clients can say, and what becomes of it, is tested with plans and without: the server must be the same."""
+    if "plans" in metafunc.fixturenames and metafunc.module.__name__.startswith(("tests.accounts.", "tests.schema.")):
+        metafunc.parametrize("plans", [True, False], ids=["planned", "unplanned"], indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """No plan knows which database there is: without plans one of them is enough."""
+    superfluous = [item for item in items if parameters(item) >= {"plans": False, "database_url": "postgres"}.items()]
+    config.hook.pytest_deselected(items=superfluous)
+    items[:] = [item for item in items if item not in superfluous]
+
+
+def parameters(item: pytest.Item) -> "ItemsView[str, object]":
+    """What a test is made for, by the names of its fixtures."""
+    made_for: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+    return made_for.items()
 
 
 @pytest.fixture
@@ -119,6 +144,12 @@ def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
 
 
 @pytest.fixture
-async def gate(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[Gate]:
-    async with open_gate(settings, wechat_simulator, clock) as opened:
+def plans(request: pytest.FixtureRequest) -> bool:
+    """Whether the server answers by plans where it can; see `pytest_generate_tests`."""
+    return bool(getattr(request, "param", True))
+
+
+@pytest.fixture
+async def gate(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, plans: bool) -> AsyncIterator[Gate]:
+    async with open_gate(settings, wechat_simulator, clock, plans=plans) as opened:
         yield opened

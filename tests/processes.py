@@ -30,6 +30,7 @@ def serve_environment(wechat: WeChatSimulator, database_url: str, **variables: s
         "WXGATE_WECHAT_BASE_URL": wechat.base_url,
         "WXGATE_DATABASE_URL": database_url,
         "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
+        "WXGATE_DRAIN_SECONDS": "0",
         **variables,
     }
 
@@ -77,7 +78,7 @@ def server_process(
     ):
         try:
             server = ServerProcess(port, process.pid)
-            _await_answer(process, f"{server.url}{probe}", output)
+            await_answer(process, f"{server.url}{probe}", output)
             yield server
             if stop:
                 process.send_signal(signal.SIGTERM)
@@ -92,7 +93,8 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _await_answer(process: "subprocess.Popen[bytes]", url: str, output: Path) -> None:
+def await_answer(process: "subprocess.Popen[bytes]", url: str, output: Path) -> None:
+    """Returns once a process answers at a URL; `output` is what it has printed, should it not."""
     deadline = time.monotonic() + READY_WITHIN
     with httpx.Client(trust_env=False) as client:
         while time.monotonic() < deadline and process.poll() is None:

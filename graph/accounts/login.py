@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from graph.accounts.errors import LoginNotStored, LoginsTooFrequent
 from graph.accounts.keys import KeyCheck, session_key_place
@@ -51,8 +52,11 @@ class _Flight:
     logins: int = 0
 
 
+LoginObserver = Callable[[LoggedIn | Exception], None]
+
+
 class Logins:
-    """Signs people in. `now` gives epoch milliseconds."""
+    """Signs people in. `now` gives epoch milliseconds; `finished` is told how each login ended."""
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Logins:
         sessions: Sessions,
         rate_limit: RateLimit,
         now: Callable[[], int],
+        finished: LoginObserver,
     ) -> None:
         self._app_id = app_id
         self._wechat = wechat
@@ -74,19 +79,31 @@ class Logins:
         self._sessions = sessions
         self._rate_limit = rate_limit
         self._now = now
+        self._finished = finished
         self._flights: dict[bytes, _Flight] = {}
+        self._question: asyncio.Task[None] | None = None
 
     async def login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
         """Signs in whoever holds `code`; `token`, the one that the client still has, is superseded.
 
         A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
-        the same code that overlap share the call (each gets a session of its own). Raises `RateLimited` for the
-        client's `address`, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code is spent,
-        `LoginsTooFrequent` and `LoginNotStored` after.
+        the same code that overlap share the call (each gets a session of its own). Raises `WeChatNotAsked`,
+        `RateLimited` for the client's `address`, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code
+        is spent, `LoginsTooFrequent` and `LoginNotStored` after.
         """
+        try:
+            with self._wechat.place():
+                logged_in = await self._login(code, address=address, token=token)
+        except Exception as error:
+            self._finished(error)
+            raise
+        self._finished(logged_in)
+        return logged_in
+
+    async def _login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
         await self._rate_limit.count("address", address)
         await self._key_check.ensure()
-        await require_tables(self._database)
+        await self._require_tables()
         async with self._asked(code) as call:
             # Shielded: the client that asked first may go away while others wait for the same answer.
             answer = await asyncio.shield(call)
@@ -96,6 +113,13 @@ class Logins:
             except DatabaseUnavailable as error:
                 _log.warning("a login could not be stored", extra={"reason": str(error)})
                 raise LoginNotStored from None
+
+    async def _require_tables(self) -> None:
+        """The logins of one moment share the question whether the database can take them."""
+        if self._question is None or self._question.done():
+            self._question = asyncio.create_task(require_tables(self._database))
+            self._question.add_done_callback(_retrieve)
+        await asyncio.shield(self._question)
 
     async def _count_person(self, openid: str) -> None:
         # A storage shared with others need not learn who signs in.
@@ -127,9 +151,11 @@ class Logins:
         if wechat.unionid is not None and record.unionid != wechat.unionid:
             # Two Open Platform accounts after one another, perhaps; which is right is not for a login to decide.
             _log.warning("kept the unionid that was stored first", extra={"account": record.account_id})
-        await self._sessions.settle(
-            user_id=record.user.id, account_id=record.account_id, issued=issued.token_hash, superseded=token
-        )
+        # Whom this login made has no other session.
+        if not record.is_new_user:
+            await self._sessions.settle(
+                user_id=record.user.id, account_id=record.account_id, issued=issued.token_hash, superseded=token
+            )
         return LoggedIn(issued.token, issued.expires_at, record.user, record.is_new_user)
 
     @contextlib.asynccontextmanager
@@ -152,11 +178,16 @@ class Logins:
         return _Answer(await self._wechat.code2session(code), asked_at)
 
     def _landed(self, key: bytes, call: asyncio.Task[_Answer]) -> None:
-        if not call.cancelled():
-            call.exception()  # retrieved, so that asyncio does not report it when every login has gone
+        _retrieve(call)
         self._forget(key)
 
     def _forget(self, key: bytes) -> None:
         flight = self._flights.get(key)
         if flight is not None and flight.logins == 0 and flight.call.done():
             del self._flights[key]
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Looks at how a task ended, so that asyncio does not report a failure for which everybody who waited has gone."""
+    if not task.cancelled():
+        task.exception()

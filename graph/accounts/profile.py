@@ -43,7 +43,10 @@ def is_anonymous(nick_name: str) -> bool:
 
 
 class Profiles:
-    """Verifies submissions and keeps the newest. `now` gives epoch milliseconds, `sleep` takes seconds."""
+    """Verifies submissions and keeps the newest. `now` gives epoch milliseconds, `sleep` takes seconds.
+
+    `tried` is told which key signed a submission (current, previous, none), and what came of it.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Profiles:
         rate_limit: RateLimit,
         now: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
+        tried: Callable[[str, str], None],
     ) -> None:
         self._database = database
         self._key_ring = key_ring
@@ -63,6 +67,7 @@ class Profiles:
         self._rate_limit = rate_limit
         self._now = now
         self._sleep = sleep
+        self._tried = tried
 
     async def submit_user_info(
         self, viewer: Viewer, *, address: str, raw_data: str, signature: str, encrypted_data: str, iv: str
@@ -95,23 +100,29 @@ class Profiles:
                 tried = held
             if pause is not None:
                 await self._sleep(pause)
+        self._tried("none", "refused")
         raise SessionKeyStale(submission.likely_cause())
 
     def _try(self, keys: SessionKeysRecord, submission: Submission) -> UserInfo | None:
         """What the submission says, if one of the account's keys signed it."""
         current = self._unseal(keys, keys.session_key)
         if current is not None and submission.signed_by(current):
-            return self._read(submission, current, keys)
+            info = self._read(submission, current, keys, slot="current")
+            self._tried("current", "opened")
+            return info
         replaced_at = keys.previous_session_key_at
         if replaced_at is None or self._now() - replaced_at > PREVIOUS_KEY_FOR_MS:
             return None
         previous = self._unseal(keys, keys.previous_session_key)
         if previous is None or not submission.signed_by(previous):
             return None
-        info = self._read(submission, previous, keys)
-        return info if info.watermark_at * 1000 <= replaced_at + PREVIOUS_KEY_SLACK_MS else None
+        info = self._read(submission, previous, keys, slot="previous")
+        if info.watermark_at * 1000 > replaced_at + PREVIOUS_KEY_SLACK_MS:
+            return None
+        self._tried("previous", "opened")
+        return info
 
-    def _read(self, submission: Submission, session_key: SecretStr, keys: SessionKeysRecord) -> UserInfo:
+    def _read(self, submission: Submission, session_key: SecretStr, keys: SessionKeysRecord, *, slot: str) -> UserInfo:
         try:
             return submission.open(
                 session_key,
@@ -124,6 +135,7 @@ class Profiles:
         except (DecryptFailed, WatermarkOutOfRange) as error:
             # The client hears one thing whatever failed; whoever helps its developer needs to know which.
             _log.info("a submission was refused", extra={"reason": error.reason})
+            self._tried(slot, error.reason)
             raise
 
     def _unseal(self, keys: SessionKeysRecord, sealed: str | None) -> SecretStr | None:

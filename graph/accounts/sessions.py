@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 SUPERSEDED_FOR_MS: Final = 60_000
 # "Last seen" is written this seldom: precise to the hour is enough for a limit of days.
 TOUCH_EVERY_MS: Final = 3_600_000
-_DAY_MS: Final = 86_400_000
+DAY_MS: Final = 86_400_000
 
 
 class Viewer(NamedTuple):
@@ -47,8 +47,8 @@ class Sessions:
     ) -> None:
         self._database = database
         self._lookup = SessionLookup(database)
-        self._idle_ms = idle_days * _DAY_MS
-        self._absolute_ms = absolute_days * _DAY_MS
+        self._idle_ms = idle_days * DAY_MS
+        self._absolute_ms = absolute_days * DAY_MS
         self._max_per_user = max_per_user
         self._now = now
 

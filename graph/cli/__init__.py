@@ -1,14 +1,15 @@
 """The command `wxgate`: one function a subcommand. Exit codes: 0 done, 1 could not be done (and why), 2 wrong usage.
 
 `serving.py` has what listens (`dev`, `serve`, `simulate`), `upkeep.py` what an operator runs now and then (`migrate`,
-`schema`, `settings`, `doctor`), `keys.py` the encryption keys; `faults.py` turns what goes wrong into one sentence.
+`sweep`, `schema`, `settings`, `doctor`), `keys.py` the encryption keys; `faults.py` turns what goes wrong into one
+sentence.
 """
 
 import click
 
 from graph.cli.keys import keys
 from graph.cli.serving import dev, serve, simulate
-from graph.cli.upkeep import doctor, migrate, schema, settings
+from graph.cli.upkeep import doctor, migrate, schema, settings, sweep
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,5 +18,5 @@ def main() -> None:
     """The login and user back end of a WeChat mini-program, as one GraphQL server."""
 
 
-for _command in (dev, serve, simulate, migrate, schema, settings, keys, doctor):
+for _command in (dev, serve, simulate, migrate, sweep, schema, settings, keys, doctor):
     main.add_command(_command)

@@ -9,6 +9,7 @@ from graph.accounts.errors import KeyInUse, KeyRingMismatch
 from graph.schema.trusted import TrustedDocumentsError
 from graph.security.errors import KeyRingError, RateLimitStorageUnusable
 from graph.settings import SettingsError
+from graph.tracing import TracingUnavailable
 from models.errors import DatabaseBehind, DatabaseError, UnsupportedDatabase
 
 
@@ -26,6 +27,8 @@ def faults_in_one_sentence() -> Iterator[None]:
         sentence = f"WXGATE_TRUSTED_DOCUMENTS: {error}"
     except RateLimitStorageUnusable as error:
         sentence = f"WXGATE_RATE_LIMIT_STORAGE {error}."
+    except TracingUnavailable as error:
+        sentence = f"WXGATE_OTEL {error}."
     except UnsupportedDatabase as error:
         sentence = f"WXGATE_DATABASE_URL {error}."
     except DatabaseBehind:

@@ -2,26 +2,32 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Final
 
 import click
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from graph.accounts.keys import KeyCheck
 from graph.app import SIMULATOR_PREFIX, create_app, epoch_ms
 from graph.cli.faults import faults_in_one_sentence
 from graph.dev import SimulatedMiniProgram, encryption_keys_file, prepare_data_directory
+from graph.http.closing import turn_newcomers_away
 from graph.http.facts import Observer
+from graph.http.health import Shutdown
 from graph.http.protocol import ConnectionLimits
 from graph.http.request_log import LOGGER, MESSAGE, RequestLog
 from graph.logging import QuickLines, configure_logging
 from graph.security.encryption import KeyRing
-from graph.serving import in_url, listen, run
+from graph.serving import Ending, announce, in_url, listen, run, settle
 from graph.settings import Settings, WeChatSettings, is_loopback, require_secrets
 from graph.simulator import SimulatorState, create_simulator
+from graph.workers import Workers
 from models.database import Database
 from models.errors import DatabaseError
 from models.schema import migrate
@@ -72,6 +78,7 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
         url = _url(host, listener)
         own_database = _default("WXGATE_DATABASE_URL", f"sqlite://{(data / 'wxgate.db').absolute()}")
         _default("WXGATE_ENCRYPTION_KEYS", str(encryption_keys_file(data)), suffix="_FILE")
+        _default("WXGATE_DRAIN_SECONDS", "0")
         _default("WXGATE_INTROSPECTION", "true")
         _default("WXGATE_GRAPHIQL", "true")
         simulator = None
@@ -88,20 +95,38 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
             simulated=" of the simulator" if simulator else "",
         )
         click.echo(banner + (_FIRST_LOGIN.format(url=url) if simulator else ""))
-        _serve(create_app(settings, simulator=simulator, request_log=_request_log(settings)), settings, listener)
+        ending = _ending(settings)
+        app = create_app(settings, simulator=simulator, shutdown=ending.shutdown, request_log=_request_log(settings))
+        _serve(app, settings, listener, ending)
 
 
 @click.command()
 @_host
 @_port
-def serve(host: str, port: int) -> None:
-    """Serve for production. Needs its secrets (see `wxgate settings`) and a migrated database."""
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Processes that share the port, one for each core. Each counts rate limits for itself, unless Redis counts "
+    "for all (WXGATE_RATE_LIMIT_STORAGE), and has its own connections to the database, and its own port for metrics, "
+    "from WXGATE_METRICS_PORT on.",
+)
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve for production. Needs its secrets (see `wxgate settings`) and a migrated database.
+
+    At SIGTERM `/readyz` answers 503 and the server serves on for WXGATE_DRAIN_SECONDS, so that whoever sends it
+    requests can notice; then it closes its port, answers what it has begun, and ends with exit code 0. SIGINT, or a
+    second SIGTERM, ends the wait.
+    """
     with faults_in_one_sentence():
         settings = Settings.load()
         asyncio.run(_check_keys(settings))
-        app = create_app(settings, request_log=_request_log(settings))
+        _check_metrics_ports(settings, workers)
+        ending = _ending(settings)
+        app = create_app(settings, shutdown=ending.shutdown, request_log=_request_log(settings))
         with listen(host, port) as listener:
-            _serve(app, settings, listener)
+            _serve(app, settings, listener, ending, workers=workers)
 
 
 @click.command()
@@ -131,6 +156,7 @@ def simulate(host: str, port: int, seed: int | None, allow_remote: bool) -> None
             if wechat.app_secret is None:
                 click.echo(f"export WXGATE_WECHAT_APP_SECRET={mini_program.app_secret}")
             configure_logging(level="INFO", style="text")
+            announce(listener, workers=1)
             run(_simulator(mini_program), listener, lifespan=False)
 
 
@@ -173,20 +199,56 @@ async def _check_keys(settings: Settings) -> None:
             await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
 
 
+def _check_metrics_ports(settings: Settings, workers: int) -> None:
+    """Refuses a port that is taken in one sentence, where the lifespan could only fail with a traceback."""
+    for worker in range(workers if settings.metrics.port else 0):
+        listen(settings.metrics.host, (settings.metrics.port or 0) + worker).close()
+
+
 def _request_log(settings: Settings) -> Observer:
     if settings.log.level in {"DEBUG", "INFO"}:
         return RequestLog(QuickLines(LOGGER, MESSAGE, style=settings.log.format))
     return lambda _facts: None
 
 
-def _serve(app: ASGIApp, settings: Settings, listener: socket.socket) -> None:
-    configure_logging(level=settings.log.level, style=settings.log.format)
+def _ending(settings: Settings) -> Ending:
+    return Ending(Shutdown(), settings.drain_seconds)
+
+
+def _serve(app: Starlette, settings: Settings, listener: socket.socket, ending: Ending, *, workers: int = 1) -> None:
+    """Serves in this process, or in several that it forks, until told to stop."""
     limit = settings.limit
-    limits = ConnectionLimits(
-        url=limit.url_bytes,
-        headers=limit.headers,
-        head=limit.head_bytes,
-        head_seconds=limit.head_seconds,
-        idle_seconds=limit.idle_seconds,
+    serve_app = functools.partial(
+        run,
+        app,
+        listener,
+        lifespan=True,
+        limits=ConnectionLimits(
+            url=limit.url_bytes,
+            headers=limit.headers,
+            head=limit.head_bytes,
+            head_seconds=limit.head_seconds,
+            idle_seconds=limit.idle_seconds,
+        ),
+        ending=ending,
     )
-    run(app, listener, lifespan=True, limits=limits)
+    configure_logging(level=settings.log.level, style=settings.log.format)
+    settle()
+    announce(listener, workers=workers)
+    if workers == 1:
+        serve_app()
+        return
+    parent = os.getpid()
+
+    def work(index: int) -> None:
+        app.state.worker = index
+        serve_app(parent=parent)
+
+    sys.exit(
+        Workers(
+            work=work,
+            count=workers,
+            close=lambda: turn_newcomers_away(listener),
+            drain_seconds=ending.drain_seconds,
+        ).run()
+    )

@@ -1,4 +1,4 @@
-"""What an operator runs now and then: `migrate`, `schema`, `settings`, `doctor`."""
+"""What an operator runs now and then: `migrate`, `sweep`, `schema`, `settings`, `doctor`."""
 
 import asyncio
 import sys
@@ -6,11 +6,13 @@ import sys
 import click
 from pydantic import SecretStr
 
+from graph.accounts.sweep import Sweeper
+from graph.app import epoch_ms
 from graph.cli.faults import faults_in_one_sentence
 from graph.doctor import examine
 from graph.logging import configure_logging
 from graph.schema.build import print_schema
-from graph.settings import DatabaseSettings, Settings, is_secret, variables
+from graph.settings import DatabaseSettings, SessionSettings, Settings, is_secret, variables
 from models.database import Database
 from models.schema import migrate as apply_migrations
 from models.schema import missing_migrations
@@ -25,6 +27,17 @@ def migrate(plan: bool) -> None:
         names = asyncio.run(_missing(url) if plan else apply_migrations(url))
         verb = "would apply" if plan else "applied"
         click.echo("\n".join(f"{verb} {name}" for name in names) or "The database is up to date.")
+
+
+@click.command()
+def sweep() -> None:
+    """Remove sessions that have ended, in small batches, beside running servers, which do so themselves every hour."""
+    with faults_in_one_sentence():
+        removed = asyncio.run(_sweep(DatabaseSettings.load().url.get_secret_value(), SessionSettings.load()))
+        if removed is None:
+            msg = "Another process is removing them just now; or one died doing so, and is waited for for a minute."
+            raise click.ClickException(msg)
+        click.echo(f"{removed} sessions removed")
 
 
 @click.command()
@@ -54,6 +67,14 @@ def doctor() -> None:
 async def _missing(url: str) -> list[str]:
     async with Database(url) as database:
         return await missing_migrations(database)
+
+
+async def _sweep(url: str, session: SessionSettings) -> int | None:
+    async with Database(url) as database:
+        sweeper = Sweeper(
+            database=database, idle_days=session.idle_days, absolute_days=session.absolute_days, now=epoch_ms
+        )
+        return await sweeper.sweep()
 
 
 async def _print_findings(settings: Settings) -> int:

@@ -1,31 +1,57 @@
-"""The explorer for browsers: a page of the server's own, without a request to anyone else."""
+"""GraphiQL from this server's own origin, and beside it a phone where the server plays WeChat itself.
 
+`explorer/` is a project of its own: `npm ci` and `build.mjs` make `explorer/dist/` of it, which `build_hook.py` has
+done whenever the package is installed on a machine with Node.js, and which a wheel carries.
+"""
+
+import json
 from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-_FILES: Final = Path(__file__).parent / "explorer"
+from graph.http.precompressed import PrecompressedFile
+
+_BUILT: Final = Path(__file__).parent / "explorer" / "dist"
+# Styles: Monaco, the editor in GraphiQL, writes positions into style attributes and colours into style elements, and
+# knows no nonces. A style could carry something out only by an address elsewhere, and no source allows one.
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
+_NOT_BUILT: Final = (
+    "GraphiQL is not built here, for wxgate was installed without Node.js: install Node.js 20 or newer with npm, "
+    "then run `pip install --force-reinstall --no-deps .` in the directory of wxgate's pyproject.toml, and restart.\n"
+)
 
 
-def explorer_routes() -> list[Route]:
-    """The page at `/graphiql` and its two files below, by relative addresses, fit for a path prefix."""
-    return [
-        _file("/graphiql", "index.html"),
-        _file("/graphiql/explorer.js", "explorer.js"),
-        _file("/graphiql/explorer.css", "explorer.css"),
+def explorer_routes(*, with_phone: bool, built: Path = _BUILT) -> list[Route]:
+    """The page at `/graphiql` and its files below, by relative addresses, fit for a path prefix.
+
+    The phone is for servers that have the simulator: the others do not even serve its script.
+    """
+    page = "explorer-with-phone.html" if with_phone else "explorer.html"
+    try:
+        names = json.loads((built / "pages.json").read_text("utf-8"))[page]
+    except FileNotFoundError:
+        return [Route("/graphiql", _not_built, methods=["GET"])]
+    files = [
+        Route(f"/graphiql/{name}", PrecompressedFile(built / name, _HEADERS).serve, methods=["GET"]) for name in names
     ]
+    return [_page(built / page), *files]
 
 
-def _file(path: str, name: str) -> Route:
+def _page(path: Path) -> Route:
     async def serve(_request: Request) -> Response:
-        return FileResponse(_FILES / name, headers=_HEADERS)
+        return FileResponse(path, headers={**_HEADERS, "Cache-Control": "no-cache"})
 
-    return Route(path, serve, methods=["GET"])
+    return Route("/graphiql", serve, methods=["GET"])
+
+
+async def _not_built(_request: Request) -> Response:
+    return PlainTextResponse(_NOT_BUILT, 503)

@@ -1,6 +1,7 @@
 """The probes: is the process alive, and should it be sent requests."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -23,12 +24,20 @@ async def livez(_request: Request) -> Response:
 PATIENCE_SECONDS: Final = 1.5
 
 
+@dataclass(slots=True)
+class Shutdown:
+    """Whether this process has been told to stop: it still serves, but is to be sent nothing more."""
+
+    announced: bool = False
+
+
 class Readiness:
     """200 when requests can be served; 503 with one reason, fit for strangers, when they cannot."""
 
-    def __init__(self, database: Database, key_check: KeyCheck) -> None:
+    def __init__(self, database: Database, key_check: KeyCheck, shutdown: Shutdown) -> None:
         self._database = database
         self._key_check = key_check
+        self._shutdown = shutdown
         self._migrated = False
 
     async def answer(self, _request: Request) -> Response:
@@ -40,6 +49,8 @@ class Readiness:
 
     async def reason(self) -> str | None:
         """What keeps the server from serving, or None; known within `PATIENCE_SECONDS`."""
+        if self._shutdown.announced:
+            return "shutting down"
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._database.ping()

@@ -18,10 +18,14 @@ class Outbox:
     def add(self, send: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
         """Calls `send` at the end of this turn."""
         if not self._waiting:
-            loop.call_soon(self._send)
+            loop.call_soon(self._send, loop)
         self._waiting.append(send)
 
-    def _send(self) -> None:
+    def _send(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []
         for send in waiting:
-            send()
+            try:
+                send()
+            except Exception as error:
+                # A connection that fails must not silence those behind it.
+                loop.call_exception_handler({"message": "an answer could not be sent", "exception": error})

@@ -35,6 +35,8 @@ class ConnectionLimits:
     # What is read, and discarded, of a request that has its answer already.
     leftover: int = 32 * 1024 * 1024
     leftover_seconds: float = 2.0
+    # When the server stops, how long a request may be on its way on a connection that was just made.
+    parting_seconds: float = 1.0
     # How long answers may lie unread once the buffers of both sides are full.
     unread_seconds: float = 10.0
 
@@ -68,12 +70,13 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     limits: ConnectionLimits = ConnectionLimits()
-    outbox: Outbox = Outbox()
+    outbox: Outbox  # of the event loop that serves it
 
     _unfinished = 0  # bytes that the parser may hold, of a head or of the trailers behind a body
     _head = 0  # bytes of the complete headers
     _discarded = 0  # bytes that came after their request was answered or refused
     _in_head = False
+    _parting = False
     _in_message = False
     _message_ended = False  # this and the next: within the bytes that are being parsed
     _body_came = False
@@ -157,8 +160,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(_MALFORMED)
         super().on_headers_complete()
         self._in_head = False
-        if self.parser.should_upgrade():
-            # The parser takes what follows for another protocol.
+        if self.parser.should_upgrade() or self._parting:
+            # The parser takes what follows for another protocol; or nothing is to follow.
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
@@ -190,6 +193,16 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
         if self._unread is not None:
             self._unread.cancel()
+
+    def shutdown(self) -> None:
+        """The server stops: no request follows those at work, but the first one of a new connection may."""
+        asked = getattr(self, "cycle", None) is not None  # uvicorn's annotation does not know of the time before
+        if (not asked or self._in_head) and not self.transport.is_closing():
+            self._parting = True
+            self._stop_waiting()
+            self._deadline = self.loop.call_later(self.limits.parting_seconds, self.transport.close)
+        else:
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls when the parser stops."""

@@ -12,7 +12,7 @@ from graph.http.facts import Facts
 LOGGER: Final = "graph.http.request"
 MESSAGE: Final = "request"
 
-_LONGEST_NAME: Final = 40
+LONGEST_NAME: Final = 40
 
 
 class RequestLog:
@@ -31,7 +31,7 @@ class RequestLog:
             "ms": round(facts.seconds * 1000, 1),
         }
         if facts.operation is not None:
-            fields["operation"] = facts.operation if len(facts.operation) <= _LONGEST_NAME else "?"
+            fields["operation"] = facts.operation if len(facts.operation) <= LONGEST_NAME else "?"
         if facts.codes:
             fields["code"] = facts.codes[0]
         self._write(fields)

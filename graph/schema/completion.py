@@ -57,14 +57,15 @@ class Compiler:
     def fields(self, parent: GraphQLObjectType, selections: SelectionSetNode) -> list[FieldNode]:
         """The fields of a selection set with its fragments laid open, each key once."""
         found: dict[str, FieldNode] = {}
-        for node in self._laid_open(parent, selections):
+        for node in self.laid_open(parent, selections):
             # Two fields of one key are one field, says validation; what is below them would have to be merged.
             if self.key(node) in found and node.selection_set is not None:
                 raise NotPlain
             found.setdefault(self.key(node), node)
         return list(found.values())
 
-    def _laid_open(self, parent: GraphQLObjectType, selections: SelectionSetNode) -> list[FieldNode]:
+    def laid_open(self, parent: GraphQLObjectType, selections: SelectionSetNode) -> list[FieldNode]:
+        """The fields of a selection set and its fragments, as often as they are written."""
         nodes: list[FieldNode] = []
         for node in selections.selections:
             if node.directives:
@@ -77,7 +78,7 @@ class Compiler:
             condition = fragment.type_condition
             if fragment.directives or (condition is not None and condition.name.value != parent.name):
                 raise NotPlain
-            nodes.extend(self._laid_open(parent, fragment.selection_set))
+            nodes.extend(self.laid_open(parent, fragment.selection_set))
         return nodes
 
     def completion(self, kind: GraphQLOutputType, selections: SelectionSetNode | None) -> Complete:

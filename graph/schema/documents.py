@@ -5,7 +5,7 @@ newest ones are kept.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
     ValueNode,
     VariableDefinitionNode,
     VariableNode,
@@ -124,6 +125,13 @@ class Documents:
             unsupported = GraphQLError("PersistedQueryNotSupported")
             raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, [unsupported])
         raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_FOUND, [GraphQLError("PersistedQueryNotFound")])
+
+    def trusted_operations(self) -> Iterator[str]:
+        """The names of the operations of trusted documents: those that are known before anybody asks."""
+        for document in self._trusted_by_id.values():
+            for node in document.node.definitions:
+                if isinstance(node, OperationDefinitionNode) and node.name is not None:
+                    yield node.name.value
 
     def _checked(self, trusted: TrustedDocument) -> ReadyDocument:
         """A trusted document, ready to be executed. Raises `TrustedDocumentsError`."""

@@ -4,6 +4,7 @@ Exceptions are raised where they are known and translated here, once. What is no
 logged with its traceback and reaches the client as `INTERNAL_SERVER_ERROR` and nothing more.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -22,6 +23,7 @@ from graph.wechat.errors import (
     UserBlocked,
     WatermarkOutOfRange,
     WeChatMisconfigured,
+    WeChatNotAsked,
     WeChatRateLimited,
     WeChatUnavailable,
 )
@@ -203,12 +205,21 @@ def coded(error: BaseException) -> CodedError | None:
         message = "The data was signed with another session_key: log in, collect it again, submit it again."
         message = f"{message} {error.hint}" if error.hint else message
         return CodedError(ErrorCode.SESSION_KEY_STALE, message, ErrorAction.COLLECT_AGAIN, retryable=True)
+    if isinstance(error, WeChatNotAsked):
+        message = "WeChat does not answer just now: wait, then try again with the same code, which is not spent."
+        wait = math.ceil(1000 * error.retry_after)
+        return CodedError(ErrorCode.WECHAT_UNAVAILABLE, message, ErrorAction.WAIT, retryable=True, retry_after_ms=wait)
     if isinstance(error, (WeChatRateLimited, RateLimited, LoginsTooFrequent)):
         return _rate_limited(error)
     for kind in type(error).__mro__:
         if (known := _KNOWN.get(kind)) is not None:
             return known
     return None
+
+
+def code_of(error: BaseException) -> str:
+    """The code that an exception of a use case has in an answer."""
+    return (coded(error) or INTERNAL).code.name
 
 
 def _rate_limited(error: WeChatRateLimited | RateLimited | LoginsTooFrequent) -> CodedError:

@@ -7,6 +7,7 @@ mistakes with their documents, and has no room for the checks in between.
 import inspect
 import logging
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,6 +58,10 @@ class Executor:
         self._documents = documents
         self._hide_suggestions = hide_suggestions
         self._max_errors = max_errors
+
+    def trusted_operations(self) -> Iterator[str]:
+        """See `Documents.trusted_operations`."""
+        return self._documents.trusted_operations()
 
     async def execute(
         self, request: GraphQLRequest, context: Context, *, request_id: str, mutations: bool = True

@@ -51,7 +51,7 @@ class Plan:
         root = schema.get_root_type(operation.operation)
         fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
         compiler = Compiler(fragments)
-        nodes = [] if root is None else compiler.fields(root, operation.selection_set)
+        nodes = [] if root is None else compiler.laid_open(root, operation.selection_set)
         if root is None or operation.directives or len(nodes) != 1 or nodes[0].name.value not in root.fields:
             raise NotPlain
         [self._node] = nodes

@@ -130,14 +130,24 @@ def _milliseconds(left: float, rate: RateLimitItem) -> int:
 class RateLimit:
     """The rates of one kind of doing, in the notation of `limits`: `30/minute`, `10/second;500/hour`; "" for none."""
 
-    def __init__(self, what: str, rates: str, storage: RateLimitStorage) -> None:
+    def __init__(
+        self,
+        what: str,
+        rates: str,
+        storage: RateLimitStorage,
+        *,
+        refused: Callable[[str, str], None] = lambda _what, _kind: None,
+    ) -> None:
+        """`refused` is told what was refused, and to which kind."""
         self._what = what
         self._rates = parse_many(rates) if rates else []
         self._storage = storage
+        self._refused = refused
 
     async def count(self, kind: str, who: str) -> None:
         """Counts one for `who`, who is of this kind (an address, an account). Raises `RateLimited` beyond the rates."""
         waits = [await self._storage.wait_ms(rate, self._what, kind, who) for rate in self._rates]
         longest = max(waits, default=0)
         if longest:
+            self._refused(self._what, kind)
             raise RateLimited(longest)

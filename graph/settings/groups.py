@@ -118,6 +118,15 @@ class LimitSettings(Group):
     concurrency: int = Field(500, ge=1, le=100_000, description="Requests at work at once; more get 503.")
 
 
+class MetricsSettings(Group):
+    """Where the figures are read; nowhere without a port, and never beside what is public."""
+
+    model_config = SettingsConfigDict(env_prefix="WXGATE_METRICS_")
+
+    port: int | None = Field(None, ge=0, le=65_535, description="Port of Prometheus' `/metrics`; none: off.")
+    host: str = Field("127.0.0.1", description="Its address.")
+
+
 class LogSettings(Group):
     """What is written about requests."""
 
@@ -141,7 +150,10 @@ class Settings(Group):
     rate_limit: RateLimitSettings = Field(default_factory=RateLimitSettings)
     trusted: TrustedSettings = Field(default_factory=TrustedSettings)
     limit: LimitSettings = Field(default_factory=LimitSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    otel: bool = Field(False, description="Traces (`wxgate[otel]`), as the `OTEL_*` variables say.")
+    drain_seconds: float = Field(5, ge=0, le=3600, description="Seconds it serves after SIGTERM.")
     introspection: bool = Field(False, description="Introspection (on in `dev`).")
     graphiql: bool = Field(False, description="The explorer (on in `dev`).")
 

@@ -1,6 +1,8 @@
 """WeChat's server API and WeChat's cryptography, and nothing of ours.
 
 client.py       the calls, under WeChat's own names: one pool, one deadline, one careful retry
+breaker.py      no calls to a WeChat that does not answer, but for a probe now and then
+bulkhead.py     so many calls at once, and no more
 wire.py         what httpx, its loggers and its exceptions may see of a call
 answers.py      WeChat's answers: bytes in, an object or one of `errors` out
 crypto.py       signatures, AES-128-CBC, and a submission of wx.getUserInfo opened under every check

@@ -1,33 +1,40 @@
-"""The client of WeChat's server API: one pool, one deadline, and one retry where it is safe."""
+"""The client of WeChat's server API: one pool, one deadline, one retry where it is safe, and none when it is down."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Self, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final, Self, TypeVar
+from urllib.parse import quote, urlencode
 
 import httpx
 from pydantic import SecretStr
 
 from graph.wechat import answers
 from graph.wechat.answers import Answer
+from graph.wechat.breaker import CircuitBreaker
+from graph.wechat.bulkhead import Bulkhead
 from graph.wechat.errors import LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
 from graph.wechat.types import AccessToken, Code2Session
-from graph.wechat.wire import QUERY, WireTransport
+from graph.wechat.wire import FAILURES, pooled, reason_of
 
 T = TypeVar("T")
+# Told of each try: the endpoint, what went wrong, and how many seconds it took.
+CallObserver = Callable[[str, WeChatError | None, float], None]
 
 logger = logging.getLogger(__name__)
 
 BASE_URL = "https://api.weixin.qq.com"
 MAX_BODY_BYTES = 64 * 1024
+MAX_CONNECTIONS = 256  # 1,280 logins a second that take 50 ms each need 64
 MAX_JITTER = 0.25  # seconds before the second try
+# The size of a body is bounded before it is unpacked or not at all.
+_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wxgate"}
 _LONGEST_ID = 64  # of an openid or unionid; today's have 28 or 29 characters
-_KEEPALIVE = 30.0  # seconds an idle connection is kept
 _JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")  # the DevTools' tourist sends "the code is a mock one", blanks and all
 
 
@@ -36,7 +43,8 @@ class WeChatClient:
 
     All times are seconds. `connect_timeout` also bounds the wait for a free connection; `total_timeout` covers both
     tries and the pause between them. A second try is made after a transport error, HTTP 502-504 or errcode -1, and
-    after nothing else: configuration, quota and codes do not get better by asking again.
+    after nothing else: configuration, quota and codes do not get better by asking again. While `breaker` is open,
+    `WeChatNotAsked` is raised at once. `max_connections` is also how many `place` lets in.
     """
 
     def __init__(
@@ -49,34 +57,23 @@ class WeChatClient:
         connect_timeout: float = 1.0,
         read_timeout: float = 3.0,
         total_timeout: float = 5.0,
-        max_connections: int = 100,
+        max_connections: int = MAX_CONNECTIONS,
         random: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        observe: CallObserver = lambda *_: None,
     ) -> None:
         self._app_id = app_id
         self._app_secret = app_secret
         self._total_timeout = total_timeout
+        self.breaker = CircuitBreaker()
+        self.bulkhead = Bulkhead(max_connections)
         self._random = random
         self._sleep = sleep
-        if transport is None:
-            limits = httpx.Limits(
-                max_connections=max_connections,
-                max_keepalive_connections=max_connections,
-                keepalive_expiry=_KEEPALIVE,
-            )
-            transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
-        self._http = httpx.AsyncClient(
-            base_url=base_url,
-            transport=WireTransport(transport),
-            timeout=httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout),
-            # A proxy from the environment would see the secret; a redirect would carry it elsewhere.
-            trust_env=False,
-            follow_redirects=False,
-            # The size of a body is bounded before it is unpacked or not at all.
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            # Nothing that belongs to one person's call may go out with the next one's.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
+        self._observe = observe
+        self._transport = transport or pooled(max_connections)
+        self._base_url = base_url.rstrip("/")
+        timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
+        self._extensions = {"timeout": timeout.as_dict()}
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,7 +82,17 @@ class WeChatClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._transport.aclose()
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Around whatever comes to a call, so that it is refused before anything is done for it.
+
+        Raises `WeChatNotAsked` when too many are inside, or the call would be refused as things stand.
+        """
+        self.breaker.check()
+        with self.bulkhead.place():
+            yield
 
     async def code2session(self, js_code: str) -> Code2Session:
         """Trade the code of wx.login, good once and for five minutes, for who logged in.
@@ -96,16 +103,13 @@ class WeChatClient:
         if not _JS_CODE.fullmatch(js_code):
             raise LoginCodeInvalid
         query = {
-            "appid": SecretStr(self._app_id),
-            "secret": self._app_secret,
-            "js_code": SecretStr(js_code),
-            "grant_type": SecretStr("authorization_code"),
+            "appid": self._app_id,
+            "secret": self._app_secret.get_secret_value(),
+            "js_code": js_code,
+            "grant_type": "authorization_code",
         }
-        return await self._call(
-            "code2session",
-            lambda: self._http.build_request("GET", "/sns/jscode2session", extensions={QUERY: query}),
-            _code2session,
-        )
+        path = f"/sns/jscode2session?{urlencode(query, quote_via=quote)}"
+        return await self._call("code2session", lambda: self._request("GET", path), _code2session)
 
     async def get_stable_access_token(self, *, force_refresh: bool = False) -> AccessToken:
         """The token that stays the same for everybody until it expires, so that servers need no common store.
@@ -120,16 +124,26 @@ class WeChatClient:
         }
         # Bytes, so that a Content-Length is sent: WeChat answers a chunked body with 412. Real UTF-8, never \uXXXX.
         content = json.dumps(body, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/json"}
         return await self._call(
             "get_stable_access_token",
-            lambda: self._http.build_request("POST", "/cgi-bin/stable_token", content=content, headers=headers),
+            lambda: self._request("POST", "/cgi-bin/stable_token", content),
             _access_token,
             repeatable=not force_refresh,
         )
 
+    def _request(self, method: str, path: str, content: bytes | None = None) -> httpx.Request:
+        headers = _HEADERS if content is None else _HEADERS | {"Content-Type": "application/json"}
+        url = f"{self._base_url}{path}"
+        return httpx.Request(method, url, headers=headers, content=content, extensions=self._extensions)
+
     async def _call(
         self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool = True
+    ) -> T:
+        with self.breaker.call():
+            return await self._ask(endpoint, build, read, repeatable=repeatable)
+
+    async def _ask(
+        self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool
     ) -> T:
         started = time.monotonic()
         attempt = 1
@@ -137,34 +151,34 @@ class WeChatClient:
             async with asyncio.timeout(self._total_timeout):
                 while True:
                     try:
-                        return await self._try(build(), read)
+                        result = await self._try(build(), read)
                     except WeChatError as error:
-                        _report(endpoint, error, attempt=attempt, started=started)
+                        self._report(endpoint, error, attempt=attempt, started=started)
                         if attempt == 2 or not (repeatable and _may_pass(error)):
                             raise
+                    else:
+                        self._observe(endpoint, None, time.monotonic() - started)
+                        return result
                     await self._sleep(self._random() * MAX_JITTER)
                     attempt, started = 2, time.monotonic()
         except TimeoutError:
             late = WeChatUnavailable(reason="timeout")
         # Raised outside of `except`, so that what was caught hangs on to it in no way: its frames know the secret.
-        _report(endpoint, late, attempt=attempt, started=started)
+        self._report(endpoint, late, attempt=attempt, started=started)
         raise late
 
     async def _try(self, request: httpx.Request, read: Callable[[Answer], T]) -> T:
         try:
             http_status, body = await self._exchange(request)
-        except (httpx.TimeoutException, TimeoutError):
-            reason = "timeout"
-        except httpx.ConnectError:
-            reason = "connection failed"
-        except (httpx.HTTPError, OSError):
-            reason = "transport error"
+        except FAILURES as failure:
+            reason = reason_of(failure)
         else:
             return read(answers.read_answer(http_status, body))
         raise WeChatUnavailable(reason)
 
     async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
-        response = await self._http.send(request, stream=True)
+        # No redirect is followed from here: it would carry the secret elsewhere.
+        response = await self._transport.handle_async_request(request)
         try:
             if response.status_code != httpx.codes.OK:
                 return response.status_code, b""
@@ -178,6 +192,24 @@ class WeChatClient:
             return response.status_code, bytes(body)
         finally:
             await response.aclose()
+
+    def _report(self, endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
+        seconds = time.monotonic() - started
+        self._observe(endpoint, error, seconds)
+        logger.log(
+            logging.ERROR if isinstance(error, WeChatMisconfigured) else logging.WARNING,
+            "WeChat call %s failed: %s",
+            endpoint,
+            error,
+            extra={
+                "endpoint": endpoint,
+                "errcode": error.errcode,
+                "rid": error.rid,
+                "http_status": error.http_status,
+                "duration_ms": round(seconds * 1000),
+                "attempt": attempt,
+            },
+        )
 
 
 def _code2session(answer: Answer) -> Code2Session:
@@ -200,20 +232,3 @@ def _may_pass(error: WeChatError) -> bool:
         return False
     # No status at all: the transport failed.
     return error.errcode == answers.SYSTEM_BUSY or error.http_status in (None, 502, 503, 504)
-
-
-def _report(endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
-    logger.log(
-        logging.ERROR if isinstance(error, WeChatMisconfigured) else logging.WARNING,
-        "WeChat call %s failed: %s",
-        endpoint,
-        error,
-        extra={
-            "endpoint": endpoint,
-            "errcode": error.errcode,
-            "rid": error.rid,
-            "http_status": error.http_status,
-            "duration_ms": round((time.monotonic() - started) * 1000),
-            "attempt": attempt,
-        },
-    )

@@ -2,6 +2,7 @@
 
     WeChatError                 a call to WeChat did not give what was asked
     ├── WeChatUnavailable       no usable answer: network, time, HTTP status, body, errcode -1
+    ├── WeChatNotAsked          not even asked, because it does not answer, or too slowly: nothing is spent
     ├── WeChatRateLimited       too many calls: 45011 (this minute), 45009 (today)
     ├── LoginCodeInvalid        40029, 41008: wx.login must be called again
     ├── LoginCodeUsed           40163: the same, and probably a double submit
@@ -47,6 +48,20 @@ class WeChatUnavailable(WeChatError):
     ) -> None:
         super().__init__(errcode=errcode, rid=rid, http_status=http_status)
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}: {self.reason}"
+
+
+class WeChatNotAsked(WeChatError):
+    """The call was not made, so a login code is as good as before. `reason` as above; `retry_after` is in seconds."""
+
+    summary = "WeChat was not asked"
+
+    def __init__(self, reason: str, *, retry_after: float) -> None:
+        super().__init__()
+        self.reason = reason
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return f"{super().__str__()}: {self.reason}"

@@ -1,54 +1,43 @@
-"""What httpx, its loggers and its exceptions may see of a call: never the query, for it holds the AppSecret.
+"""The sockets to WeChat, and what may be told of them when they fail.
 
-httpx prints the full URL at INFO, puts the request into its exceptions, and is what tracing tools hook into. So the
-query travels beside the request, as SecretStr in a dict in its extensions, and becomes part of the URL only here, below
-httpx's logging. Nothing has to be hidden then, at whatever level the host application listens, and httpx's line still
-says which endpoint answered what.
+A URL to WeChat holds the AppSecret, and `httpx.AsyncClient` prints every URL at INFO: requests go straight to the
+transport below it, which logs none. Exceptions may hold URLs too, and come no further than `reason_of`.
 
-httpcore sits below. At DEBUG it prints no URL, but response headers, and a `Location` repeats the URL it redirects
-from. A filter drops its records while one of our requests is on the wire, and no one else's.
-
-A later `httpx.Auth` flow adds its access token in the same place: `request.extensions[QUERY]["access_token"]`.
+The transport is aiohttp's under httpx's interface: httpx's own pool looks at every connection for every request, and
+makes ten times the work of one call when a hundred are under way.
 """
 
-import logging
-from contextvars import ContextVar
+from typing import Final
 
+import aiohttp
 import httpx
+from httpx_aiohttp import AiohttpTransport
 
-QUERY = "wechat.query"
+FAILURES: Final[tuple[type[Exception], ...]] = (httpx.HTTPError, aiohttp.ClientError, OSError, TimeoutError)
+"""What a call may raise that gets no usable answer."""
 
-# A filter on "httpcore" would not see its children's records. A test compares this with httpcore's own list.
-HTTPCORE_LOGGERS = tuple(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks"))
-
-_on_the_wire: ContextVar[bool] = ContextVar("wechat_request_on_the_wire", default=False)
-
-
-def drop_while_on_the_wire(_: logging.LogRecord) -> bool:
-    return not _on_the_wire.get()
+_KEEPALIVE: Final = 30.0  # seconds an idle connection is kept
 
 
-class WireTransport(httpx.AsyncBaseTransport):
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
-        for name in HTTPCORE_LOGGERS:
-            logging.getLogger(name).addFilter(drop_while_on_the_wire)  # the same function again adds nothing
+def pooled(max_connections: int) -> httpx.AsyncBaseTransport:
+    """Sockets, so many at the most, opened when they are needed. Certificates are verified as httpx does it."""
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        query = request.extensions.get(QUERY, {})
-        whole = httpx.Request(
-            request.method,
-            request.url,
-            params={name: value.get_secret_value() for name, value in query.items()},
-            headers=request.headers,
-            stream=request.stream,
-            extensions=request.extensions,
-        )
-        before = _on_the_wire.set(True)
-        try:
-            return await self._transport.handle_async_request(whole)
-        finally:
-            _on_the_wire.reset(before)
+    # Neither certificates nor a proxy come from the environment: a proxy would see the secret.
+    certificates = httpx.create_ssl_context(trust_env=False)
 
-    async def aclose(self) -> None:
-        await self._transport.aclose()
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=_KEEPALIVE, ssl=certificates)
+        # Nothing that belongs to one person's call may go out with the next one's.
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+    return AiohttpTransport(client=session, verify=certificates)
+
+
+def reason_of(failure: Exception) -> str:
+    """What went wrong, in one of three fixed phrases; aiohttp's exception, if it was that, is behind httpx's."""
+    cause = failure.__cause__ or failure
+    if isinstance(cause, (aiohttp.ClientConnectorError, httpx.ConnectError)):
+        return "connection failed"
+    # httpx's name for it says little: its aiohttp transport calls every broken connection a time-out.
+    late = isinstance(cause, (TimeoutError, httpx.TimeoutException))
+    return "timeout" if late else "transport error"

@@ -15,12 +15,23 @@ from tortoise.backends.base.client import (
 )
 from tortoise.connection import get_connections
 
-# How long a statement waits for its turn when all connections are busy.
-ACQUIRE_SECONDS: Final = 2.0
+# How long a statement waits for its turn when all connections are busy, or for a new one, whatever `timeout` is.
+ACQUIRE_SECONDS: Final = 1.0
+# How long one that took too long waits for the server to say that it has stopped; then its connection is closed.
+# With `command_timeout` and the wait above, whoever asks a server that says nothing knows it within three seconds.
+RELEASE_SECONDS: Final = 0.4
 
 
 async def _acquire(client: Any) -> Any:
     """A connection of the pool, or `TimeoutError`: Tortoise waits for its turn, and for the pool, without end."""
+    client.waiting += 1
+    try:
+        return await _acquire_in_turn(client)
+    finally:
+        client.waiting -= 1
+
+
+async def _acquire_in_turn(client: Any) -> Any:
     if client._pool is None:
         async with asyncio.timeout(ACQUIRE_SECONDS):
             await client._pool_init_lock.acquire()
@@ -54,6 +65,9 @@ class _Acquired(PoolConnectionWrapper[Any]):
         self.connection = await _acquire(self.client)
         return self.connection
 
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.client._pool.release(self.connection, timeout=RELEASE_SECONDS)
+
 
 class BoundedClient(AsyncpgDBClient):
     """PostgreSQL that answers in time or not at all: a frozen server must not freeze this one.
@@ -62,11 +76,14 @@ class BoundedClient(AsyncpgDBClient):
     """
 
     def __init__(self, **parameters: Any) -> None:
-        for name, default in (("timeout", 2.0), ("command_timeout", 3.0)):
+        for name, default in (("timeout", 1.0), ("command_timeout", 1.5)):
             parameters[name] = float(parameters.get(name, default))
-        for name, size in (("minsize", 1), ("maxsize", 10)):
+        # None at least: asyncpg would go on trying to reach a server that is away, with a traceback each time.
+        for name, size in (("minsize", 0), ("maxsize", 10)):
             parameters.setdefault(name, size)
         super().__init__(**parameters)
+        # Whoever waits for a connection.
+        self.waiting = 0
 
     async def create_pool(self, **parameters: Any) -> asyncpg.Pool:
         # Statements of this server leave nothing behind on a connection, so that a reset would be a round trip for

@@ -117,7 +117,12 @@ class _Reader(_Connection):
 
     async def create_connection(self, with_db: bool) -> None:
         await super().create_connection(with_db)
-        self._peephole = await asyncio.to_thread(self._open_peephole)
+        try:
+            self._peephole = await asyncio.to_thread(self._open_peephole)
+        except BaseException:
+            # With half of it open, whoever comes next would go the long way for ever.
+            await super().close()
+            raise
 
     def _open_peephole(self) -> sqlite3.Connection:
         uri = f"file:{quote(self.filename)}?mode=rw"

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,10 +119,17 @@ class Process:
 @contextmanager
 def serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[Process]:
     """A command that serves on a free port; at the end it is stopped, and must have ended in good order."""
+    with listening((*_COMMAND, *arguments), cwd, environment(**variables)) as process:
+        yield process
+
+
+@contextmanager
+def listening(command: tuple[str | Path, ...], cwd: Path, variables: Mapping[str, str]) -> Iterator[Process]:
+    """As `serving`, for a command that is installed somewhere else, in an environment of its own."""
     with subprocess.Popen(
-        [*_COMMAND, *arguments, "--port", "0"],
+        [*command, "--port", "0"],
         cwd=cwd,
-        env=environment(**variables),
+        env=variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

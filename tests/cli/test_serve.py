@@ -1,18 +1,21 @@
 """`wxgate serve`: refuses to start half configured, starts without its database, and stops in good order."""
 
+import json
+import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
+import httpx
 import pytest
 
 from graph.simulator.faults import Fault
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import PATIENCE, invoke, run, serving
 from tests.gate import SUBMIT
-from tests.processes import serve_environment
+from tests.processes import serve_environment, serve_process
 from tests.secrecy import secrets_in
 
 OTHER_KEY = "Zt3nQv8LrXw1MbYc6KdPf0HsJg5AuEo9TiR2yVhD7kE"
@@ -161,3 +164,34 @@ def test_at_debug_level_it_says_no_more_secrets_than_at_any_other(
     assert server.output.count("path=/graphql  status=200") == 3
     assert secrets_in(server.output) == []
     assert "Ailisi" not in server.output
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_each_request_is_a_line_of_the_style_that_was_asked_for(
+    style: str, variables: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with serve_process(variables | {"WXGATE_LOG_FORMAT": style}, log, probe="/livez") as url:
+        response = httpx.get(f"{url}/nowhere", headers={"X-Request-Id": "chosen-by-client"}, trust_env=False)
+        assert response.status_code == 404
+    [line] = [line for line in log.read_text("utf-8").splitlines() if "chosen-by-client" in line]
+    if style == "json":
+        fields = json.loads(line)
+        assert fields.keys() == {
+            *("timestamp", "level", "logger", "message"),
+            *("request_id", "method", "path", "status", "ms", "code"),
+        }
+        assert (fields["level"], fields["message"], fields["code"]) == ("INFO", "request", "NOT_FOUND")
+    else:
+        told = (
+            r"INFO    request  request_id=chosen-by-client  method=GET  path=\?  status=404  ms=[\d.]+  code=NOT_FOUND"
+        )
+        assert re.fullmatch(rf"\d\d:\d\d:\d\d {told}", line)
+
+
+def test_where_only_warnings_count_no_request_leaves_a_line(variables: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with serve_process(variables | {"WXGATE_LOG_LEVEL": "WARNING"}, log, probe="/livez") as url:
+        assert httpx.get(f"{url}/nowhere", trust_env=False).status_code == 404
+    # But that there are no tables is one.
+    assert [line.split()[1] for line in log.read_text("utf-8").splitlines()] == ["WARNING"]

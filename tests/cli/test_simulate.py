@@ -27,6 +27,7 @@ def test_with_the_printed_lines_pasted_serve_signs_people_in_and_remembers_them(
         variables = printed | {
             "WXGATE_DATABASE_URL": f"sqlite://{tmp_path / 'wxgate.db'}",
             "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
+            "WXGATE_DRAIN_SECONDS": "0",
         }
         assert run("migrate", cwd=tmp_path, **variables).returncode == 0
         with serving("serve", cwd=tmp_path, **variables) as before:

@@ -1,1 +1,11 @@
-"""The whole server under cancelled requests and in several processes."""
+"""The whole server under every fault that production has; the tests of a part under its own faults are with the part.
+
+- WeChat slow, hung, hanging up, absent, talking rubbish: `test_wechat_away.py`; its error codes: `tests/accounts/`.
+- PostgreSQL away at the start or later: `test_database_away.py`; restarted or frozen: `test_database_restart.py`;
+  too busy, its disk full: `test_database_busy.py`. SQLite on a full disk: there too; locked: `test_locked_file.py`.
+- Requests that are cancelled: `test_cancellation.py`; several processes: `test_many_processes.py`; an error at the
+  start: `test_startup.py`; a wrong clock: `test_clock.py`. To be stopped is no fault: `tests/cli/test_serve.py`.
+
+`proxy.py` is the network, `postgres_server.py` a PostgreSQL to mishandle, `recovery.py` what must be true during a
+fault and after it.
+"""

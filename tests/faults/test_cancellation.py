@@ -6,9 +6,8 @@ from functools import partial
 from typing import Any, Final
 
 import pytest
-from tortoise.context import get_current_context
 
-from models.url import ALIAS
+from tests.faults.recovery import every_connection_is_idle
 from tests.gate import LOGIN, ME, SUBMIT, Gate
 
 Request = Callable[[], Awaitable[Any]]
@@ -80,12 +79,3 @@ async def test_six_hundred_cancelled_requests_leave_a_server_that_answers(gate: 
         assert await gate.submit(token, submission) == person
         await asyncio.gather(*[gate.me(token) for _ in range(2 * AT_ONCE)])
         await every_connection_is_idle()
-
-
-async def every_connection_is_idle() -> None:
-    context = get_current_context()
-    assert context is not None
-    pool = getattr(context.connections.get(ALIAS), "_pool", None)
-    # asyncpg gives a cancelled statement's connection back in the background.
-    while pool is not None and pool.get_idle_size() < pool.get_size():  # noqa: ASYNC110 - the pool has no event to wait for
-        await asyncio.sleep(0.01)

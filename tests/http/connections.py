@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graph.http.outbox import Outbox
 from graph.http.protocol import BoundedProtocol, ConnectionLimits
 from graph.serving import listen
 from tests.secrecy import secrets_in
@@ -95,7 +96,7 @@ async def serving(app: ASGIApp, limits: ConnectionLimits) -> AsyncIterator[Serve
     """The application behind the protocol with these limits."""
     config = uvicorn.Config(
         app,
-        http=type("Limited", (BoundedProtocol,), {"limits": limits}),
+        http=type("Limited", (BoundedProtocol,), {"limits": limits, "outbox": Outbox()}),
         ws="none",
         lifespan="off",
         log_config=None,

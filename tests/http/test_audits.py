@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from graph.simulator.serving import WeChatSimulator
 from models.schema import migrate
+from tests.npm import install
 from tests.processes import serve_environment, serve_process
 
 AUDITS = Path(__file__).parent / "audits"
@@ -22,9 +22,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.fixture(scope="module")
 def audits() -> Path:
     """The program, with its packages as the lock file names them."""
-    npm = shutil.which("npm")
-    assert npm is not None, "the audits run on Node"
-    subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=AUDITS, check=True, capture_output=True)
+    install(AUDITS)
     return AUDITS / "audit.mjs"
 
 

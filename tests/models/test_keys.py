@@ -70,6 +70,22 @@ async def test_key_ids_are_counted_apart_whatever_their_length_and_letters(datab
     assert await count_accounts_by_key(database) == dict.fromkeys(ids, 1)
 
 
+async def test_accounts_are_counted_batch_by_batch_and_each_of_them_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.keys._COUNT_AT_ONCE", 2)
+    for number in range(5):
+        await sealed(database, number, f"v1.k{number % 2}.a", "v1.k2.b")
+    rests = 0
+
+    async def rest() -> None:
+        nonlocal rests
+        rests += 1
+
+    assert await count_accounts_by_key(database, rest=rest) == {"k0": 3, "k1": 2, "k2": 5}
+    assert rests == 3
+
+
 async def test_accounts_that_another_key_seals_are_found_in_batches(database: Database) -> None:
     old = [await sealed(database, number, f"v1.k1.{number}") for number in range(3)]
     await sealed(database, 3, "v1.k2.current")

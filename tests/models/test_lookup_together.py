@@ -119,6 +119,27 @@ async def test_whoever_goes_away_takes_nobody_along(
     assert await find(lookup, 1) is not None
 
 
+async def test_a_failure_is_told_to_those_who_wait_for_the_next_statement_as_well(
+    database: Database, lookup: SessionLookup, watched: Watched
+) -> None:
+    """Or a server that says nothing would keep them waiting for one time-out after the other."""
+    await sign_in(database, a_login())
+    watched.held = asyncio.Event()
+    asked: list[asyncio.Task[SessionRecord | None]] = []
+    for _ in range(8):
+        asked.append(asyncio.create_task(find(lookup, 1)))
+        await asyncio.sleep(0.05)  # long enough for a statement to prove slow
+    statements = len(watched.statements)
+    assert statements < len(asked), "nobody waits"
+    watched.fails = True
+    watched.held.set()
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(error) for error in told} == {DatabaseUnavailable}
+    assert len(watched.statements) == statements
+    watched.fails = False
+    assert await find(lookup, 1) is not None
+
+
 async def test_a_failure_is_told_to_all_who_asked_and_does_not_last(
     database: Database, lookup: SessionLookup, watched: Watched
 ) -> None:

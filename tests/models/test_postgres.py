@@ -7,10 +7,11 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from models.database import Database, Statements
-from models.errors import DatabaseError, DatabaseUnavailable
+from models.errors import ConnectionLost, DatabaseError, DatabaseUnavailable
 from models.schema import migrate
 from tests.models.rows import column
 
@@ -138,7 +139,7 @@ async def test_nobody_waits_in_line_for_a_server_that_says_nothing(
     silent_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.engines.asyncpg.ACQUIRE_SECONDS", 0.1)
-    url = f"postgres://wxgate@127.0.0.1:{silent_port}/wxgate?timeout=60"
+    url = f"postgres://wxgate@127.0.0.1:{silent_port}/wxgate?timeout=60&minsize=1"
     async with asyncio.timeout(BOUND), Database(url) as database:
         first = asyncio.create_task(database.ping())
         await asyncio.sleep(0)
@@ -164,14 +165,21 @@ async def test_a_transaction_that_cannot_begin_gives_its_connection_back(migrate
         assert await database.unit(one) == [{"one": 1}]
 
 
-async def test_only_statements_under_way_fail_when_the_server_drops_its_connections(
+async def test_what_is_under_way_when_the_server_drops_its_connections_is_asked_once_more(
     migrated_postgres_url: str,
 ) -> None:
-    drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-    async with asyncio.timeout(BOUND), Database(f"{migrated_postgres_url}&maxsize=3") as database:
-        under_way = [database.fetch("SELECT pg_sleep(60)"), database.fetch("SELECT pg_sleep(60)"), database.fetch(drop)]
+    at_work = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(60)' AND pid <> $1"
+    async with asyncio.timeout(BOUND), Database(f"{migrated_postgres_url}&maxsize=3&command_timeout=60") as database:
+        keeper = await asyncpg.connect(migrated_postgres_url)
+        under_way = [asyncio.create_task(database.fetch("SELECT pg_sleep(60)")) for _ in range(2)]
+        for _ in range(2):
+            while await keeper.fetchval(f"SELECT COUNT(*) {at_work}", keeper.get_server_pid()) < 2:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+            assert not [task for task in under_way if task.done()]
+            await keeper.fetch(f"SELECT pg_terminate_backend(pid) {at_work}", keeper.get_server_pid())
         outcomes = await asyncio.gather(*under_way, return_exceptions=True)
-        assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
+        assert {type(outcome) for outcome in outcomes} == {ConnectionLost}
+        await keeper.close()
         for _ in range(5):
             await database.ping()
             assert await database.unit(one) == [{"one": 1}]

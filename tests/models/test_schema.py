@@ -1,9 +1,6 @@
 """How tables come to be: migrations say what the models say, once, however many processes apply them."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -17,18 +14,10 @@ from models.errors import DatabaseBehind, DatabaseUnavailable
 from models.schema import migrate, missing_migrations, require_tables
 from models.sign_in import sign_in
 from models.url import ALIAS, tortoise_config
+from tests.models.migrating import run_migrations
 from tests.models.rows import a_login
 
-ALL: Final = ["0001_initial"]
-
-# Says that it is ready, waits for a line, so that all begin at once, then migrates and prints what it applied.
-MIGRATE: Final = """
-import asyncio, os, sys
-from models.schema import migrate
-print("ready", flush=True)
-sys.stdin.readline()
-print(asyncio.run(migrate(os.environ["WXGATE_DATABASE_URL"])))
-"""
+ALL: Final = ["0001_initial", "0002_leases"]
 
 # Everything that the databases know about a schema, Tortoise's own table aside.
 SQLITE_CATALOGUE: Final = (
@@ -164,31 +153,3 @@ async def test_migrating_a_database_that_is_not_there_fails_as_such(tmp_path: Pa
             await migrate(url)
         assert "/" not in str(failed.value)
         assert "hunter2" not in str(failed.value)
-
-
-def run_migrations(url: str, *, processes: int) -> list[str]:
-    """What each of some processes that begin together says it applied."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", MIGRATE],
-            env={**os.environ, "WXGATE_DATABASE_URL": url},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for _ in range(processes)
-    ]
-    try:
-        for process in started:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in started:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        return [process.communicate(timeout=60)[0].strip() for process in started]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()

@@ -17,6 +17,7 @@ from graph.wechat.errors import (
     SubmissionError,
     WatermarkOutOfRange,
     WeChatError,
+    WeChatNotAsked,
     WeChatRateLimited,
     WeChatUnavailable,
 )
@@ -30,6 +31,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 # What a class wants to be told, where that is more than nothing.
 ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     WeChatUnavailable: {"reason": "timeout"},
+    WeChatNotAsked: {"reason": "it did not answer lately", "retry_after": 0.2505},
     WeChatRateLimited: {"retry_after": 60},
     RateLimited: {"retry_after_ms": 1_500},
     LoginsTooFrequent: {"retry_after_ms": 2_500},
@@ -95,6 +97,7 @@ def test_only_what_time_may_mend_has_a_time() -> None:
     assert times == {
         WeChatRateLimited: 60_000,
         WeChatUnavailable: 1000,
+        WeChatNotAsked: 251,
         LoginNotStored: 1000,
         RateLimited: 1_500,
         LoginsTooFrequent: 2_500,
@@ -106,6 +109,12 @@ def test_where_the_code_may_be_spent_a_new_one_is_asked_for(kind: type[Exception
     known = code_of(kind)
     assert known.action is ErrorAction.LOG_IN
     assert "new code" in known.message
+
+
+def test_where_wechat_was_not_asked_the_same_code_is_good() -> None:
+    known = code_of(WeChatNotAsked)
+    assert (known.code, known.action) == (ErrorCode.WECHAT_UNAVAILABLE, ErrorAction.WAIT)
+    assert "same code" in known.message
 
 
 def test_the_extensions_have_these_members_and_no_others() -> None:

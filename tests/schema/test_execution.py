@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import pytest
 
+from graph.schema.context import Context
+from graph.schema.plan import Plan
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.gate import LOGIN, ME, Clock, Gate, open_gate
@@ -28,6 +30,21 @@ async def refusals(gate: Gate, query: str, variables: dict[str, Any] | None = No
 
 async def codes(gate: Gate, query: str, variables: dict[str, Any] | None = None) -> set[str]:
     return {error["extensions"]["code"] for error in await refusals(gate, query, variables)}
+
+
+async def test_there_is_a_plan_for_who_asks_who_they_are_where_there_are_plans(
+    gate: Gate, plans: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[Any] = []
+    run = Plan.run
+
+    async def noted(plan: Plan, context: Context, variables: dict[str, Any]) -> object:
+        answered.append(await run(plan, context, variables))
+        return answered[-1]
+
+    monkeypatch.setattr(Plan, "run", noted)
+    assert await gate.me(None) is None
+    assert answered == ([{"me": None}] if plans else [])
 
 
 @pytest.mark.parametrize(

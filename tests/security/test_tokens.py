@@ -7,6 +7,7 @@ import json
 import pickle
 import re
 import zlib
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
@@ -149,3 +150,13 @@ def test_a_public_id_is_22_base62_characters_of_16_random_bytes(value: bytes) ->
 
 def test_public_ids_are_random_unless_told_otherwise() -> None:
     assert len({opaque_id() for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    "number", [0, 1, 61, 62, 62**2 - 1, 62**2, 62**2 + 1, 62**4 - 1, 62**4, 62**4 + 62**2, 2**31, 2**32 - 1]
+)
+def test_a_checksum_is_six_digits_of_its_number_however_they_are_found(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.security.tokens.zlib", SimpleNamespace(crc32=lambda _: number))
+    assert SessionToken.issue().get_secret_value()[-6:] == base62(number, 6)

@@ -13,10 +13,10 @@ from tests.wechat.far_side import APP_ID, APP_SECRET, TOKEN, client
 STABLE_TOKEN = "https://api.weixin.qq.com/cgi-bin/stable_token"
 
 
-@respx.mock
 async def test_the_stable_token_is_a_post_of_measured_json() -> None:
-    route = respx.post(STABLE_TOKEN).respond(json={"access_token": TOKEN, "expires_in": 345})
-    async with client() as wechat:
+    wechat_side = respx.MockRouter()
+    route = wechat_side.post(STABLE_TOKEN).respond(json={"access_token": TOKEN, "expires_in": 345})
+    async with client(wechat_side.async_handler) as wechat:
         token = await wechat.get_stable_access_token()
     assert (token.access_token, token.expires_in) == (SecretStr(TOKEN), 345)
     assert TOKEN not in repr(token)
@@ -33,10 +33,10 @@ async def test_the_stable_token_is_a_post_of_measured_json() -> None:
     assert str(request.url) == STABLE_TOKEN
 
 
-@respx.mock
 async def test_a_body_is_real_utf8() -> None:
-    route = respx.post(STABLE_TOKEN).respond(json={"access_token": TOKEN, "expires_in": 345})
-    async with client() as wechat:
+    wechat_side = respx.MockRouter()
+    route = wechat_side.post(STABLE_TOKEN).respond(json={"access_token": TOKEN, "expires_in": 345})
+    async with client(wechat_side.async_handler) as wechat:
         wechat._app_id = "小程序"
         await wechat.get_stable_access_token(force_refresh=True)
     assert "小程序".encode() in route.calls.last.request.content

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from enum import Enum
+from enum import Enum, IntEnum, StrEnum
 from typing import Any, Final
 
 import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.permission import BasePermission
 
 from graph.accounts.errors import Unauthenticated
 from graph.schema.build import graphql_core_schema
@@ -19,6 +21,26 @@ class Colour(Enum):
 
     RED = 1
     BLUE = 2
+
+
+@strawberry.enum
+class Mood(StrEnum):
+    """An enum whose members are texts as well."""
+
+    GOOD = "good"
+    BAD = "bad"
+
+
+class Foreign(IntEnum):
+    """The values of `Colour`, but no members of it."""
+
+    RED = 1
+    BLUE = 2
+    GREEN = 3
+
+
+class Text(str):
+    """Text that is not exactly text."""
 
 
 @strawberry.type
@@ -33,6 +55,7 @@ class Thing:
     good: bool
     colour: Colour
     shade: Colour | None
+    mood: Mood
     made: datetime
     tags: list[str]
     gaps: list[str | None] | None
@@ -57,14 +80,15 @@ class Other:
 
 # What an attribute can hold although its type says otherwise.
 STRANGE: Final[dict[str, tuple[Any, ...]]] = {
-    "id": (None, 7, 7.5, object()),
-    "name": (None, "", 5, 1.5, True, b"bytes", object(), ValueError("a value"), ["list"]),
+    "id": (None, 7, 7.5, object(), Text("sub"), True),
+    "name": (None, "", 5, 1.5, True, b"bytes", object(), ValueError("a value"), ["list"], Text("sub"), Mood.BAD),
     "nick": (None, "", 5, ValueError("a value")),
     "count": (None, "7", 2**40, 1.0, 1.5, float("nan"), True, Unauthenticated()),
     "weight": (None, 3, float("inf"), "2.5", "x"),
     "good": (None, 1, 0, "yes", float("nan")),
-    "colour": (None, 1, "RED", object()),
-    "shade": (None, 2, []),
+    "colour": (None, 1, "RED", object(), Colour.BLUE, Foreign.RED, Foreign.GREEN, Mood.GOOD),
+    "shade": (None, 2, [], Foreign.BLUE, True, Colour.RED),
+    "mood": (None, "good", "GOOD", Mood.BAD, Text("bad"), Colour.RED),
     "made": (None, "now", 5),
     "tags": (None, ("a", "b"), ["a", None], "ab", {"a": 1}, ["a", 5]),
     "gaps": (None, [None], ["a", None, 5], {"s"}),
@@ -85,6 +109,7 @@ def plain_thing(depth: int = 2) -> Thing:
         good=True,
         colour=Colour.RED,
         shade=Colour.BLUE,
+        mood=Mood.GOOD,
         made=datetime(2026, 1, 31, 8, tzinfo=UTC),
         tags=["a", "b"],
         gaps=["a", None],
@@ -112,6 +137,41 @@ class World:
     def __init__(self, strangeness: tuple[tuple[str, int], ...]) -> None:
         self.strangeness = strangeness
         self.runs = 0
+
+
+class Doubled(FieldExtension):
+    """Runs the resolver, and changes what it gave."""
+
+    def resolve(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
+        return next_(source, info, **arguments) * 2
+
+    async def resolve_async(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
+        return (await next_(source, info, **arguments)) * 2
+
+
+class NothingStrange(BasePermission):
+    """Lets nobody see what is strange."""
+
+    message = "This is too strange."
+
+    def has_permission(self, source: Any, info: Any, **kwargs: Any) -> bool:
+        return not info.context.strangeness
+
+
+def seen_by(info: Info) -> str:
+    """Whatever a resolver can see of its request."""
+    operation = info.operation.name
+    seen = [
+        *(info.field_name, info.python_name, info.return_type, info.path.key, info.path.typename, info.selected_fields),
+        *(
+            sorted(info._raw_info.fragments),
+            info.root_value,
+            operation and operation.value,
+            info.variable_values,
+            info.context.strangeness,
+        ),
+    ]
+    return " ".join(map(str, seen))
 
 
 @strawberry.type
@@ -166,6 +226,53 @@ class Query:
         """A leaf, from arguments."""
         info.context.runs += 1
         return of + len(text or "")
+
+    @strawberry.field
+    def bare(self) -> list[str]:
+        """Asks for nothing."""
+        return ["bare", str(self)]
+
+    @strawberry.field
+    async def seen(self, asking: Info) -> str:
+        """Calls its `info` by another name."""
+        return seen_by(asking)
+
+    from_elsewhere: str = strawberry.field(resolver=seen_by)
+
+    @strawberry.field
+    def rooted(self, root: Any, info: Info) -> str:
+        """Asks for the root value too."""
+        return f"{root} {self} {seen_by(info)}"
+
+    @strawberry.field
+    def below(parent: strawberry.Parent[Any]) -> str:  # noqa: N805 - Strawberry takes it for what it is annotated as
+        """Asks for the root value under another name."""
+        return str(parent)
+
+    @strawberry.field(extensions=[Doubled()])
+    async def doubled(self, info: Info) -> str:
+        """Runs within an extension."""
+        info.context.runs += 1
+        return seen_by(info)
+
+    @strawberry.field(extensions=[Doubled()])
+    def tripled(self, times: int = 3) -> str:
+        """The same without a coroutine, with an argument."""
+        return "x" * times
+
+    @strawberry.field(permission_classes=[NothingStrange])
+    async def guarded(self, info: Info) -> Thing | None:
+        """Not for everybody."""
+        info.context.runs += 1
+        return strange_thing(info.context.strangeness)
+
+    @strawberry.field
+    async def told(self, info: Info, of: int = 1) -> str:
+        """Tells its argument too."""
+        return f"{of} {seen_by(info)}"
+
+    # No resolver at all, and a root value that has no such attribute.
+    unresolved: str = "unresolved"
 
 
 @strawberry.type

@@ -1,0 +1,117 @@
+/** Who is signed in on this phone, and what to do when the server says that nobody is. */
+
+import type { TypedDocumentString } from './generated/graphql'
+import { LoginDocument } from './generated/graphql'
+import { NoAnswer, send, ServerError } from './graphql/transport'
+import { forgetUserInfo, setGlobalUserInfo } from './user-info'
+
+const TOKEN = 'wxgate.token'
+const SIGNED_OUT = 'wxgate.signedOut'
+
+const ATTEMPTS = 4
+/** Milliseconds. Whom the server asks to wait longer, the person may try again. */
+const LONGEST_PAUSE = 5000
+
+/** The person has signed out, and silence is what they asked for. */
+export class SignedOut extends Error {}
+
+let loggingIn: Promise<string> | undefined
+
+/** At launch: there is a token afterwards, and a session_key that lives. Raises `SignedOut`. */
+export async function start(): Promise<void> {
+  await currentToken()
+  if (!(await sessionKeyLives())) await logIn()
+}
+
+/** The stored token, or a new login's. Raises `SignedOut`. */
+export async function currentToken(): Promise<string> {
+  return storedToken() ?? logIn()
+}
+
+/** Logs in with a new code. However many ask at once, WeChat and the server are asked once. Raises `SignedOut`. */
+export function logIn(): Promise<string> {
+  loggingIn ??= obeying(exchangeCode, async () => undefined).finally(() => {
+    loggingIn = undefined
+  })
+  return loggingIn
+}
+
+/** Runs an operation as the signed-in person, and does what errors ask for: to wait, or to log in and repeat. */
+export async function run<Data, Variables>(
+  document: TypedDocumentString<Data, Variables>, variables: Variables,
+): Promise<Data> {
+  let token = await currentToken()
+  return obeying(
+    () => send(document, variables, token),
+    async () => { token = await replace(token) },
+  )
+}
+
+/** Forgets the token and the person. On the server the session ends by itself, after days without a request. */
+export async function signOut(): Promise<void> {
+  wx.setStorageSync(SIGNED_OUT, true)
+  await loggingIn?.catch(() => undefined)
+  wx.removeStorageSync(TOKEN)
+  forgetUserInfo()
+}
+
+/** Signs in somebody who had signed out. */
+export function signIn(): Promise<string> {
+  wx.removeStorageSync(SIGNED_OUT)
+  return currentToken()
+}
+
+async function exchangeCode(): Promise<string> {
+  if (wx.getStorageSync(SIGNED_OUT)) throw new SignedOut()
+  const { code } = await wx.login().catch(({ errMsg }) => Promise.reject(new NoAnswer(errMsg)))
+  // With the token that the new one supersedes, if there is one: the server then lets it end.
+  const { login } = await send(LoginDocument, { code }, storedToken())
+  wx.setStorageSync(TOKEN, login.token)
+  setGlobalUserInfo(login.user)
+  return login.token
+}
+
+/** Another token than this one, which the server does not know: perhaps somebody has already fetched it. */
+async function replace(token: string): Promise<string> {
+  const stored = storedToken()
+  return stored && stored !== token ? stored : logIn()
+}
+
+async function obeying<Result>(operation: () => Promise<Result>, logInAgain: () => Promise<void>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await operation()
+    } catch (error) {
+      if (!(error instanceof ServerError) || attempt === ATTEMPTS) throw error
+      const { action, retryAfterMs } = error.extensions
+      switch (action) {
+        case 'LOG_IN':
+          await pause(retryAfterMs ?? 0, error)
+          await logInAgain()
+          break
+        case 'WAIT':
+          await pause(retryAfterMs ?? 1000, error)
+          break
+        case 'COLLECT_AGAIN': // `submitUserInfo` can do that.
+        case 'FIX_REQUEST': // A developer can.
+        case 'GIVE_UP':
+          throw error
+        default: // An action that a later server has.
+          action satisfies never
+          throw error
+      }
+    }
+  }
+}
+
+function pause(ms: number, error: ServerError): Promise<void> {
+  return ms > LONGEST_PAUSE ? Promise.reject(error) : new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+function storedToken(): string | undefined {
+  return wx.getStorageSync<string>(TOKEN) || undefined
+}
+
+function sessionKeyLives(): Promise<boolean> {
+  return wx.checkSession().then(() => true, () => false)
+}

@@ -1,0 +1,80 @@
+"""Removes sessions that have ended; they would only take up space."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from graph.accounts.sessions import DAY_MS
+from models.database import Database
+from models.errors import DatabaseError
+from models.sweep import Ended, Place, delete_ended, finish_lease, keep_lease, take_lease
+
+_log = logging.getLogger(__name__)
+
+PAGE: Final = 500
+# All replicas together sweep so often; each looks so often whether it is time, about.
+EVERY_MS: Final = 3_600_000
+LOOK_EVERY_SECONDS: Final = 300.0
+# Whoever dies while sweeping is waited for so long.
+LEASE_MS: Final = 60_000
+# Between two pages it rests four times as long as a page took: a fifth of one connection's time is its share.
+_REST: Final = 4
+_LEAST_REST_SECONDS: Final = 0.01
+
+
+class Sweeper:
+    """Deletes sessions past their idle or absolute limit in small batches. `now` gives epoch milliseconds."""
+
+    def __init__(self, *, database: Database, idle_days: int, absolute_days: int, now: Callable[[], int]) -> None:
+        self._database = database
+        self._idle_ms = idle_days * DAY_MS
+        self._absolute_ms = absolute_days * DAY_MS
+        self._now = now
+
+    async def sweep(self, *, unless_done_within_ms: int = 0) -> int | None:
+        """How many went; None when another process is at it, or was within that time. Raises `DatabaseError`."""
+        now = self._now()
+        mine = await take_lease(
+            self._database, until=now + LEASE_MS, now=now, unless_done_after=now - unless_done_within_ms
+        )
+        if not mine:
+            return None
+        unseen_since = now - self._idle_ms
+        ended = Ended(by=now, unseen_since=unseen_since, none_after=max(now, unseen_since + self._absolute_ms))
+        total = 0
+        place: Place | None = Place()
+        while place is not None:
+            started = time.monotonic()
+            deleted, place = await delete_ended(self._database, ended, after=place, size=PAGE)
+            total += deleted
+            await keep_lease(self._database, until=self._now() + LEASE_MS)
+            await asyncio.sleep(max(_LEAST_REST_SECONDS, _REST * (time.monotonic() - started)))
+        await finish_lease(self._database, now=self._now())
+        return total
+
+    @contextlib.asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Sweeps now and then in the background, until the block ends."""
+        task = asyncio.create_task(self._now_and_then())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _now_and_then(self) -> None:
+        while True:
+            # Replicas that started together should not all look together.
+            await asyncio.sleep(LOOK_EVERY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - nothing secret
+            try:
+                removed = await self.sweep(unless_done_within_ms=EVERY_MS)
+            except DatabaseError as error:
+                _log.warning("could not remove sessions that have ended", extra={"reason": str(error)})
+            else:
+                if removed is not None:
+                    _log.info("removed sessions that have ended", extra={"sessions": removed})

@@ -1,0 +1,42 @@
+"""Builds GraphiQL when the package is built, with the machine's Node.js; where that fails, the package does without."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+# Seconds for each command: far more than a slow machine needs, far less than for ever.
+_PATIENCE: Final = 900
+_INPUTS: Final = (".npmrc", "package.json", "package-lock.json", "build.mjs", "src/**/*")
+
+
+class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
+    """Makes `dist/` beside this file, unless it is there and made of the same sources."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called by hatchling before it collects files, for wheels and editable installs alike."""
+        project = Path(self.root) / "graph" / "http" / "explorer"
+        stamp, inputs = project / "dist" / "built-from.json", _digests(project)
+        if not inputs or (stamp.exists() and json.loads(stamp.read_text("utf-8")) == inputs):
+            return
+        npm, node = shutil.which("npm"), shutil.which("node")
+        if npm is None or node is None:
+            self.app.display_warning("No Node.js with npm: wxgate is built without GraphiQL.")
+            return
+        try:
+            for command in ([npm, "ci", "--omit=dev"], [node, "build.mjs"]):
+                subprocess.run(command, cwd=project, check=True, timeout=_PATIENCE)  # noqa: S603 - ours, and found
+        except (OSError, subprocess.SubprocessError) as error:
+            self.app.display_warning(f"wxgate is built without GraphiQL: {error}")
+            return
+        stamp.write_text(json.dumps(inputs, indent=1), "utf-8")
+
+
+def _digests(project: Path) -> dict[str, str]:
+    files = sorted(file for pattern in _INPUTS for file in project.glob(pattern) if file.is_file())
+    return {file.relative_to(project).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

@@ -1,0 +1,62 @@
+// Sends operations to the endpoint beside this page, and tells whoever listens what was asked and answered.
+
+import type { FetcherParams, FetcherResult } from "@graphiql/toolkit";
+import { Kind, parse } from "graphql";
+
+const endpoint = new URL("graphql", document.baseURI);
+
+export interface Answer {
+  operation: string | null | undefined;
+  body: { data?: any; errors?: { message: string; extensions?: { code?: string } }[] };
+}
+
+const listeners = new Set<(answer: Answer) => void>();
+
+/** Calls `listener` for every answer from now on; returns what ends that. */
+export function onAnswer(listener: (answer: Answer) => void): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+/** Throws a sentence, which listeners hear as well, when there is no answer or one that is no JSON. */
+export async function send(
+  { query, operationName, variables }: FetcherParams,
+  { headers }: { headers?: Record<string, string> } = {},
+): Promise<FetcherResult> {
+  const tell = (body: Answer["body"]) => listeners.forEach((listener) => listener({ operation: operationName, body }));
+  try {
+    const body = await post({ query, operationName, variables: declared(query, operationName, variables) }, headers);
+    tell(body);
+    return body;
+  } catch (error) {
+    tell({ errors: [{ message: (error as Error).message }] });
+    throw error;
+  }
+}
+
+async function post(operation: object, headers?: Record<string, string>) {
+  const response = await fetch(endpoint, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json", ...headers },
+    body: JSON.stringify(operation),
+  }).catch(() => {
+    throw new Error(`No answer from ${endpoint.href}. Is the server running?`);
+  });
+  return response.json().catch(() => {
+    throw new Error(`${endpoint.href} answered ${response.status} with something else than JSON.`);
+  });
+}
+
+/** Only what the operation asks for: the pane may still hold a code when another operation is run. */
+function declared(query: string, operationName?: string | null, variables: Record<string, unknown> = {}) {
+  try {
+    const operations = parse(query).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+    const chosen = operations.find((one) => "name" in one && one.name?.value === operationName) ?? operations[0];
+    const names = chosen && "variableDefinitions" in chosen ? (chosen.variableDefinitions ?? []) : [];
+    return Object.fromEntries(
+      names.flatMap(({ variable: { name } }) => (name.value in variables ? [[name.value, variables[name.value]]] : [])),
+    );
+  } catch {
+    return variables;
+  }
+}

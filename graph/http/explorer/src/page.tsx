@@ -1,0 +1,48 @@
+// The explorer: GraphiQL with a memory for operations and none for values.
+
+import { GraphiQL } from "graphiql";
+import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
+import { type GraphiQLPlugin, pick, useGraphiQL } from "@graphiql/react";
+import { useEffect } from "react";
+import { createRoot } from "react-dom/client";
+import "@fontsource/fira-code/latin-400.css";
+import "@graphiql/react/style.css";
+import "@graphiql/plugin-doc-explorer/style.css";
+import "@graphiql/plugin-history/style.css";
+import "graphiql/graphiql.css";
+import "./page.css";
+import "./workers";
+import { send } from "./endpoint";
+import { opening } from "./opening";
+import { forgetfulStorage } from "./storage";
+import { TokenInHeaders } from "./token";
+
+/** Draws the page; the first of `panels` is open on the first visit. */
+export function openExplorer(...panels: GraphiQLPlugin[]) {
+  createRoot(document.getElementById("explorer")!).render(
+    <GraphiQL
+      fetcher={send}
+      storage={forgetfulStorage}
+      defaultTabs={[{ query: opening }]}
+      defaultQuery={opening}
+      plugins={[...panels, HISTORY_PLUGIN]}
+      visiblePlugin={panels[0]}
+      defaultEditorToolsVisibility="variables"
+      shouldPersistHeaders={false}
+      showPersistHeadersSettings={false}
+    >
+      <GraphiQL.Logo>wxgate</GraphiQL.Logo>
+      <TokenInHeaders />
+      <LongLines />
+    </GraphiQL>,
+  );
+}
+
+/** What WeChat encrypts is longer than any screen is wide. */
+function LongLines() {
+  const editors = useGraphiQL(pick("queryEditor", "variableEditor", "headerEditor", "responseEditor"));
+  useEffect(() => {
+    for (const editor of Object.values(editors)) editor?.updateOptions({ wordWrap: "on" });
+  }, [editors]);
+  return null;
+}

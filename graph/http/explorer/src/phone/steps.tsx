@@ -1,0 +1,98 @@
+// The three steps of a sign-in: what the phone asks WeChat for, and what it then sends to the server.
+
+import { Button } from "@graphiql/react";
+import type { ReactNode } from "react";
+import type { Operation } from "../opening";
+import { useOperations } from "./operations";
+import { type Policy, wechat } from "./simulator";
+import { attempt, type Outcome, report, usePhone } from "./state";
+
+export function Steps() {
+  const { person, policy, code, collected, outcomes } = usePhone();
+  const { fill, send } = useOperations();
+
+  async function login() {
+    const { code } = await wechat.login(person);
+    usePhone.setState({ code });
+    report("Login", undefined);
+    fill("Login", { code });
+  }
+
+  async function getUserInfo() {
+    const { rawData, signature, encryptedData, iv } = await wechat.getUserInfo(person, policy);
+    usePhone.setState({ collected: true });
+    report("SubmitUserInfo", undefined);
+    fill("SubmitUserInfo", { rawData, signature, encryptedData, iv });
+  }
+
+  return (
+    <ol className="phone-steps">
+      <Step title="Sign in" outcome={outcomes.Login}>
+        <p>WeChat gives the phone a code. It stands for this person, once, for five minutes.</p>
+        <Ask call="wx.login" onClick={() => attempt("Login", login)} done={code && "The code is in Variables."} />
+        <p>The server asks WeChat whose code it is, and gives the phone a token.</p>
+        <Send operation="Login" onClick={send} disabled={!code} />
+      </Step>
+      <Step title="Tell nickname and picture" outcome={outcomes.SubmitUserInfo}>
+        <p>WeChat signs and encrypts them with a key that the server got with the code.</p>
+        <label>
+          Privacy policy
+          <select value={policy} onChange={({ target }) => usePhone.setState({ policy: target.value as Policy })}>
+            <option value="new">new: no real names</option>
+            <option value="old">old: real names</option>
+          </select>
+        </label>
+        <Ask call="wx.getUserInfo" onClick={() => attempt("SubmitUserInfo", getUserInfo)} done={collected && "All four are in Variables."} />
+        <p>The server checks the signature, decrypts, and keeps them.</p>
+        <Send operation="SubmitUserInfo" onClick={send} disabled={!collected} />
+      </Step>
+      <Step title="Who am I?" outcome={outcomes.Me}>
+        <p>The token in Headers says who asks.</p>
+        <Send operation="Me" onClick={send} />
+      </Step>
+    </ol>
+  );
+}
+
+function Step({ title, outcome, children }: { title: string; outcome?: Outcome; children: ReactNode }) {
+  return (
+    <li className={outcome?.went === "well" ? "phone-done" : ""}>
+      <h3>{title}</h3>
+      {children}
+      {outcome && <OutcomeLine {...outcome} />}
+    </li>
+  );
+}
+
+export function OutcomeLine({ went, text }: Outcome) {
+  return (
+    <p role="status" className={`phone-outcome phone-${went}`}>
+      {text}
+    </p>
+  );
+}
+
+function Ask({ call, onClick, done }: { call: string; onClick: () => void; done: string | null | false }) {
+  return (
+    <div className="phone-act">
+      <Button type="button" className="phone-ask" onClick={onClick}>
+        {call}
+      </Button>
+      <span>{done}</span>
+    </div>
+  );
+}
+
+function Send({ operation, onClick, disabled = false }: {
+  operation: Operation;
+  onClick: (operation: Operation) => void;
+  disabled?: boolean;
+}) {
+  return (
+    <div className="phone-act">
+      <Button type="button" className="phone-send" disabled={disabled} onClick={() => onClick(operation)}>
+        ▶ {operation}
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,87 @@
+"""A span for each statement: its verb and its table, for the rest of it and its values say who somebody is."""
+
+import contextlib
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
+
+from models.database import Database, Row, Statements
+from models.errors import DatabaseError
+
+T = TypeVar("T")
+
+_VERB: Final = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b")
+_TABLE: Final = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+([a-z_]+)")
+
+
+@lru_cache(maxsize=256)
+def statement_name(sql: str) -> str:
+    """`SELECT sessions` of a statement whose values are placeholders; the first table, where it has several."""
+    found = [pattern.search(sql) for pattern in (_VERB, _TABLE)]
+    return " ".join(match[1] for match in found if match) or "statement"
+
+
+class TracedDatabase(Database):
+    """A database that tells what it is asked, as part of whatever span is current.
+
+    Sessions that were looked up together are one statement, and one span, of the request that came first.
+    """
+
+    def __init__(self, url: str, tracer: Tracer) -> None:
+        super().__init__(url)
+        self._tracer = tracer
+        self._system = {"sqlite": "sqlite", "postgres": "postgresql"}[self.dialect]
+
+    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+        """See `Statements.fetch`."""
+        with self._span(statement_name(sql)):
+            return await super().fetch(sql, *values)
+
+    async def execute(self, sql: str, *values: object) -> int:
+        """See `Statements.execute`."""
+        with self._span(statement_name(sql)):
+            return await super().execute(sql, *values)
+
+    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
+        """See `Statements.rows`."""
+        with self._span(statement_name(sql)):
+            return await super().rows(sql, *values)
+
+    def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
+        """See `Statements.peek`; what could not be had at once is asked for again, and told then."""
+        start = time.time_ns()
+        rows = super().peek(sql, *values)
+        if rows is not None and trace.get_current_span().is_recording():
+            self._tracer.start_span(
+                statement_name(sql), kind=SpanKind.CLIENT, start_time=start, attributes={"db.system.name": self._system}
+            ).end()
+        return rows
+
+    async def unit(self, work: Callable[[Statements], Awaitable[T]]) -> T:
+        """See `Database.unit`; the transaction is one span."""
+        with self._span("transaction"):
+            return await super().unit(work)
+
+    @contextlib.contextmanager
+    def _span(self, name: str) -> Iterator[None]:
+        if not trace.get_current_span().is_recording():
+            yield
+            return
+        with self._tracer.start_as_current_span(
+            name,
+            kind=SpanKind.CLIENT,
+            attributes={"db.system.name": self._system},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield
+            except DatabaseError as error:
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(Status(StatusCode.ERROR))
+                raise

@@ -1,0 +1,139 @@
+"""`wxgate serve --workers`: several processes behind one port, kept at it by their parent."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+
+from graph.simulator.serving import WeChatSimulator
+from tests.cli.processes import PATIENCE, Process, environment, invoke, run, serving
+from tests.gate import ME
+from tests.processes import serve_environment
+
+COUNT: Final = 2
+
+
+@pytest.fixture
+def variables(wechat_simulator: WeChatSimulator, tmp_path: Path) -> dict[str, str]:
+    settings = serve_environment(wechat_simulator, f"sqlite://{tmp_path / 'wxgate.db'}")
+    invoke("migrate", **settings)
+    return settings
+
+
+def children_of(parent: int) -> list[int]:
+    """The ids of a process's children, the first one first."""
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    return [int(pid) for pid in children.read_text("utf-8").split()]
+
+
+def started(server: Process, count: int) -> None:
+    """Returns when so many more workers serve."""
+    for _ in range(count):
+        server.wait_for("Application startup complete")
+
+
+def test_they_share_the_port_and_say_so_once(
+    variables: dict[str, str], tmp_path: Path, wechat_simulator: WeChatSimulator
+) -> None:
+    with serving("serve", "--workers", str(COUNT), cwd=tmp_path, **variables) as server:
+        token = server.login(wechat_simulator.login("alice"))["token"]
+        for _ in range(20):  # each on a connection of its own
+            assert server.me(token)["id"]
+        assert len(children_of(server.popen.pid)) == COUNT
+    assert re.findall(r"listening .*", server.output) == [f"listening  host=127.0.0.1  port={port(server)}  workers=2"]
+    assert server.output.count("Started server process") == COUNT
+
+
+def port(server: Process) -> int | None:
+    return httpx.URL(server.url).port
+
+
+def test_connections_that_come_together_are_shared_out(variables: dict[str, str], tmp_path: Path) -> None:
+    """A worker that took everything would leave the others' cores idle."""
+    with serving("serve", "--workers", str(COUNT), cwd=tmp_path, **variables) as server:
+        started(server, COUNT)
+        clients = [httpx.Client(trust_env=False, timeout=PATIENCE) for _ in range(60)]
+        for client in clients:
+            assert client.post(f"{server.url}/graphql", json={"query": ME}).status_code == 200
+        connections = [open_connections(pid, port(server)) for pid in children_of(server.popen.pid)]
+        for client in clients:
+            client.close()
+    assert sum(connections) >= len(clients)
+    assert min(connections) > len(clients) / 10
+
+
+def open_connections(pid: int, port: int | None) -> int:
+    """How many connections to a port a process holds, as Linux tells it."""
+    inodes = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text("utf-8").splitlines()[1:]]
+    here = [row for row in rows if int(row[1].split(":")[1], 16) == port and row[3] == "01"]
+    return sum(f"socket:[{row[9]}]" in inodes for row in here)
+
+
+def test_one_that_is_killed_is_replaced_while_the_others_serve(variables: dict[str, str], tmp_path: Path) -> None:
+    with serving("serve", "--workers", str(COUNT), cwd=tmp_path, **variables) as server:
+        started(server, COUNT)
+        before = children_of(server.popen.pid)
+        os.kill(before[0], signal.SIGKILL)
+        died = server.wait_for(r"a worker died: another follows  worker=(\d)  exit_code=(-?\d+)")
+        assert died.groups() == ("0", "-9")
+        assert server.get("/readyz").status_code == 200
+        started(server, 1)
+        after = children_of(server.popen.pid)
+        assert len(after) == COUNT
+        assert before[0] not in after
+        assert before[1] in after
+        assert server.get("/readyz").status_code == 200
+
+
+def test_a_signal_that_comes_while_they_start_stops_them(variables: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "graph", "serve", "--workers", "8", "--port", "0"]
+    with subprocess.Popen(command, env=environment(**variables), stderr=subprocess.PIPE, text=True) as parent:
+        assert parent.stderr is not None
+        try:
+            assert any("listening" in line for line in parent.stderr)
+            parent.terminate()
+            said = parent.stderr.read()
+            assert parent.wait(PATIENCE) == 0, said
+        finally:
+            parent.kill()
+    assert "Traceback" not in said
+
+
+def test_without_their_parent_they_end(variables: dict[str, str], tmp_path: Path) -> None:
+    """Or they would hold the port against the next server."""
+    command = [sys.executable, "-m", "graph", "serve", "--workers", str(COUNT), "--port", "0"]
+    with subprocess.Popen(command, env=environment(**variables), stderr=subprocess.PIPE, text=True) as parent:
+        assert parent.stderr is not None
+        try:
+            for _ in range(COUNT):
+                assert any("Application startup complete" in line for line in parent.stderr)
+            orphans = children_of(parent.pid)
+        finally:
+            parent.kill()
+        # They hold the other end of the pipe.
+        assert "Finished server process" in parent.stderr.read()
+    assert len(orphans) == COUNT
+
+
+def test_the_parent_has_one_thread_when_it_forks(variables: dict[str, str], tmp_path: Path) -> None:
+    """A lock that another thread holds at that moment would stay locked in the worker for ever."""
+    with serving("serve", "--workers", "2", cwd=tmp_path, **variables) as server:
+        assert len(list(Path(f"/proc/{server.popen.pid}/task").iterdir())) == 1
+
+
+def test_what_keeps_one_from_starting_is_said_once_for_all(variables: dict[str, str], tmp_path: Path) -> None:
+    refused = run("serve", "--workers", "4", cwd=tmp_path, **(variables | {"WXGATE_WECHAT_APP_ID": ""}))
+    assert refused.returncode == 1
+    assert refused.stderr == "Error: WXGATE_WECHAT_APP_ID is missing: set it to the AppID of your mini-program.\n"
+
+
+@pytest.mark.parametrize("count", ["0", "65", "many"])
+def test_a_number_that_makes_no_sense_is_wrong_usage(count: str, tmp_path: Path) -> None:
+    assert run("serve", "--workers", count, cwd=tmp_path).returncode == 2

@@ -1,0 +1,172 @@
+"""The files in `examples/deploy/` say what is so, as far as can be told without what runs them."""
+
+import ipaddress
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from graph.cli import main
+from graph.settings import LimitSettings, Settings, is_secret, variables
+from tests.deploy.files import DIRECTORY, commands, compose, kubernetes, nginx_seconds, pods, text_of, unit
+from tests.deploy.proxy import command, configure
+
+ROOT: Final = DIRECTORY.parents[1]
+PROGRAMS: Final = Path(sys.executable).parent
+IN_FLIGHT_SECONDS: Final = 10
+DRAIN_SECONDS: Final = float(Settings.model_fields["drain_seconds"].default)
+
+
+def checked(*arguments: str | Path, **environment: str) -> str:
+    """What a program says that finds nothing wrong."""
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", sorted(DIRECTORY.iterdir()), ids=lambda path: path.name)
+def test_every_variable_is_a_setting(path: Path) -> None:
+    settings = variables()
+    known = {*settings, *(f"{name}_FILE" for name, field in settings.items() if is_secret(field))}
+    named = set(re.findall(r"\bWXGATE_[A-Z_]+", path.read_text("utf-8")))
+    assert named - known == set()
+
+
+def test_every_command_is_one_that_wxgate_takes() -> None:
+    started = dict(commands())
+    assert len(started) >= 6
+    for where, (name, *arguments) in started.items():
+        with main.commands[name].make_context(name, list(arguments)) as context:
+            assert context.args == [], where
+
+
+def test_the_dockerfile_is_good() -> None:
+    checked(PROGRAMS / "hadolint", DIRECTORY / "Dockerfile")
+    assert re.search(r"^USER 10001:10001$", text_of("Dockerfile"), re.MULTILINE)
+
+
+def test_what_the_dockerfile_copies_is_all_that_the_package_needs(tmp_path: Path) -> None:
+    source, installed, no_node = tmp_path / "source", tmp_path / "installed", tmp_path / "bin"
+    for directory in (source, installed, no_node):
+        directory.mkdir()
+    for line in re.findall(r"^COPY (?!--)(.*)$", text_of("Dockerfile"), re.MULTILINE):
+        *names, target = line.split()
+        for name in names:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, source / target, ignore=shutil.ignore_patterns("node_modules"))
+            else:
+                shutil.copy(ROOT / name, source / target)
+    pip = (sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target")
+    checked(*pip, installed, source, PATH=str(no_node), PIP_ROOT_USER_ACTION="ignore")
+    assert "Commands:" in checked(sys.executable, "-P", "-m", "graph", "--help", PYTHONPATH=str(installed))
+    where = checked(sys.executable, "-P", "-c", "import graph; print(graph.__file__)", PYTHONPATH=str(installed))
+    assert where.startswith(str(installed))
+
+
+def test_what_docker_is_sent_is_what_the_dockerfile_copies() -> None:
+    sent = {line[1:] for line in text_of("Dockerfile.dockerignore").splitlines() if line.startswith("!")}
+    copied = re.findall(r"^COPY (?!--)(.*) \S+$", text_of("Dockerfile"), re.MULTILINE)
+    assert sent == {name for names in copied for name in names.split()}
+
+
+def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
+    configuration = configure(tmp_path, port=1, replicas=[2, 3])
+    assert "test is successful" in checked(*command(configuration), "-t")
+
+
+def test_nginx_and_the_server_agree_about_time_and_size() -> None:
+    limits = LimitSettings()
+    assert nginx_seconds("keepalive_timeout") < limits.idle_seconds
+    assert nginx_seconds("proxy_read_timeout") > limits.request_seconds
+    assert nginx_seconds("fail_timeout") + 1 < DRAIN_SECONDS
+    assert f"client_max_body_size {limits.body_bytes // 1024}k;" in text_of("nginx.conf")
+    assert "non_idempotent;" not in text_of("nginx.conf")
+
+
+def test_in_compose_everything_has_its_place() -> None:
+    services, defined = compose()["services"], compose()["secrets"]
+    nginx, replicas = services["nginx"], {name: services[name] for name in ("replica-1", "replica-2")}
+    assert re.findall(r"^ +server ([a-z0-9-]+):8000 ", text_of("nginx.conf"), re.MULTILINE) == list(replicas)
+    assert list(nginx["depends_on"]) == list(replicas)
+
+    [subnet] = compose()["networks"]["inside"]["ipam"]["config"]
+    addresses = [service["networks"]["inside"]["ipv4_address"] for service in (nginx, *replicas.values())]
+    assert len(set(addresses)) == 3
+    assert all(ipaddress.ip_address(address) in ipaddress.ip_network(subnet["subnet"]) for address in addresses)
+
+    for replica in replicas.values():
+        assert replica["environment"]["WXGATE_HTTP_TRUSTED_PROXIES"] == addresses[0]
+        assert "http://127.0.0.1:8000/readyz" in replica["healthcheck"]["test"][-1]
+        assert int(replica["stop_grace_period"].removesuffix("s")) > DRAIN_SECONDS + IN_FLIGHT_SECONDS
+        assert replica["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    for service in (services["migrate"], *replicas.values()):
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        files = {value for value in service["environment"].values() if value.startswith("/run/secrets/")}
+        assert files == {f"/run/secrets/{name}" for name in service["secrets"]}
+    for service in services.values():
+        assert set(service.get("secrets", [])) <= set(defined)
+
+
+def test_kubernetes_takes_its_resources() -> None:
+    said = checked(PROGRAMS / "kubernetes-validate", "--strict", DIRECTORY / "kubernetes.yaml")
+    assert said.count(" passed ") == 5
+
+
+def test_in_kubernetes_everything_has_its_place() -> None:
+    resources, pod = kubernetes(), pods()["Deployment"]
+    [container] = pod["containers"]
+    probes = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
+    assert probes == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
+    assert [port["containerPort"] for port in container["ports"]] == [int(container["args"][-1])]
+    assert "lifecycle" not in container
+
+    settings = resources["ConfigMap"]["data"]
+    grace = pod["terminationGracePeriodSeconds"]
+    assert grace > float(settings["WXGATE_DRAIN_SECONDS"]) + IN_FLIGHT_SECONDS
+    labels = resources["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert resources["Service"]["spec"]["selector"] == labels
+    assert resources["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    assert resources["PodDisruptionBudget"]["spec"]["minAvailable"] < resources["Deployment"]["spec"]["replicas"]
+
+    for shown in pods().values():
+        [runs] = shown["containers"]
+        assert runs["securityContext"]["readOnlyRootFilesystem"]
+        assert not shown["enableServiceLinks"]
+        assert shown["securityContext"]["runAsUser"] == 10001
+        mounts = {mount["name"]: mount["mountPath"] for mount in runs["volumeMounts"]}
+        files = [Path(value) for name, value in settings.items() if name.endswith("_FILE")]
+        assert {str(file.parent) for file in files} == {mounts["secrets"]}
+        assert all(f"--from-file={file.name}" in text_of("README.md") for file in files)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux'")
+def test_systemd_takes_its_unit_and_finds_little_that_it_exposes(tmp_path: Path) -> None:
+    runnable = tmp_path / "wxgate.service"
+    runnable.write_text(text_of("wxgate.service").replace("/opt/wxgate/bin/", f"{PROGRAMS}/"), "utf-8")
+    checked("systemd-analyze", "verify", "--man=no", runnable)
+    # Out of a hundred.
+    checked("systemd-analyze", "security", "--offline=true", "--threshold=15", runnable)
+
+
+def test_in_the_unit_everything_has_its_place() -> None:
+    directives = unit()
+    assert int(directives["TimeoutStopSec"][0]) > DRAIN_SECONDS + IN_FLIGHT_SECONDS
+    assert directives["KillMode"] == ["mixed"]
+    settings = dict(setting.split("=", 1) for setting in directives["Environment"])
+    given = {value.partition(":")[0] for value in directives["LoadCredential"]}
+    assert {value.removeprefix("%d/") for name, value in settings.items() if name.endswith("_FILE")} == given
+    assert settings["WXGATE_DATABASE_URL"].startswith(f"sqlite:///var/lib/{directives['StateDirectory'][0]}/")
+
+
+def test_readme_names_what_is_there() -> None:
+    named = re.findall(r"^\| `([^`]+)` \|", text_of("README.md"), re.MULTILINE)
+    there = {path.name for path in DIRECTORY.iterdir()}
+    assert there - {"README.md", "Dockerfile.dockerignore"} <= set(named)
+    secrets = {file["file"].removeprefix("secrets/") for file in compose()["secrets"].values()}
+    assert secrets <= set(named)

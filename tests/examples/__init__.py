@@ -1,0 +1,1 @@
+"""The examples: type-checked, built and used, against a real server."""

@@ -1,0 +1,151 @@
+"""Somebody's phone with the example mini-program on it: rendered, tapped, and read from the screen."""
+
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from tests.cli.processes import PATIENCE, Process
+from tests.npm import install, npm
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parents[1]
+EXAMPLE: Final = ROOT / "examples" / "miniprogram"
+
+
+def checkout(directory: Path) -> Path:
+    """The example's project as a fresh clone has it, with its packages installed."""
+    project = directory / "examples" / "miniprogram"
+    shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("node_modules", "generated", "*.js"))
+    shutil.copy(ROOT / "schema.graphql", directory)
+    (project / "node_modules").symlink_to(install(EXAMPLE))
+    return project
+
+
+def build(project: Path) -> None:
+    """What the example's README says to do."""
+    built = npm("run", "build", cwd=project)
+    assert built.returncode == 0, built.stdout + built.stderr
+
+
+@dataclass
+class Phone:
+    """A running mini-program; `state` of its owner is theirs alone, and `storage` outlives a restart."""
+
+    server: Process
+    popen: "subprocess.Popen[str]"
+    person: str
+    errors: Path
+
+    def tell(self, command: str, **options: object) -> Any:
+        """Runs one of the commands in phone/phone.mjs."""
+        assert self.popen.stdin is not None
+        assert self.popen.stdout is not None
+        watchdog = threading.Timer(PATIENCE, self.popen.kill)
+        watchdog.start()
+        try:
+            self.popen.stdin.write(json.dumps({"command": command, **options}) + "\n")
+            self.popen.stdin.flush()
+            line = self.popen.stdout.readline()
+        finally:
+            watchdog.cancel()
+        assert line, f"the phone ended:\n{self.errors.read_text('utf-8')}"
+        answer = json.loads(line)
+        assert "error" not in answer, answer["error"]
+        return answer["result"]
+
+    def launch(self, *pages: str) -> None:
+        """Starts the app, and these pages at once."""
+        self.tell("launch")
+        for page in pages:
+            self.tell("open", page=page)
+
+    def tap(self, selector: str, *, page: str = "home") -> None:
+        """Taps what is waited for to be there."""
+        self._wait(lambda: self.text(selector, page=page) is not None, f"{selector} on {page}")
+        self.tell("tap", page=page, selector=selector)
+
+    def text(self, selector: str, *, page: str = "home") -> str | None:
+        """What stands there now; None where nothing is."""
+        text = self.tell("text", page=page, selector=selector)
+        return None if text is None else str(text)
+
+    def sees(self, selector: str, text: str | None, *, page: str = "home") -> None:
+        """Waits until exactly this stands there, and the page is at rest."""
+        self._wait(
+            lambda: self.text(".busy", page=page) is None and self.text(selector, page=page) == text,
+            f"{text!r} in {selector} on {page}",
+        )
+
+    def fields(self) -> dict[str, str]:
+        """The table on the first page."""
+        labels, values = (self.tell("texts", page="home", selector=selector) for selector in (".label", ".value"))
+        return dict(zip(labels, values, strict=True))
+
+    def picture(self, *, page: str = "home") -> str:
+        return str(self.tell("attribute", page=page, selector=".picture", name="src"))
+
+    def calls(self) -> "Counter[str]":
+        """What was asked of WeChat and of the server since this was last looked at."""
+        return Counter(self.tell("log"))
+
+    def device(self, path: str, **body: object) -> None:
+        """Does to the owner's WeChat what the simulator lets one do."""
+        self._simulator(path, person=self.person, **body)
+
+    def wechat_answers_once(self, errcode: int) -> None:
+        """The next request to WeChat's API, whoever makes it, fails so."""
+        self._simulator("faults", kind="errcode", errcode=errcode)
+
+    def _simulator(self, path: str, **body: object) -> None:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+            answer = http.post(f"{self.server.url}/simulator/device/{path}", json=body)
+        assert answer.is_success, answer.text
+
+    def _wait(self, holds: Callable[[], bool], hoped: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not holds():
+            assert time.monotonic() < deadline, f"never saw {hoped}: {self.tell('screen')}"
+            time.sleep(0.02)
+
+
+@contextmanager
+def phone(project: Path, server: Process, person: str, storage: Path, **config: object) -> Iterator[Phone]:
+    """Switches a phone on, and off again; the mini-program must have left no promise unhandled."""
+    install(HERE)
+    if not storage.exists():
+        storage.write_text("{}", "utf-8")
+    errors = storage.with_suffix(".errors")
+    with (
+        errors.open("w", encoding="utf-8") as file,
+        subprocess.Popen(
+            ["node", HERE / "phone" / "phone.mjs", project / "miniprogram", server.url, storage],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        ) as popen,
+    ):
+        try:
+            started = Phone(server, popen, person, errors)
+            started.tell("set", person=person)
+            started.tell("configure", server=server.url, **config)
+            yield started
+            assert popen.stdin is not None
+            popen.stdin.close()
+            assert popen.wait(PATIENCE) == 0, errors.read_text("utf-8")
+            assert errors.read_text("utf-8") == ""
+        finally:
+            popen.kill()
+
+
+SwitchOn = Callable[[], AbstractContextManager[Phone]]

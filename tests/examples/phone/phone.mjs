@@ -1,0 +1,89 @@
+// A phone that runs the built mini-program in argv[2] against the server in argv[3], as JSON lines on stdin tell it.
+// Each line is answered with one: what the command gives, or its error.
+
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { JSDOM } from "jsdom";
+import { becomeMiniProgram } from "./runtime.mjs";
+import { makeWx } from "./wx.mjs";
+
+const [miniprogram, server, storageFile] = process.argv.slice(2);
+const require = createRequire(import.meta.url);
+const log = [];
+const state = { person: "me", policy: "old", agrees: true, authSetting: {}, offline: false };
+
+const { window } = new JSDOM("<!doctype html><body></body>", { pretendToBeVisual: true });
+Object.assign(globalThis, { window, document: window.document });
+for (const name of ["Element", "Event", "CustomEvent", "MutationObserver", "Node", "HTMLElement"]) globalThis[name] = window[name];
+const simulate = require("miniprogram-simulate");
+globalThis.wx = makeWx({ server, storageFile, state, log });
+globalThis.App = (app) => app.onLaunch();
+// miniprogram-simulate knows components only; a page is one whose functions are its methods.
+globalThis.Page = ({ data, ...rest }) => globalThis.Component({ data, methods: rest });
+becomeMiniProgram();
+
+const pages = new Map();
+
+function found(page, selector) {
+  const element = pages.get(page).querySelector(selector);
+  if (!element) throw new Error(`${page} has no ${selector}: ${pages.get(page).dom.innerHTML}`);
+  return element;
+}
+
+// What WeChat does when a button with this open-type is tapped: the event, and its detail.
+const OPEN_TYPES = {
+  async getUserInfo() {
+    const answer = state.authSetting["scope.userInfo"] ?? state.agrees;
+    state.authSetting["scope.userInfo"] = answer;
+    const detail = await wx.getUserInfo({ withCredentials: true }).catch((refusal) => refusal);
+    if (state.authSettingAfterTap) state.authSetting = { ...state.authSettingAfterTap };
+    return ["getuserinfo", detail];
+  },
+  openSetting() {
+    state.authSetting["scope.userInfo"] = state.agrees;
+    return ["opensetting", { errMsg: "openSetting:ok", authSetting: { ...state.authSetting } }];
+  },
+  chooseAvatar: () => ["chooseavatar", { avatarUrl: "wxfile://tmp_picture.png" }],
+};
+
+const COMMANDS = {
+  set: (changes) => void Object.assign(state, changes),
+  configure: (changes) => void Object.assign(require(`${miniprogram}/config.js`).config, changes),
+  launch: () => void require(`${miniprogram}/app.js`),
+  open({ page, as = page }) {
+    const id = simulate.load(`${miniprogram}/pages/${page}/${page}`, { compiler: "simulate", rootPath: miniprogram });
+    const rendered = simulate.render(id);
+    rendered.attach(window.document.body);
+    pages.set(as, rendered);
+    rendered.instance.onLoad?.({});
+    rendered.instance.onShow?.();
+  },
+  show: ({ page }) => void pages.get(page).instance.onShow(),
+  async tap({ page, selector }) {
+    const button = found(page, selector);
+    const openType = button.toJSON().attrs.find(({ name }) => name === "open-type")?.value;
+    const [event, detail] = openType ? await OPEN_TYPES[openType]() : ["tap", {}];
+    button.dispatchEvent(event, { detail });
+  },
+  submit: ({ page, selector, value }) => void found(page, selector).dispatchEvent("submit", { detail: { value } }),
+  text: ({ page, selector }) => pages.get(page).querySelector(selector)?.dom.textContent.trim() ?? null,
+  texts: ({ page, selector }) => pages.get(page).querySelectorAll(selector).map((one) => one.dom.textContent.trim()),
+  attribute: ({ page, selector, name }) => found(page, selector).toJSON().attrs.find((one) => one.name === name)?.value ?? null,
+  screen: () => Object.fromEntries([...pages].map(([page, rendered]) => [page, rendered.dom.innerHTML])),
+  log: () => log.splice(0),
+};
+
+process.on("unhandledRejection", (reason) => {
+  process.stderr.write(`unhandled rejection: ${JSON.stringify(reason) ?? ""} ${reason?.stack ?? ""}\n`);
+  process.exitCode = 1;
+});
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { command, ...options } = JSON.parse(line);
+  const answer = await Promise.resolve().then(() => COMMANDS[command](options)).then(
+    (result) => ({ result: result ?? null }),
+    (error) => ({ error: error.stack ?? String(error) }),
+  );
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+process.exit();

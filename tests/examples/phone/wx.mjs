@@ -1,0 +1,102 @@
+// The part of `wx` that the example uses: real HTTP, WeChat's answers from the simulator, storage in a file.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { exchange } from "./http.mjs";
+
+// As WeChat does: callbacks where there are any, otherwise a promise.
+function answering(name, act) {
+  return (options = {}) => {
+    const done = Promise.resolve(act(options)).then((answer) => {
+      if (answer.errMsg.startsWith(`${name}:ok`)) return answer;
+      throw answer;
+    });
+    if (!options.success && !options.fail && !options.complete) return done;
+    done.then(options.success, options.fail).finally(options.complete);
+    return undefined;
+  };
+}
+
+export function makeWx({ server, storageFile, state, log }) {
+  let loggedIn;
+  const login = new Promise((resolve) => { loggedIn = resolve; });
+  const stored = () => JSON.parse(readFileSync(storageFile, "utf8"));
+  const keep = (content) => writeFileSync(storageFile, JSON.stringify(content));
+
+  async function device(path, body) {
+    const options = { method: "POST", body: JSON.stringify({ person: state.person, ...body }) };
+    return JSON.parse((await exchange(`${server}/simulator/device/${path}`, options)).text);
+  }
+
+  async function ask({ url, method = "GET", header = {}, data, dataType = "json", timeout = 60000 }) {
+    const operation = operationIn(data);
+    log.push(operation);
+    const isSecond = log.filter((name) => name === operation).length === 2;
+    if (state.offline) return { errMsg: "request:fail net::ERR_INTERNET_DISCONNECTED" };
+    try {
+      const body = typeof data === "object" ? JSON.stringify(data) : data;
+      const { status, headers, text } = await exchange(url, { method, headers: header, body, timeout });
+      if (operation === "Login") loggedIn();
+      // An answer that takes longer than somebody else's whole login.
+      if (operation === state.late && isSecond) await login;
+      const result = { errMsg: "request:ok", statusCode: status, header: headers, cookies: [] };
+      return { ...result, data: dataType === "json" ? parsed(text) : text };
+    } catch (error) {
+      return { errMsg: `request:fail ${error.message}` };
+    }
+  }
+
+  const requested = answering("request", ask);
+
+  return {
+    request: (options) => {
+      requested(options);
+      return { abort() {} };
+    },
+    // As Taro has it.
+    requested,
+    login: answering("login", () => {
+      log.push("wx.login");
+      if (state.offline) return { errMsg: "login:fail net::ERR_INTERNET_DISCONNECTED" };
+      return device("login", { renewSessionKey: state.renewSessionKey });
+    }),
+    checkSession: answering("checkSession", () => {
+      log.push("wx.checkSession");
+      if (state.offline) return { errMsg: "checkSession:fail net::ERR_INTERNET_DISCONNECTED" };
+      return device("check-session", {});
+    }),
+    getUserInfo: answering("getUserInfo", ({ withCredentials, lang }) => {
+      log.push("wx.getUserInfo");
+      const deny = state.authSetting["scope.userInfo"] !== true;
+      return device("user-info", { withCredentials, lang, deny, policy: state.policy });
+    }),
+    getSetting: answering("getSetting", () => ({ errMsg: "getSetting:ok", authSetting: { ...state.authSetting } })),
+    authorize: answering("authorize", ({ scope }) => {
+      log.push("wx.authorize");
+      state.authSetting[scope] ??= state.agrees;
+      return { errMsg: state.authSetting[scope] ? "authorize:ok" : "authorize:fail auth deny" };
+    }),
+    getStorageSync: (key) => stored()[key] ?? "",
+    setStorageSync: (key, value) => keep({ ...stored(), [key]: value }),
+    removeStorageSync: (key) => keep({ ...stored(), [key]: undefined }),
+    getFileSystemManager: () => ({
+      saveFile: answering("saveFile", ({ tempFilePath }) => ({
+        errMsg: "saveFile:ok",
+        savedFilePath: tempFilePath.replace("tmp", "store"),
+      })),
+    }),
+  };
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+// Whatever the operation is asked for by, its text or its id.
+function operationIn(data) {
+  const { query, documentId } = typeof data === "string" ? JSON.parse(data) : data;
+  return /(?:query|mutation) (\w+)/.exec(query)?.[1] ?? documentId;
+}

@@ -1,0 +1,114 @@
+"""What the example collects of a person, shows and keeps, and what it does when it may not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.examples.phone import Phone, SwitchOn
+
+
+def stored(storage: Path) -> Any:
+    return json.loads(storage.read_text("utf-8"))
+
+
+def test_what_a_stale_session_key_signed_is_collected_again_after_a_login(switch_on: SwitchOn) -> None:
+    with switch_on() as mine:
+        mine.launch("home")
+        mine.sees(".name", "Nameless")
+        mine.calls()
+        mine.device("expire-session-key")
+        mine.tap(".collect")
+        mine.sees(".name", mine.person)
+        assert mine.calls() == {"wx.getUserInfo": 2, "SubmitUserInfo": 2, "wx.login": 1, "Login": 1}
+        assert mine.fields()["City"] == "Guangzhou"
+
+
+def test_user_info_is_shown_with_its_fields_and_kept(switch_on: SwitchOn, storage: Path) -> None:
+    with switch_on() as mine:
+        mine.device("user-info", nickName="小明🎉", gender=2, city="Shenzhen")
+        mine.launch("home")
+        mine.tap(".collect")
+        mine.sees(".name", "小明🎉")
+        shown = mine.fields()
+        assert shown.items() >= {"Gender": "FEMALE", "City": "Shenzhen", "Anonymous": "false"}.items()
+        assert mine.picture().startswith("https://thirdwx.qlogo.cn/")
+    kept = stored(storage)["wxgate.userInfo"]
+    assert (kept["nickName"], kept["gender"], kept["city"]) == ("小明🎉", "FEMALE", "Shenzhen")
+
+
+def test_under_the_policy_of_today_wechat_names_nobody(switch_on: SwitchOn) -> None:
+    with switch_on() as mine:
+        mine.tell("set", policy="new")
+        mine.launch("home")
+        mine.tap(".collect")
+        mine.sees(".name", "微信用户")
+        assert mine.fields()["Anonymous"] == "true"
+
+
+def test_who_refuses_is_told_so_and_may_think_again_in_the_settings(switch_on: SwitchOn) -> None:
+    with switch_on() as mine:
+        mine.tell("set", agrees=False)
+        mine.launch("home")
+        mine.tap(".collect")
+        mine.sees(".message", "Without your permission your name stays unknown here.")
+        assert mine.text(".collect") is None
+        assert "SubmitUserInfo" not in mine.calls()
+        mine.tell("set", agrees=True)
+        mine.tap(".settings")
+        mine.tap(".collect")
+        mine.sees(".name", mine.person)
+
+
+def tap_with_a_stale_key(mine: Phone, *, permitted_afterwards: dict[str, bool], agrees: bool) -> None:
+    """The button's own answer is still given, and the next question, without a button, meets another permission."""
+    mine.launch("home")
+    mine.tap(".collect")
+    mine.sees(".name", mine.person)
+    mine.calls()
+    mine.device("expire-session-key")
+    mine.tell("set", authSettingAfterTap=permitted_afterwards, agrees=agrees)
+    mine.tap(".collect")
+
+
+def test_a_permission_taken_back_meanwhile_is_respected(switch_on: SwitchOn) -> None:
+    with switch_on() as mine:
+        tap_with_a_stale_key(mine, permitted_afterwards={"scope.userInfo": False}, agrees=True)
+        mine.sees(".message", "Without your permission your name stays unknown here.")
+        assert mine.text(".settings") == "Open settings"
+        assert mine.calls() == {"wx.getUserInfo": 1, "SubmitUserInfo": 1, "wx.login": 1, "Login": 1}
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_permission_that_wechat_forgot_is_asked_for_again(switch_on: SwitchOn, agrees: bool) -> None:
+    with switch_on() as mine:
+        tap_with_a_stale_key(mine, permitted_afterwards={}, agrees=agrees)
+        refused = "Without your permission your name stays unknown here."
+        mine.sees(".message", None if agrees else refused)
+        collected = 2 if agrees else 1
+        assert mine.calls() == {
+            "wx.getUserInfo": collected,
+            "SubmitUserInfo": collected,
+            "wx.authorize": 1,
+            "wx.login": 1,
+            "Login": 1,
+        }
+
+
+def test_a_chosen_name_and_picture_stay_on_the_phone(switch_on: SwitchOn, storage: Path) -> None:
+    with switch_on() as mine:
+        mine.launch("home", "profile")
+        mine.tap(".choose", page="profile")
+        mine.sees(".message", "The picture is kept on this phone.", page="profile")
+        assert mine.picture(page="profile") == "wxfile://store_picture.png"
+        mine.tell("submit", page="profile", selector=".choice", value={"nickName": " "})
+        mine.sees(".message", "Choose another name.", page="profile")
+        mine.tell("submit", page="profile", selector=".choice", value={"nickName": "小红"})
+        mine.sees(".message", "The name is kept on this phone.", page="profile")
+    with switch_on() as mine:
+        mine.launch("home")
+        mine.tap(".collect")
+        mine.sees(".name", "小红")
+        assert mine.picture() == "wxfile://store_picture.png"
+    assert stored(storage)["wxgate.userInfo"]["nickName"] == mine.person

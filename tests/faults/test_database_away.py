@@ -1,0 +1,59 @@
+"""PostgreSQL that cannot be reached: at the start and later, refused, cut off or swallowed."""
+
+import asyncio
+
+import pytest
+
+from graph.settings import Settings
+from graph.simulator.serving import WeChatSimulator
+from tests.databases import give_tables
+from tests.faults.proxy import FaultProxy, Mode
+from tests.faults.recovery import BOUND, readiness, recovered, refused
+from tests.gate import LOGIN, ME, Clock, open_gate, open_unprepared
+
+
+@pytest.mark.parametrize("mode", ["refuse", "reset", "blackhole"])
+async def test_a_server_starts_without_its_database_and_works_as_soon_as_it_comes(
+    impatient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy, mode: Mode
+) -> None:
+    async with asyncio.timeout(BOUND), open_gate(impatient, wechat_simulator, clock) as gate:
+        token = (await gate.login("alice"))["token"]
+    code = wechat_simulator.login("bob")
+
+    await network.turn(mode)
+    async with asyncio.timeout(BOUND), open_unprepared(impatient, wechat_simulator, clock) as gate:
+        assert await readiness(gate) == "the database does not answer"
+        await refused(gate, token=token, code=code)
+        await network.turn("pass")
+        await recovered(gate, token=token, code=code)
+
+
+@pytest.mark.parametrize("mode", ["refuse", "reset", "blackhole"])
+async def test_a_database_that_goes_away_costs_no_code_and_no_session(
+    impatient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy, mode: Mode
+) -> None:
+    async with asyncio.timeout(BOUND), open_gate(impatient, wechat_simulator, clock) as gate:
+        token = (await gate.login("alice"))["token"]
+        code = wechat_simulator.login("bob")
+        await asyncio.gather(*[gate.me(token) for _ in range(20)])
+
+        await network.turn(mode)
+        for _ in range(3):
+            await refused(gate, token=token, code=code)
+        assert await readiness(gate) == "the database does not answer"
+
+        await network.turn("pass")
+        await recovered(gate, token=token, code=code)
+
+
+@pytest.mark.parametrize("mode", ["delay", "trickle"])
+async def test_a_slow_way_to_the_database_is_slow_and_nothing_else(
+    patient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy, mode: Mode
+) -> None:
+    await give_tables(patient.database.url.get_secret_value())
+    await network.turn(mode, seconds=0.02 if mode == "delay" else 0)
+    async with asyncio.timeout(BOUND), open_unprepared(patient, wechat_simulator, clock) as gate:
+        answer = await gate.post(LOGIN, {"code": wechat_simulator.login("alice")})
+        token = answer["data"]["login"]["token"]
+        answers = await asyncio.gather(*[gate.post(ME, token=token) for _ in range(10)])
+        assert [answer for answer in answers if "errors" in answer] == []

@@ -1,0 +1,57 @@
+"""PostgreSQL leaves for a while under load and comes back: everybody is told what to do, nobody is forgotten."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from graph.simulator.serving import WeChatSimulator
+from models.schema import migrate
+from tests.databases import new_postgres_url
+from tests.faults.outage import watch
+from tests.faults.postgres_server import OwnPostgres
+from tests.processes import serve_environment, serve_process
+from tests.secrecy import secrets_in
+
+# Seconds. `tests/benchmarks/outage.py` has the ten seconds, and the figures.
+AWAY = 2.0
+CALM = 1.0
+
+
+@pytest.mark.parametrize("fault", ["stopped", "frozen"])
+def test_while_the_database_is_away_every_answer_is_coded_and_afterwards_all_is_well(
+    fault: str, postgres_of_own: OwnPostgres, wechat_simulator: WeChatSimulator, tmp_path: Path
+) -> None:
+    url = new_postgres_url(postgres_of_own.directory)
+    asyncio.run(migrate(url))
+    leave, come_back = {
+        "stopped": (postgres_of_own.stop, postgres_of_own.start),
+        "frozen": (postgres_of_own.freeze, postgres_of_own.thaw),
+    }[fault]
+    environment = serve_environment(wechat_simulator, f"{url}&timeout=1&command_timeout=1")
+    with serve_process(environment, tmp_path / "output") as server:
+        outage = asyncio.run(
+            watch(
+                server,
+                wechat_simulator,
+                leave=leave,
+                come_back=come_back,
+                seconds=AWAY,
+                calm=CALM,
+                database=url,
+            )
+        )
+    print(f"{fault}: {outage}")  # noqa: T201 - the figures, for whoever runs it with -s
+    codes = outage.codes()
+    # No code was spent in vain, nobody was signed out.
+    assert codes.keys() <= {"me ok", "me SERVICE_UNAVAILABLE", "login ok", "login SERVICE_UNAVAILABLE"}
+    assert codes["me SERVICE_UNAVAILABLE"]
+    assert codes["login SERVICE_UNAVAILABLE"]
+    assert not all(ready for _, ready in outage.ready)
+    last = {answer.operation: answer.code for answer in outage.answers}
+    assert last == {"me": None, "login": None}
+    assert outage.connections.keys() == {"idle"}
+    printed = (tmp_path / "output").read_text("utf-8")
+    assert secrets_in(printed) == []
+    assert "a resolver failed" not in printed
+    assert "a request failed" not in printed

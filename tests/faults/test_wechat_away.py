@@ -1,0 +1,118 @@
+"""WeChat that is slow, hangs, hangs up or is not there: who is signed in notices nothing, no code is lost in vain."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+
+from graph.settings import LimitSettings, Settings
+from graph.simulator.serving import WeChatSimulator
+from graph.wechat.breaker import FAILURES
+from tests.faults.proxy import FaultProxy, Mode, fault_proxy
+from tests.faults.recovery import BOUND, extensions, readiness, soon
+from tests.gate import LOGIN, Clock, Gate, open_gate, settings_for
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+# Of which half may wait for WeChat.
+CONCURRENCY: Final = 40
+LOGINS: Final = 50
+
+SPENT_PERHAPS: Final = {"code": "WECHAT_UNAVAILABLE", "action": "LOG_IN", "retryable": True, "retryAfterMs": 1000}
+
+
+@pytest.fixture
+async def wechats_network(wechat_simulator: WeChatSimulator) -> AsyncIterator[FaultProxy]:
+    """The way to WeChat."""
+    port = urlsplit(wechat_simulator.base_url).port
+    async with fault_proxy(partial(asyncio.open_connection, "127.0.0.1", port)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def settings(wechat_simulator: WeChatSimulator, database_url: str, wechats_network: FaultProxy) -> Settings:
+    distant = WeChatSimulator(f"http://127.0.0.1:{wechats_network.port}", wechat_simulator.state)
+    return settings_for(distant, database_url, limit=LimitSettings(concurrency=CONCURRENCY))
+
+
+@pytest.fixture
+async def gate(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[Gate]:
+    async with asyncio.timeout(BOUND), open_gate(settings, wechat_simulator, clock) as gate:
+        yield gate
+
+
+def not_asked(error: dict[str, Any]) -> bool:
+    """Whether an error tells the client to come back with the same code, and when."""
+    return 0 < error["retryAfterMs"] <= 1000 and error | {"retryAfterMs": 0} == {
+        "code": "WECHAT_UNAVAILABLE",
+        "action": "WAIT",
+        "retryable": True,
+        "retryAfterMs": 0,
+    }
+
+
+@pytest.mark.parametrize(("mode", "seconds"), [("delay", 0.05), ("trickle", 0.0)])
+async def test_a_slow_wechat_makes_logins_slow(
+    gate: Gate, wechats_network: FaultProxy, mode: Mode, seconds: float
+) -> None:
+    await wechats_network.turn(mode, seconds)
+    assert (await gate.login("alice"))["isNewUser"]
+
+
+async def test_while_wechat_hangs_whoever_is_signed_in_is_served_and_no_more_logins_wait_than_may(
+    gate: Gate, wechats_network: FaultProxy
+) -> None:
+    token = (await gate.login("alice"))["token"]
+    codes = [gate.wechat.login("bob") for _ in range(LOGINS)]
+
+    await wechats_network.turn("blackhole")
+    logins = [asyncio.create_task(gate.post(LOGIN, {"code": code})) for code in codes[: CONCURRENCY // 2]]
+    await soon(lambda: wechats_network.held == CONCURRENCY // 2)
+    for code in codes[CONCURRENCY // 2 :]:
+        assert not_asked(await extensions(gate, LOGIN, {"code": code}))
+    people = await asyncio.gather(*[gate.me(token) for _ in range(CONCURRENCY // 2)])
+    assert {person["id"] for person in people} == {people[0]["id"]}
+    assert await readiness(gate) is None
+    assert not [login for login in logins if login.done()]
+
+    await wechats_network.turn("pass")
+    assert ["errors" in answer for answer in await asyncio.gather(*logins)] == [False] * len(logins)
+    for code in codes[CONCURRENCY // 2 :]:
+        assert "errors" not in await gate.post(LOGIN, {"code": code}), "it was spent"
+
+
+@pytest.mark.parametrize("mode", ["reset", "refuse"])
+async def test_a_wechat_that_hangs_up_is_left_alone_after_a_while_and_asked_again_by_one(
+    gate: Gate, wechats_network: FaultProxy, mode: Mode
+) -> None:
+    token = (await gate.login("alice"))["token"]
+    await wechats_network.turn(mode)
+    for _ in range(FAILURES):
+        assert await extensions(gate, LOGIN, {"code": gate.wechat.login("bob")}) == SPENT_PERHAPS
+    code = gate.wechat.login("bob")
+    assert not_asked(await extensions(gate, LOGIN, {"code": code}))
+    assert await gate.me(token) is not None
+    assert await readiness(gate) is None
+
+    await wechats_network.turn("pass")
+    while "errors" in (answer := await gate.post(LOGIN, {"code": code})):
+        [error] = answer["errors"]
+        assert error["extensions"]["action"] == "WAIT"
+        await asyncio.sleep(error["extensions"]["retryAfterMs"] / 1000)
+    assert (await gate.login("carol"))["isNewUser"]
+
+
+@pytest.mark.parametrize("kind", ["empty", "html", "truncated", "missing-openid", "huge", "bad-gateway"])
+async def test_a_wechat_that_talks_rubbish_is_asked_again_when_it_has_had_time(gate: Gate, kind: str) -> None:
+    gate.wechat.fail(kind, times=None)
+    for _ in range(FAILURES):
+        assert await extensions(gate, LOGIN, {"code": gate.wechat.login("bob")}) == SPENT_PERHAPS
+    code = gate.wechat.login("bob")
+    waiting = await extensions(gate, LOGIN, {"code": code})
+    assert not_asked(waiting)
+    gate.wechat.heal()
+    await asyncio.sleep(waiting["retryAfterMs"] / 1000)
+    assert "errors" not in await gate.post(LOGIN, {"code": code})

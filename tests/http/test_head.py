@@ -1,0 +1,110 @@
+"""The headers of a request: found by their names, joined where they are repeated, read once."""
+
+from typing import Any
+
+import pytest
+
+from graph.http.answers import HttpError
+from graph.http.guards import refuse_foreign_get, refuse_unclear_headers
+from graph.http.head import Head, head_of
+
+
+def test_a_header_is_found_by_its_name_and_no_other_is() -> None:
+    head = Head([(b"host", b"gate"), (b"accept", b"")])
+    assert (head.get(b"host"), head.get(b"accept"), head.get(b"origin")) == ("gate", "", None)
+    assert b"accept" in head
+    assert b"origin" not in head
+    assert head.repeated == frozenset()
+
+
+def test_a_repeated_header_is_one_list_in_the_order_of_its_lines() -> None:
+    head = Head([(b"accept", b"a/a"), (b"host", b"gate"), (b"accept", b"b/b;q=0.5, c/c"), (b"accept", b"")])
+    assert head.get(b"accept") == "a/a, b/b;q=0.5, c/c, "
+    assert head.get(b"host") == "gate"
+    assert head.repeated == {b"accept"}
+
+
+def test_each_byte_of_a_value_is_a_character() -> None:
+    value = bytes(range(256))
+    text = Head([(b"x", value)]).get(b"x")
+    assert text is not None
+    assert [ord(character) for character in text] == list(value)
+
+
+def test_without_a_line_there_is_no_header() -> None:
+    head = Head([])
+    assert head.get(b"") is None
+    assert b"" not in head
+
+
+def test_the_head_of_a_request_is_read_once() -> None:
+    scope: dict[str, Any] = {"headers": [(b"host", b"gate")]}
+    head = head_of(scope)
+    assert head.get(b"host") == "gate"
+    assert head_of(scope) is head
+    # As Starlette hands a request on to an application that is mounted.
+    assert head_of(dict(scope)) is head
+
+
+def test_each_request_has_a_head_of_its_own_whatever_the_lifespan_left_for_all() -> None:
+    shared = {"part": object()}
+    scopes: list[dict[str, Any]] = [{"headers": [(b"host", name)], "state": shared.copy()} for name in (b"a", b"b")]
+    assert [head_of(scope).get(b"host") for scope in scopes] == ["a", "b"]
+    assert [scope["state"]["part"] for scope in scopes] == [shared["part"]] * 2
+
+
+@pytest.mark.parametrize("name", [b"host", b"content-type", b"content-length", b"authorization"])
+def test_what_decides_about_a_request_comes_once_even_if_it_says_the_same_twice(name: bytes) -> None:
+    once = {header: (header, b"x") for header in (b"host", name)}
+    refuse_unclear_headers(Head(list(once.values())), "1.1")
+    with pytest.raises(HttpError, match=f"The header {name.decode()} is repeated"):
+        refuse_unclear_headers(Head([*once.values(), (name, b"x")]), "1.1")
+
+
+def test_what_does_not_decide_may_come_as_often_as_it_likes() -> None:
+    refuse_unclear_headers(Head([(b"host", b"gate"), *[(b"accept", b"a/a"), (b"x-forwarded-for", b"::1")] * 3]), "1.1")
+
+
+def test_of_several_that_are_repeated_one_is_named() -> None:
+    lines = [(b"host", b"a"), (b"content-type", b"b"), (b"accept", b"c")] * 2
+    with pytest.raises(HttpError, match="The header content-type is repeated"):
+        refuse_unclear_headers(Head(lines), "1.1")
+
+
+def test_a_host_is_missed_in_the_version_that_knows_it() -> None:
+    refuse_unclear_headers(Head([]), "1.0")
+    refuse_unclear_headers(Head([(b"host", b"")]), "1.1")
+    with pytest.raises(HttpError, match="The header host is missing"):
+        refuse_unclear_headers(Head([]), "1.1")
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ([(b"sec-fetch-site", b"")], 403),
+        ([(b"sec-fetch-site", b"none"), (b"sec-fetch-site", b"cross-site")], 403),
+        ([(b"sec-fetch-site", b"none"), (b"sec-fetch-site", b"none")], 403),
+        ([(b"sec-fetch-site", b"cross-site"), (b"content-type", b"text/plain")], 403),
+        ([(b"content-type", b"text/plain; x=application/json")], 415),
+        ([(b"content-type", b"application/json\xa0text")], 415),
+    ],
+)
+def test_a_get_is_refused_for_all_that_a_browser_may_have_been_told(
+    lines: list[tuple[bytes, bytes]], status: int
+) -> None:
+    with pytest.raises(HttpError) as refused:
+        refuse_foreign_get(Head(lines))
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [(b"content-type", b"")],
+        [(b"content-type", b" Application/JSON ; charset=x")],
+        [(b"sec-fetch-site", b"none")],
+    ],
+)
+def test_a_get_that_claims_nothing_else_is_let_in(lines: list[tuple[bytes, bytes]]) -> None:
+    refuse_foreign_get(Head(lines))

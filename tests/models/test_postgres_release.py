@@ -1,0 +1,68 @@
+"""What goes to PostgreSQL when a connection is given back: nothing, and what its user left open is undone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tortoise.connection import get_connections
+
+from models.database import Database
+from models.lookup import SessionLookup
+from models.sign_in import sign_in
+from models.url import ALIAS
+from tests.models.rows import NOON, a_login, column
+
+# Seconds; whatever takes longer waits for ever.
+BOUND = 20
+
+
+@pytest.fixture
+async def database(migrated_postgres_url: str) -> AsyncIterator[Database]:
+    """With a single connection, so that whatever is left on it meets the next one."""
+    async with asyncio.timeout(BOUND), Database(f"{migrated_postgres_url}&maxsize=1") as opened:
+        await opened.execute("DELETE FROM users")
+        yield opened
+
+
+def raw(database: Database) -> Any:
+    """The connection itself, as Tortoise lends it."""
+    assert database.dialect == "postgres"
+    return get_connections().get(ALIAS).acquire_connection()
+
+
+async def test_each_statement_is_all_that_goes_to_the_server(database: Database) -> None:
+    await sign_in(database, a_login())
+    lookup, heard = SessionLookup(database), list[str]()
+    async with raw(database) as connection:
+        connection._con.add_query_logger(lambda record: heard.append(record.query))
+    for _ in range(3):
+        assert await lookup.find("token-1", now=NOON, seen_after=0) is not None
+        assert await database.fetch("SELECT 1 AS one")
+    assert [query.split()[0] for query in heard] == ["SELECT"] * 6, heard
+
+
+async def test_a_transaction_that_was_left_open_does_not_go_on_with_the_next_user(database: Database) -> None:
+    await sign_in(database, a_login())
+    async with raw(database) as connection:
+        [backend] = await connection.fetchrow("SELECT pg_backend_pid()")
+        await connection.execute("BEGIN")
+        await connection.execute("DELETE FROM users")
+    assert await column(database, "SELECT pg_backend_pid()") == [backend]
+    assert await column(database, "SELECT id FROM users") == ["user-1"]
+    assert await column(database, "SELECT pg_current_xact_id_if_assigned()::text") == [None]
+    # What follows is kept, which inside of a forgotten transaction it would not be.
+    await sign_in(database, a_login(2, openid="openid-bob"))
+    async with raw(database) as connection:
+        assert not connection.is_in_transaction()
+    assert await column(database, "SELECT count(*) FROM users") == [2]
+
+
+async def test_a_transaction_that_failed_and_was_left_open_refuses_nothing_to_the_next_user(database: Database) -> None:
+    async with raw(database) as connection:
+        [backend] = await connection.fetchrow("SELECT pg_backend_pid()")
+        await connection.execute("BEGIN")
+        with pytest.raises(Exception, match="division by zero"):
+            await connection.execute("SELECT 1 / 0")
+    assert await column(database, "SELECT pg_backend_pid()") == [backend]
+    assert (await sign_in(database, a_login())).is_new_user

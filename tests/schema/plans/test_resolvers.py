@@ -1,0 +1,135 @@
+"""Resolvers that a plan calls past Strawberry's wrapper: those that the wrapper would only call, and no others."""
+
+from enum import Enum
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import GraphQLObjectType, get_operation_ast, parse
+
+from graph.schema.build import build_schema
+from graph.schema.completion import STRAWBERRY_FIELD, NotPlain, _remembered
+from graph.schema.documents import GraphQLRequest
+from graph.schema.plan import _resolver, plan_of
+from tests.schema.plans.documents import Drawn
+from tests.schema.plans.strange_schema import SCHEMA
+from tests.schema.plans.test_equality import WITH, answers
+
+
+def called_directly(root: GraphQLObjectType | None) -> set[str]:
+    """The root fields whose resolvers a plan calls itself."""
+    assert root is not None
+    return {name for name, field in root.fields.items() if _resolver(field) is not None}
+
+
+def test_only_what_the_wrapper_would_merely_call_is_called_past_it() -> None:
+    asks_for_nothing_more = {"thing", "sync", "nothing", "missing", "fails", "breaks", "bare", "seen", "fromElsewhere"}
+    assert called_directly(SCHEMA.query_type) == asks_for_nothing_more
+    assert called_directly(SCHEMA.mutation_type) == set()
+
+
+def test_the_busiest_field_of_this_server_is_called_directly() -> None:
+    schema = build_schema()._schema
+    assert called_directly(schema.query_type) == {"me"}
+    assert called_directly(schema.mutation_type) == set()
+
+
+def test_this_server_s_schema_has_nothing_else_that_strawberry_s_wrapper_would_run() -> None:
+    converter = build_schema().schema_converter
+    assert converter.exception_handlers == ()
+    assert converter.config.info_class is strawberry.Info
+    assert converter.DEFINITION_BACKREF == STRAWBERRY_FIELD
+    assert list(build_schema().extensions) == []
+
+
+def test_a_schema_with_exception_handlers_is_where_the_wrapper_does_more() -> None:
+    """What the test above looks at, and so what it would miss if Strawberry called it otherwise."""
+    assert "exception_handlers" in vars(build_schema().schema_converter)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ bare }",
+        "{ seen }",
+        "query named($v: Int!) { fromElsewhere, ...f } fragment f on Query { number(of: $v) }",
+        "query named { renamed: fromElsewhere }",
+        "{ ...f } fragment f on Query { seen }",
+        "query named($v: Int!) { told(of: $v) }",
+        "query named($w: Int = 4) { told(of: $w) }",
+        "{ told }",
+        "{ rooted }",
+        "{ below }",
+        "{ doubled }",
+        "{ tripled(times: 2) }",
+        "{ guarded { name } }",
+        "{ unresolved }",
+    ],
+)
+@pytest.mark.parametrize("world", [(), (("name", 0),)])
+async def test_resolvers_of_every_kind_see_and_answer_the_same(text: str, world: tuple[tuple[str, int], ...]) -> None:
+    planned, plain, decoded = await answers(Drawn(text, {"v": 1}), world)
+    assert planned == plain
+    assert "unresolved" in text or "guarded" in text or "errors" not in decoded
+    assert ("errors" in decoded) == ("unresolved" in text or ("guarded" in text and bool(world)))
+
+
+def test_a_plan_calls_the_resolver_itself_where_it_may() -> None:
+    for text, itself in (("{ seen }", True), ("{ doubled }", False), ("{ rooted }", False), ("{ tripled }", False)):
+        operation = WITH[1].find(GraphQLRequest(text)).operation(None)
+        assert operation is not None
+        assert operation.plan is not None
+        assert (operation.plan._resolve is not operation.plan._field.resolve) == itself
+
+
+async def test_a_null_in_place_of_a_default_is_refused_alike() -> None:
+    planned, plain, decoded = await answers(Drawn("query ($v: Int = 1) { number(of: $v) }", {"v": None}), ())
+    assert planned == plain
+    assert decoded["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query @unknown { bare }",
+        "{ nowhere }",
+        "{ __schema { queryType { name } } }",
+        "subscription { bare }",
+        "{ bare @unknown }",
+        "{ ...f } fragment f on Query @unknown { bare }",
+        "{ ... on Thing { name } }",
+    ],
+)
+def test_what_is_not_plain_has_no_plan_whatever_validation_lets_through(text: str) -> None:
+    document = parse(text)
+    operation = get_operation_ast(document)
+    assert operation is not None
+    assert plan_of(SCHEMA, document, operation) is None
+
+
+class Colour(Enum):
+    RED = 1
+    BLUE = 2
+
+
+def test_the_name_of_a_member_is_asked_for_once_and_of_anything_else_each_time() -> None:
+    asked: list[Any] = []
+
+    def name_of(value: Any) -> str:
+        asked.append(value)
+        return f"name of {value}"
+
+    complete = _remembered(name_of)
+    for value in (Colour.RED, Colour.BLUE, Colour.RED, 1, 1, "RED", "RED", Colour.BLUE):
+        assert complete(value) == f"name of {value}"
+    assert asked == [Colour.RED, Colour.BLUE, 1, 1, "RED", "RED"]
+
+
+def test_a_member_without_a_name_has_none_the_next_time_either() -> None:
+    def nameless(_value: Any) -> str:
+        raise NotPlain
+
+    complete = _remembered(nameless)
+    for _ in range(2):
+        with pytest.raises(NotPlain):
+            complete(Colour.RED)

@@ -1,0 +1,1 @@
+"""What the server tells a collector of traces."""

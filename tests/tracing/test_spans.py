@@ -1,0 +1,225 @@
+"""One span a request and one for whatever it waits for, all of them without a word that is anybody's own."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from graph.app import create_app
+from graph.security.tokens import SessionToken
+from graph.settings import Settings
+from graph.simulator.serving import WeChatSimulator
+from graph.tracing import TracingUnavailable
+from graph.tracing.statements import statement_name
+from tests.gate import LOGIN, ME, SUBMIT, Clock, open_gate, open_unprepared, settings_for
+from tests.secrecy import secrets_in
+from tests.tracing.collector import Collector, attributes, collecting
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    with collecting() as opened:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", opened.url)
+        yield opened
+
+
+@pytest.fixture
+def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
+    return settings_for(wechat_simulator, database_url, otel=True)
+
+
+def family(collector: Collector, trace_id: bytes) -> list[str]:
+    """The names of a request's spans, the request itself last."""
+    return [span.name for span in collector.spans() if span.trace_id == trace_id]
+
+
+async def test_a_login_is_a_span_with_its_call_and_its_statements_below(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector, database_url: str
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        await gate.login("alice")
+    login = collector.named("mutation")
+    names = family(collector, login.trace_id)
+    assert names[-1] == "mutation"
+    assert {"WeChat code2session", "SELECT accounts", "DELETE sessions"} <= set(names)
+    assert ("transaction" if database_url.startswith("sqlite") else "INSERT accounts") in names
+    assert all(span.parent_span_id for span in collector.spans() if span is not login and span.name != "mutation")
+    call = attributes(collector.named("WeChat code2session"))
+    assert call == {"wechat.endpoint": "code2session", "wechat.outcome": "ok"}
+    said = attributes(login)
+    assert len(str(said.pop("wxgate.request_id"))) == 16
+    assert said == {
+        "http.request.method": "POST",
+        "http.response.status_code": 200,
+        "http.route": "/graphql",
+        "graphql.operation.type": "mutation",
+    }
+    system = "sqlite" if database_url.startswith("sqlite") else "postgresql"
+    assert attributes(collector.named("SELECT accounts"))["db.system.name"] == system
+
+
+@on_sqlite
+async def test_a_failure_is_told_by_its_code_and_by_what_wechat_answered(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        code = gate.wechat.login("alice")
+        gate.wechat.fail("errcode", errcode=40013)
+        named = LOGIN.replace("mutation", "mutation SignIn")
+        assert await gate.code_of_error(named, {"code": code}) == "WECHAT_MISCONFIGURED"
+    call = collector.named("WeChat code2session")
+    assert attributes(call) == {"wechat.endpoint": "code2session", "wechat.outcome": "40013", "error.type": "40013"}
+    assert call.status.code == call.status.STATUS_CODE_ERROR
+    assert call.status.message == ""
+    request = attributes(collector.named("mutation SignIn"))
+    assert (request["graphql.operation.name"], request["error.type"]) == ("SignIn", "WECHAT_MISCONFIGURED")
+
+
+@on_sqlite
+async def test_a_statement_that_fails_is_told_by_the_kind_of_its_failure(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
+) -> None:
+    async with open_unprepared(settings, wechat_simulator, clock) as gate:
+        assert await gate.code_of_error(ME, token=SessionToken.issue().get_secret_value()) == "SERVICE_UNAVAILABLE"
+    statement = collector.named("SELECT sessions")
+    assert attributes(statement) == {"db.system.name": "sqlite", "error.type": "DatabaseBehind"}
+    assert statement.status.code == statement.status.STATUS_CODE_ERROR
+    assert list(statement.events) == []
+
+
+@on_sqlite
+async def test_nothing_that_is_sent_is_a_secret_or_somebody_s_own(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        code = gate.wechat.login("alice", nickName="Ailisi")
+        token = (await gate.post(LOGIN, {"code": code}))["data"]["login"]["token"]
+        assert "errors" in await gate.post(LOGIN, {"code": code})
+        submission = gate.wechat.user_info("alice", policy="old", nickName="Ailisi")
+        await gate.submit(token, submission)
+        assert (await gate.me(token))["nickName"] == "Ailisi"
+        await gate.post(SUBMIT, {**submission, "signature": "0" * 40}, token=token)
+        await gate.http.get("/graphql", params={"query": f'{{ me(token: "{token}") {{ id }} }}'})
+        await gate.http.get(f"/{token}", headers={"tracestate": f"a={token}", "User-Agent": "Qx7", "Cookie": "Qx7"})
+        await gate.http.post("/graphql", json={"query": f"query {token} {{ me {{ id }} }}"})
+        await gate.http.request("Q" * 50, "/graphql?Qx7")
+    sent = collector.text()
+    assert len(collector.spans()) > 20
+    assert secrets_in(sent) == []
+    for private in (token, code, "Ailisi", "Qx7", "QQQ", *map(str, submission.values())):
+        assert private not in sent
+
+
+@on_sqlite
+async def test_who_calls_is_linked_to_and_decides_nothing(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        for flags in ("00", "01"):
+            headers = {"traceparent": f"00-{TRACE}-{PARENT}-{flags}", "tracestate": "vendor=opaque"}
+            await gate.http.post("/graphql", json={"query": ME}, headers=headers)
+        await gate.http.post("/graphql", json={"query": ME}, headers={"traceparent": "nonsense"})
+    *linked, alone = collector.spans()
+    assert len(linked) == 2
+    for span in linked:
+        [link] = span.links
+        assert (link.trace_id.hex(), link.span_id.hex(), link.trace_state) == (TRACE, PARENT, "")
+        assert span.trace_id.hex() != TRACE
+        assert span.parent_span_id == b""
+    assert list(alone.links) == []
+
+
+@on_sqlite
+async def test_probes_are_not_traced_and_unknown_paths_have_no_name(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        await gate.http.get("/livez")
+        await gate.http.get("/readyz")
+        await gate.http.get("/nowhere")
+    [span] = collector.spans()
+    assert span.name == "GET"
+    assert "http.route" not in attributes(span)
+
+
+@on_sqlite
+async def test_the_environment_names_the_service_and_samples(
+    settings: Settings,
+    wechat_simulator: WeChatSimulator,
+    clock: Clock,
+    collector: Collector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        await gate.me(None)
+    assert collector.service()["service.name"] == "wxgate"
+    collector.bodies.clear()
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "wxgate-eu")
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        await gate.me(None)
+    assert collector.service()["service.name"] == "wxgate-eu"
+    collector.bodies.clear()
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        await gate.login("alice")
+    assert collector.bodies == []
+
+
+@on_sqlite
+async def test_a_collector_that_is_down_keeps_nobody_from_anything(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr("graph.tracing.spans.LAST_SECONDS", 0.1)
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        assert (await gate.login("alice"))["isNewUser"]
+
+
+@on_sqlite
+async def test_a_collector_that_hangs_does_not_keep_the_server_from_ending(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.tracing.spans.LAST_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
+        async with asyncio.timeout(20), open_gate(settings, wechat_simulator, clock) as gate:
+            await gate.me(None)
+
+
+@on_sqlite
+def test_without_the_extra_it_says_what_to_install(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.delitem(sys.modules, "graph.tracing.spans", raising=False)
+    with pytest.raises(TracingUnavailable, match=r"pip install 'wxgate\[otel\]'"):
+        create_app(settings)
+
+
+def test_nothing_of_it_is_imported_unless_it_is_asked_for() -> None:
+    look = "import sys, graph.cli; print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    imported = subprocess.run(
+        [sys.executable, "-c", look], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert imported.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("SELECT 1 AS one", "SELECT"),
+        ("\nSELECT s.id, u.name FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1", "SELECT sessions"),
+        ("UPDATE users SET name = $1 WHERE id = $2 RETURNING id", "UPDATE users"),
+        ("INSERT INTO accounts (id) VALUES ($1) ON CONFLICT DO NOTHING", "INSERT accounts"),
+        ("DELETE FROM sessions WHERE id IN (SELECT id FROM users)", "DELETE sessions"),
+        ("VACUUM", "statement"),
+    ],
+)
+def test_a_statement_is_called_by_its_verb_and_its_table(sql: str, name: str) -> None:
+    assert statement_name(sql) == name
