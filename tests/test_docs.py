@@ -42,22 +42,22 @@ def in_readme(name: str, field: FieldInfo) -> str:
     return f"`{name}={str(default).lower() if isinstance(default, bool) else default}`"
 
 
-def test_the_table_of_settings_is_the_settings() -> None:
-    rows = [line for line in README.splitlines() if line.startswith("| `WXGATE_")]
+def test_every_setting_is_in_the_table_or_in_the_list_below_it_with_its_default() -> None:
+    rows = [line for line in section("Settings").splitlines() if line.startswith("| `WXGATE_")]
     told = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    brief = re.findall(r"^- `(WXGATE_[A-Z]+_)`: (.*?)$(?!\n  )", section("Settings"), re.MULTILINE | re.DOTALL)
+    assert {prefix for prefix, _ in brief} > {"WXGATE_LIMIT_", "WXGATE_SESSION_"}
     assert told == [
         [f"{in_readme(name, field)}{' †' if is_secret(field) else ''}", field.description]
         for name, field in variables().items()
-        if not name.startswith("WXGATE_LIMIT_")
+        if not name.startswith(tuple(prefix for prefix, _ in brief))
     ]
-
-
-def test_the_limits_that_readme_lists_are_those_of_the_settings() -> None:
-    [told] = re.findall(r"`WXGATE_LIMIT_` and: (.*?)\.\n\n", README, re.DOTALL)
-    limits = {name: field for name, field in variables().items() if name.startswith("WXGATE_LIMIT_")}
-    assert told.replace(",\n", ", ").split(", ") == [
-        in_readme(name.removeprefix("WXGATE_LIMIT_"), field) for name, field in limits.items()
-    ]
+    for prefix, listed in brief:
+        group = {name: field for name, field in variables().items() if name.startswith(prefix)}
+        assert not any(is_secret(field) for field in group.values())
+        assert listed.replace(",\n ", ",").split(", ") == [
+            in_readme(name.removeprefix(prefix), field) for name, field in group.items()
+        ]
 
 
 def test_the_command_lists_every_setting_with_its_default_and_what_it_is() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import environment, listening
-from tests.http.browsing import ROOT, program, unwrapped, visit
+from tests.http.browsing import ROOT, unwrapped, visit
+from tests.programs import program
 
 EXPLORER = "graph/http/explorer/"
 

@@ -46,7 +46,7 @@ def standard_error(written: Written | None = None) -> Iterator[Written]:
     """Standard error as Python makes it, leading elsewhere; no fixture, for pytest sets its own after those."""
     written = written or Written()
     with pytest.MonkeyPatch.context() as patch:
-        buffered = io.BufferedWriter(written)  # type: ignore[type-var]
+        buffered = io.BufferedWriter(written)
         patch.setattr(sys, "stderr", io.TextIOWrapper(buffered, "utf-8", "backslashreplace", line_buffering=True))
         yield written
 

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import trustme
 
 from tests.processes import free_port
+from tests.programs import program
 
 CONFIGURATION: Final = Path(__file__).parents[2] / "examples" / "deploy" / "nginx.conf"
 PATIENCE: Final = 30.0
-_SELF_SIGNED: Final = (
-    *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"),
-    *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-)
 
 
 @dataclass(frozen=True)
@@ -35,12 +33,12 @@ class Proxy:
 
 def configure(directory: Path, *, port: int, replicas: Sequence[int]) -> Path:
     """The file with this machine's places in it, and a certificate for localhost."""
-    certificate, key = directory / "tls.crt", directory / "tls.key"
-    subprocess.run(
-        [*_SELF_SIGNED, "-keyout", key, "-out", certificate],
-        check=True,
-        capture_output=True,
-    )
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    authority.cert_pem.write_to_path(directory / "ca.crt")
+    issued.private_key_pem.write_to_path(directory / "tls.key")
+    for blob in issued.cert_chain_pems:
+        blob.write_to_path(directory / "tls.crt", append=True)
     text = CONFIGURATION.read_text("utf-8")
     for theirs, ours in (
         ("/tmp/", f"{directory}/"),  # first: the others put in paths that may hold it
@@ -59,7 +57,17 @@ def configure(directory: Path, *, port: int, replicas: Sequence[int]) -> Path:
 
 def command(configuration: Path) -> list[str]:
     """How nginx is run on it."""
-    return ["nginx", "-p", str(configuration.parent), "-e", "stderr", "-c", str(configuration), "-g", "daemon off;"]
+    return [
+        program("nginx", "nginx-light"),
+        "-p",
+        str(configuration.parent),
+        "-e",
+        "stderr",
+        "-c",
+        str(configuration),
+        "-g",
+        "daemon off;",
+    ]
 
 
 @contextmanager
@@ -72,7 +80,7 @@ def nginx(directory: Path, replicas: Sequence[int]) -> Iterator[Proxy]:
         subprocess.Popen(command(configuration), stdout=log, stderr=log) as process,
     ):
         try:
-            proxy = Proxy(f"https://127.0.0.1:{port}", ssl.create_default_context(cafile=directory / "tls.crt"))
+            proxy = Proxy(f"https://127.0.0.1:{port}", ssl.create_default_context(cafile=directory / "ca.crt"))
             _await(proxy, process, directory / "error.log")
             yield proxy
         finally:

@@ -15,6 +15,7 @@ from graph.cli import main
 from graph.settings import LimitSettings, Settings, is_secret, variables
 from tests.deploy.files import DIRECTORY, commands, compose, kubernetes, nginx_seconds, pods, text_of, unit
 from tests.deploy.proxy import command, configure
+from tests.programs import program
 
 ROOT: Final = DIRECTORY.parents[1]
 PROGRAMS: Final = Path(sys.executable).parent
@@ -149,9 +150,10 @@ def test_in_kubernetes_everything_has_its_place() -> None:
 def test_systemd_takes_its_unit_and_finds_little_that_it_exposes(tmp_path: Path) -> None:
     runnable = tmp_path / "wxgate.service"
     runnable.write_text(text_of("wxgate.service").replace("/opt/wxgate/bin/", f"{PROGRAMS}/"), "utf-8")
-    checked("systemd-analyze", "verify", "--man=no", runnable)
+    analyze = program("systemd-analyze", "systemd")
+    checked(analyze, "verify", "--man=no", runnable)
     # Out of a hundred.
-    checked("systemd-analyze", "security", "--offline=true", "--threshold=15", runnable)
+    checked(analyze, "security", "--offline=true", "--threshold=15", runnable)
 
 
 def test_in_the_unit_everything_has_its_place() -> None:

@@ -8,18 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.npm import PATIENCE, install
+from tests.programs import program
 
 ROOT: Final = Path(__file__).parents[2]
 # Pictures of every visit, for people to look at; git does not know the directory.
 SCREENSHOTS: Final = ROOT / "build" / "screenshots"
 _SCRIPTS: Final = Path(__file__).parent / "browser"
-
-
-def program(name: str, package: str) -> str:
-    """Where a program is. A test that needs one fails without it."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
-    assert found is not None, f"{name} is missing: apt-get install {package}"
-    return found
 
 
 def visit(script: str, url: str, album: str) -> Any:

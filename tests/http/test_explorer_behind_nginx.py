@@ -10,8 +10,9 @@ import pytest
 
 from graph.simulator.serving import WeChatSimulator
 from models.schema import migrate
-from tests.http.browsing import program, unwrapped, visit
+from tests.http.browsing import unwrapped, visit
 from tests.processes import await_answer, free_port, serve_environment, serve_process
+from tests.programs import program
 
 CONFIGURATION = """
 daemon off;
@@ -53,7 +54,7 @@ def nginx(directory: Path, upstream: str) -> Iterator[str]:
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            [program("nginx", "nginx"), "-p", directory, "-c", configuration, "-e", directory / "error.log"],
+            [program("nginx", "nginx-light"), "-p", directory, "-c", configuration, "-e", directory / "error.log"],
             stdout=output,
             stderr=subprocess.STDOUT,
         ) as process,

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from itertools import combinations
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from graph.settings import MetricsSettings
 from tests.gate import Gate
 from tests.metrics.exposition import until
+from tests.programs import program
 
 HERE: Final = Path(__file__).parent
 EXAMPLES: Final = HERE.parents[1] / "examples" / "observability"
@@ -25,9 +25,8 @@ NAME: Final = re.compile(r"\b(?:wxgate|process|python)_[a-z_]+")
 
 def promtool(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Prometheus' own checker, of Debian's package `prometheus`."""
-    program = shutil.which("promtool")
-    assert program is not None, "promtool is missing: apt-get install prometheus"
-    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False)
+    command = [program("promtool", "prometheus"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(

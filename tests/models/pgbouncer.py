@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.processes import free_port
+from tests.programs import program
 
 # Seconds; whatever takes longer does not start.
 PATIENCE: Final = 20.0
@@ -29,8 +29,7 @@ class Certificate:
 @contextlib.contextmanager
 def pgbouncer(socket_directory: str, *, connections: int = 2, tls: Certificate | None = None) -> Iterator[int]:
     """The port of a PgBouncer that shares so many connections to a PostgreSQL; with `tls` it takes nothing else."""
-    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    assert program, "the tests need pgbouncer: apt-get install pgbouncer, or brew install pgbouncer"
+    executable = program("pgbouncer", "pgbouncer")
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="wxgate-pgbouncer-") as name:
         directory = Path(name)
@@ -62,7 +61,7 @@ def pgbouncer(socket_directory: str, *, connections: int = 2, tls: Certificate |
         user = ["-u", "pgserver"] if os.geteuid() == 0 else []
         with (
             (directory / "log").open("wb") as log,
-            subprocess.Popen([program, *user, str(directory / "ini")], stdout=log, stderr=log) as process,
+            subprocess.Popen([executable, *user, str(directory / "ini")], stdout=log, stderr=log) as process,
         ):
             try:
                 _await(process, port, directory / "log")
