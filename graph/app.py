@@ -52,6 +52,7 @@ from models.errors import DatabaseBehind, DatabaseError
 
 _log = logging.getLogger(__name__)
 
+GRAPHQL_PATH = "/graphql"
 SIMULATOR_PREFIX = "/simulator"
 PROBES = frozenset({"/livez", "/readyz"})
 
@@ -163,7 +164,7 @@ def create_app(
                 yield
 
     routes: list[BaseRoute] = [
-        Route("/graphql", endpoint),
+        Route(GRAPHQL_PATH, endpoint),
         Route("/livez", livez),
         Route("/readyz", Readiness(database, key_check, shutdown or Shutdown()).answer),
     ]
@@ -179,7 +180,7 @@ def create_app(
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
     app.middleware_stack = _surrounded(
-        Shortcut(app.build_middleware_stack(), "/graphql", endpoint),
+        Shortcut(app.build_middleware_stack(), GRAPHQL_PATH, endpoint),
         settings,
         known_paths,
         observers,

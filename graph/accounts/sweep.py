@@ -53,7 +53,8 @@ class Sweeper:
             total += deleted
             await keep_lease(self._database, until=self._now() + LEASE_MS)
             await asyncio.sleep(max(_LEAST_REST_SECONDS, _REST * (time.monotonic() - started)))
-        await finish_lease(self._database, now=self._now())
+        # As of when it began: what has ended since is for the next time.
+        await finish_lease(self._database, now=now)
         return total
 
     @contextlib.asynccontextmanager

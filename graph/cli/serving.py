@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from graph.accounts.keys import KeyCheck
-from graph.app import SIMULATOR_PREFIX, create_app, epoch_ms
+from graph.app import GRAPHQL_PATH, SIMULATOR_PREFIX, create_app, epoch_ms
 from graph.cli.faults import faults_in_one_sentence
 from graph.dev import SimulatedMiniProgram, encryption_keys_file, prepare_data_directory
 from graph.http.closing import turn_newcomers_away
@@ -231,6 +231,7 @@ def _serve(app: Starlette, settings: Settings, listener: socket.socket, ending: 
             idle_seconds=limit.idle_seconds,
         ),
         ending=ending,
+        busiest_path=GRAPHQL_PATH.encode(),
     )
     configure_logging(level=settings.log.level, style=settings.log.format)
     settle()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from starlette.datastructures import QueryParams
@@ -24,6 +24,10 @@ class RequestLimits:
     json_depth: int = 32
     body_seconds: float = 5.0
     request_seconds: float = 10.0
+
+
+_MOST_KNOWN: Final = 256
+_LONGEST_KNOWN: Final = 4096
 
 
 async def read_body(head: Head, receive: Receive, most: int) -> bytes:
@@ -63,9 +67,25 @@ def _too_large(most: int) -> HttpError:
     return HttpError(413, ErrorCode.PAYLOAD_TOO_LARGE, msg, headers={"Connection": "close"})
 
 
-def decode_body(body: bytes, *, depth: int) -> GraphQLRequest:
-    """The request in a JSON body. Raises `HttpError`."""
-    return _request(_json_object(body, "The body", depth))
+class Bodies:
+    """Turns JSON bodies into requests; those without variables, which clients send again and again, only once."""
+
+    def __init__(self, *, depth: int) -> None:
+        self._depth = depth
+        self._known: dict[bytes, GraphQLRequest] = {}
+
+    def decode(self, body: bytes) -> GraphQLRequest:
+        """The request in a body. Raises `HttpError`."""
+        known = self._known.get(body)
+        if known is not None:
+            return known
+        request = _request(_json_object(body, "The body", self._depth))
+        # Variables hold what is not to be kept, and are seldom the same twice.
+        if not request.variables and len(body) <= _LONGEST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[body] = request
+        return request
 
 
 def decode_query_string(parameters: QueryParams, *, depth: int) -> GraphQLRequest:

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from graph.http.answers import GRAPHQL_RESPONSE_JSON, JSON, HttpError, error_response, json_response
 from graph.http.client_address import ClientAddresses
 from graph.http.deadlines import Deadlines
-from graph.http.decoding import RequestLimits, decode_body, decode_query_string, read_body
+from graph.http.decoding import Bodies, RequestLimits, decode_query_string, read_body
 from graph.http.facts import facts_of
 from graph.http.guards import refuse_foreign_get, refuse_unclear_headers
 from graph.http.head import Head, head_of
@@ -38,6 +38,7 @@ class GraphQLEndpoint:
         self._limits = limits or RequestLimits()
         self._request_deadline = Deadlines(self._limits.request_seconds)
         self._body_deadline = Deadlines(self._limits.body_seconds)
+        self._bodies = Bodies(depth=self._limits.json_depth)
         self._clients = clients or ClientAddresses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +95,7 @@ class GraphQLEndpoint:
                     msg = "The body took too long."
                     close = {"Connection": "close"}
                     raise HttpError(408, ErrorCode.REQUEST_TIMEOUT, msg, headers=close) from None
-                return decode_body(body, depth=self._limits.json_depth)
+                return self._bodies.decode(body)
             case "GET" | "HEAD":
                 refuse_foreign_get(head)
                 return decode_query_string(QueryParams(scope["query_string"]), depth=self._limits.json_depth)

@@ -116,8 +116,12 @@ class RequestMiddleware:
 
 def _with_safety(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[bytes, bytes]]:
     """The headers of an answer with the id and, where it does not say otherwise itself, what keeps it safe."""
-    complete = [header for header in headers if header[0] != b"x-request-id"]
-    names = {name for name, _ in complete}
-    complete.extend(header for header in _SAFETY if header[0] not in names)
+    complete = list(headers)
+    names = [name for name, _ in complete]
+    if b"x-request-id" in names:
+        complete = [header for header in complete if header[0] != b"x-request-id"]
     complete.append((b"x-request-id", request_id))
+    for header in _SAFETY:
+        if header[0] not in names:
+            complete.append(header)
     return complete

@@ -1,6 +1,7 @@
 """What a WeChat that does not answer does to those who only want to be told who they are."""
 
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ _TO_END: Final = 7
 def measure(
     url: str, people: Sequence[Seeded], *, directory: Path, connections: int, rounds: int, seconds: int
 ) -> dict[str, Figures]:
-    """`me` while nothing else happens and while 1,000 logins hang on WeChat, in turns."""
+    """`me` while nothing else happens and while 1,000 people try to sign in, of whom as many hang as may, in turns."""
     of_me, of_logins = directory / "me", directory / "logins"
     of_me.write_text(lines(traffic.me(people)), "utf-8")
     load = Load(of_me, connections, seconds)
@@ -36,8 +37,8 @@ def measure(
         for _ in range(rounds):
             runs["calm"].append(drive(server.url, server.pid, load))
             of_logins.write_text(lines(traffic.login(20 * LOGINS, wechat_ms=_NEVER_MS)), "utf-8")
-            logins = Load(of_logins, LOGINS, _TO_HANG + seconds + 1)
-            with subprocess.Popen(logins.command(server.url), stdout=subprocess.DEVNULL):
+            patient = [sys.executable, "-m", "tests.benchmarks.throughput.patient", server.url, str(of_logins)]
+            with subprocess.Popen([*patient, str(LOGINS), str(_TO_HANG + seconds + 1)]):
                 time.sleep(_TO_HANG)
                 runs[f"{LOGINS:,} logins hang"].append(drive(server.url, server.pid, load))
             time.sleep(_TO_END)

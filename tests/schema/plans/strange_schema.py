@@ -8,11 +8,10 @@ from enum import Enum, IntEnum, StrEnum
 from typing import Any, Final
 
 import strawberry
-from strawberry.extensions import FieldExtension
-from strawberry.permission import BasePermission
 
 from graph.accounts.errors import Unauthenticated
 from graph.schema.build import graphql_core_schema
+from tests.schema.plans.surroundings import Doubled, NothingStrange
 
 
 @strawberry.enum
@@ -43,6 +42,18 @@ class Text(str):
     """Text that is not exactly text."""
 
 
+@strawberry.interface
+class Named:
+    """What has a name; whoever claims to be one of its types is asked."""
+
+    name: str
+
+
+@strawberry.type
+class Badge(Named):
+    """A type that checks its objects."""
+
+
 @strawberry.type
 class Thing:
     """Every kind of plain field, and one that is not."""
@@ -62,6 +73,13 @@ class Thing:
     inner: Thing | None
     sure: Other
     others: list[Other]
+    badge: Badge | None = None
+    made_in: str | None = "Guangzhou"
+
+    @strawberry.field
+    def shouted(self) -> str:
+        """A resolver that wants to know nothing else."""
+        return f"{self.name}!"
 
     @strawberry.field
     def computed(self, times: int = 2) -> str:
@@ -95,6 +113,8 @@ STRANGE: Final[dict[str, tuple[Any, ...]]] = {
     "inner": (None, 5, "text"),
     "sure": (None, ValueError("none"), "text"),
     "others": (None, [None], (), "text"),
+    "made_in": (None, 5),
+    "badge": (Badge(name="badge"), 5, "text"),
 }
 
 
@@ -137,25 +157,6 @@ class World:
     def __init__(self, strangeness: tuple[tuple[str, int], ...]) -> None:
         self.strangeness = strangeness
         self.runs = 0
-
-
-class Doubled(FieldExtension):
-    """Runs the resolver, and changes what it gave."""
-
-    def resolve(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
-        return next_(source, info, **arguments) * 2
-
-    async def resolve_async(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
-        return (await next_(source, info, **arguments)) * 2
-
-
-class NothingStrange(BasePermission):
-    """Lets nobody see what is strange."""
-
-    message = "This is too strange."
-
-    def has_permission(self, source: Any, info: Any, **kwargs: Any) -> bool:
-        return not info.context.strangeness
 
 
 def seen_by(info: Info) -> str:

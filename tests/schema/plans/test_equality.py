@@ -63,9 +63,12 @@ def test_an_answer_by_plan_is_graphql_core_s_answer(drawn: Drawn, world: tuple[t
     ("name", "number"), [(name, number) for name in STRANGE for number in range(len(STRANGE[name]))]
 )
 async def test_each_strange_value_is_answered_alike(name: str, number: int) -> None:
-    below = {"inner": " { name }", "sure": " { id label }", "others": " { id label }"}.get(name, "")
+    below = {"inner": " { name }", "sure": " { id label }", "others": " { id label }", "badge": " { name }"}.get(
+        name, ""
+    )
+    name, attribute = {"made_in": "madeIn"}.get(name, name), name
     text = f"{{ thing {{ {name}{below} other: inner {{ {name}{below} }} }} }}"
-    planned, plain, _ = await answers(Drawn(text, {}), ((name, number),))
+    planned, plain, _ = await answers(Drawn(text, {}), ((attribute, number),))
     assert planned == plain
 
 
@@ -108,6 +111,7 @@ async def test_these_are_answered_by_plan(text: str) -> None:
         "{ thing { name } sync { name } }",
         "{ thing { name @include(if: true) } }",
         "{ thing { computed } }",
+        "{ thing { shouted } }",
         "{ thing { inner { name } inner { nick } } }",
         # A resolver can see how often its field is written.
         "{ seen seen }",

@@ -1,18 +1,17 @@
 """Resolvers that a plan calls past Strawberry's wrapper: those that the wrapper would only call, and no others."""
 
-from enum import Enum
 from typing import Any
 
 import pytest
 import strawberry
-from graphql import GraphQLObjectType, get_operation_ast, parse
+from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLScalarType, get_operation_ast, parse
 
 from graph.schema.build import build_schema
-from graph.schema.completion import STRAWBERRY_FIELD, NotPlain, _remembered
+from graph.schema.completion import STRAWBERRY_FIELD, Compiler, NotPlain, _remembered
 from graph.schema.documents import GraphQLRequest
 from graph.schema.plan import _resolver, plan_of
 from tests.schema.plans.documents import Drawn
-from tests.schema.plans.strange_schema import SCHEMA
+from tests.schema.plans.strange_schema import SCHEMA, Colour, World
 from tests.schema.plans.test_equality import WITH, answers
 
 
@@ -98,6 +97,8 @@ async def test_a_null_in_place_of_a_default_is_refused_alike() -> None:
         "{ bare @unknown }",
         "{ ...f } fragment f on Query @unknown { bare }",
         "{ ... on Thing { name } }",
+        "{ ... on Thing { bare } }",
+        "{ thing { badge { name } } }",
     ],
 )
 def test_what_is_not_plain_has_no_plan_whatever_validation_lets_through(text: str) -> None:
@@ -107,9 +108,53 @@ def test_what_is_not_plain_has_no_plan_whatever_validation_lets_through(text: st
     assert plan_of(SCHEMA, document, operation) is None
 
 
-class Colour(Enum):
-    RED = 1
-    BLUE = 2
+@pytest.mark.parametrize(
+    ("text", "strange", "value"),
+    [
+        ("nick", ("nick", 0), None),
+        ("weight", ("weight", 0), None),
+        ("shade", ("shade", 0), None),
+        ("gaps", ("gaps", 0), None),
+        ("gaps", ("gaps", 1), [None]),
+        ("inner { id }", ("inner", 0), None),
+        ("name", ("name", 2), "5"),
+        ("good", ("good", 1), True),
+        ("colour", ("colour", 1), "RED"),
+        ("colour", ("colour", 5), "RED"),
+        ("madeIn", ("name", 0), "Guangzhou"),
+        ("__typename", ("name", 0), "Thing"),
+    ],
+)
+async def test_what_is_unusual_but_right_is_written_by_the_plan_itself(
+    text: str, strange: tuple[str, int], value: object
+) -> None:
+    operation = WITH[1].find(GraphQLRequest(f"{{ thing {{ {text} }} }}")).operation(None)
+    assert operation is not None
+    assert operation.plan is not None
+    assert await operation.plan.run(World((strange,)), {}) == {"thing": {text.partition(" ")[0]: value}}
+
+
+def test_a_scalar_or_enum_that_makes_nothing_of_something_is_for_graphql_core() -> None:
+    scalar = GraphQLScalarType("Nothing", serialize=lambda _: None)
+    complete = Compiler({}).completion(scalar, None)
+    assert complete(None) is None
+    with pytest.raises(NotPlain):
+        complete("something")
+
+
+def test_an_enum_of_the_schema_remembers_its_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    colour, asked = SCHEMA.type_map["Colour"], list[Any]()
+    assert isinstance(colour, GraphQLEnumType)
+    serialize = colour.serialize
+
+    def noted(value: Any) -> Any:
+        asked.append(value)
+        return serialize(value)
+
+    monkeypatch.setattr(colour, "serialize", noted)
+    complete = Compiler({}).completion(colour, None)
+    assert [complete(value) for value in (Colour.RED, None, Colour.RED, Colour.BLUE)] == ["RED", None, "RED", "BLUE"]
+    assert asked == [Colour.RED, Colour.BLUE]
 
 
 def test_the_name_of_a_member_is_asked_for_once_and_of_anything_else_each_time() -> None:

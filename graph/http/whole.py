@@ -1,0 +1,184 @@
+"""Requests that are here in full are answered with less ceremony than uvicorn's; all others are uvicorn's.
+
+Nearly every request brings its body in the bytes that bring its head, and is answered by one body. For such a request
+to one path there is nothing to wait for and nothing to stream: no events, no flow of pieces, and head and body of the
+answer leave as one. The application is the same ASGI application, and a connection may change between the two ways with
+every request. The server is the same without this file, and slower.
+
+What this leans on in uvicorn is that its protocol asks nothing of a `RequestResponseCycle` but the attributes that
+`Exchange` has, and starts it by `_start_asgi_task`; tests pin it.
+"""
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Message, Scope
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from graph.http.protocol import BoundedProtocol
+
+_log: Final = logging.getLogger("uvicorn.error")
+
+
+class Exchange:
+    """One whole request and its answer: what `RequestResponseCycle` is for the others."""
+
+    __slots__ = (
+        "_answer",
+        "_body",
+        "_gone",
+        "_protocol",
+        "_taken",
+        "body",
+        "disconnected",
+        "keep_alive",
+        "more_body",
+        "response_complete",
+        "response_started",
+        "scope",
+    )
+
+    def __init__(self, protocol: "WholeRequests", scope: Scope, body: bytes, *, keep_alive: bool) -> None:
+        self._protocol = protocol
+        self._body = body
+        self._taken = False
+        self._answer: Message = {}
+        self._gone: asyncio.Future[None] | None = None
+        self.scope = scope
+        self.body = bytearray()  # of the answer
+        self.keep_alive = keep_alive
+        self.more_body = False
+        self.disconnected = False
+        self.response_started = False
+        self.response_complete = False
+
+    async def run_asgi(self, app: ASGIApp) -> None:
+        """Has the application answer. Whatever it raises ends the connection."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except Exception as error:
+            _log.error("Exception in ASGI application\n", exc_info=error)
+        finally:
+            if not self.response_complete and not self.disconnected:
+                self._protocol.transport.close()
+
+    async def receive(self) -> Message:
+        """The request, and after it the end of the connection."""
+        if not self._taken:
+            self._taken = True
+            return {"type": "http.request", "body": self._body, "more_body": False}
+        if not self.disconnected and not self.response_complete:
+            self._gone = asyncio.get_running_loop().create_future()
+            await self._gone
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Takes an answer, in pieces if need be, and writes it when it is whole."""
+        if self._protocol.flow.write_paused and not self.disconnected:
+            await self._protocol.flow.drain()
+        if self.disconnected:
+            return
+        if self.response_complete or (message["type"] == "http.response.start") is self.response_started:
+            msg = f"Unexpected ASGI message {message['type']!r}."
+            raise RuntimeError(msg)
+        if not self.response_started:
+            self.response_started, self._answer = True, message
+            return
+        self.body += message.get("body", b"")
+        if not message.get("more_body", False):
+            self._write()
+
+    def _write(self) -> None:
+        lines, told = [STATUS_LINE[self._answer["status"]]], False
+        for name, value in (*self._protocol.server_state.default_headers, *self._answer["headers"]):
+            if b"\n" in value or b"\r" in value:
+                msg = "Invalid HTTP header value."
+                raise RuntimeError(msg)
+            if name == b"connection" and b"close" in value.lower():
+                self.keep_alive = False
+            elif name == b"content-length":
+                told = True
+            if name != b"connection":
+                lines.append(b"%s: %s\r\n" % (name, value))
+        if not told:
+            lines.append(b"content-length: %d\r\n" % len(self.body))
+        lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        lines.append(bytes(self.body))
+        self._protocol.transport.write(b"".join(lines))
+        self.response_complete = True
+        self.set()
+        if not self.keep_alive:
+            self._protocol.transport.close()
+        self._protocol.on_response_complete()
+
+    @property
+    def message_event(self) -> "Exchange":
+        """The protocol tells news of the connection by calling `set` on it."""
+        return self
+
+    def set(self) -> None:
+        """There is news: the client has gone, or has its answer."""
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+
+
+class WholeRequests(BoundedProtocol):
+    """A connection that answers whole requests to `path` by an `Exchange`."""
+
+    path: bytes | None = None
+
+    # The pieces of a body whose request may yet turn out to be whole; None for all other requests.
+    _held: list[bytes] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser; a request that has only begun with these bytes is uvicorn's."""
+        super().data_received(data)
+        if self._held is not None:
+            held, self._held = self._held, None
+            if not self._refused and not self.transport.is_closing():
+                super().on_headers_complete()
+                for piece in held:
+                    super().on_body(piece)
+
+    def on_headers_complete(self) -> None:
+        """The head is here; whether the request is, the next bytes tell."""
+        if self._may_be_whole():
+            self._held = []
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held.append(body)
+            self._unfinished, self._body_came = 0, True
+
+    def on_message_complete(self) -> None:
+        """The request is here in full."""
+        if self._held is None:
+            super().on_message_complete()
+            return
+        body, self._held = b"".join(self._held), None
+        self._stop_waiting()
+        self._in_head, self._in_message, self._message_ended = False, False, True
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope["method"], scope["path"] = "POST", self.url.decode("ascii")
+        scope["raw_path"], scope["query_string"] = self.url, b""
+        exchange: Any = Exchange(self, scope, body, keep_alive=self.parser.should_keep_alive())
+        self.cycle = exchange
+        self._start_asgi_task(exchange, self.app)
+
+    def _may_be_whole(self) -> bool:
+        return (
+            self.url == self.path
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and not self.expect_100_continue
+            and not self.parser.should_upgrade()
+            and not self._parting
+            and not self.pipeline
+            and self._is_answered()
+        )

@@ -1,0 +1,48 @@
+"""Bodies that come again and again are decoded once, and nothing of what a variable holds is kept."""
+
+import gc
+import json
+
+import pytest
+
+from graph.http.answers import HttpError
+from graph.http.decoding import Bodies
+from graph.schema.documents import GraphQLRequest
+
+
+def body(query: str, **members: object) -> bytes:
+    return json.dumps({"query": query, **members}).encode()
+
+
+def test_a_body_without_variables_is_decoded_once() -> None:
+    bodies = Bodies(depth=8)
+    first = bodies.decode(body("{ me { id } }", operationName="A"))
+    assert first == GraphQLRequest("{ me { id } }", {}, "A", None)
+    assert bodies.decode(body("{ me { id } }", operationName="A")) is first
+    assert bodies.decode(body("{ me { id } }", operationName="B")) is not first
+
+
+def test_a_body_with_variables_is_kept_nowhere() -> None:
+    bodies = Bodies(depth=8)
+    sent = body("mutation($code: String!) { login(code: $code) { token } }", variables={"code": "a code of wx.login"})
+    request = bodies.decode(sent)
+    assert bodies.decode(sent) is not request
+    kept = [known for known in gc.get_objects() if isinstance(known, dict) and sent in known]
+    assert kept == []
+
+
+def test_a_refused_body_is_refused_each_time() -> None:
+    bodies = Bodies(depth=8)
+    for _ in range(2):
+        with pytest.raises(HttpError):
+            bodies.decode(b"[]")
+
+
+def test_strangers_bodies_take_no_room_without_end() -> None:
+    bodies = Bodies(depth=8)
+    for number in range(2_000):
+        bodies.decode(body(f"{{ a{number}: __typename }}"))
+    long = body("{ me { id } }" + " " * 5_000)
+    assert bodies.decode(long) is not bodies.decode(long)
+    [known] = [member for member in vars(bodies).values() if isinstance(member, dict)]
+    assert 0 < len(known) <= 256
