@@ -1,5 +1,6 @@
 """Starts `wxgate serve` as a process of its own, as in production, and stops it as an orchestrator would."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -87,10 +88,17 @@ def server_process(
             process.kill()
 
 
-def free_port() -> int:
-    """A port that nothing listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def free_port(in_a_row: int = 1) -> int:
+    """A port that nothing listens on just now; or the first of several that follow one another."""
+    while True:
+        with contextlib.ExitStack() as listeners:
+            try:
+                first: int = listeners.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+                for port in range(first + 1, first + in_a_row):
+                    listeners.enter_context(socket.create_server(("127.0.0.1", port)))
+            except (OSError, OverflowError):
+                continue
+            return first
 
 
 def await_answer(process: "subprocess.Popen[bytes]", url: str, output: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_variable_turns_them_on_and_the_server_still_ends_in_good_order(
 def test_each_worker_has_a_port_of_its_own_from_there_on(
     wechat_simulator: WeChatSimulator, database_url: str, tmp_path: Path
 ) -> None:
-    port = free_port()
+    port = free_port(in_a_row=2)
     variables = serve_environment(wechat_simulator, database_url, WXGATE_METRICS_PORT=str(port))
     invoke("migrate", **variables)
     with serving("serve", "--workers", "2", cwd=tmp_path, **variables) as server:

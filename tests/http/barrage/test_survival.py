@@ -36,6 +36,7 @@ def test_a_signed_in_person_is_answered_as_ever(survivor: Target) -> None:
 
 
 def test_no_connection_is_left(survivor: Target) -> None:
+    survivor.is_left_alone()
     assert survivor.open_connections() == 0
 
 
