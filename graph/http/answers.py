@@ -27,8 +27,9 @@ class JsonResponse(Response):
         self.raw_headers = [
             (b"content-type", _CONTENT_TYPES[media_type]),
             (b"content-length", b"%d" % len(self.body)),
-            *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()),
         ]
+        for name, value in headers.items():
+            self.raw_headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
 
 
 def json_response(

@@ -122,6 +122,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
+        if self._in_head and self._deadline is None:
+            self._await_head()  # what has begun and is not here by now
         if self._in_message and not self._message_ended and not self._body_came:
             self._unfinished += len(data)
             # Of a head, what is not headers is measured elsewhere.
@@ -136,8 +138,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """A head begins, on a connection that may have been idle."""
         super().on_message_begin()
         self._in_head, self._in_message, self._unfinished, self._head, self._discarded = True, True, 0, 0, 0
-        if self._deadline is None:
-            self._await_head()
 
     def on_url(self, url: bytes) -> None:
         """A piece of the URL."""

@@ -90,27 +90,24 @@ class Exchange:
             self._write()
 
     def _write(self) -> None:
-        lines, told = [STATUS_LINE[self._answer["status"]]], False
-        for name, value in (*self._protocol.server_state.default_headers, *self._answer["headers"]):
-            if b"\n" in value or b"\r" in value:
-                msg = "Invalid HTTP header value."
-                raise RuntimeError(msg)
-            if name == b"connection" and b"close" in value.lower():
-                self.keep_alive = False
-            elif name == b"content-length":
-                told = True
-            if name != b"connection":
-                lines.append(b"%s: %s\r\n" % (name, value))
-        if not told:
-            lines.append(b"content-length: %d\r\n" % len(self.body))
-        lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
-        lines.append(bytes(self.body))
-        self._protocol.transport.write(b"".join(lines))
+        headers = [*self._protocol.server_state.default_headers, *self._answer["headers"]]
+        head = b"".join([b"%s: %s\r\n" % header for header in headers])
+        if head.count(b"\n") != len(headers) or head.count(b"\r") != len(headers):
+            msg = "Invalid HTTP header."
+            raise RuntimeError(msg)
+        names = [name for name, _ in headers]
+        if b"connection" in names:
+            self.keep_alive = self.keep_alive and (b"connection", b"close") not in headers
+            head = b"".join([b"%s: %s\r\n" % header for header in headers if header[0] != b"connection"])
+        if b"content-length" not in names:
+            head += b"content-length: %d\r\n" % len(self.body)
+        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        self._protocol.transport.write(b"".join([STATUS_LINE[self._answer["status"]], head, end, self.body]))
         self.response_complete = True
         self.set()
         if not self.keep_alive:
             self._protocol.transport.close()
-        self._protocol.on_response_complete()
+        self._protocol.on_exchange_complete()
 
     @property
     def message_event(self) -> "Exchange":
@@ -127,6 +124,10 @@ class WholeRequests(BoundedProtocol):
     """A connection that answers whole requests to `path` by an `Exchange`."""
 
     path: bytes | None = None
+
+    # When the last answer was complete, and a timer that looks then whether the connection has idled too long.
+    _idle_since = 0.0
+    _idle: asyncio.TimerHandle | None = None
 
     # The pieces of a body whose request may yet turn out to be whole; None for all other requests.
     _held: list[bytes] | None = None
@@ -170,6 +171,38 @@ class WholeRequests(BoundedProtocol):
         exchange: Any = Exchange(self, scope, body, keep_alive=self.parser.should_keep_alive())
         self.cycle = exchange
         self._start_asgi_task(exchange, self.app)
+
+    def on_exchange_complete(self) -> None:
+        """The answer is written. uvicorn would begin a timer and end it for each request: one is enough for many."""
+        if self.pipeline:
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self._idle_since = self.loop.time()
+            if self._idle is None:
+                self._idle = self.loop.call_later(self.timeout_keep_alive, self._look_at_idleness)
+
+    def on_response_complete(self) -> None:
+        """uvicorn's own request is answered."""
+        super().on_response_complete()
+        self._idle_since = self.loop.time()
+
+    def _look_at_idleness(self) -> None:
+        self._idle = None
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if self._in_message or not self._is_answered():
+            left = self.timeout_keep_alive
+        if left > 0:
+            self._idle = self.loop.call_later(left, self._look_at_idleness)
+        else:
+            self.timeout_keep_alive_handler()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is awaited any more."""
+        if self._idle is not None:
+            self._idle.cancel()
+        super().connection_lost(exc)
 
     def _may_be_whole(self) -> bool:
         return (

@@ -15,7 +15,7 @@ from tortoise.backends.base.client import (
 )
 from tortoise.connection import get_connections
 
-# How long a statement waits for its turn when all connections are busy, or for a new one, whatever `timeout` is.
+# How long a statement waits for its turn when all connections are busy; a new connection takes `timeout` at the most.
 ACQUIRE_SECONDS: Final = 1.0
 # How long one that took too long waits for the server to say that it has stopped; then its connection is closed.
 # With `command_timeout` and the wait above, whoever asks a server that says nothing knows it within three seconds.
@@ -23,15 +23,28 @@ RELEASE_SECONDS: Final = 0.4
 
 
 async def _acquire(client: Any) -> Any:
-    """A connection of the pool, or `TimeoutError`: Tortoise waits for its turn, and for the pool, without end."""
-    client.waiting += 1
+    """A connection of the pool, or `TimeoutError`: Tortoise waits for its turn, and for the pool, without end.
+
+    Whoever comes first is served first; asyncpg's pool would let newcomers pass those who wait.
+    """
+    if client.turns.locked():
+        client.waiting += 1
+        try:
+            async with asyncio.timeout(ACQUIRE_SECONDS):
+                await client.turns.acquire()
+        finally:
+            client.waiting -= 1
+    else:
+        await client.turns.acquire()
     try:
-        return await _acquire_in_turn(client)
-    finally:
-        client.waiting -= 1
+        # There is one for everybody whose turn it is, if it can be made; `timeout` bounds that.
+        return await (await _pool(client)).acquire()
+    except BaseException:
+        client.turns.release()
+        raise
 
 
-async def _acquire_in_turn(client: Any) -> Any:
+async def _pool(client: Any) -> asyncpg.Pool:
     if client._pool is None:
         async with asyncio.timeout(ACQUIRE_SECONDS):
             await client._pool_init_lock.acquire()
@@ -40,7 +53,14 @@ async def _acquire_in_turn(client: Any) -> Any:
                 await client.create_connection(with_db=True)
         finally:
             client._pool_init_lock.release()
-    return await client._pool.acquire(timeout=ACQUIRE_SECONDS)
+    return client._pool
+
+
+async def _release(client: Any, connection: Any) -> None:
+    try:
+        await client._pool.release(connection, timeout=RELEASE_SECONDS)
+    finally:
+        client.turns.release()
 
 
 class _TransactionContext(TransactionContextPooled):
@@ -52,10 +72,17 @@ class _TransactionContext(TransactionContextPooled):
         try:
             await self.client.begin()
         except BaseException:
-            await parent._pool.release(self.client._connection)
+            await _release(parent, self.client._connection)
             raise
         self.token = get_connections().set(self.connection_name, self.client)
         return self.client
+
+    async def __aexit__(self, *exception: Any) -> None:
+        try:
+            await super().__aexit__(*exception)
+        finally:
+            parent: Any = self.client._parent
+            parent.turns.release()
 
 
 class _Acquired(PoolConnectionWrapper[Any]):
@@ -66,7 +93,7 @@ class _Acquired(PoolConnectionWrapper[Any]):
         return self.connection
 
     async def __aexit__(self, *_exception: object) -> None:
-        await self.client._pool.release(self.connection, timeout=RELEASE_SECONDS)
+        await _release(self.client, self.connection)
 
 
 class BoundedClient(AsyncpgDBClient):
@@ -82,7 +109,8 @@ class BoundedClient(AsyncpgDBClient):
         for name, size in (("minsize", 0), ("maxsize", 10)):
             parameters.setdefault(name, size)
         super().__init__(**parameters)
-        # Whoever waits for a connection.
+        self.turns = asyncio.Semaphore(int(parameters["maxsize"]))
+        # Whoever waits for a turn.
         self.waiting = 0
 
     async def create_pool(self, **parameters: Any) -> asyncpg.Pool:

@@ -8,6 +8,7 @@ import pytest
 from tortoise.connection import get_connections
 
 from models.database import Database
+from models.errors import DatabaseError
 from models.lookup import SessionLookup
 from models.sign_in import sign_in
 from models.url import ALIAS
@@ -66,3 +67,37 @@ async def test_a_transaction_that_failed_and_was_left_open_refuses_nothing_to_th
             await connection.execute("SELECT 1 / 0")
     assert await column(database, "SELECT pg_backend_pid()") == [backend]
     assert (await sign_in(database, a_login())).is_new_user
+
+
+async def test_nobody_who_comes_later_is_served_before_those_who_wait(database: Database) -> None:
+    served: list[int] = []
+
+    async def ask(number: int) -> None:
+        await database.fetch("SELECT 1 AS one")
+        served.append(number)
+        if number < 10:
+            # With the connection just given back, a newcomer is there before any of the others wakes up.
+            newcomers.append(asyncio.create_task(ask(number + 100)))
+
+    newcomers: list[asyncio.Task[None]] = []
+    await asyncio.gather(*(ask(number) for number in range(20)))
+    await asyncio.gather(*newcomers)
+    assert served == [*range(20), *range(100, 110)]
+
+
+async def test_a_turn_comes_back_whatever_becomes_of_who_had_it(database: Database) -> None:
+    async def fail(_statements: object) -> None:
+        raise ZeroDivisionError
+
+    async with raw(database):
+        given_up = [asyncio.create_task(database.ping()) for _ in range(5)]
+        await asyncio.sleep(0)
+        for task in given_up:
+            task.cancel()
+        await asyncio.gather(*given_up, return_exceptions=True)
+    for _ in range(5):
+        with pytest.raises(ZeroDivisionError):
+            await database.unit(fail)
+        with pytest.raises(DatabaseError):
+            await database.fetch("SELECT no such thing")
+    await database.ping()
