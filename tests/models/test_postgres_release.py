@@ -70,16 +70,23 @@ async def test_a_transaction_that_failed_and_was_left_open_refuses_nothing_to_th
 
 
 async def test_nobody_who_comes_later_is_served_before_those_who_wait(database: Database) -> None:
-    served: list[tuple[int, int]] = []
+    served: list[int] = []
 
     async def ask(number: int) -> None:
-        for turn in range(3):
-            # With the connection just given back, they are there again before any of the others wakes up.
-            await database.fetch("SELECT 1 AS one")
-            served.append((turn, number))
+        await database.fetch("SELECT 1 AS one")
+        served.append(number)
 
-    await asyncio.gather(*(ask(number) for number in range(10)))
-    assert served == [(turn, number) for turn in range(3) for number in range(10)]
+    asking = []
+    async with raw(database):
+        for number in range(5):
+            asking.append(asyncio.create_task(ask(number)))
+            await asyncio.sleep(0)
+    # In every turn of the event loop there is somebody new who might take what was given back for those who wait.
+    for number in range(5, 500):
+        asking.append(asyncio.create_task(ask(number)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*asking)
+    assert served == [*range(500)]
 
 
 async def test_a_turn_comes_back_whatever_becomes_of_who_had_it(database: Database) -> None:
