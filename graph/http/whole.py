@@ -150,8 +150,6 @@ class WholeRequests(BoundedProtocol):
 
     # The pieces of a body whose request may yet turn out to be whole; None for all other requests.
     _held: list[bytes] | None = None
-    # Whether the head of that request, which trailers must not change, lets another follow.
-    _kept = True
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; a request that has only begun with these bytes is uvicorn's."""
@@ -160,7 +158,6 @@ class WholeRequests(BoundedProtocol):
             held, self._held = self._held, None
             if not self._refused and not self.transport.is_closing():
                 super().on_headers_complete()
-                self.cycle.keep_alive = self._kept
                 for piece in held:
                     super().on_body(piece)
 
@@ -168,7 +165,6 @@ class WholeRequests(BoundedProtocol):
         """The head is here; whether the request is, the next bytes tell."""
         if self._may_be_whole():
             self._held, self._in_head, self._body_came = [], False, True
-            self._kept = self.parser.should_keep_alive()
         else:
             super().on_headers_complete()
 
@@ -191,7 +187,7 @@ class WholeRequests(BoundedProtocol):
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope["method"], scope["path"] = "POST", self.url.decode("ascii")
         scope["raw_path"], scope["query_string"] = self.url, b""
-        exchange: Any = Exchange(self, scope, body, keep_alive=self._kept)
+        exchange: Any = Exchange(self, scope, body, keep_alive=self.parser.should_keep_alive())
         self.cycle = exchange
         self._start_asgi_task(exchange, self.app)
 
