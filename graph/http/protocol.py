@@ -79,7 +79,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _parting = False
     _in_message = False
     _message_ended = False  # this and the next: within the bytes that are being parsed
-    _body_came = False
+    _body_came = False  # or the end of its head
     _refused = False
     _refusal = _MALFORMED
     _deadline: asyncio.TimerHandle | None = None
@@ -159,7 +159,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self.limits.pipelined:
             self._refuse(_MALFORMED)
         super().on_headers_complete()
-        self._in_head = False
+        self._in_head, self._body_came = False, True
         if self.parser.should_upgrade() or self._parting:
             # The parser takes what follows for another protocol; or nothing is to follow.
             self.cycle.keep_alive = False
@@ -197,7 +197,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """The server stops: no request follows those at work, but the first one of a new connection may."""
         asked = getattr(self, "cycle", None) is not None  # uvicorn's annotation does not know of the time before
-        if (not asked or self._in_head) and not self.transport.is_closing():
+        if (not asked or self._in_head) and self._is_answered() and not self.transport.is_closing():
             self._parting = True
             self._stop_waiting()
             self._deadline = self.loop.call_later(self.limits.parting_seconds, self.transport.close)

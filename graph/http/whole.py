@@ -20,6 +20,18 @@ from graph.http.protocol import BoundedProtocol
 
 _log: Final = logging.getLogger("uvicorn.error")
 
+# How an answer is framed is for who writes it, not for the application.
+_FRAMING: Final = frozenset({b"connection", b"transfer-encoding"})
+_WITHOUT_LENGTH: Final = frozenset({204, 304})
+# Beside the two that end a line, none may be in a head.
+_CONTROLS: Final = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
+# As uvicorn says it.
+_FAILED: Final = b"Internal Server Error"
+_FAILURE: Final = {
+    "status": 500,
+    "headers": [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")],
+}
+
 
 class Exchange:
     """One whole request and its answer: what `RequestResponseCycle` is for the others."""
@@ -44,7 +56,7 @@ class Exchange:
         self._body = body
         self._taken = False
         self._answer: Message = {}
-        self._gone: asyncio.Future[None] | None = None
+        self._gone: asyncio.Event | None = None
         self.scope = scope
         self.body = bytearray()  # of the answer
         self.keep_alive = keep_alive
@@ -54,14 +66,16 @@ class Exchange:
         self.response_complete = False
 
     async def run_asgi(self, app: ASGIApp) -> None:
-        """Has the application answer. Whatever it raises ends the connection."""
+        """Has the application answer, or answers for it, as nothing has left before the whole: 500, and no more."""
         try:
             await app(self.scope, self.receive, self.send)
         except Exception as error:
             _log.error("Exception in ASGI application\n", exc_info=error)
         finally:
             if not self.response_complete and not self.disconnected:
-                self._protocol.transport.close()
+                _log.error("The application has not answered.")
+                self._answer, self.body = _FAILURE, bytearray(_FAILED)
+                self._write()
 
     async def receive(self) -> Message:
         """The request, and after it the end of the connection."""
@@ -69,8 +83,8 @@ class Exchange:
             self._taken = True
             return {"type": "http.request", "body": self._body, "more_body": False}
         if not self.disconnected and not self.response_complete:
-            self._gone = asyncio.get_running_loop().create_future()
-            await self._gone
+            self._gone = self._gone or asyncio.Event()
+            await self._gone.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -79,7 +93,8 @@ class Exchange:
             await self._protocol.flow.drain()
         if self.disconnected:
             return
-        if self.response_complete or (message["type"] == "http.response.start") is self.response_started:
+        expected = "http.response.body" if self.response_started else "http.response.start"
+        if self.response_complete or message["type"] != expected:
             msg = f"Unexpected ASGI message {message['type']!r}."
             raise RuntimeError(msg)
         if not self.response_started:
@@ -90,17 +105,21 @@ class Exchange:
             self._write()
 
     def _write(self) -> None:
-        headers = [*self._protocol.server_state.default_headers, *self._answer["headers"]]
+        headers = [*self._protocol.server_state.default_headers, *self._answer.get("headers", ())]
         head = b"".join([b"%s: %s\r\n" % header for header in headers])
-        if head.count(b"\n") != len(headers) or head.count(b"\r") != len(headers):
+        if len(head) - len(head.translate(None, _CONTROLS)) != 2 * len(headers):
             msg = "Invalid HTTP header."
             raise RuntimeError(msg)
         names = [name for name, _ in headers]
-        if b"connection" in names:
+        if not _FRAMING.isdisjoint(names):
             self.keep_alive = self.keep_alive and (b"connection", b"close") not in headers
-            head = b"".join([b"%s: %s\r\n" % header for header in headers if header[0] != b"connection"])
-        if b"content-length" not in names:
-            head += b"content-length: %d\r\n" % len(self.body)
+            head = b"".join([b"%s: %s\r\n" % header for header in headers if header[0] not in _FRAMING])
+        length = b"%d" % len(self.body)
+        if b"content-length" not in names and self._answer["status"] not in _WITHOUT_LENGTH:
+            head += b"content-length: %s\r\n" % length
+        elif (b"content-length", length) not in headers and self.body:
+            msg = "The body of an answer is not as long as its head says."
+            raise RuntimeError(msg)
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         self._protocol.transport.write(b"".join([STATUS_LINE[self._answer["status"]], head, end, self.body]))
         self.response_complete = True
@@ -116,8 +135,8 @@ class Exchange:
 
     def set(self) -> None:
         """There is news: the client has gone, or has its answer."""
-        if self._gone is not None and not self._gone.done():
-            self._gone.set_result(None)
+        if self._gone is not None:
+            self._gone.set()
 
 
 class WholeRequests(BoundedProtocol):
@@ -131,6 +150,8 @@ class WholeRequests(BoundedProtocol):
 
     # The pieces of a body whose request may yet turn out to be whole; None for all other requests.
     _held: list[bytes] | None = None
+    # Whether the head of that request, which trailers must not change, lets another follow.
+    _kept = True
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; a request that has only begun with these bytes is uvicorn's."""
@@ -139,13 +160,15 @@ class WholeRequests(BoundedProtocol):
             held, self._held = self._held, None
             if not self._refused and not self.transport.is_closing():
                 super().on_headers_complete()
+                self.cycle.keep_alive = self._kept
                 for piece in held:
                     super().on_body(piece)
 
     def on_headers_complete(self) -> None:
         """The head is here; whether the request is, the next bytes tell."""
         if self._may_be_whole():
-            self._held = []
+            self._held, self._in_head, self._body_came = [], False, True
+            self._kept = self.parser.should_keep_alive()
         else:
             super().on_headers_complete()
 
@@ -164,11 +187,11 @@ class WholeRequests(BoundedProtocol):
             return
         body, self._held = b"".join(self._held), None
         self._stop_waiting()
-        self._in_head, self._in_message, self._message_ended = False, False, True
+        self._in_message, self._message_ended = False, True
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope["method"], scope["path"] = "POST", self.url.decode("ascii")
         scope["raw_path"], scope["query_string"] = self.url, b""
-        exchange: Any = Exchange(self, scope, body, keep_alive=self.parser.should_keep_alive())
+        exchange: Any = Exchange(self, scope, body, keep_alive=self._kept)
         self.cycle = exchange
         self._start_asgi_task(exchange, self.app)
 
@@ -203,6 +226,10 @@ class WholeRequests(BoundedProtocol):
         if self._idle is not None:
             self._idle.cancel()
         super().connection_lost(exc)
+
+    def _is_leftover(self) -> bool:
+        """What is held has no answer yet."""
+        return self._held is None and super()._is_leftover()
 
     def _may_be_whole(self) -> bool:
         return (

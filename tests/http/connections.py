@@ -92,11 +92,13 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, limits: ConnectionLimits) -> AsyncIterator[Server]:
-    """The application behind the protocol with these limits."""
+async def serving(
+    app: ASGIApp, limits: ConnectionLimits, *, protocol: type[BoundedProtocol] = BoundedProtocol, **attributes: object
+) -> AsyncIterator[Server]:
+    """The application behind the protocol with these limits, and with these attributes of its class."""
     config = uvicorn.Config(
         app,
-        http=type("Limited", (BoundedProtocol,), {"limits": limits, "outbox": Outbox()}),
+        http=type("Limited", (protocol,), {"limits": limits, "outbox": Outbox(), **attributes}),
         ws="none",
         lifespan="off",
         log_config=None,
