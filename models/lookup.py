@@ -20,7 +20,9 @@ _SEVERAL: Final[dict[Dialect, str]] = {
     "postgres": f"{_FIND_SESSIONS} = ANY($1)",
     "sqlite": f"{_FIND_SESSIONS} IN (SELECT value FROM json_each($1))",  # noqa: S608 - constants only
 }
-# While a statement is under way, who comes next gathers for the next one; but so many may be, when they are slow.
+# While a statement is under way, who comes next gathers for the next one. A second one goes when so many have gathered,
+# so that the database works while the answers of the first are written; and more go when those before are slow.
+_ENOUGH: Final = 24
 _AT_ONCE: Final[dict[Dialect, int]] = {"postgres": 4, "sqlite": 1}
 _SLOW_SECONDS: Final = 0.02
 _MOST_TOGETHER: Final = 256
@@ -59,15 +61,15 @@ class SessionLookup:
     """Finds sessions; those that are asked for at about the same time are found by one statement.
 
     Nobody waits for company: one request alone is one statement at once. Who comes while it is under way waits for it,
-    but not for long when it is slow. Nothing is remembered from one statement to the next, so that a session that has
-    ended is found no more.
+    or for many others, but not for long when it is slow. Nothing is remembered from one statement to the next, so that
+    a session that has ended is found no more.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: list[tuple[str, asyncio.Future[SessionRecord | None]]] = []
         self._under_way: set[asyncio.Task[None]] = set()
-        # The next statement: as soon as this turn of the event loop is over, or once the newest one proves slow.
+        # The next statement: as soon as this turn of the event loop is over, or once those under way prove slow.
         self._next: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -77,14 +79,16 @@ class SessionLookup:
         loop = self._loop = self._loop or asyncio.get_running_loop()
         answer: asyncio.Future[SessionRecord | None] = loop.create_future()
         self._waiting.append((token_hash, answer))
-        if self._next is None:
+        if self._next is None or len(self._waiting) == _ENOUGH:
             self._call(loop)
         session = await answer
         alive = session is not None and session.expires_at > now and session.last_seen_at > seen_after
         return session if alive else None
 
     def _call(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._under_way:
+        if self._next is not None:
+            self._next.cancel()
+        if len(self._under_way) < (2 if len(self._waiting) >= _ENOUGH else 1):
             self._next = loop.call_soon(self._send, loop)
         elif len(self._under_way) < _AT_ONCE[self._database.dialect]:
             self._next = loop.call_later(_SLOW_SECONDS, self._send, loop)

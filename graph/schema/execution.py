@@ -9,12 +9,13 @@ import logging
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
+    MiddlewareManager,
     OperationType,
     execute,
 )
@@ -78,21 +79,30 @@ class Executor:
         if operation.node.operation is OperationType.MUTATION and not mutations:
             raise MutationRefused
         planned = Deviation() if operation.plan is None else await operation.plan.run(context, request.variables)
-        if not isinstance(planned, Deviation):
+        if type(planned) is dict:
             return GraphQLResponse({"data": planned}, True, None, operation.name, operation.kind)
+        result = (
+            planned
+            if isinstance(planned, ExecutionResult)
+            else await self._result(request, document, context, cast("Deviation", planned).middleware)
+        )
+        response = _response(result, request_id)
+        return replace(response, operation_name=operation.name, operation_kind=operation.kind)
+
+    async def _result(
+        self, request: GraphQLRequest, document: ReadyDocument, context: Context, middleware: MiddlewareManager | None
+    ) -> ExecutionResult:
         outcome = execute(
             self._schema,
             document.node,
             context_value=context,
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
-            middleware=planned.middleware,
+            middleware=middleware,
             max_coercion_errors=self._max_errors,
             hide_suggestions=self._hide_suggestions,
         )
-        result = await outcome if inspect.isawaitable(outcome) else outcome
-        response = _response(result, request_id)
-        return replace(response, operation_name=operation.name, operation_kind=operation.kind)
+        return await outcome if inspect.isawaitable(outcome) else outcome
 
     def _chosen(self, request: GraphQLRequest) -> tuple[ReadyDocument, Operation]:
         document = self._documents.find(request)

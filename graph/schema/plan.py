@@ -2,8 +2,8 @@
 
 What graphql-core finds out anew for every request (which fields, from which attributes, written how) is the same for
 all requests with the same document. A plan holds it as nested functions; a request then runs the root field's resolver
-and fills a dictionary. Whatever is not plain (a directive, an argument below the root, an exception, a null where none
-may be, a value that cannot be written) is left to graphql-core, which is given what the resolver gave: nothing runs
+and fills a dictionary. Whatever is not plain (a directive, an argument below the root, a null where none may be, a
+value that cannot be written) is left to graphql-core, which is given what the resolver gave: nothing runs
 twice, and every error is graphql-core's own. The server is the same without this file, and slower.
 """
 
@@ -16,9 +16,11 @@ from typing import Any, Final
 
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLField,
+    GraphQLNonNull,
     GraphQLResolveInfo,
     GraphQLResolveInfoHelpers,
     GraphQLSchema,
@@ -27,6 +29,7 @@ from graphql import (
     VariableDefinitionNode,
     get_argument_values,
     get_variable_values,
+    located_error,
 )
 from graphql.pyutils import Path
 from strawberry import Info
@@ -71,8 +74,8 @@ class Plan:
         self._info_after = (inspect.isawaitable, None, GraphQLResolveInfoHelpers(_gathered, _untracked))
         self._no_variables = get_variable_values(schema, (), {})
 
-    async def run(self, context: object, variables: Mapping[str, Any]) -> dict[str, Any] | Deviation:
-        """The member `data` of the answer, or why there is none."""
+    async def run(self, context: object, variables: Mapping[str, Any]) -> dict[str, Any] | ExecutionResult | Deviation:
+        """The member `data` of the answer; or what is there instead of it, for the root field failed; or neither."""
         values, arguments = self._no_variables, _NO_ARGUMENTS
         if self._definitions:
             values = get_variable_values(self._schema, self._definitions, dict(variables))
@@ -90,8 +93,12 @@ class Plan:
             given = self._resolve(None, info, **arguments)
             if type(given) is CoroutineType or inspect.isawaitable(given):
                 given = await given
-        except Exception as error:
+        except GraphQLError as error:
             return _deviation(error)
+        except Exception as error:
+            # Whoever is refused must not cost more than whoever is served: a server is refusing when it is busiest.
+            data = None if isinstance(self._field.type, GraphQLNonNull) else {self._key: None}
+            return ExecutionResult(data, [located_error(error, [self._node], [self._key])])
         try:
             return {self._key: self._complete(given)}
         except Exception:

@@ -207,3 +207,22 @@ async def test_more_than_a_statement_takes_go_one_after_the_other_and_nobody_is_
     for statement in database.statements:
         statement.end()
     assert all(await asyncio.gather(*askers))
+
+
+async def test_many_who_have_gathered_do_not_wait_for_the_statement_under_way(
+    lookup: SessionLookup, database: SlowDatabase
+) -> None:
+    askers = await ask(lookup, "a")
+    askers += await ask(lookup, *(f"b{number}" for number in range(23)))
+    assert sent(database) == [["a"]]
+    askers += await ask(lookup, "c")
+    assert sent(database) == [["a"], [*(f"b{number}" for number in range(23)), "c"]]
+    # With two under way, the next ones gather however many they are.
+    askers += await ask(lookup, *(f"d{number}" for number in range(30)))
+    assert len(sent(database)) == 2
+    database.statements[0].end()
+    await slowed().pass_time(0)
+    assert len(sent(database)) == 3
+    for statement in database.statements[1:]:
+        statement.end()
+    await asyncio.gather(*askers)
