@@ -82,7 +82,7 @@ async def test_a_page_is_found_by_the_index(database: Database, tables_url: str,
         # Enough for the planner to know what it does, and few of them ended.
         await connection.execute(
             "INSERT INTO sessions (token_hash, user_id, account_id, created_at, last_seen_at, expires_at) "
-            "SELECT 'many-' || n, user_id, id, $1, $1, $1 + n FROM accounts, generate_series(1, 20000) n",
+            "SELECT 'many-' || n, user_id, id, $1::bigint, $1, $1 + n FROM accounts, generate_series(1, 20000) n",
             NOON,
         )
         await connection.execute("ANALYZE sessions")
