@@ -170,7 +170,8 @@ def test_however_requests_in_a_row_are_cut_into_pieces_they_get_the_same_answers
 
         check()
         runner.run(stack.aclose())
-    assert min(ways[WHOLE], ways[UVICORN]) > 100
+    # How many, the kernel decides as well: it may join what was sent in pieces.
+    assert min(ways[WHOLE], ways[UVICORN]) > 10
     assert ways.keys() == {WHOLE, UVICORN}
 
 
