@@ -27,8 +27,9 @@ _COUNT_AT_ONCE: Final = 1000
 
 _OTHERWISE_SEALED: Final = """
 SELECT id, app_id, openid, session_key, previous_session_key FROM accounts
-WHERE id > $1 AND (substr(session_key, 1, $3) <> $2 OR substr(previous_session_key, 1, $3) <> $2)
-ORDER BY id LIMIT $4"""
+WHERE id > $1 AND id <= $2 AND (substr(session_key, 1, $4) <> $3 OR substr(previous_session_key, 1, $4) <> $3)
+ORDER BY id LIMIT $5"""
+_LAST_ID: Final = 2**63 - 1
 
 _RESEAL: Final = """
 UPDATE accounts SET session_key = $2, session_key_fingerprint = $3, previous_session_key = $4
@@ -82,10 +83,10 @@ async def count_accounts_by_key(
 
 
 async def accounts_sealed_otherwise(
-    database: Database, prefix: str, *, after: int, limit: int
+    database: Database, prefix: str, *, after: int, limit: int, last: int = _LAST_ID
 ) -> Sequence[SealedAccount]:
-    """The next accounts by id that have a key sealed under anything but `prefix`."""
-    rows = await database.fetch(_OTHERWISE_SEALED, after, prefix, len(prefix), limit)
+    """The next accounts by id, up to `last`, that have a key sealed under anything but `prefix`."""
+    rows = await database.fetch(_OTHERWISE_SEALED, after, last, prefix, len(prefix), limit)
     return [SealedAccount(**row) for row in rows]
 
 

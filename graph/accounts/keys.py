@@ -90,7 +90,7 @@ class Rotation:
     """What a rotation did, in accounts."""
 
     resealed: int = 0
-    # A login stored a new key meanwhile, which is sealed with the current key already.
+    # Logins stored new keys meanwhile, which are sealed with the current key already, and nothing else was left.
     overtaken: int = 0
     # Sealed with a key that is gone, or damaged: these people get a new session_key when they next log in.
     unreadable: int = 0
@@ -125,7 +125,13 @@ async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount,
     )
     if done:
         outcome.resealed += 1
-    else:
+        return
+    # A login was faster. Its own key is sealed as it should be; the one that it shifted to "previous" is not.
+    prefix = f"v1.{key_ring.current_id}."
+    again = await accounts_sealed_otherwise(database, prefix, after=account.id - 1, last=account.id, limit=1)
+    for changed in again:
+        await _reseal(database, key_ring, changed, outcome)
+    if not again:
         outcome.overtaken += 1
 
 

@@ -174,6 +174,36 @@ async def test_a_login_during_the_rotation_wins(
     assert KeyRing.parse(K2).open(Sealed(account["session_key"]), place) == b"the key of the login"
 
 
+@on_sqlite
+async def test_a_rotation_also_seals_what_a_login_shifts_to_previous_meanwhile(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path
+) -> None:
+    async with open_gate(settings, wechat_simulator, clock) as gate:
+        await gate.login("alice")
+    [account] = await run_sql(settings, "SELECT session_key, app_id, openid FROM accounts")
+    place = Place("accounts", "session_key", account["app_id"], account["openid"])
+    before = KeyRing.parse(ENCRYPTION_KEYS).open(Sealed(account["session_key"]), place)
+
+    ring = WatchedKeyRing.parse(f"{K2},{ENCRYPTION_KEYS}")
+    logins = [b"the key of the login"]
+
+    def log_in(place: Place) -> None:
+        if logins:
+            with sqlite3.connect(tmp_path / "wxgate.db") as file:
+                shift = "UPDATE accounts SET previous_session_key = session_key, session_key = ?"
+                file.execute(shift, [ring.seal(logins.pop(), place)])
+            file.close()
+
+    ring.on_open = log_in
+    async with Database(settings.database.url.get_secret_value()) as database:
+        assert await rotate(database, ring) == Rotation(resealed=1)
+        assert await key_usage(database, ring) == {"k2": 1, "k1": 0}
+    [account] = await run_sql(settings, "SELECT session_key, previous_session_key FROM accounts")
+    rotated = KeyRing.parse(K2)
+    assert rotated.open(Sealed(account["session_key"]), place) == b"the key of the login"
+    assert rotated.open(Sealed(account["previous_session_key"]), place) == before
+
+
 @pytest.mark.parametrize(
     ("damage", "outcome", "usage"),
     [
