@@ -20,7 +20,7 @@ from graph.wechat.breaker import CircuitBreaker
 from graph.wechat.bulkhead import Bulkhead
 from graph.wechat.errors import LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
 from graph.wechat.types import AccessToken, Code2Session
-from graph.wechat.wire import FAILURES, pooled, reason_of
+from graph.wechat.wire import FAILURES, Connections, reason_of
 
 T = TypeVar("T")
 # Told of each try: the endpoint, what went wrong, and how many seconds it took.
@@ -70,7 +70,7 @@ class WeChatClient:
         self._random = random
         self._sleep = sleep
         self._observe = observe
-        self._transport = transport or pooled(max_connections)
+        self._transport = transport or Connections(httpx.URL(base_url), limit=max_connections)
         self._base_url = base_url.rstrip("/")
         timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
         self._extensions = {"timeout": timeout.as_dict()}
