@@ -1,4 +1,8 @@
-"""Stores one login: the account with its newest session_key, the person if they are new, the device's session."""
+"""Stores one login: the account with its newest session_key, the person if they are new, the device's session.
+
+Of a person's other sessions only the most recently seen stay, so that nobody fills the table: no more than `keep` with
+the new one, not counting what other logins of theirs store at the same moment. The next login takes those as well.
+"""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -48,6 +52,15 @@ _USER: Final = ", ".join(f"u.{column}" for column in USER_COLUMNS)
 # A person whom another mini-program of this database already knows by their unionid is not made a second time.
 _KNOWN_PERSON: Final = "SELECT user_id FROM accounts WHERE unionid = $1 ORDER BY id LIMIT 1"
 
+# What a person's new session makes superfluous: all that have expired, and all but the `others` seen last. No condition
+# but the person's id may lead to an index: that of `expires_at` leads through most of the table.
+_SURPLUS: Final = """
+    SELECT token_hash FROM sessions WHERE user_id = {user} AND token_hash <> {new} AND (
+      expires_at <= {now} OR token_hash IN (
+        SELECT token_hash FROM sessions WHERE user_id = {user} AND token_hash <> {new}
+        ORDER BY (expires_at > {now}) DESC, last_seen_at DESC, created_at DESC, token_hash
+        LIMIT 1000 OFFSET {others}))"""
+
 # One statement, so one round trip and no transaction that a cancelled request could leave open. It may run twice, when
 # the first answer was lost: it then finds its own rows. A token of somebody else's becomes a NULL, and so an error.
 _POSTGRES_SIGN_IN: Final = f"""
@@ -61,6 +74,10 @@ WITH account AS (
   INSERT INTO sessions ({_SESSION_COLUMNS}) SELECT $9, user_id, id, $8, $8, $10 FROM account
   ON CONFLICT (token_hash) DO UPDATE SET
     account_id = CASE WHEN sessions.account_id = excluded.account_id THEN excluded.account_id END
+), surplus AS (
+  DELETE FROM sessions WHERE token_hash = ANY(ARRAY(
+{_SURPLUS.format(user="(SELECT user_id FROM account)", new="$9", now="$8", others="$11")}
+    FOR UPDATE SKIP LOCKED))
 )
 SELECT account.id AS account_id, account.user_id, account.unionid AS kept_unionid, {_USER}
 FROM account LEFT JOIN users u ON u.id = account.user_id"""  # noqa: S608 - constants only
@@ -71,11 +88,10 @@ INSERT INTO users ({_NEW_USER_COLUMNS}) VALUES ($1, '', '', 0, '', '', '', '', $
 _INSERT_SESSION: Final = f"INSERT INTO sessions ({_SESSION_COLUMNS}) VALUES ($1, $2, $3, $4, $4, $5)"  # noqa: S608
 _SELECT_USER: Final = f"SELECT {_USER} FROM users u WHERE u.id = $1"  # noqa: S608
 
+_DROP_SURPLUS: Final = f"""
+DELETE FROM sessions WHERE token_hash IN ({_SURPLUS.format(user="$1", new="$2", now="$3", others="$4")})"""  # noqa: S608
+
 _SUPERSEDE: Final = "UPDATE sessions SET expires_at = $3 WHERE token_hash = $1 AND account_id = $2 AND expires_at > $3"
-_DROP_SURPLUS: Final = """
-DELETE FROM sessions WHERE user_id = $1 AND token_hash NOT IN (
-  SELECT token_hash FROM sessions WHERE user_id = $1 AND expires_at > $2
-  ORDER BY (token_hash = $4) DESC, last_seen_at DESC, created_at DESC, token_hash LIMIT $3)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,8 @@ class NewSession:
     token_hash: str = field(repr=False)
     now: int
     expires_at: int
+    # How many sessions the person has after it, at the most.
+    keep: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +133,7 @@ async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
         row = await database.unit(lambda statements: _sign_in_on_sqlite(statements, new))
     else:
         [row] = await database.fetch(
-            _POSTGRES_SIGN_IN, new.user_id, *_account_values(new), new.token_hash, new.expires_at
+            _POSTGRES_SIGN_IN, new.user_id, *_account_values(new), new.token_hash, new.expires_at, new.keep - 1
         )
         if row["id"] is None and row["user_id"] != new.user_id:
             # Another login made this person while the statement waited for it, too late for the statement to see them.
@@ -139,6 +157,9 @@ async def _sign_in_on_sqlite(statements: Statements, new: NewSession) -> Row:
     await statements.execute(
         _INSERT_SESSION, new.token_hash, account["user_id"], account["id"], new.now, new.expires_at
     )
+    if known:
+        user_id = account["user_id"]
+        await statements.execute(_DROP_SURPLUS, user_id, new.token_hash, new.now, new.keep - 1)
     [user] = await statements.fetch(_SELECT_USER, account["user_id"])
     return {**user, "account_id": account["id"], "kept_unionid": account["unionid"]}
 
@@ -162,11 +183,3 @@ def _blank_user(new: NewSession) -> UserRecord:
 async def supersede(database: Database, token_hash: str, *, account_id: int, ends_at: int) -> None:
     """Brings the end of an older session of the same account forward to `ends_at`; anyone else's is left alone."""
     await database.execute(_SUPERSEDE, token_hash, account_id, ends_at)
-
-
-async def drop_surplus_sessions(database: Database, user_id: str, *, keep: int, now: int, newest: str = "") -> int:
-    """Deletes a person's expired sessions and all but the `keep` most recently seen; returns how many went.
-
-    `newest`, the hash of a token that was just issued, counts as the most recent whatever other clocks have written.
-    """
-    return await database.execute(_DROP_SURPLUS, user_id, now, keep, newest)

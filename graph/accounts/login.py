@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from graph.accounts.errors import LoginNotStored, LoginsTooFrequent
 from graph.accounts.keys import KeyCheck, session_key_place
@@ -24,6 +25,9 @@ from models.sign_in import NewSession, sign_in
 from models.user import UserRecord
 
 _log = logging.getLogger(__name__)
+
+# Seconds. Shorter than what any call to WeChat takes, so that no more codes are spent in vain than are under way.
+_ANSWERED_FOR: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class Logins:
         self._finished = finished
         self._flights: dict[bytes, _Flight] = {}
         self._question: asyncio.Task[None] | None = None
+        self._storing = 0
+        self._stored_at = -_ANSWERED_FOR
 
     async def login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
         """Signs in whoever holds `code`; `token`, the one that the client still has, is superseded.
@@ -115,7 +121,14 @@ class Logins:
                 raise LoginNotStored from None
 
     async def _require_tables(self) -> None:
-        """The logins of one moment share the question whether the database can take them."""
+        """The logins of one moment share the question whether the database can take them.
+
+        While others are being stored, and one was just now, it has been answered. The question would wait behind their
+        statements, and all who share it would go on at the same moment: in step, they let first WeChat and then the
+        database lie idle.
+        """
+        if self._storing and time.monotonic() < self._stored_at + _ANSWERED_FOR:
+            return
         if self._question is None or self._question.done():
             self._question = asyncio.create_task(require_tables(self._database))
             self._question.add_done_callback(_retrieve)
@@ -133,29 +146,31 @@ class Logins:
         wechat, issued = answer.session, self._sessions.issue()
         place = session_key_place(self._app_id, wechat.openid)
         session_key = wechat.session_key.get_secret_value().encode()
-        record = await sign_in(
-            self._database,
-            NewSession(
-                user_id=opaque_id(),
-                app_id=self._app_id,
-                openid=wechat.openid,
-                unionid=wechat.unionid,
-                session_key=self._key_ring.seal(session_key, place),
-                session_key_fingerprint=self._key_ring.fingerprint(session_key, place),
-                session_key_at=answer.asked_at,
-                token_hash=issued.token_hash,
-                now=issued.created_at,
-                expires_at=issued.expires_at,
-            ),
+        new = NewSession(
+            user_id=opaque_id(),
+            app_id=self._app_id,
+            openid=wechat.openid,
+            unionid=wechat.unionid,
+            session_key=self._key_ring.seal(session_key, place),
+            session_key_fingerprint=self._key_ring.fingerprint(session_key, place),
+            session_key_at=answer.asked_at,
+            token_hash=issued.token_hash,
+            now=issued.created_at,
+            expires_at=issued.expires_at,
+            keep=self._sessions.max_per_user,
         )
+        self._storing += 1
+        try:
+            record = await sign_in(self._database, new)
+            self._stored_at = time.monotonic()
+        finally:
+            self._storing -= 1
         if wechat.unionid is not None and record.unionid != wechat.unionid:
             # Two Open Platform accounts after one another, perhaps; which is right is not for a login to decide.
             _log.warning("kept the unionid that was stored first", extra={"account": record.account_id})
         # Whom this login made has no other session.
-        if not record.is_new_user:
-            await self._sessions.settle(
-                user_id=record.user.id, account_id=record.account_id, issued=issued.token_hash, superseded=token
-            )
+        if token and not record.is_new_user:
+            await self._sessions.supersede(token, account_id=record.account_id)
         return LoggedIn(issued.token, issued.expires_at, record.user, record.is_new_user)
 
     @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ from graph.security.tokens import SessionToken, TokenHash
 from models.database import Database
 from models.errors import DatabaseError
 from models.lookup import SessionLookup, touch_session
-from models.sign_in import drop_surplus_sessions, supersede
+from models.sign_in import supersede
 from models.user import UserRecord
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Sessions:
         self._lookup = SessionLookup(database)
         self._idle_ms = idle_days * DAY_MS
         self._absolute_ms = absolute_days * DAY_MS
-        self._max_per_user = max_per_user
+        self.max_per_user = max_per_user
         self._now = now
 
     def issue(self) -> IssuedSession:
@@ -80,14 +80,13 @@ class Sessions:
             # A database that can still read (disk full, locked) must not sign anyone out.
             _log.warning("could not note that a session is in use", extra={"reason": str(error)})
 
-    async def settle(self, *, user_id: str, account_id: int, issued: TokenHash, superseded: str | None) -> None:
-        """Ends what a new login makes superfluous: the token that it was sent with, and sessions above the cap.
+    async def supersede(self, token_text: str, *, account_id: int) -> None:
+        """Ends, in a minute, the session that a new login of this account was sent with.
 
-        `issued` is what the login gave out, and stays. `superseded` is whatever the client sent as its token; only a
-        session of the same account is touched. Raises `DatabaseError`.
+        `token_text` is whatever the client sent as its token; a session of another account is left alone. Raises
+        `DatabaseError`.
         """
-        now = self._now()
-        old = SessionToken.parse(superseded) if superseded else None
-        if old is not None:
-            await supersede(self._database, old.hash(), account_id=account_id, ends_at=now + SUPERSEDED_FOR_MS)
-        await drop_surplus_sessions(self._database, user_id, keep=self._max_per_user, now=now, newest=issued)
+        token = SessionToken.parse(token_text)
+        if token is not None:
+            ends_at = self._now() + SUPERSEDED_FOR_MS
+            await supersede(self._database, token.hash(), account_id=account_id, ends_at=ends_at)

@@ -119,9 +119,7 @@ class Connection(asyncio.Protocol):
     def _succeed(self) -> None:
         if self._answer is not None and not self._answer.done():
             body = httpx.ByteStream(b"".join(self._body or ()))
-            self._answer.set_result(
-                httpx.Response(self._parser.get_status_code(), headers=self._headers, stream=body)
-            )
+            self._answer.set_result(httpx.Response(self._parser.get_status_code(), headers=self._headers, stream=body))
 
     def _fail(self, failure: Exception) -> None:
         if self._answer is not None and not self._answer.done():

@@ -30,8 +30,8 @@ _PORTS: Final = {"http": 80, "https": 443}
 class Connections(httpx.AsyncBaseTransport):
     """Sockets to one origin, `limit` at the most, opened when they are needed; the one used last is used first.
 
-    Answers are read whole (see `Connection`). Of `httpx.Timeout`, "pool" bounds the wait for a free place, "connect" all
-    that comes before the request, and "read" the answer. Certificates are verified as httpx does it.
+    Answers are read whole (see `Connection`). Of `httpx.Timeout`, "pool" bounds the wait for a free place, "connect"
+    all that comes before the request, and "read" the answer. Certificates are verified as httpx does it.
     """
 
     def __init__(self, origin: httpx.URL, *, limit: int) -> None:

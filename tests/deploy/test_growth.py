@@ -9,7 +9,7 @@ import pytest
 
 from models.database import Database
 from models.lookup import SessionLookup, touch_session
-from models.sign_in import drop_surplus_sessions, sign_in, supersede
+from models.sign_in import sign_in, supersede
 from models.sweep import Ended, Place, delete_ended
 from tests.deploy.files import text_of
 from tests.models.rows import DAY, NOON, a_login, column
@@ -41,7 +41,7 @@ async def test_sessions_in_partitions_serve_as_before(database_url: str) -> None
         await supersede(database, "token-2", account_id=account_id, ends_at=NOON)
         ended = Ended(by=NOON, unseen_since=0, none_after=NOON + 365 * DAY)
         assert await delete_ended(database, ended, after=Place(), size=100) == (1, None)
-        assert await drop_surplus_sessions(database, "user-1", keep=10, now=NOON, newest="token-3") == 28
+        await sign_in(database, replace(a_login(40), now=NOON + 40, expires_at=NOON + 40 * DAY, keep=10))
         assert len(await column(database, "SELECT token_hash FROM sessions")) == 10
         await database.execute("DELETE FROM users")
         assert await column(database, "SELECT token_hash FROM sessions") == []

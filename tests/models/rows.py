@@ -23,6 +23,7 @@ def a_login(
     asked_at: int = NOON,
     now: int | None = None,
     expires_at: int = NOON + 30 * DAY,
+    keep: int = 50,
 ) -> NewSession:
     """The login number `number`, which names its token and the person, if they turn out to be new."""
     return NewSession(
@@ -36,6 +37,7 @@ def a_login(
         token_hash=f"token-{number}",
         now=asked_at if now is None else now,
         expires_at=expires_at,
+        keep=keep,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from models.database import Database
 from models.errors import DatabaseError, DatabaseUnavailable
 from models.lookup import SessionLookup
-from models.sign_in import drop_surplus_sessions, sign_in, supersede
+from models.sign_in import sign_in, supersede
 from models.user import UserRecord
 from tests.models.rows import DAY, MINUTE, NOON, Keys, a_login, column, keys_of, stored
 
@@ -246,29 +246,42 @@ async def test_nobody_supersedes_a_session_of_another_account(database: Database
     assert await column(database, "SELECT DISTINCT expires_at FROM sessions") == [NOON + 30 * DAY]
 
 
-async def test_surplus_sessions_go_least_recently_seen_first(database: Database) -> None:
+async def test_a_login_drops_surplus_sessions_least_recently_seen_first(database: Database) -> None:
     await stored(database, *[a_login(number, now=NOON + number) for number in range(5)])
     await database.execute("UPDATE sessions SET last_seen_at = $1 WHERE token_hash = 'token-0'", NOON + MINUTE)
 
-    assert await drop_surplus_sessions(database, "user-0", keep=3, now=NOON + MINUTE) == 2
+    await sign_in(database, a_login(5, now=NOON + MINUTE, keep=4))
 
-    assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-0", "token-3", "token-4"]
+    kept = ["token-0", "token-3", "token-4", "token-5"]
+    assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == kept
+
+
+async def test_the_session_of_the_login_stays_whatever_other_clocks_have_written(database: Database) -> None:
+    await stored(database, *[a_login(number, now=NOON + DAY) for number in range(3)])
+    await sign_in(database, a_login(3, now=NOON, keep=1))
+    assert await column(database, "SELECT token_hash FROM sessions") == ["token-3"]
 
 
 async def test_expired_sessions_go_and_take_no_place_of_live_ones(database: Database) -> None:
     await sign_in(database, a_login(1))
     await sign_in(database, a_login(2, now=NOON + MINUTE, expires_at=NOON + DAY))
 
-    assert await drop_surplus_sessions(database, "user-1", keep=1, now=NOON + DAY) == 1
+    await sign_in(database, a_login(3, now=NOON + DAY, keep=3))
 
-    assert await column(database, "SELECT token_hash FROM sessions") == ["token-1"]
+    assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-1", "token-3"]
 
 
 async def test_other_peoples_sessions_are_not_surplus(database: Database) -> None:
-    await sign_in(database, a_login(1))
-    await sign_in(database, a_login(2, openid="openid-bob", expires_at=NOON - 1))
-    assert await drop_surplus_sessions(database, "user-1", keep=1, now=NOON) == 0
-    assert await column(database, "SELECT COUNT(*) FROM sessions") == [2]
+    await stored(database, a_login(1, openid="openid-bob", expires_at=NOON - 1), a_login(2), a_login(3, keep=1))
+    assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-1", "token-3"]
+
+
+async def test_what_logins_at_one_moment_have_too_many_goes_with_the_next(database: Database) -> None:
+    await sign_in(database, a_login(0))
+    await asyncio.gather(*[sign_in(database, a_login(number, keep=2)) for number in range(1, 9)])
+    await sign_in(database, a_login(9, now=NOON + 1, keep=2))
+    tokens = await column(database, "SELECT token_hash FROM sessions ORDER BY 1")
+    assert (len(tokens), tokens[-1]) == (2, "token-9")
 
 
 async def test_what_a_login_knows_is_not_in_its_representation(database: Database) -> None:
