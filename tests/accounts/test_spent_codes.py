@@ -9,9 +9,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from graph.accounts import login
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import LOGIN, Clock, open_gate, settings_for
+from models.database import Database
+from models.schema import require_tables
+from tests.gate import LOGIN, Clock, Gate, open_gate, settings_for
 
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
@@ -68,3 +71,37 @@ async def test_a_code_sent_again_while_its_login_waits_for_the_database_shares_t
         for payload in payloads:
             assert (await gate.me(payload["token"]))["id"] == payload["user"]["id"]
         assert await gate.code_of_error(LOGIN, {"code": code}) == "LOGIN_CODE_USED", "the answer was kept"
+
+
+@on_postgres
+async def test_while_logins_are_stored_the_database_need_not_be_asked_whether_it_can_take_another(
+    gate: Gate, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = 0
+
+    async def counted(database: Database) -> None:
+        nonlocal questions
+        questions += 1
+        await require_tables(database)
+
+    monkeypatch.setattr(login, "require_tables", counted)
+    await gate.login("alice")
+    await gate.login("bob")
+    assert questions == 2, "nothing was being stored when they came"
+
+    connection = await asyncpg.connect(settings.database.url.get_secret_value())
+    async with connection.transaction():
+        await connection.execute("SELECT 1 FROM accounts FOR UPDATE")
+        monkeypatch.setattr(login, "_ANSWERED_FOR", 60)
+        waiting = asyncio.create_task(gate.login("alice"))
+        waits_for_me = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+        while not await connection.fetchval(waits_for_me):  # noqa: ASYNC110 - PostgreSQL has no event for this loop
+            await asyncio.sleep(0.01)
+        assert questions == 3
+        await gate.login("carol")
+        assert questions == 3, "bob was stored just now, and alice is about to be"
+        monkeypatch.setattr(login, "_ANSWERED_FOR", 0)
+        await gate.login("dave")
+        assert questions == 4, "carol was stored too long ago"
+    await connection.close()
+    assert not (await waiting)["isNewUser"]
