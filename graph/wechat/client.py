@@ -33,7 +33,8 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_CONNECTIONS = 256  # 1,280 logins a second that take 50 ms each need 64
 MAX_JITTER = 0.25  # seconds before the second try
 # The size of a body is bounded before it is unpacked or not at all.
-_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wxgate"}
+_HEADERS: Final = httpx.Headers({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wxgate"})
+_JSON_HEADERS: Final = httpx.Headers({**_HEADERS, "Content-Type": "application/json"})
 _LONGEST_ID = 64  # of an openid or unionid; today's have 28 or 29 characters
 _JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")  # the DevTools' tourist sends "the code is a mock one", blanks and all
 
@@ -71,7 +72,9 @@ class WeChatClient:
         self._sleep = sleep
         self._observe = observe
         self._transport = transport or Connections(httpx.URL(base_url), limit=max_connections)
-        self._base_url = base_url.rstrip("/")
+        base = base_url.rstrip("/")
+        self._code2session_url = httpx.URL(f"{base}/sns/jscode2session")
+        self._stable_token_url = httpx.URL(f"{base}/cgi-bin/stable_token")
         timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
         self._extensions = {"timeout": timeout.as_dict()}
 
@@ -108,8 +111,14 @@ class WeChatClient:
             "js_code": js_code,
             "grant_type": "authorization_code",
         }
-        path = f"/sns/jscode2session?{urlencode(query, quote_via=quote)}"
-        return await self._call("code2session", lambda: self._request("GET", path), _code2session)
+        target = f"{self._code2session_url.raw_path.decode('ascii')}?{urlencode(query, quote_via=quote)}"
+        # Whatever prints a URL prints none that holds the secret: what is sent in its place is told apart.
+        extensions = self._extensions | {"target": target.encode("ascii")}
+
+        def build() -> httpx.Request:
+            return httpx.Request("GET", self._code2session_url, headers=_HEADERS, extensions=extensions)
+
+        return await self._call("code2session", build, _code2session)
 
     async def get_stable_access_token(self, *, force_refresh: bool = False) -> AccessToken:
         """The token that stays the same for everybody until it expires, so that servers need no common store.
@@ -126,15 +135,12 @@ class WeChatClient:
         content = json.dumps(body, ensure_ascii=False).encode()
         return await self._call(
             "get_stable_access_token",
-            lambda: self._request("POST", "/cgi-bin/stable_token", content),
+            lambda: httpx.Request(
+                "POST", self._stable_token_url, headers=_JSON_HEADERS, content=content, extensions=self._extensions
+            ),
             _access_token,
             repeatable=not force_refresh,
         )
-
-    def _request(self, method: str, path: str, content: bytes | None = None) -> httpx.Request:
-        headers = _HEADERS if content is None else _HEADERS | {"Content-Type": "application/json"}
-        url = f"{self._base_url}{path}"
-        return httpx.Request(method, url, headers=headers, content=content, extensions=self._extensions)
 
     async def _call(
         self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool = True

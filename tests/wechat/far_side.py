@@ -41,6 +41,11 @@ def client(answer: Answer | None = None, **changes: Any) -> WeChatClient:
     return WeChatClient(app_id=APP_ID, app_secret=SecretStr(APP_SECRET), **settings)
 
 
+def target_of(request: httpx.Request) -> httpx.URL:
+    """What is asked for, which the URL of the request does not tell: it holds the secret."""
+    return request.url.copy_with(raw_path=request.extensions["target"])
+
+
 def refusal(errcode: object, errmsg: str = f"some words, rid: {RID}") -> httpx.Response:
     return httpx.Response(200, json={"errcode": errcode, "errmsg": errmsg})
 

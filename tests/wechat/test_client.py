@@ -29,6 +29,7 @@ from tests.wechat.far_side import (
     UNIONID,
     client,
     refusal,
+    target_of,
 )
 
 CODE2SESSION = "https://api.weixin.qq.com/sns/jscode2session"
@@ -49,7 +50,7 @@ async def test_code2session_is_a_get_with_four_parameters_in_the_query() -> None
         session = await wechat.code2session(JS_CODE)
     assert (session.openid, session.session_key.get_secret_value(), session.unionid) == (OPENID, SESSION_KEY, None)
     request = route.calls.last.request
-    assert dict(request.url.params) == {
+    assert dict(target_of(request).params) == {
         "appid": APP_ID,
         "secret": APP_SECRET,
         "js_code": JS_CODE,
@@ -66,7 +67,7 @@ async def test_a_code_cannot_smuggle_parameters() -> None:
     route = wechat_side.get(CODE2SESSION).respond(json=SESSION)
     async with client(wechat_side.async_handler) as wechat:
         await wechat.code2session(code)
-    params = route.calls.last.request.url.params
+    params = target_of(route.calls.last.request).params
     assert params.get_list("js_code") == [code]
     assert params.get_list("appid") == [APP_ID]
 
