@@ -56,6 +56,30 @@ async def _pool(client: Any) -> asyncpg.Pool:
     return client._pool
 
 
+def _given_back(connection: Any) -> bool:
+    """Whether a connection went back to its pool at once, as one does that its last statement left fit for the next.
+
+    asyncpg's own way is a task, so that nobody's cancellation keeps a connection from being reset: here is nothing to
+    reset or to wait for.
+    """
+    holder, inner = connection._holder, connection._con
+    if (
+        inner is None
+        or inner.is_closed()
+        or inner.is_in_transaction()
+        or inner._listeners
+        or inner._log_listeners
+        or inner._protocol.queries_count >= holder._max_queries
+        or holder._generation != holder._pool._generation
+    ):
+        return False
+    inner._on_release()
+    holder._timeout = None
+    holder._release()
+    holder._setup_inactive_callback()
+    return True
+
+
 async def _release(client: Any, connection: Any) -> None:
     try:
         await client._pool.release(connection, timeout=RELEASE_SECONDS)
@@ -92,8 +116,12 @@ class _Acquired(PoolConnectionWrapper[Any]):
         self.connection = await _acquire(self.client)
         return self.connection
 
-    async def __aexit__(self, *_exception: object) -> None:
-        await _release(self.client, self.connection)
+    async def __aexit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
+        client: Any = self.client
+        if kind is None and _given_back(self.connection):
+            client.turns.release()
+        else:
+            await _release(client, self.connection)
 
 
 class BoundedClient(AsyncpgDBClient):
