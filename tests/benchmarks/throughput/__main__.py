@@ -73,6 +73,8 @@ def _loads(plan: Plan, kind: str, databases: KeptDatabases, scratch: Path) -> It
             yield from loads.submit_user_info(plan.connections)
         if "login" in plan.parts and usual:
             yield from loads.login(plan.connections)
+        if "workers" in plan.parts and usual:
+            yield from loads.workers(plan.connections)
 
 
 def _hanging(plan: Plan, kind: str, url: str, people: Sequence[Seeded], scratch: Path) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Drives `wrk` at a server, and reads what the server used meanwhile."""
+"""Drives `wrk` at a server, and reads what the server used meanwhile, its workers with it."""
 
 import json
 import os
@@ -53,12 +53,23 @@ def figures(printed: str, *, used: float, rss: float) -> Figures:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has used since it began."""
-    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    """What a process and its children have used since they began."""
+    used = 0
+    for process in _family(pid):
+        fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / _TICKS
 
 
 def resident(pid: int) -> float:
-    """MiB of memory that a process holds."""
+    """MiB of memory that a process holds, or the largest of its children."""
+    return max(_resident(process) for process in _family(pid))
+
+
+def _resident(pid: int) -> float:
     [kilobytes] = re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text("utf-8"))
     return int(kilobytes) / 1024
+
+
+def _family(pid: int) -> list[int]:
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split())]

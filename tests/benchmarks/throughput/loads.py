@@ -1,4 +1,4 @@
-"""The measurements that send one operation at so many connections: `me` of everybody, `login`, `submitUserInfo`."""
+"""The measurements that send one operation at so many connections: `me`, `login`, `submitUserInfo`."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.throughput import servers, traffic
+from tests.benchmarks.throughput import cores, servers, traffic
 from tests.benchmarks.throughput.figures import Row, bounded, compared
 from tests.benchmarks.throughput.load import Load
 from tests.benchmarks.throughput.rounds import measure, require_same_answers
@@ -56,6 +56,29 @@ class Loads:
                 rows = self._rows("me", count, compared_servers, partial(self._load, count))
                 yield from compared(rows, "h")
             require_same_answers(compared_servers[: 2 + len(peers)], requests[::-1])
+
+    def workers(self, connections: Sequence[int]) -> Iterator[Row]:
+        """`me` of one worker and of as many as there are cores, which all of them share with load and database."""
+        requests = traffic.me(self._people)
+        self._requests.write_text(lines(requests), "utf-8")
+        with contextlib.ExitStack() as opened:
+            several = [
+                opened.enter_context(
+                    servers.wxgate(
+                        self._url,
+                        self._directory / f"wxgate-{count}.log",
+                        name=f"{count} worker{'s' if count > 1 else ''}",
+                        workers=count,
+                        on=cores.ALL,
+                    )
+                )
+                for count in (1, len(cores.ALL))
+            ]
+            require_same_answers(several, requests)
+            with cores.on(cores.ALL):
+                for count in connections:
+                    rows = self._rows("me, on all cores", count, several, partial(self._load, count))
+                    yield from compared(rows, several[0].name)
 
     def login(self, connections: Sequence[int]) -> Iterator[Row]:
         """wxgate, with a WeChat that takes its time and one that does not."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-PARTS: Final = ("me", "login", "submitUserInfo", "hanging", "soak", "start")
+PARTS: Final = ("me", "login", "submitUserInfo", "workers", "hanging", "soak", "start")
 DATABASES: Final = ("postgres", "sqlite")
 
 

@@ -32,7 +32,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def wxgate(database_url: str, output: Path, *, wechat_url: str = "") -> Iterator[Server]:
+def wxgate(
+    database_url: str,
+    output: Path,
+    *,
+    name: str = "wxgate",
+    wechat_url: str = "",
+    workers: int = 1,
+    on: frozenset[int] = cores.SERVER,
+) -> Iterator[Server]:
     """`wxgate serve` with everything on that production has, its log in a file.
 
     Except for two limits, which would answer the load in place of the server: how often one address may ask, and that
@@ -49,8 +57,8 @@ def wxgate(database_url: str, output: Path, *, wechat_url: str = "") -> Iterator
         "WXGATE_LIMIT_CONCURRENCY": "4096",
     } | ({"WXGATE_WECHAT_BASE_URL": wechat_url} if wechat_url else {})
     port = free_port()
-    command = [sys.executable, "-m", "graph", "serve", "--port", str(port)]
-    with _started("wxgate", port, command, environment, output) as server:
+    command = [sys.executable, "-m", "graph", "serve", "--port", str(port), "--workers", str(workers)]
+    with _started(name, port, command, environment, output, on=on) as server:
         yield server
 
 
