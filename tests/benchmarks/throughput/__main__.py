@@ -95,13 +95,13 @@ def _hanging(plan: Plan, kind: str, url: str, people: Sequence[Seeded], scratch:
 
 def _print_soak(plan: Plan, url: str, people: Sequence[Seeded], scratch: Path) -> None:
     if "soak" in plan.parts:
-        points = soak.measure(url, people, directory=scratch, requests=plan.soak)
+        points = soak.measure(url, people, directory=scratch, requests=plan.soak, python=plan.python)
         _tell(markdown(["requests so far", "RSS MiB"], [[f"{count:,}", f"{rss:.1f}"] for count, rss in points]))
 
 
 def _print_start(plan: Plan, url: str, scratch: Path) -> None:
     if "start" in plan.parts:
-        seconds = start.measure(url, directory=scratch)
+        seconds = start.measure(url, directory=scratch, python=plan.python)
         _tell(f"{seconds:.2f} s to the first answer, the median of {start.STARTS} starts.")
 
 

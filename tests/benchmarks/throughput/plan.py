@@ -1,6 +1,7 @@
 """What one run of the command measures, from what was asked for."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ class Plan:
     rounds: int
     seconds: int
     soak: int
+    python: str
     node: bool
     keep: Path | None
     json: Path | None
@@ -39,6 +41,7 @@ class Plan:
         add("--rounds", type=int, default=3, help="turns that each server takes; the median counts")
         add("--seconds", type=int, default=3, help="how long a turn is")
         add("--soak", type=int, default=1_000_000, help="requests of the part soak")
+        add("--python", default=sys.executable, help="whose wxgate soak and start measure, run in a plain install")
         add("--node", action="store_true", help="measure Mercurius, Apollo Server and graphql-yoga too")
         add("--keep", type=Path, help="directory that keeps the seeded databases for the next run")
         add("--json", type=Path, help="file for every figure, one object a line; printed without it")

@@ -40,6 +40,7 @@ def wxgate(
     wechat_url: str = "",
     workers: int = 1,
     on: frozenset[int] = cores.SERVER,
+    python: str = sys.executable,
 ) -> Iterator[Server]:
     """`wxgate serve` with everything on that production has, its log in a file.
 
@@ -57,7 +58,7 @@ def wxgate(
         "WXGATE_LIMIT_CONCURRENCY": "4096",
     } | ({"WXGATE_WECHAT_BASE_URL": wechat_url} if wechat_url else {})
     port = free_port()
-    command = [sys.executable, "-m", "graph", "serve", "--port", str(port), "--workers", str(workers)]
+    command = [python, "-m", "graph", "serve", "--port", str(port), "--workers", str(workers)]
     with _started(name, port, command, environment, output, on=on) as server:
         yield server
 

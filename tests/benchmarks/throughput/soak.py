@@ -13,11 +13,13 @@ _CONNECTIONS: Final = 64
 _SECONDS: Final = 5
 
 
-def measure(url: str, people: Sequence[Seeded], *, directory: Path, requests: int) -> Iterator[tuple[int, float]]:
+def measure(
+    url: str, people: Sequence[Seeded], *, directory: Path, requests: int, python: str
+) -> Iterator[tuple[int, float]]:
     """How many `me` requests there have been so far, and the MiB that the server holds, until there were so many."""
     of_me = directory / "me"
     of_me.write_text(lines(traffic.me(people)), "utf-8")
-    with servers.wxgate(url, directory / "wxgate.log") as server:
+    with servers.wxgate(url, directory / "wxgate.log", python=python) as server:
         yield 0, resident(server.pid)
         answered, load = 0, Load(of_me, _CONNECTIONS, 1)
         while answered < requests:
