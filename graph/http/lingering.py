@@ -67,6 +67,7 @@ class LingeringTransport(asyncio.Transport):
 
     def forget(self) -> None:
         """For a connection that is lost: there is nothing to wait for."""
+        self._client_is_sending = bool
         if self._end is not None:
             self._end.cancel()
 

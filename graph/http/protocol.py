@@ -7,7 +7,7 @@ import asyncio
 import logging
 import secrets
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -104,6 +104,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._lingering.forget()
         super().connection_lost(exc)  # resumes writing
+        # No circle is left: thousands of connections may come and go between two looks of the garbage collector.
+        self.parser: Any = None
+        if self._is_answered():
+            self.cycle: Any = None
 
     def eof_received(self) -> None:
         """The client has sent everything, and asyncio is about to close: what is left unread has its time too."""

@@ -1,6 +1,7 @@
 """Connections that change between the two ways, idle, break, half close, and outlive their server."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -263,3 +264,27 @@ async def test_the_first_request_of_a_connection_to_a_server_that_stops_is_answe
         assert (answer.headers["x-way"], answer.headers["connection"]) == (UVICORN, "close")
         assert await reader.read() == b""
         writer.close()
+
+
+@pytest.mark.parametrize("requests", [[], [post()], [post(path="/other")], [post(), post(path="/other"), post()[:40]]])
+async def test_a_connection_leaves_nothing_for_the_garbage_collector(requests: list[bytes]) -> None:
+    async with both_ways(mirror) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            reader, writer = await server.connect()
+            for request in requests:
+                writer.write(request)
+                if request.endswith(b"{}"):
+                    await read_answer(reader)
+            await until(lambda: bool(connections()))
+            writer.close()
+            await server.is_left_alone()
+            await until(lambda: not connections())
+        finally:
+            gc.enable()
+
+
+def connections() -> list[WholeRequests]:
+    """Those that the process knows, closed or not."""
+    return [known for known in gc.get_objects() if issubclass(type(known), WholeRequests)]
