@@ -67,6 +67,8 @@ async def test_the_first_request_of_a_new_connection_is_answered_although_the_se
         writer.write(GET[:sent])
         while not server.uvicorn.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
+        # Whoever knocks while the door is held comes again a second later.
+        server.uvicorn.config.timeout_graceful_shutdown = PATIENCE
         server.uvicorn.should_exit = True
         await closed(server.port)
         writer.write(GET[sent:])
