@@ -60,6 +60,10 @@ class Switchboard:
     def asked(self) -> list[str]:
         return [target for line in self.lines for target in line.asked]
 
+    async def is_asked(self, times: int) -> None:
+        """Returns when so many requests have come, which they must do before long."""
+        await until(lambda: len(self.asked) == times)
+
     async def are(self, many: int) -> None:
         """Returns when as many lines are open, which must come to be before long."""
         await until(lambda: len(self.open) == many)

@@ -1,75 +1,18 @@
 """The pool over real sockets, on both event loops: what it opens, keeps, shares and closes."""
 
 import asyncio
-import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Generator
-from contextlib import asynccontextmanager
-from itertools import count
 from typing import Any
 
 import httpx
 import pytest
-import trustme
 
 from graph.wechat import wire
-from graph.wechat.wire import Connections
+from tests.wechat.pool import Pool, on_both_loops, pool
 from tests.wechat.switchboard import Switchboard, answering, plain, until
 
-Asked = asyncio.Task[str]
-
-
-@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"], autouse=True)
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    return "asyncio", {"use_uvloop": request.param}
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Generator[None]:
-    """Futures that nobody awaited and callbacks that failed are found in the log alone."""
-    yield
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
-
-
-@pytest.fixture
-def trusted(monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """For a far side that is 127.0.0.1, and whose certificate the client trusts."""
-    authority, far, near = (
-        trustme.CA(),
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH),
-        ssl.create_default_context(),
-    )
-    authority.issue_cert("127.0.0.1").configure_cert(far)
-    authority.configure_trust(near)
-    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: near)
-    return far
-
-
-class Pool:
-    """The pool under test, and what it is asked for."""
-
-    def __init__(self, origin: str, *, limit: int) -> None:
-        self.origin = httpx.URL(origin)
-        self.connections = Connections(self.origin, limit=limit)
-
-    async def get(self, target: str, *, pool: float = 60, connect: float = 60, read: float = 60) -> str:
-        timeout = {"pool": pool, "connect": connect, "read": read}
-        request = httpx.Request("GET", self.origin, extensions={"timeout": timeout, "target": target.encode()})
-        response = await self.connections.handle_async_request(request)
-        return (await response.aread()).decode()
-
-    def begin(self, target: str, **seconds: float) -> Asked:
-        return asyncio.create_task(self.get(target, **seconds))
-
-
-@asynccontextmanager
-async def pool(origin: str, *, limit: int = 2) -> AsyncIterator[Pool]:
-    made = Pool(origin, limit=limit)
-    try:
-        yield made
-    finally:
-        await made.connections.aclose()
+pytestmark = [on_both_loops, pytest.mark.usefixtures("nothing_is_logged_as_a_fault")]
 
 
 async def test_no_more_connections_are_open_than_there_are_places() -> None:
@@ -77,7 +20,7 @@ async def test_no_more_connections_are_open_than_there_are_places() -> None:
     async with answering(far) as origin, pool(origin, limit=2) as near:
         calls = [near.begin(f"/{n}") for n in range(5)]
         for n in range(5):
-            await until(lambda n=n: len(far.asked) == min(n + 2, 5))
+            await far.is_asked(min(n + 2, 5))
             next(line for line in far.lines if line.asked[-1] == f"/{n}").answer()
             assert await calls[n] == f"/{n}"
         assert (len(far.lines), len(far.open)) == (2, 2)
@@ -87,7 +30,7 @@ async def test_whoever_finds_no_place_in_time_is_told_and_takes_none() -> None:
     far = Switchboard(answers=False)
     async with answering(far) as origin, pool(origin, limit=1) as near:
         first = near.begin("/first")
-        await until(lambda: far.asked)
+        await far.is_asked(1)
         with pytest.raises(httpx.PoolTimeout):
             await near.get("/late", pool=0.01)
         far.answers = True
@@ -101,7 +44,7 @@ async def test_whoever_is_cancelled_while_waiting_takes_no_place() -> None:
     far = Switchboard(answers=False)
     async with answering(far) as origin, pool(origin, limit=1) as near:
         first, waits, next_one = near.begin("/first"), near.begin("/gone"), near.begin("/next")
-        await until(lambda: far.asked)
+        await far.is_asked(1)
         waits.cancel()
         far.answers = True
         far.lines[0].answer()
@@ -114,7 +57,7 @@ async def test_the_connection_used_last_is_used_first() -> None:
     far = Switchboard(answers=False)
     async with answering(far) as origin, pool(origin, limit=3) as near:
         calls = [near.begin(f"/{n}") for n in range(3)]
-        await until(lambda: len(far.asked) == 3)
+        await far.is_asked(3)
         for n in (2, 0, 1):
             [line] = [line for line in far.lines if line.asked == [f"/{n}"]]
             line.answer()
@@ -219,15 +162,19 @@ async def test_both_families_are_spoken(host: str) -> None:
 async def test_an_address_where_nobody_listens_is_passed_over(
     monkeypatch: pytest.MonkeyPatch, *, dead_first: bool
 ) -> None:
-    far = Switchboard()
+    far, loop = Switchboard(), asyncio.get_running_loop()
+    resolved = loop.getaddrinfo
     async with answering(far) as origin, pool(origin.replace("127.0.0.1", "api.weixin.qq.com")) as near:
 
-        async def both(_: str, port: int, **__: object) -> list[tuple[Any, ...]]:
+        async def both(host: str, port: int, **how: Any) -> list[tuple[Any, ...]]:
+            if host != "api.weixin.qq.com":
+                # uvloop asks for addresses, too.
+                return list(await resolved(host, port, **how))
             dead = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
             living = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
             return [dead, living] if dead_first else [living, dead]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+        monkeypatch.setattr(loop, "getaddrinfo", both)
         assert await near.get("/a") == "/a"
 
 
@@ -244,99 +191,9 @@ async def test_a_closed_pool_keeps_nothing(trusted: ssl.SSLContext) -> None:
         await asyncio.gather(near.get("/a"), near.get("/b"))
         far.answers = False
         call = near.begin("/last")
-        await until(lambda: len(far.asked) == 3)
+        await far.is_asked(3)
         await near.connections.aclose()
         await far.are(1)
         far.open[0].answer()
         assert await call == "/last"
         await far.are(0)
-
-
-class Cancelled:
-    """Awaits something, and is cancelled where it waits for the n-th time: while it does so, or as that has come."""
-
-    def __init__(self, awaited: Awaitable[str], nth: int, *, as_it_comes: bool) -> None:
-        self._awaited, self._nth, self._as_it_comes = awaited, nth, as_it_comes
-        self.waited = 0
-
-    def __await__(self) -> Generator[Any, Any, str]:
-        task = asyncio.current_task()
-        assert task is not None
-        steps = self._awaited.__await__()
-        try:
-            waited_for = next(steps)
-            while True:
-                self.waited += 1
-                if self.waited == self._nth:
-                    if self._as_it_comes and waited_for is not None:
-                        waited_for.add_done_callback(lambda _: task.cancel())
-                    else:
-                        task.cancel()
-                try:
-                    value = yield waited_for
-                except BaseException as error:
-                    waited_for = steps.throw(error)
-                else:
-                    waited_for = steps.send(value)
-        except StopIteration as end:
-            return str(end.value)
-
-
-@pytest.mark.parametrize("as_it_comes", [False, True])
-@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-async def test_whoever_is_cancelled_anywhere_leaves_nothing_behind(
-    trusted: ssl.SSLContext, *, tls: bool, as_it_comes: bool
-) -> None:
-    far = Switchboard()
-    async with answering(far, trusted if tls else None) as origin, pool(origin, limit=1) as near:
-        for nth in range(1, 100):
-            call = Cancelled(near.get("/gone"), nth, as_it_comes=as_it_comes)
-
-            async def run(call: Cancelled = call) -> str:
-                return await call
-
-            task = asyncio.create_task(run())
-            await asyncio.wait([task])
-            if call.waited < nth:
-                break
-            assert task.cancelled()
-            await far.are(0)
-        assert nth > 3
-        assert await task == "/gone"
-        assert await near.get("/next") == "/next"
-        assert len(far.open) == 1
-
-
-def unruly(body: bytes) -> bytes:
-    """An answer of any form, some of them with something behind it."""
-    kind = int(body[1:]) % 7
-    if kind == 0:
-        return b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-    if kind < 3:
-        return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    if kind == 3:
-        return plain(body) + plain(b"/somebody else")
-    return plain(body)
-
-
-@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-async def test_each_gets_the_answer_to_what_it_asked_and_never_another(trusted: ssl.SSLContext, *, tls: bool) -> None:
-    far = Switchboard(form=unruly)
-    async with answering(far, trusted if tls else None) as origin, pool(origin, limit=5) as near:
-        calls = [near.begin(f"/{n}") for n in range(300)]
-        for turn in count():
-            if all(call.done() for call in calls):
-                break
-            await asyncio.sleep(0)
-            if turn % 10 == 0:
-                calls[turn * 7 % len(calls)].cancel()
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-        wrong = [
-            (n, answer)
-            for n, answer in enumerate(answers)
-            if answer != f"/{n}" and not isinstance(answer, asyncio.CancelledError)
-        ]
-        assert wrong == []
-        assert any(isinstance(answer, str) for answer in answers)
-        await until(lambda: len(far.open) <= 5)
-    await far.are(0)
