@@ -10,10 +10,10 @@ import httptools
 import httpx
 
 MAX_ANSWER_BYTES: Final = 128 * 1024
-"""Of head and body together; no more of an answer is read."""
+"""Of one answer, head and body and what may come before it."""
 
 _SWITCHING_PROTOCOLS: Final = 101
-_FINAL: Final = 200  # the first status that is not followed by another answer
+_CLOSED: Final = "the connection was closed"
 
 
 class Connection(asyncio.Protocol):
@@ -24,6 +24,9 @@ class Connection(asyncio.Protocol):
         self.is_free = False
         self.idle_since = 0.0
         self._answer: asyncio.Future[httpx.Response] | None = None
+        self._received = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] | None = None  # until the head is read
         self._parser = httptools.HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -32,24 +35,27 @@ class Connection(asyncio.Protocol):
         self.is_free = True
 
     async def exchange(self, request: bytes, *, seconds: float) -> httpx.Response:
-        """The whole answer; one of more than `MAX_ANSWER_BYTES` as far as it was read.
+        """The whole answer.
 
-        Raises `httpx.ReadTimeout` after so many `seconds`, `httpx.ReadError`, `httpx.RemoteProtocolError`. Whoever is
-        cancelled leaves a connection behind that is closed.
+        Raises `httpx.ReadTimeout` after so many `seconds`, `httpx.ReadError`, `httpx.RemoteProtocolError`. Whoever
+        fails or is cancelled leaves a connection behind that is closed.
         """
+        if not self.is_free:
+            raise httpx.ReadError(_CLOSED)
         self.is_free = False
-        self._received = 0
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] | None = None
         answer: asyncio.Future[httpx.Response] = self.loop.create_future()
         self._answer = answer
         late = self.loop.call_later(seconds, self._fail, httpx.ReadTimeout("no answer in time"))
-        self._transport.write(request)
         try:
+            self._transport.write(request)
             return await answer
+        except BaseException:
+            # Cancelled with the whole answer at hand: nobody is there to keep the connection.
+            self.is_free = False
+            raise
         finally:
             late.cancel()
-            self._answer = None
+            self._answer, self._received, self._headers, self._body = None, 0, [], None
             if not self.is_free:
                 self.abort()
 
@@ -65,33 +71,34 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._received += len(data)
+        if self._received > MAX_ANSWER_BYTES:
+            self._fail(httpx.RemoteProtocolError("the answer is too long"))
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.is_free = False
             self._fail(httpx.RemoteProtocolError("not an HTTP answer"))
-        if self._received > MAX_ANSWER_BYTES and not self._answer.done():
-            if self._body is None:
-                self._fail(httpx.RemoteProtocolError("the head is too long"))
-            else:
-                self._succeed()
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def eof_received(self) -> None:
+        """From the event loop, which closes the connection then."""
+        self.is_free = False
+
+    def connection_lost(self, failure: Exception | None) -> None:
         """From the event loop."""
         self.is_free = False
-        if self._answer is None or self._answer.done():
-            return
-        # An answer that says nothing about its length ends with its connection (RFC 9112, 6.3).
-        if self._body is not None and not {b"content-length", b"transfer-encoding"} & {n for n, _ in self._headers}:
-            self._succeed()
+        # An answer that says nothing about its length ends with its connection (RFC 9112, 6.3), unless that breaks.
+        begun = failure is None and self._body is not None
+        if begun and not {b"content-length", b"transfer-encoding"} & {name for name, _ in self._headers}:
+            self._succeed(is_free=False)
         else:
-            self._fail(httpx.ReadError("the connection was closed"))
+            self._fail(httpx.ReadError(_CLOSED))
 
     def on_message_begin(self) -> None:
         """From the parser."""
-        if self.is_free or self._answer is None or self._answer.done():
+        if self.is_free:
             # A second answer behind the first one's end.
             self.abort()
-        self._headers, self._body = [], None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """From the parser; after the head these are trailers, which nobody needs."""
@@ -110,14 +117,19 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """From the parser."""
         status = self._parser.get_status_code()
-        if status >= _FINAL:
-            self.is_free = self._parser.should_keep_alive() and not self._transport.is_closing()
-            self._succeed()
-        elif status == _SWITCHING_PROTOCOLS:
+        if status == _SWITCHING_PROTOCOLS:
             self._fail(httpx.RemoteProtocolError("nobody asked for another protocol"))
+        elif httpx.codes.is_informational(status):
+            # Another answer follows.
+            self._headers, self._body = [], None
+        else:
+            # HTTP/1.0 cannot be trusted with the ends of answers (RFC 9112, 6.1).
+            stays = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
+            self._succeed(is_free=stays)
 
-    def _succeed(self) -> None:
+    def _succeed(self, *, is_free: bool) -> None:
         if self._answer is not None and not self._answer.done():
+            self.is_free = is_free
             body = httpx.ByteStream(b"".join(self._body or ()))
             self._answer.set_result(httpx.Response(self._parser.get_status_code(), headers=self._headers, stream=body))
 

@@ -42,6 +42,7 @@ class Connections(httpx.AsyncBaseTransport):
         self._places = asyncio.Semaphore(limit)
         self._idle: deque[Connection] = deque()
         self._sweep: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises `httpx.TransportError`."""
@@ -61,6 +62,7 @@ class Connections(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Closes what is idle; what is under way ends with its request."""
+        self._is_closed = True
         if self._sweep is not None:
             self._sweep.cancel()
         while self._idle:
@@ -102,6 +104,9 @@ class Connections(httpx.AsyncBaseTransport):
         return connection
 
     def _keep(self, connection: Connection) -> None:
+        if self._is_closed:
+            connection.abort()
+            return
         connection.idle_since = connection.loop.time()
         self._idle.append(connection)
         if self._sweep is None:
