@@ -113,7 +113,11 @@ def _say(row: Row) -> None:
     """What is known already goes beside the tables: a whole run takes a while."""
     against = "" if row.against is None else f", {row.against:.2f} x {row.reference}"
     place = f"{row.database}, {row.sessions:,} sessions, {row.connections} connections"
-    print(f"{row.operation}, {place}: {row.server} {row.figures.rate:,.0f}/s{against}", file=sys.stderr)  # noqa: T201
+    figures = row.figures
+    told = (
+        f"{figures.rate:,.0f}/s{against}, p50 {figures.p50:.2f}, p99 {figures.p99:.2f} ms, {figures.cpu:.0f} us of CPU"
+    )
+    print(f"{row.operation}, {place}: {row.server} {told}", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":
