@@ -12,7 +12,6 @@ import httpx
 MAX_ANSWER_BYTES: Final = 128 * 1024
 """Of one answer, head and body and what may come before it."""
 
-_SWITCHING_PROTOCOLS: Final = 101
 _CLOSED: Final = "the connection was closed"
 
 
@@ -77,7 +76,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.is_free = False
+            # The parser lets nothing pass from here on, nor after a change of protocol, which nobody asked for.
             self._fail(httpx.RemoteProtocolError("not an HTTP answer"))
 
     def eof_received(self) -> None:
@@ -117,9 +116,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """From the parser."""
         status = self._parser.get_status_code()
-        if status == _SWITCHING_PROTOCOLS:
-            self._fail(httpx.RemoteProtocolError("nobody asked for another protocol"))
-        elif httpx.codes.is_informational(status):
+        if httpx.codes.is_informational(status):
             # Another answer follows.
             self._headers, self._body = [], None
         else:

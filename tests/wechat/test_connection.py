@@ -241,6 +241,16 @@ async def test_an_answer_that_does_not_come_in_time_ends_the_connection(said: by
     assert call.wire.is_aborted
 
 
+async def test_the_time_of_one_call_is_not_that_of_the_next() -> None:
+    call = Call(seconds=0.01)
+    await call.hears(TWO)
+    await call.is_over()
+    again = Call(call.connection)
+    await asyncio.sleep(0.03)
+    await again.hears(TWO)
+    assert (await again.understood())[2] == b"{}"
+
+
 @pytest.mark.parametrize("said", [b"", OK, TWO, CHUNKED, b"SSH"])
 async def test_whoever_is_cancelled_leaves_a_closed_connection(said: bytes) -> None:
     call = Call()

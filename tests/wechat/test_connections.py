@@ -78,6 +78,19 @@ async def test_what_lies_idle_is_closed_after_its_time_over_and_over(monkeypatch
         assert len(far.lines) == 4
 
 
+async def test_only_what_has_lain_idle_for_its_time_is_closed_and_the_rest_when_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    far = Switchboard()
+    async with answering(far) as origin, pool(origin) as near:
+        for keepalive, left in ((600, 1), (0.05, 0)):
+            monkeypatch.setattr(wire, "_KEEPALIVE", keepalive)
+            await asyncio.gather(near.get("/a"), near.get("/b"))
+            near.connections._idle[0].idle_since -= keepalive
+            near.connections._close_idle()
+            await far.are(left)
+
+
 async def test_what_is_in_use_is_not_closed_as_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     far = Switchboard()
     monkeypatch.setattr(wire, "_KEEPALIVE", 0.05)
