@@ -1,7 +1,7 @@
 """Stores one login: the account with its newest session_key, the person if they are new, the device's session.
 
 Of a person's other sessions only the most recently seen stay, so that nobody fills the table: no more than `keep` with
-the new one, not counting what other logins of theirs store at the same moment. The next login takes those as well.
+the new one. (Of logins at the same moment through two mini-programs that share a database, the next takes the rest.)
 """
 
 from dataclasses import dataclass, field
@@ -26,6 +26,8 @@ def _current(column: str) -> str:
     return f"CASE WHEN {_NEWER} THEN excluded.{column} ELSE accounts.{column} END"
 
 
+# On PostgreSQL, a statement that waited for another login of the same person does not see what that one has stored,
+# neither the person nor the session: it must store nothing. A sealed key is never the same twice, and tells them apart.
 _UPSERT_ACCOUNT: Final = f"""
 INSERT INTO accounts (user_id, app_id, openid, unionid, session_key, session_key_fingerprint, session_key_at,
                       created_at, updated_at)
@@ -41,6 +43,8 @@ ON CONFLICT (app_id, openid) DO UPDATE SET
   session_key_fingerprint = {_current("session_key_fingerprint")},
   session_key_at = {_current("session_key_at")},
   updated_at = excluded.updated_at
+WHERE (accounts.session_key, accounts.updated_at) =
+  (SELECT session_key, updated_at FROM accounts WHERE app_id = $2 AND openid = $3)
 RETURNING id, user_id, unionid"""  # noqa: S608 - constants only
 
 _SESSION_COLUMNS: Final = "token_hash, user_id, account_id, created_at, last_seen_at, expires_at"
@@ -132,17 +136,18 @@ async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
     if database.dialect == "sqlite":
         row = await database.unit(lambda statements: _sign_in_on_sqlite(statements, new))
     else:
-        [row] = await database.fetch(
-            _POSTGRES_SIGN_IN, new.user_id, *_account_values(new), new.token_hash, new.expires_at, new.keep - 1
-        )
-        if row["id"] is None and row["user_id"] != new.user_id:
-            # Another login made this person while the statement waited for it, too late for the statement to see them.
-            [person] = await database.fetch(_SELECT_USER, row["user_id"])
-            row = {**row, **person}
+        row = await _sign_in_on_postgres(database, new)
     # The statement cannot see the row that it inserts itself, and has nothing to tell about a person it just made.
     created = row["id"] is None or row["id"] == new.user_id
     user = _blank_user(new) if row["id"] is None else UserRecord.of(row)
     return SignedInRecord(row["account_id"], row["kept_unionid"], user, is_new_user=created)
+
+
+async def _sign_in_on_postgres(database: Database, new: NewSession) -> Row:
+    values = (new.user_id, *_account_values(new), new.token_hash, new.expires_at, new.keep - 1)
+    while not (rows := await database.fetch(_POSTGRES_SIGN_IN, *values)):
+        pass  # another login came first, so each turn somebody gets through
+    return rows[0]
 
 
 async def _sign_in_on_sqlite(statements: Statements, new: NewSession) -> Row:
