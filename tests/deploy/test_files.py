@@ -124,7 +124,11 @@ def test_in_kubernetes_everything_has_its_place() -> None:
     [container] = pod["containers"]
     probes = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
     assert probes == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
-    assert [port["containerPort"] for port in container["ports"]] == [int(container["args"][-1])]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    metrics_port = resources["ConfigMap"]["data"]["WXGATE_METRICS_PORT"]
+    assert ports == {"http": int(container["args"][-1]), "metrics": int(metrics_port)}
+    assert resources["Deployment"]["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"] == metrics_port
+    assert [port["targetPort"] for port in resources["Service"]["spec"]["ports"]] == ["http"]
     assert "lifecycle" not in container
 
     settings = resources["ConfigMap"]["data"]
