@@ -117,8 +117,11 @@ class _Reader(_Connection):
 
     async def create_connection(self, with_db: bool) -> None:
         await super().create_connection(with_db)
+        if self._peephole is not None:
+            return  # by somebody who came first: Tortoise asks whether it is open before it has the lock
         try:
-            self._peephole = await asyncio.to_thread(self._open_peephole)
+            # Not in a thread: who is cancelled meanwhile would leave an open file to nobody. It was opened just now.
+            self._peephole = self._open_peephole()
         except BaseException:
             # With half of it open, whoever comes next would go the long way for ever.
             await super().close()

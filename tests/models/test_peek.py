@@ -188,9 +188,8 @@ async def test_whoever_gives_up_while_the_file_is_being_opened_costs_nobody_the_
 
     async def slow(function: Any, *arguments: Any) -> Any:
         result = await to_thread(function, *arguments)
-        if function.__name__ == "_open_peephole":
-            opened.set()
-            await asyncio.Event().wait()
+        opened.set()
+        await asyncio.Event().wait()
         return result
 
     async with asyncio.timeout(BOUND), Database(url) as database:
@@ -204,6 +203,24 @@ async def test_whoever_gives_up_while_the_file_is_being_opened_costs_nobody_the_
         await database.ping()
         assert await find(database) is None
         assert statements == []
+
+
+async def test_all_who_come_first_together_open_one_file_that_is_closed_at_the_end(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[sqlite3.Connection] = []
+    open_peephole = _Reader._open_peephole
+
+    def noting(reader: _Reader) -> sqlite3.Connection:
+        opened.append(open_peephole(reader))
+        return opened[-1]
+
+    monkeypatch.setattr(_Reader, "_open_peephole", noting)
+    async with asyncio.timeout(BOUND), Database(url) as database:
+        await asyncio.gather(*[database.ping() for _ in range(5)])
+    [peephole] = opened
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        peephole.execute("SELECT 1")
 
 
 async def test_a_file_that_can_be_opened_once_and_not_twice_is_tried_again(
