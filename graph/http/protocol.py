@@ -104,6 +104,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._lingering.forget()
         super().connection_lost(exc)  # resumes writing
+        if self.timeout_keep_alive_task is not None:
+            # Of a connection that breaks, uvicorn would keep everything until the time of an idle one is up.
+            self.timeout_keep_alive_task.cancel()
         # No circle is left: thousands of connections may come and go between two looks of the garbage collector.
         self.parser: Any = None
         if self._is_answered():

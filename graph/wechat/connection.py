@@ -4,6 +4,7 @@ httptools (llhttp, the parser of Node.js and of uvicorn) reads; its strict mode 
 """
 
 import asyncio
+import select
 from typing import Final, cast
 
 import httptools
@@ -16,7 +17,7 @@ _CLOSED: Final = "the connection was closed"
 
 
 class Connection(asyncio.Protocol):
-    """A socket that takes one request at a time. `is_free` tells whether it may take the next."""
+    """A socket that takes one request at a time; `is_free` once its answer is whole."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -57,6 +58,14 @@ class Connection(asyncio.Protocol):
             self._answer, self._received, self._headers, self._body = None, 0, [], None
             if not self.is_free:
                 self.abort()
+
+    def may_be_used(self) -> bool:
+        """Whether it can take a request. What has come since the last answer, read or not, is no answer to the next."""
+        if not self.is_free or self._transport.is_closing():
+            return False
+        unread = select.poll()
+        unread.register(self._transport.get_extra_info("socket"), select.POLLIN)
+        return not unread.poll(0)
 
     def abort(self) -> None:
         """Closes at once."""

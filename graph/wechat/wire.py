@@ -79,8 +79,9 @@ class Connections(httpx.AsyncBaseTransport):
     def _idle_one(self) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_free:
+            if connection.may_be_used():
                 return connection
+            connection.abort()
         return None
 
     async def _connected(self, seconds: float) -> Connection:
@@ -98,7 +99,7 @@ class Connections(httpx.AsyncBaseTransport):
         except TimeoutError:
             msg = "no connection in time"
             raise httpx.ConnectTimeout(msg) from None
-        except OSError:
+        except (OSError, RuntimeError):  # the second from uvloop, about a socket that failed at once
             msg = "no connection"
             raise httpx.ConnectError(msg) from None
         return connection

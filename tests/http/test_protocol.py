@@ -143,7 +143,7 @@ def test_the_seam_is_where_the_protocol_leans_on_it() -> None:
         "send_400_response",
     ):
         assert callable(getattr(HttpToolsProtocol, name))
-    assert {"cycle", "pipeline", "parser", "headers"} <= attributes_of(HttpToolsProtocol)
+    assert {"cycle", "pipeline", "parser", "headers", "timeout_keep_alive_task"} <= attributes_of(HttpToolsProtocol)
     assert {"response_started", "response_complete", "keep_alive"} <= attributes_of(RequestResponseCycle)
 
 

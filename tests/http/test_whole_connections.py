@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import socket
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -266,8 +268,9 @@ async def test_the_first_request_of_a_connection_to_a_server_that_stops_is_answe
         writer.close()
 
 
+@pytest.mark.parametrize("ended", ["closed", "reset"])
 @pytest.mark.parametrize("requests", [[], [post()], [post(path="/other")], [post(), post(path="/other"), post()[:40]]])
-async def test_a_connection_leaves_nothing_for_the_garbage_collector(requests: list[bytes]) -> None:
+async def test_a_connection_leaves_nothing_for_the_garbage_collector(requests: list[bytes], ended: str) -> None:
     async with both_ways(mirror) as server:
         gc.collect()
         gc.disable()
@@ -278,6 +281,8 @@ async def test_a_connection_leaves_nothing_for_the_garbage_collector(requests: l
                 if request.endswith(b"{}"):
                     await read_answer(reader)
             await until(lambda: bool(connections()))
+            if ended == "reset":
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.close()
             await server.is_left_alone()
             await until(lambda: not connections())

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import struct
 from typing import Any
 
 import httpx
@@ -124,6 +125,38 @@ async def test_what_is_said_while_nobody_asks_is_the_answer_to_nothing() -> None
             far.lines[-1].transport.write(plain(b"/wrong"))
             await far.are(0)
         assert len(far.lines) == 3
+
+
+@pytest.mark.parametrize("said", [plain(b"/wrong"), b"", None], ids=["an answer", "the end", "a reset"])
+async def test_a_connection_is_not_used_when_something_has_come_that_the_event_loop_has_not_read(
+    said: bytes | None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+
+        async def far_side(target: bytes) -> socket.socket:
+            line, _ = await loop.sock_accept(listener)
+            await loop.sock_recv(line, 9999)
+            await loop.sock_sendall(line, plain(target))
+            return line
+
+        async with pool(f"http://127.0.0.1:{listener.getsockname()[1]}") as near:
+            first = asyncio.create_task(far_side(b"/a"))
+            assert await near.get("/a") == "/a"
+            line, second = await first, asyncio.create_task(far_side(b"/b"))
+            await asyncio.sleep(0)
+            # From here to the next request, nobody else has a turn.
+            if said:
+                line.send(said)
+            elif said is None:
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                line.close()
+            else:
+                line.shutdown(socket.SHUT_WR)
+            assert await near.get("/b") == "/b"
+            line.close()
+            (await second).close()
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
