@@ -1,7 +1,8 @@
 """Stores one login: the account with its newest session_key, the person if they are new, the device's session.
 
 Of a person's other sessions only the most recently seen stay, so that nobody fills the table: no more than `keep` with
-the new one. (Of logins at the same moment through two mini-programs that share a database, the next takes the rest.)
+the new one. (At the same moment through two mini-programs that share a database, one more may stay until the next
+login, and a person whom neither knows yet becomes two.)
 """
 
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ def _current(column: str) -> str:
 
 
 # On PostgreSQL, a statement that waited for another login of the same person does not see what that one has stored,
-# neither the person nor the session: it must store nothing. A sealed key is never the same twice, and tells them apart.
+# neither the person nor the session: it must store nothing. `updated_at`, which only grows, tells that one came first.
 _UPSERT_ACCOUNT: Final = f"""
 INSERT INTO accounts (user_id, app_id, openid, unionid, session_key, session_key_fingerprint, session_key_at,
                       created_at, updated_at)
@@ -42,9 +43,9 @@ ON CONFLICT (app_id, openid) DO UPDATE SET
   session_key = {_current("session_key")},
   session_key_fingerprint = {_current("session_key_fingerprint")},
   session_key_at = {_current("session_key_at")},
-  updated_at = excluded.updated_at
-WHERE (accounts.session_key, accounts.updated_at) =
-  (SELECT session_key, updated_at FROM accounts WHERE app_id = $2 AND openid = $3)
+  updated_at = CASE WHEN accounts.updated_at < excluded.updated_at THEN excluded.updated_at
+    ELSE accounts.updated_at + 1 END
+WHERE accounts.updated_at = (SELECT updated_at FROM accounts WHERE app_id = $2 AND openid = $3)
 RETURNING id, user_id, unionid"""  # noqa: S608 - constants only
 
 _SESSION_COLUMNS: Final = "token_hash, user_id, account_id, created_at, last_seen_at, expires_at"
