@@ -3,10 +3,10 @@
 import asyncio
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
@@ -16,7 +16,6 @@ from tortoise.exceptions import (
     IntegrityError,
     OperationalError,
 )
-from tortoise.transactions import in_transaction
 
 from models.errors import ConnectionLost, DatabaseBehind, DatabaseError, DatabaseUnavailable
 from models.url import ALIAS, tortoise_config
@@ -40,7 +39,6 @@ else:
         asyncpg.InternalClientError,
     )
 
-T = TypeVar("T")
 Row = Mapping[str, Any]
 Dialect = Literal["sqlite", "postgres"]
 
@@ -99,7 +97,7 @@ def translated(error: Exception) -> DatabaseError:
 
 
 class Statements:
-    """Runs SQL on one Tortoise client: the pool, or the one connection of a transaction."""
+    """Runs SQL on a Tortoise client, once."""
 
     def __init__(self, client: BaseDBAsyncClient, dialect: Dialect) -> None:
         self._client = client
@@ -147,8 +145,8 @@ class Statements:
 class Database:
     """The server's one database. One at a time per process: Tortoise finds it through a process-wide fallback.
 
-    A statement outside of `unit` that loses its connection is run once more. So it must be one that may run twice: a
-    read, or a write that finds nothing left to do.
+    A statement that loses its connection is run once more. So it must be one that may run twice: a read, or a write
+    that finds nothing left to do.
     """
 
     def __init__(self, url: str) -> None:
@@ -158,7 +156,6 @@ class Database:
         self._context: TortoiseContext | None = None
         self._statements: Statements | None = None
         self._client: Any = None
-        self._units: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
         """Gets ready without connecting: a server may start before its database does."""
@@ -221,33 +218,19 @@ class Database:
             return None
         return Pool(pool.get_size(), pool.get_idle_size(), pool.get_max_size(), self._client.waiting)
 
-    async def unit(self, work: Callable[[Statements], Awaitable[T]]) -> T:
-        """Runs `work` in one transaction, which a cancelled caller leaves but does not interrupt.
+    async def unit(self, statements: Sequence[str], *values: object) -> Sequence[Row]:
+        """The rows of the last of several statements that share their values, stored whole or not at all. On SQLite.
 
-        An interrupted transaction is how a Tortoise server dies: its connection is never given back. The work goes on
-        in a task of its own, bounded by the database's time-outs. Raises what `work` raises, or `DatabaseError`.
+        A cancelled caller leaves, and interrupts nothing. Raises `DatabaseError`.
         """
-        task = asyncio.ensure_future(self._in_transaction(work))
-        self._units.add(task)
-        task.add_done_callback(self._finish)
-        return await asyncio.shield(task)
-
-    async def _in_transaction(self, work: Callable[[Statements], Awaitable[T]]) -> T:
+        self._opened()
         try:
-            async with in_transaction(ALIAS) as client:
-                return await work(Statements(client, self.dialect))
+            return await self._client.unit(statements, values)  # type: ignore[no-any-return]
         except RAISED_BY_DRIVERS as error:
             raise translated(error) from None
 
-    def _finish(self, task: asyncio.Task[Any]) -> None:
-        self._units.discard(task)
-        if not task.cancelled():
-            task.exception()  # retrieved, so that asyncio does not report it when the caller has gone
-
     async def close(self) -> None:
-        """Lets transactions under way end, then closes every connection. Safe to call twice."""
-        if self._units:
-            await asyncio.wait(self._units, timeout=5)
+        """Lets units under way end, then closes every connection. Safe to call twice."""
         context, self._context, self._statements = self._context, None, None
         if context is not None:
             await context.close_connections()

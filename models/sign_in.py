@@ -8,7 +8,7 @@ login, and a person whom neither knows yet becomes two.)
 from dataclasses import dataclass, field
 from typing import Final
 
-from models.database import Database, Row, Statements
+from models.database import Database
 from models.user import USER_COLUMNS, UserRecord
 
 # An equal key only confirms itself. A different key shifts the stored one to "previous" when WeChat was asked for it
@@ -27,12 +27,15 @@ def _current(column: str) -> str:
     return f"CASE WHEN {_NEWER} THEN excluded.{column} ELSE accounts.{column} END"
 
 
+# A person whom another mini-program of this database already knows by their unionid is not made a second time.
+#
 # On PostgreSQL, a statement that waited for another login of the same person does not see what that one has stored,
 # neither the person nor the session: it must store nothing. `updated_at`, which only grows, tells that one came first.
 _UPSERT_ACCOUNT: Final = f"""
 INSERT INTO accounts (user_id, app_id, openid, unionid, session_key, session_key_fingerprint, session_key_at,
                       created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+VALUES (COALESCE((SELECT user_id FROM accounts WHERE unionid = $4 ORDER BY id LIMIT 1), $1),
+        $2, $3, $4, $5, $6, $7, $8, $8)
 ON CONFLICT (app_id, openid) DO UPDATE SET
   unionid = COALESCE(accounts.unionid, excluded.unionid),
   previous_session_key = {_previous("accounts.session_key", "excluded.session_key", "previous_session_key")},
@@ -54,9 +57,6 @@ _NEW_USER_COLUMNS: Final = (
 )
 _USER: Final = ", ".join(f"u.{column}" for column in USER_COLUMNS)
 
-# A person whom another mini-program of this database already knows by their unionid is not made a second time.
-_KNOWN_PERSON: Final = "SELECT user_id FROM accounts WHERE unionid = $1 ORDER BY id LIMIT 1"
-
 # What a person's new session makes superfluous: all that have expired, and all but the `others` seen last. No condition
 # but the person's id may lead to an index: that of `expires_at` leads through most of the table.
 _SURPLUS: Final = """
@@ -70,7 +70,7 @@ _SURPLUS: Final = """
 # the first answer was lost: it then finds its own rows. A token of somebody else's becomes a NULL, and so an error.
 _POSTGRES_SIGN_IN: Final = f"""
 WITH account AS (
-{_UPSERT_ACCOUNT.replace("VALUES ($1,", f"VALUES (COALESCE(({_KNOWN_PERSON.replace('$1', '$4')}), $1),")}
+{_UPSERT_ACCOUNT}
 ), person AS (
   INSERT INTO users ({_NEW_USER_COLUMNS})
   SELECT user_id, '', '', 0, '', '', '', '', $8, $8 FROM account WHERE user_id = $1
@@ -87,14 +87,21 @@ WITH account AS (
 SELECT account.id AS account_id, account.user_id, account.unionid AS kept_unionid, {_USER}
 FROM account LEFT JOIN users u ON u.id = account.user_id"""  # noqa: S608 - constants only
 
-_KNOWN_ACCOUNT: Final = "SELECT user_id FROM accounts WHERE app_id = $1 AND openid = $2"
-_INSERT_USER: Final = f"""
-INSERT INTO users ({_NEW_USER_COLUMNS}) VALUES ($1, '', '', 0, '', '', '', '', $2, $2)"""  # noqa: S608
-_INSERT_SESSION: Final = f"INSERT INTO sessions ({_SESSION_COLUMNS}) VALUES ($1, $2, $3, $4, $4, $5)"  # noqa: S608
-_SELECT_USER: Final = f"SELECT {_USER} FROM users u WHERE u.id = $1"  # noqa: S608
-
-_DROP_SURPLUS: Final = f"""
-DELETE FROM sessions WHERE token_hash IN ({_SURPLUS.format(user="$1", new="$2", now="$3", others="$4")})"""  # noqa: S608
+# On SQLite several statements, with the same values: one cannot write into three tables.
+_THEIRS: Final = "FROM accounts a WHERE a.app_id = $2 AND a.openid = $3"
+_SQLITE_SIGN_IN: Final = (
+    f"""
+INSERT INTO users ({_NEW_USER_COLUMNS}) SELECT $1, '', '', 0, '', '', '', '', $8, $8
+WHERE NOT EXISTS (SELECT 1 {_THEIRS}) AND NOT EXISTS (SELECT 1 FROM accounts WHERE unionid = $4)""",  # noqa: S608
+    _UPSERT_ACCOUNT,
+    f"INSERT INTO sessions ({_SESSION_COLUMNS}) SELECT $9, a.user_id, a.id, $8, $8, $10 {_THEIRS}",
+    f"""
+DELETE FROM sessions WHERE token_hash IN (
+{_SURPLUS.format(user=f"(SELECT a.user_id {_THEIRS})", new="$9", now="$8", others="$11")})""",  # noqa: S608
+    f"""
+SELECT a.id AS account_id, a.user_id, a.unionid AS kept_unionid, {_USER}
+FROM accounts a JOIN users u ON u.id = a.user_id WHERE a.app_id = $2 AND a.openid = $3""",  # noqa: S608
+)
 
 _SUPERSEDE: Final = "UPDATE sessions SET expires_at = $3 WHERE token_hash = $1 AND account_id = $2 AND expires_at > $3"
 
@@ -134,44 +141,22 @@ async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
 
     An existing unionid is kept when another one arrives; the caller sees both. Raises `DatabaseError`.
     """
+    values = _values(new)
     if database.dialect == "sqlite":
-        row = await database.unit(lambda statements: _sign_in_on_sqlite(statements, new))
+        [row] = await database.unit(_SQLITE_SIGN_IN, *values)
     else:
-        row = await _sign_in_on_postgres(database, new)
+        while not (rows := await database.fetch(_POSTGRES_SIGN_IN, *values)):
+            pass  # another login came first, so each turn somebody gets through
+        row = rows[0]
     # The statement cannot see the row that it inserts itself, and has nothing to tell about a person it just made.
     created = row["id"] is None or row["id"] == new.user_id
     user = _blank_user(new) if row["id"] is None else UserRecord.of(row)
     return SignedInRecord(row["account_id"], row["kept_unionid"], user, is_new_user=created)
 
 
-async def _sign_in_on_postgres(database: Database, new: NewSession) -> Row:
-    values = (new.user_id, *_account_values(new), new.token_hash, new.expires_at, new.keep - 1)
-    while not (rows := await database.fetch(_POSTGRES_SIGN_IN, *values)):
-        pass  # another login came first, so each turn somebody gets through
-    return rows[0]
-
-
-async def _sign_in_on_sqlite(statements: Statements, new: NewSession) -> Row:
-    # The transaction holds SQLite's write lock from its first line: nobody can insert between the look and the insert.
-    known = await statements.fetch(_KNOWN_ACCOUNT, new.app_id, new.openid)
-    if not known and new.unionid is not None:
-        known = await statements.fetch(_KNOWN_PERSON, new.unionid)
-    if not known:
-        await statements.execute(_INSERT_USER, new.user_id, new.now)
-    user_id = known[0]["user_id"] if known else new.user_id
-    [account] = await statements.fetch(_UPSERT_ACCOUNT, user_id, *_account_values(new))
-    await statements.execute(
-        _INSERT_SESSION, new.token_hash, account["user_id"], account["id"], new.now, new.expires_at
-    )
-    if known:
-        user_id = account["user_id"]
-        await statements.execute(_DROP_SURPLUS, user_id, new.token_hash, new.now, new.keep - 1)
-    [user] = await statements.fetch(_SELECT_USER, account["user_id"])
-    return {**user, "account_id": account["id"], "kept_unionid": account["unionid"]}
-
-
-def _account_values(new: NewSession) -> tuple[object, ...]:
+def _values(new: NewSession) -> tuple[object, ...]:
     return (
+        new.user_id,
         new.app_id,
         new.openid,
         new.unionid,
@@ -179,6 +164,9 @@ def _account_values(new: NewSession) -> tuple[object, ...]:
         new.session_key_fingerprint,
         new.session_key_at,
         new.now,
+        new.token_hash,
+        new.expires_at,
+        new.keep - 1,
     )
 
 

@@ -3,17 +3,15 @@
 import contextlib
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 
-from models.database import Database, Row, Statements
+from models.database import Database, Row
 from models.errors import DatabaseError
-
-T = TypeVar("T")
 
 _VERB: Final = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b")
 _TABLE: Final = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+([a-z_]+)")
@@ -62,10 +60,10 @@ class TracedDatabase(Database):
             ).end()
         return rows
 
-    async def unit(self, work: Callable[[Statements], Awaitable[T]]) -> T:
-        """See `Database.unit`; the transaction is one span."""
+    async def unit(self, statements: Sequence[str], *values: object) -> Sequence[Row]:
+        """See `Database.unit`; all of it is one span."""
         with self._span("transaction"):
-            return await super().unit(work)
+            return await super().unit(statements, *values)
 
     @contextlib.contextmanager
     def _span(self, name: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Tortoise's asyncpg client with every wait bounded, and no connection lost to a transaction that could not begin."""
+"""Tortoise's asyncpg client with every wait bounded."""
 
 # ruff: noqa: SLF001 - Tortoise's own attributes
 
@@ -6,14 +6,8 @@ import asyncio
 from typing import Any, Final
 
 import asyncpg
-from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
-from tortoise.backends.base.client import (
-    PoolConnectionWrapper,
-    TransactionalDBClient,
-    TransactionContext,
-    TransactionContextPooled,
-)
-from tortoise.connection import get_connections
+from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from tortoise.backends.base.client import PoolConnectionWrapper
 
 # How long a statement waits for its turn when all connections are busy; a new connection takes `timeout` at the most.
 ACQUIRE_SECONDS: Final = 1.0
@@ -87,28 +81,6 @@ async def _release(client: Any, connection: Any) -> None:
         client.turns.release()
 
 
-class _TransactionContext(TransactionContextPooled):
-    """Gives its connection back to the pool when BEGIN fails or is cancelled."""
-
-    async def __aenter__(self) -> TransactionalDBClient:
-        parent = self.client._parent
-        self.client._connection = await _acquire(parent)
-        try:
-            await self.client.begin()
-        except BaseException:
-            await _release(parent, self.client._connection)
-            raise
-        self.token = get_connections().set(self.connection_name, self.client)
-        return self.client
-
-    async def __aexit__(self, *exception: Any) -> None:
-        try:
-            await super().__aexit__(*exception)
-        finally:
-            parent: Any = self.client._parent
-            parent.turns.release()
-
-
 class _Acquired(PoolConnectionWrapper[Any]):
     """A connection of the pool, given back at the end."""
 
@@ -148,9 +120,6 @@ class BoundedClient(AsyncpgDBClient):
 
     def acquire_connection(self) -> PoolConnectionWrapper[Any]:
         return _Acquired(self, self._pool_init_lock)
-
-    def _in_transaction(self) -> TransactionContext:
-        return _TransactionContext(TransactionWrapper(self), self._pool_init_lock)
 
 
 async def _as_it_is(_connection: object) -> None:

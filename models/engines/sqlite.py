@@ -1,34 +1,31 @@
 """Tortoise's SQLite client, fit for a server: reads that never wait for a writer, and a lock that is never lost.
 
 Tortoise holds one lock around its one connection. As shipped, a writer that waits for another process makes every
-reader wait with it, and the lock stays taken for good when opening the file fails or when a task is cancelled while its
-transaction begins. Its transactions begin DEFERRED, so that two processes which read first and write later fail with
-"database is locked" without waiting.
+reader wait with it, and the lock stays taken for good when opening the file fails. Its transactions begin DEFERRED, so
+that two processes which read first and write later fail with "database is locked" without waiting.
 """
 
 import asyncio
-import contextlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from tortoise.backends.base.client import ConnectionWrapper, TransactionalDBClient, TransactionContext
+from tortoise.backends.base.client import ConnectionWrapper, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
-from tortoise.connection import get_connections
 from tortoise.exceptions import OperationalError
 
-# A statement waits so long for another process.
+from models.engines import sqlite_units
+
+# How long a statement waits for another process.
 WAIT_MS: Final = 2000
-# And so long for its turn in this one, where each before it may have waited that long.
-TURN_SECONDS: Final = 4.0
 
 NO_FILE: Final = "no such table: the database file does not exist"
 
 
 async def _acquire(lock: asyncio.Lock) -> None:
-    async with asyncio.timeout(TURN_SECONDS):
+    async with asyncio.timeout(sqlite_units.TURN_SECONDS):
         await lock.acquire()
 
 
@@ -46,35 +43,10 @@ class _Held(ConnectionWrapper[Any]):
 
 
 class _ImmediateTransaction(SqliteTransactionWrapper):
-    """A transaction that takes the write lock when it begins, waiting `busy_timeout` for it."""
+    """A transaction, of a migration, that takes the write lock when it begins, waiting `busy_timeout` for it."""
 
     async def begin(self) -> None:
         await self._connection.execute("BEGIN IMMEDIATE")
-
-
-class _TransactionContext(SqliteTransactionContext):
-    """Begins and ends a transaction so that neither an error nor a cancellation keeps the lock."""
-
-    async def __aenter__(self) -> TransactionalDBClient:
-        await _acquire(self._trxlock)
-        try:
-            return await self._begin()
-        except BaseException:
-            self._trxlock.release()
-            raise
-
-    async def _begin(self) -> TransactionalDBClient:
-        # The lock is held, so nobody else can be opening the file.
-        await self.ensure_connection()
-        try:
-            await self.connection.begin()
-        except asyncio.CancelledError:
-            # The worker thread runs statements in order: BEGIN may still be coming, and this ROLLBACK follows it.
-            with contextlib.suppress(sqlite3.Error):
-                await asyncio.shield(self.connection.rollback())
-            raise
-        self.token = get_connections().set(self.connection_name, self.connection)
-        return self.connection  # type: ignore[no-any-return]
 
 
 class _Connection(SqliteClient):
@@ -107,6 +79,18 @@ class _Connection(SqliteClient):
         mode = "rwc" if self._create else "rw"
         sqlite3.connect(f"file:{quote(self.filename)}?mode={mode}", uri=True).close()
 
+    def _open_beside(self, **pragmas: Any) -> sqlite3.Connection:
+        """One more connection to the file, for whatever thread; its transactions begin and end by statements."""
+        uri = f"file:{quote(self.filename)}?mode=rw"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        try:
+            for name, value in pragmas.items():
+                connection.execute(f"PRAGMA {name}={value}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
 
 class _Reader(_Connection):
     """The connection that reads, in a thread; and beside it one for what is read sooner than a thread is told."""
@@ -121,17 +105,11 @@ class _Reader(_Connection):
             return  # by somebody who came first: Tortoise asks whether it is open before it has the lock
         try:
             # Not in a thread: who is cancelled meanwhile would leave an open file to nobody. It was opened just now.
-            self._peephole = self._open_peephole()
+            self._peephole = self._open_beside(busy_timeout=0, query_only=1)
         except BaseException:
             # With half of it open, whoever comes next would go the long way for ever.
             await super().close()
             raise
-
-    def _open_peephole(self) -> sqlite3.Connection:
-        uri = f"file:{quote(self.filename)}?mode=rw"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0, check_same_thread=False)
-        connection.execute("PRAGMA query_only = 1")
-        return connection
 
     def peek(self, query: str, values: Sequence[Any]) -> Sequence[Any] | None:
         """The rows of a SELECT that touches a handful of pages; nothing bounds it.
@@ -161,9 +139,10 @@ class WalClient(_Connection):
     def __init__(self, file_path: str, *, create: bool = False, **pragmas: Any) -> None:
         super().__init__(file_path, create=create, **pragmas)
         self._reader = _Reader(file_path, create=create, **pragmas)
+        self._units = sqlite_units.Units(self._open_for_units, self.acquire_connection)
 
     def _in_transaction(self) -> TransactionContext:
-        return _TransactionContext(_ImmediateTransaction(self), self._lock)
+        return SqliteTransactionContext(_ImmediateTransaction(self), self._lock)
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
         if query.lstrip().startswith("SELECT"):
@@ -178,7 +157,18 @@ class WalClient(_Connection):
     def peek(self, query: str, values: Sequence[Any]) -> Sequence[Any] | None:
         return self._reader.peek(query, values)
 
+    async def unit(self, statements: Sequence[str], values: Sequence[object]) -> list[sqlite3.Row]:
+        """See `Units.store`."""
+        rows: list[sqlite3.Row] = await self._units.store(statements, values)
+        return rows
+
+    def _open_for_units(self) -> sqlite3.Connection:
+        connection = self._open_beside(**self.pragmas)
+        connection.row_factory = sqlite3.Row
+        return connection
+
     async def close(self) -> None:
+        await self._units.close()
         await self._reader.close()
         await super().close()
 

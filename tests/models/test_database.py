@@ -1,10 +1,8 @@
 """One open database: what its failures are called, and that none of them outlives its cause."""
 
-import asyncio
-
 import pytest
 
-from models.database import Database, Statements
+from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
 from models.sign_in import sign_in
 from tests.models.rows import a_login, column
@@ -54,7 +52,7 @@ async def test_a_missing_table_means_that_the_tables_are_behind(database_url: st
         with pytest.raises(DatabaseBehind):
             await database.fetch("SELECT * FROM users")
         with pytest.raises(DatabaseBehind):
-            await database.unit(lambda statements: statements.execute("DELETE FROM users"))
+            await database.execute("DELETE FROM users")
 
 
 @pytest.mark.parametrize(
@@ -85,28 +83,6 @@ async def test_an_error_repeats_neither_statement_nor_values(database: Database)
         assert failed.value.__suppress_context__
 
 
-async def test_a_unit_is_stored_whole(database: Database) -> None:
-    async def work(statements: Statements) -> str:
-        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
-        await statements.execute("INSERT INTO encryption_keys VALUES ('k2', 'two', 2)")
-        return "done"
-
-    assert await database.unit(work) == "done"
-    assert await column(database, "SELECT id FROM encryption_keys ORDER BY id") == ["k1", "k2"]
-
-
-async def test_a_unit_sees_what_it_has_written_and_nobody_else_does_before_its_end(database: Database) -> None:
-    select = "SELECT id FROM encryption_keys"
-
-    async def work(statements: Statements) -> list[object]:
-        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
-        assert await column(database, select) == []
-        return [dict(row) for row in await statements.fetch(select)]
-
-    assert await database.unit(work) == [{"id": "k1"}]
-    assert await column(database, select) == ["k1"]
-
-
 async def test_a_read_sees_every_write_that_was_over_before_it(database: Database) -> None:
     write, select = "UPDATE encryption_keys SET canary = $1", "SELECT canary FROM encryption_keys"
     await database.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
@@ -115,65 +91,3 @@ async def test_a_read_sees_every_write_that_was_over_before_it(database: Databas
     assert await column(database, select) == ["two"]
     await database.fetch(f"{write} RETURNING id", "three")
     assert await column(database, select) == ["three"]
-    await database.unit(lambda statements: statements.execute(write, "four"))
-    assert await column(database, select) == ["four"]
-
-
-@pytest.mark.parametrize("raised", [DatabaseBehind("x"), LookupError("y"), asyncio.CancelledError()])
-async def test_a_unit_that_fails_leaves_nothing_and_raises_what_it_raised(
-    database: Database, raised: BaseException
-) -> None:
-    async def work(statements: Statements) -> None:
-        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
-        raise raised
-
-    with pytest.raises(type(raised)):
-        await database.unit(work)
-
-    assert await column(database, "SELECT id FROM encryption_keys") == []
-    await sign_in(database, a_login())
-
-
-async def test_a_unit_whose_statement_fails_leaves_nothing(database: Database) -> None:
-    async def work(statements: Statements) -> None:
-        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
-        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'two', 2)")
-
-    with pytest.raises(DatabaseError):
-        await database.unit(work)
-
-    assert await column(database, "SELECT id FROM encryption_keys") == []
-
-
-async def test_a_unit_outlives_a_caller_who_is_cancelled(database: Database) -> None:
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    async def work(statements: Statements) -> None:
-        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
-        begun.set()
-        await go_on.wait()
-        await statements.execute("INSERT INTO encryption_keys VALUES ('k2', 'two', 2)")
-
-    caller = asyncio.create_task(database.unit(work))
-    await begun.wait()
-    caller.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await caller
-    go_on.set()
-    await database.close()  # waits for the unit
-    await database.open()
-    assert await column(database, "SELECT id FROM encryption_keys ORDER BY id") == ["k1", "k2"]
-
-
-async def test_closing_waits_for_units_under_way(database: Database) -> None:
-    async def work(statements: Statements) -> None:
-        for number in range(20):
-            await statements.execute("INSERT INTO encryption_keys VALUES ($1, 'canary', 1)", str(number))
-
-    unit = asyncio.create_task(database.unit(work))
-    await asyncio.sleep(0)
-    await database.close()
-    await unit
-
-    await database.open()
-    assert await column(database, "SELECT COUNT(*) FROM encryption_keys") == [20]

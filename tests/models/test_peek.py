@@ -209,13 +209,13 @@ async def test_all_who_come_first_together_open_one_file_that_is_closed_at_the_e
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[sqlite3.Connection] = []
-    open_peephole = _Reader._open_peephole
+    open_beside = _Reader._open_beside
 
-    def noting(reader: _Reader) -> sqlite3.Connection:
-        opened.append(open_peephole(reader))
+    def noting(reader: _Reader, **pragmas: Any) -> sqlite3.Connection:
+        opened.append(open_beside(reader, **pragmas))
         return opened[-1]
 
-    monkeypatch.setattr(_Reader, "_open_peephole", noting)
+    monkeypatch.setattr(_Reader, "_open_beside", noting)
     async with asyncio.timeout(BOUND), Database(url) as database:
         await asyncio.gather(*[database.ping() for _ in range(5)])
     [peephole] = opened
@@ -226,12 +226,12 @@ async def test_all_who_come_first_together_open_one_file_that_is_closed_at_the_e
 async def test_a_file_that_can_be_opened_once_and_not_twice_is_tried_again(
     url: str, statements: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_more_files(_reader: _Reader) -> sqlite3.Connection:
+    def no_more_files(_reader: _Reader, **_: Any) -> sqlite3.Connection:
         raise sqlite3.OperationalError
 
     async with asyncio.timeout(BOUND), Database(url) as database:
         with monkeypatch.context() as patch:
-            patch.setattr(_Reader, "_open_peephole", no_more_files)
+            patch.setattr(_Reader, "_open_beside", no_more_files)
             for _ in range(3):
                 with pytest.raises(DatabaseUnavailable):
                     await database.ping()

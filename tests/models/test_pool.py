@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from models.database import Database, Pool, Statements
+from models.database import Database, Pool
+from tests.models.borrowing import raw
 
 BOUND = 20
 
@@ -31,21 +32,12 @@ async def test_sqlite_has_none(tmp_path: Path) -> None:
 
 
 async def test_whoever_waits_for_a_connection_is_counted_until_there_is_one(postgres_url: str) -> None:
-    held, release = asyncio.Event(), asyncio.Event()
-
-    async def hold(_: Statements) -> None:
-        held.set()
-        await release.wait()
-
     async with Database(f"{postgres_url}&maxsize=1") as database:
-        holder = asyncio.create_task(database.unit(hold))
-        async with asyncio.timeout(BOUND):
-            await held.wait()
-        assert database.pool() == Pool(size=1, idle=0, most=1, waiting=0)
-        others = [asyncio.create_task(database.ping()) for _ in range(3)]
-        await until(lambda: database.pool() == Pool(size=1, idle=0, most=1, waiting=3))
-        others[0].cancel()
-        await until(lambda: database.pool() == Pool(size=1, idle=0, most=1, waiting=2))
-        release.set()
-        await asyncio.gather(holder, *others[1:])
+        async with raw(database):
+            assert database.pool() == Pool(size=1, idle=0, most=1, waiting=0)
+            others = [asyncio.create_task(database.ping()) for _ in range(3)]
+            await until(lambda: database.pool() == Pool(size=1, idle=0, most=1, waiting=3))
+            others[0].cancel()
+            await until(lambda: database.pool() == Pool(size=1, idle=0, most=1, waiting=2))
+        await asyncio.gather(*others[1:])
         assert database.pool() == Pool(size=1, idle=1, most=1, waiting=0)

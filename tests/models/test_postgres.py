@@ -10,9 +10,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from models.database import Database, Statements
+from models.database import Database
 from models.errors import ConnectionLost, DatabaseError, DatabaseUnavailable
 from models.schema import migrate
+from tests.models.borrowing import raw
 from tests.models.rows import column
 
 # Seconds; whatever takes longer waits for ever.
@@ -33,10 +34,6 @@ def closed_port() -> int:
         return int(listener.getsockname()[1])
 
 
-async def one(statements: Statements) -> list[object]:
-    return [dict(row) for row in await statements.fetch("SELECT 1 AS one")]
-
-
 async def test_no_server_is_unavailable(closed_port: int) -> None:
     url = f"postgres://wxgate:{PASSWORD}@127.0.0.1:{closed_port}/wxgate"
     async with asyncio.timeout(BOUND), Database(url) as database:
@@ -44,8 +41,6 @@ async def test_no_server_is_unavailable(closed_port: int) -> None:
             with pytest.raises(DatabaseUnavailable) as failed:
                 await database.ping()
             assert str(failed.value) == "ConnectionRefusedError"
-            with pytest.raises(DatabaseUnavailable):
-                await database.unit(one)
 
 
 async def test_no_socket_is_unavailable(tmp_path: Path) -> None:
@@ -60,8 +55,6 @@ async def test_a_server_that_says_nothing_is_given_up(silent_port: int) -> None:
     async with asyncio.timeout(BOUND), Database(url) as database:
         with pytest.raises(DatabaseUnavailable):
             await database.ping()
-        with pytest.raises(DatabaseUnavailable):
-            await database.unit(one)
         with pytest.raises(DatabaseUnavailable):
             await migrate(url)
 
@@ -105,34 +98,21 @@ async def test_a_statement_that_takes_too_long_is_given_up_and_its_connection_us
         for _ in range(3):
             with pytest.raises(DatabaseUnavailable):
                 await database.fetch("SELECT pg_sleep(60)")
-            with pytest.raises(DatabaseUnavailable):
-                await database.unit(lambda statements: statements.fetch("SELECT pg_sleep(60)"))
-        assert await database.unit(one) == [{"one": 1}]
+        await database.ping()
 
 
 async def test_whoever_finds_every_connection_busy_is_told_so_while_they_are_busy(
     migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    async def work(statements: Statements) -> list[object]:
-        begun.set()
-        await go_on.wait()
-        return await one(statements)
-
     async with asyncio.timeout(BOUND), Database(f"{migrated_postgres_url}&maxsize=1") as database:
-        busy = asyncio.create_task(database.unit(work))
-        await begun.wait()
-        with monkeypatch.context() as impatient:
-            impatient.setattr("models.engines.asyncpg.ACQUIRE_SECONDS", 0.1)
-            others = [database.ping() if number % 2 else database.unit(one) for number in range(10)]
-            outcomes = await asyncio.gather(*others, return_exceptions=True)
-        assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
-        assert {str(outcome) for outcome in outcomes} == {"TimeoutError"}
-        assert not busy.done()
-        go_on.set()
-        assert await busy == [{"one": 1}]
-        assert await database.unit(one) == [{"one": 1}]
+        async with raw(database) as busy:
+            with monkeypatch.context() as impatient:
+                impatient.setattr("models.engines.asyncpg.ACQUIRE_SECONDS", 0.1)
+                outcomes = await asyncio.gather(*[database.ping() for _ in range(10)], return_exceptions=True)
+            assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
+            assert {str(outcome) for outcome in outcomes} == {"TimeoutError"}
+            assert await busy.fetchval("SELECT 1") == 1
+        await database.ping()
 
 
 async def test_nobody_waits_in_line_for_a_server_that_says_nothing(
@@ -143,7 +123,7 @@ async def test_nobody_waits_in_line_for_a_server_that_says_nothing(
     async with asyncio.timeout(BOUND), Database(url) as database:
         first = asyncio.create_task(database.ping())
         await asyncio.sleep(0)
-        outcomes = await asyncio.gather(database.ping(), database.unit(one), return_exceptions=True)
+        outcomes = await asyncio.gather(*[database.ping() for _ in range(2)], return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
         assert not first.done()
         first.cancel()
@@ -151,7 +131,9 @@ async def test_nobody_waits_in_line_for_a_server_that_says_nothing(
             await first
 
 
-async def test_a_transaction_that_cannot_begin_gives_its_connection_back(migrated_postgres_url: str) -> None:
+async def test_a_server_process_that_is_frozen_is_given_up_and_its_place_taken_by_another(
+    migrated_postgres_url: str,
+) -> None:
     url = f"{migrated_postgres_url}&maxsize=1&command_timeout=0.2"
     async with asyncio.timeout(BOUND), Database(url) as database:
         [backend] = await column(database, "SELECT pg_backend_pid()")
@@ -159,10 +141,10 @@ async def test_a_transaction_that_cannot_begin_gives_its_connection_back(migrate
         os.kill(backend, signal.SIGSTOP)
         try:
             with pytest.raises(DatabaseUnavailable):
-                await database.unit(one)
+                await database.ping()
+            assert await column(database, "SELECT pg_backend_pid()") != [backend]
         finally:
             os.kill(backend, signal.SIGCONT)
-        assert await database.unit(one) == [{"one": 1}]
 
 
 async def test_what_is_under_way_when_the_server_drops_its_connections_is_asked_once_more(
@@ -184,4 +166,3 @@ async def test_what_is_under_way_when_the_server_drops_its_connections_is_asked_
         await keeper.close()
         for _ in range(5):
             await database.ping()
-            assert await database.unit(one) == [{"one": 1}]

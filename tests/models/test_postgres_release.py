@@ -6,13 +6,12 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tortoise.connection import get_connections
 
 from models.database import Database
 from models.errors import DatabaseError
 from models.lookup import SessionLookup
 from models.sign_in import sign_in
-from models.url import ALIAS
+from tests.models.borrowing import raw
 from tests.models.rows import NOON, a_login, column
 
 # Seconds; whatever takes longer waits for ever.
@@ -25,12 +24,6 @@ async def database(migrated_postgres_url: str) -> AsyncIterator[Database]:
     async with asyncio.timeout(BOUND), Database(f"{migrated_postgres_url}&maxsize=1") as opened:
         await opened.execute("DELETE FROM users")
         yield opened
-
-
-def raw(database: Database) -> Any:
-    """The connection itself, as Tortoise lends it."""
-    assert database.dialect == "postgres"
-    return get_connections().get(ALIAS).acquire_connection()
 
 
 async def test_each_statement_is_all_that_goes_to_the_server(database: Database) -> None:
@@ -157,9 +150,6 @@ async def test_nobody_who_comes_later_is_served_before_those_who_wait(database: 
 
 
 async def test_a_turn_comes_back_whatever_becomes_of_who_had_it(database: Database) -> None:
-    async def fail(_statements: object) -> None:
-        raise ZeroDivisionError
-
     async with raw(database):
         given_up = [asyncio.create_task(database.ping()) for _ in range(5)]
         await asyncio.sleep(0)
@@ -168,7 +158,8 @@ async def test_a_turn_comes_back_whatever_becomes_of_who_had_it(database: Databa
         await asyncio.gather(*given_up, return_exceptions=True)
     for _ in range(5):
         with pytest.raises(ZeroDivisionError):
-            await database.unit(fail)
+            async with raw(database):
+                raise ZeroDivisionError
         with pytest.raises(DatabaseError):
             await database.fetch("SELECT no such thing")
     await database.ping()

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tortoise.transactions import in_transaction
 
-from models.database import Database, Statements
+from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
 from models.schema import migrate, missing_migrations
 from models.sign_in import sign_in
+from models.url import ALIAS
 from tests.models.rows import a_login, column
 
 # Seconds; whatever takes longer waits for ever.
@@ -128,20 +130,15 @@ async def test_a_file_that_is_no_database_is_of_no_use(no_database: Path) -> Non
                 await sign_in(database, a_login())
 
 
-async def test_nobody_writes_between_what_a_unit_reads_and_what_it_writes(sqlite_path: Path) -> None:
+async def test_nobody_writes_between_what_a_migration_reads_and_what_it_writes(sqlite_path: Path) -> None:
     await migrate(f"sqlite://{sqlite_path}")
-    other = sqlite3.connect(sqlite_path, isolation_level=None, timeout=0)
-
-    async def work(statements: Statements) -> None:
-        assert await statements.fetch("SELECT id FROM users") == []
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            other.execute("INSERT INTO encryption_keys VALUES ('k1', 'theirs', 1)")
-        await statements.execute("INSERT INTO encryption_keys VALUES ('k1', 'ours', 1)")
-
-    async with Database(f"sqlite://{sqlite_path}") as database:
-        await database.unit(work)
-    assert other.execute("SELECT canary FROM encryption_keys").fetchall() == [("ours",)]
-    other.close()
+    with contextlib.closing(sqlite3.connect(sqlite_path, isolation_level=None, timeout=0)) as other:
+        async with Database(f"sqlite://{sqlite_path}"), in_transaction(ALIAS) as connection:
+            assert await connection.execute_query_dict("SELECT id FROM users") == []
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("INSERT INTO encryption_keys VALUES ('k1', 'theirs', 1)")
+            await connection.execute_query("INSERT INTO encryption_keys VALUES ('k1', 'ours', 1)")
+        assert other.execute("SELECT canary FROM encryption_keys").fetchall() == [("ours",)]
 
 
 @contextlib.contextmanager
@@ -161,9 +158,10 @@ async def test_on_a_full_disk_reads_go_on_and_writes_come_back_with_the_space(sq
         await sign_in(database, a_login(1))
         with no_file_may_grow_beyond(sqlite_path.with_name("wxgate.db-wal").stat().st_size):
             for _ in range(2):
-                with pytest.raises(DatabaseUnavailable) as failed:
-                    await sign_in(database, a_login(2))
-                assert str(failed.value) == "OperationalError"
+                logins = [sign_in(database, a_login(number)) for number in (2, 3)]
+                for failed in await asyncio.gather(*logins, return_exceptions=True):
+                    assert isinstance(failed, DatabaseUnavailable)
+                    assert str(failed) == "OperationalError"
                 with pytest.raises(DatabaseUnavailable):
                     await database.execute("DELETE FROM sessions")
                 assert await column(database, "SELECT token_hash FROM sessions") == ["token-1"]

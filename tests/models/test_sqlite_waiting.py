@@ -87,7 +87,7 @@ async def test_reads_are_answered_while_writers_wait_who_write_when_their_turn_c
     url: str, other: OtherProcess, monkeypatch: pytest.MonkeyPatch, write: Write
 ) -> None:
     monkeypatch.setattr("models.engines.sqlite.WAIT_MS", 60_000)
-    monkeypatch.setattr("models.engines.sqlite.TURN_SECONDS", 60)
+    monkeypatch.setattr("models.engines.sqlite_units.TURN_SECONDS", 60)
     async with asyncio.timeout(BOUND), Database(url) as database:
         other.lock()
         waiting = writers(database, write)
@@ -115,8 +115,10 @@ async def test_who_waits_behind_a_waiting_writer_is_sent_away_while_it_still_wai
         await database.execute("DELETE FROM encryption_keys")  # opens the connection that writes
         other.lock()
         with monkeypatch.context() as impatient:
-            impatient.setattr("models.engines.sqlite.TURN_SECONDS", 0.1)
-            first, *others = writers(database, write)
+            impatient.setattr("models.engines.sqlite_units.TURN_SECONDS", 0.1)
+            first = asyncio.ensure_future(write(database, 50))
+            await asyncio.sleep(0.05)
+            others = writers(database, write)
             outcomes = await asyncio.gather(*others, return_exceptions=True)
         assert {(type(outcome), str(outcome)) for outcome in outcomes} == {(DatabaseUnavailable, "TimeoutError")}
         assert not first.done()

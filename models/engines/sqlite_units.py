@@ -1,0 +1,128 @@
+"""Stores what takes several statements on SQLite: each unit whole or not at all, and those that meet by one commit.
+
+A turn of a thread for each statement and a commit for each unit would cost several times what the statements do.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Final
+
+# How long whoever writes waits for its turn in this process, where each before it may have waited for another process.
+TURN_SECONDS: Final = 4.0
+
+_MOST_TOGETHER: Final = 64
+# Seconds that closing waits for what is being stored.
+_CLOSING: Final = 5
+
+_Rows = list[sqlite3.Row]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Unit:
+    statements: Sequence[str]
+    # By the numbers of their placeholders.
+    values: Mapping[str, object]
+    stored: asyncio.Future[_Rows]
+
+
+class Units:
+    """Those of one database. `connect` opens it; who has entered `turn` is the only one in this process that writes."""
+
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], turn: Callable[[], AbstractAsyncContextManager[Any]]
+    ) -> None:
+        self._connect = connect
+        self._turn = turn
+        self._waiting: list[_Unit] = []
+        self._work: asyncio.Task[None] | None = None
+        self._connection: sqlite3.Connection | None = None
+
+    async def store(self, statements: Sequence[str], values: Sequence[object]) -> _Rows:
+        """The rows of the last statement; all share `values`. A cancelled caller leaves, and interrupts nothing.
+
+        Raises what `connect`, `turn` and the driver raise, and `TimeoutError` when others take too long.
+        """
+        loop = asyncio.get_running_loop()
+        named = {str(number): value for number, value in enumerate(values, 1)}
+        unit = _Unit(statements, named, loop.create_future())
+        self._waiting.append(unit)
+        if self._work is None or self._work.done():
+            self._work = loop.create_task(self._store_all())
+        late = loop.call_later(TURN_SECONDS, self._give_up, unit)
+        try:
+            return await unit.stored
+        finally:
+            late.cancel()
+
+    async def close(self) -> None:
+        """Lets what is under way end, then closes the file."""
+        if self._work is not None:
+            await asyncio.wait([self._work], timeout=_CLOSING)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _give_up(self, unit: _Unit) -> None:
+        if unit in self._waiting:
+            self._waiting.remove(unit)
+            unit.stored.set_exception(TimeoutError())
+
+    async def _store_all(self) -> None:
+        units: list[_Unit] = []
+        try:
+            while self._waiting:
+                units, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
+                await self._store(units)
+        finally:
+            # None is left unless the event loop ends.
+            left, self._waiting = [*units, *self._waiting], []
+            for unit in left:
+                unit.stored.cancel()
+
+    async def _store(self, units: Sequence[_Unit]) -> None:
+        outcomes: Sequence[_Rows | Exception]
+        try:
+            async with self._turn():
+                outcomes = await asyncio.to_thread(self._commit, units)
+        except Exception as error:
+            outcomes = [error] * len(units)
+        for unit, outcome in zip(units, outcomes, strict=True):
+            if unit.stored.done():
+                continue  # whoever asked has left
+            if isinstance(outcome, Exception):
+                unit.stored.set_exception(outcome)
+            else:
+                unit.stored.set_result(outcome)
+
+    def _commit(self, units: Sequence[_Unit]) -> list[_Rows | Exception]:
+        if self._connection is None:
+            self._connection = self._connect()
+        connection = self._connection
+        # Takes the write lock, so that nobody writes between what a unit reads and what it writes.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            outcomes = [_outcome(connection, unit) for unit in units]
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
+        return outcomes
+
+
+def _outcome(connection: sqlite3.Connection, unit: _Unit) -> _Rows | Exception:
+    """What becomes of one unit, and of no other. Raises what ends them all, as a full disk may."""
+    outcome: _Rows | Exception = []
+    connection.execute("SAVEPOINT unit")
+    try:
+        for statement in unit.statements:
+            outcome = connection.execute(statement, unit.values).fetchall()
+    except Exception as error:
+        if not connection.in_transaction:
+            raise
+        connection.execute("ROLLBACK TO unit")
+        outcome = error
+    connection.execute("RELEASE unit")
+    return outcome

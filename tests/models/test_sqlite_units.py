@@ -1,0 +1,227 @@
+"""Several statements as one unit on SQLite: whole or not at all, whoever is stored with it or locks the file."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.database import Database
+from models.engines.sqlite_units import Units
+from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
+from tests.databases import give_tables
+from tests.models.rows import column
+
+# Seconds; whatever takes longer waits for ever.
+BOUND = 20
+IDS = "SELECT id FROM encryption_keys ORDER BY id"
+INSERT = "INSERT INTO encryption_keys VALUES ($1, $2, 1)"
+KEEP = (INSERT, "SELECT id, canary FROM encryption_keys WHERE canary = $2 ORDER BY id")
+
+
+@pytest.fixture
+async def database(sqlite_path: Path) -> AsyncIterator[Database]:
+    await asyncio.to_thread(lambda: asyncio.run(give_tables(f"sqlite://{sqlite_path}")))
+    async with asyncio.timeout(BOUND), Database(f"sqlite://{sqlite_path}") as opened:
+        yield opened
+
+
+def units_of(database: Database) -> Units:
+    units: Units = database._client._units
+    return units
+
+
+@pytest.fixture
+def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many units each commit stored."""
+    noted: list[int] = []
+    commit = Units._commit
+
+    def noting(units: Units, together: Sequence[Any]) -> Any:
+        noted.append(len(together))
+        return commit(units, together)
+
+    monkeypatch.setattr(Units, "_commit", noting)
+    return noted
+
+
+async def test_a_unit_gives_the_rows_of_its_last_statement_which_share_their_values(database: Database) -> None:
+    await database.unit([INSERT], "k1", "one")
+    rows = await database.unit(KEEP, "k2", "one")
+    assert [dict(row) for row in rows] == [{"id": "k1", "canary": "one"}, {"id": "k2", "canary": "one"}]
+    assert await column(database, IDS) == ["k1", "k2"]
+
+
+async def test_what_a_unit_has_written_is_read(database: Database) -> None:
+    for number in range(20):
+        await database.unit([INSERT], f"k{number}", "x")
+        assert await column(database, "SELECT COUNT(*) FROM encryption_keys") == [number + 1]
+        assert database.peek(f"SELECT 1 FROM encryption_keys WHERE id = 'k{number}'") == [(1,)]  # noqa: S608
+
+
+async def test_nobody_sees_half_of_a_unit_or_writes_between_its_statements(
+    database: Database, sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(sqlite_path, isolation_level=None, timeout=0, check_same_thread=False)) as other:
+
+        def meanwhile() -> str:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("INSERT INTO encryption_keys VALUES ('k9', 'theirs', 1)")
+            return str(other.execute(IDS).fetchall())
+
+        def with_function() -> sqlite3.Connection:
+            connection = connect()
+            connection.create_function("meanwhile", 0, meanwhile)
+            return connection
+
+        units = units_of(database)
+        connect = units._connect
+        monkeypatch.setattr(units, "_connect", with_function)
+        [row] = await database.unit([INSERT, "SELECT meanwhile() AS seen"], "k1", "ours")
+        assert row["seen"] == "[]"
+        [row] = await database.unit(["SELECT meanwhile() AS seen"])
+        assert row["seen"] == "[('k1',)]"
+
+
+async def test_those_who_come_together_share_a_commit_and_get_their_own_rows(
+    database: Database, commits: list[int]
+) -> None:
+    units = [database.unit(KEEP, f"k{number}", str(number)) for number in range(200)]
+    for number, rows in enumerate(await asyncio.gather(*units)):
+        assert [dict(row) for row in rows] == [{"id": f"k{number}", "canary": str(number)}]
+    assert sum(commits) == 200
+    assert max(commits) == 64
+    assert len(commits) <= 5
+
+
+@pytest.mark.parametrize(
+    ("values", "raised"),
+    [
+        pytest.param(("k0", "twice"), DatabaseError, id="a constraint"),
+        pytest.param(("k1", "half a pair: \ud83d"), DatabaseError, id="no UTF-8"),
+        pytest.param(("k1", 2**64), OverflowError, id="too large"),
+        pytest.param(("k1",), DatabaseError, id="too few"),
+    ],
+)
+async def test_a_unit_that_fails_leaves_nothing_and_those_beside_it_are_stored(
+    database: Database, commits: list[int], values: tuple[object, ...], raised: type[Exception]
+) -> None:
+    await database.unit([INSERT], "k0", "first")
+    bad = database.unit(["INSERT INTO encryption_keys VALUES ('bad', 'x', 1)", INSERT], *values)
+    outcomes = await asyncio.gather(
+        database.unit([INSERT], "before", "x"), bad, database.unit([INSERT], "behind", "x"), return_exceptions=True
+    )
+    assert commits == [1, 3]
+    assert [isinstance(outcome, Exception) for outcome in outcomes] == [False, True, False]
+    assert isinstance(outcomes[1], raised)
+    assert await column(database, IDS) == ["before", "behind", "k0"]
+    await database.unit([INSERT], "later", "x")
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        pytest.param(["INSERT OR ROLLBACK INTO encryption_keys VALUES ('k0', 'x', 1)"], id="in the middle"),
+        pytest.param(
+            ["PRAGMA defer_foreign_keys = 1", "INSERT INTO sessions VALUES ('t', 1, 1, 1, 'nobody', 1)"],
+            id="at the end",
+        ),
+    ],
+)
+async def test_what_ends_the_whole_commit_leaves_nothing_of_those_in_it_and_stops_no_later_one(
+    database: Database, commits: list[int], statements: list[str]
+) -> None:
+    await database.unit([INSERT], "k0", "first")
+    units = [database.unit([INSERT], "before", "x"), database.unit(statements), database.unit([INSERT], "behind", "x")]
+    outcomes = await asyncio.gather(*units, return_exceptions=True)
+    assert commits == [1, 3]
+    assert [(type(outcome), str(outcome)) for outcome in outcomes] == [(DatabaseError, "IntegrityError")] * 3
+    assert await column(database, IDS) == ["k0"]
+    await database.unit([INSERT], "later", "x")
+    assert await column(database, IDS) == ["k0", "later"]
+
+
+async def test_statements_that_are_older_than_the_tables_are_told_apart(database: Database) -> None:
+    with pytest.raises(DatabaseBehind):
+        await database.unit(["SELECT 1 FROM tomorrow"])
+    with pytest.raises(DatabaseBehind):
+        await database.unit(["SELECT tomorrow FROM users"])
+
+
+async def test_a_unit_outlives_a_caller_who_is_cancelled(database: Database) -> None:
+    callers = [asyncio.create_task(database.unit([INSERT], f"k{number}", "x")) for number in range(3)]
+    await asyncio.sleep(0)  # they have asked
+    callers[1].cancel()
+    outcomes = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [list, asyncio.CancelledError, list]
+    assert await column(database, IDS) == ["k0", "k1", "k2"]
+
+
+async def test_closing_waits_for_units_under_way(database: Database, sqlite_path: Path) -> None:
+    units = [asyncio.create_task(database.unit([INSERT], f"k{number}", "x")) for number in range(100)]
+    await asyncio.sleep(0)
+    await database.close()
+    assert [unit.done() for unit in units] == [True] * 100
+    await asyncio.gather(*units)
+    assert not sqlite_path.with_name("wxgate.db-wal").exists()
+
+    await database.open()
+    assert await column(database, "SELECT COUNT(*) FROM encryption_keys") == [100]
+    await database.unit([INSERT], "again", "x")
+
+
+async def test_a_database_that_is_not_open_stores_nothing(database: Database) -> None:
+    await database.close()
+    with pytest.raises(DatabaseUnavailable):
+        await database.unit([INSERT], "k1", "x")
+
+
+async def test_a_file_that_could_not_be_opened_is_tried_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more_files() -> sqlite3.Connection:
+        message = "unable to open database file"
+        raise sqlite3.OperationalError(message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(units_of(database), "_connect", no_more_files)
+        units = [database.unit([INSERT], f"k{number}", "x") for number in range(3)]
+        outcomes = await asyncio.gather(*units, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 3
+    await database.unit([INSERT], "k1", "x")
+    assert await column(database, IDS) == ["k1"]
+
+
+async def test_whoever_waits_too_long_behind_others_is_sent_away_and_not_stored(
+    database: Database, sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await database.unit([INSERT], "k0", "x")
+    with closing(sqlite3.connect(sqlite_path, isolation_level=None, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        first = asyncio.create_task(database.unit([INSERT], "first", "x"))
+        await asyncio.sleep(0.05)
+        with monkeypatch.context() as impatient:
+            impatient.setattr("models.engines.sqlite_units.TURN_SECONDS", 0.1)
+            late = [database.unit([INSERT], f"late{number}", "x") for number in range(3)]
+            outcomes = await asyncio.gather(*late, return_exceptions=True)
+        assert [(type(outcome), str(outcome)) for outcome in outcomes] == [(DatabaseUnavailable, "TimeoutError")] * 3
+        assert not first.done()
+        other.execute("COMMIT")
+    await first
+    assert await column(database, IDS) == ["first", "k0"]
+
+
+async def test_when_the_event_loop_ends_nobody_waits_for_ever(database: Database) -> None:
+    unit = asyncio.create_task(database.unit([INSERT], "k1", "x"))
+    for _ in range(2):
+        await asyncio.sleep(0)  # the unit, and then the work, has begun
+    work = units_of(database)._work
+    assert work is not None
+    work.cancel()
+    await asyncio.wait([unit], timeout=BOUND / 2)
+    assert unit.cancelled()
+    await database.unit([INSERT], "k2", "x")
+    assert "k2" in await column(database, IDS)
