@@ -104,25 +104,27 @@ class Units:
         # Takes the write lock, so that nobody writes between what a unit reads and what it writes.
         connection.execute("BEGIN IMMEDIATE")
         try:
-            outcomes = [_outcome(connection, unit) for unit in units]
+            outcomes: list[_Rows | Exception] = [_rows(connection, unit) for unit in units]
             connection.execute("COMMIT")
-        except BaseException:
+        except Exception as error:
             connection.rollback()
-            raise
+            return [error] if len(units) == 1 else self._commit_each(units)
+        return outcomes
+
+    def _commit_each(self, units: Sequence[_Unit]) -> list[_Rows | Exception]:
+        """One of them spoils it for all; none does when each is by itself."""
+        outcomes: list[_Rows | Exception] = []
+        for unit in units:
+            try:
+                outcomes += self._commit([unit])
+            except Exception as error:
+                # The file is locked by now, and must not be waited for again and again.
+                return outcomes + [error] * (len(units) - len(outcomes))
         return outcomes
 
 
-def _outcome(connection: sqlite3.Connection, unit: _Unit) -> _Rows | Exception:
-    """What becomes of one unit, and of no other. Raises what ends them all, as a full disk may."""
-    outcome: _Rows | Exception = []
-    connection.execute("SAVEPOINT unit")
-    try:
-        for statement in unit.statements:
-            outcome = connection.execute(statement, unit.values).fetchall()
-    except Exception as error:
-        if not connection.in_transaction:
-            raise
-        connection.execute("ROLLBACK TO unit")
-        outcome = error
-    connection.execute("RELEASE unit")
-    return outcome
+def _rows(connection: sqlite3.Connection, unit: _Unit) -> _Rows:
+    rows: _Rows = []
+    for statement in unit.statements:
+        rows = connection.execute(statement, unit.values).fetchall()
+    return rows

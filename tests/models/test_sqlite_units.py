@@ -98,50 +98,60 @@ async def test_those_who_come_together_share_a_commit_and_get_their_own_rows(
 
 
 @pytest.mark.parametrize(
-    ("values", "raised"),
+    ("statement", "values", "raised"),
     [
-        pytest.param(("k0", "twice"), DatabaseError, id="a constraint"),
-        pytest.param(("k1", "half a pair: \ud83d"), DatabaseError, id="no UTF-8"),
-        pytest.param(("k1", 2**64), OverflowError, id="too large"),
-        pytest.param(("k1",), DatabaseError, id="too few"),
+        pytest.param(INSERT, ("k0", "twice"), DatabaseError, id="a constraint"),
+        pytest.param(INSERT, ("k1", "half a pair: \ud83d"), DatabaseError, id="no UTF-8"),
+        pytest.param(INSERT, ("k1", 2**64), OverflowError, id="too large"),
+        pytest.param(INSERT, ("k1",), DatabaseError, id="too few"),
+        pytest.param(
+            INSERT.replace("INSERT", "INSERT OR ROLLBACK"), ("k0", "x"), DatabaseError, id="ends a transaction"
+        ),
+        pytest.param(
+            "INSERT INTO sessions VALUES ('t', 1, 1, 1, $2, $1)", ("nobody", 1), DatabaseError, id="at the end"
+        ),
     ],
 )
 async def test_a_unit_that_fails_leaves_nothing_and_those_beside_it_are_stored(
-    database: Database, commits: list[int], values: tuple[object, ...], raised: type[Exception]
+    database: Database, commits: list[int], statement: str, values: tuple[object, ...], raised: type[Exception]
 ) -> None:
     await database.unit([INSERT], "k0", "first")
-    bad = database.unit(["INSERT INTO encryption_keys VALUES ('bad', 'x', 1)", INSERT], *values)
+    bad = ["PRAGMA defer_foreign_keys = 1", "INSERT INTO encryption_keys VALUES ('bad', 'x', 1)", statement]
     outcomes = await asyncio.gather(
-        database.unit([INSERT], "before", "x"), bad, database.unit([INSERT], "behind", "x"), return_exceptions=True
+        database.unit([INSERT], "before", "x"),
+        database.unit(bad, *values),
+        database.unit([INSERT], "behind", "x"),
+        return_exceptions=True,
     )
-    assert commits == [1, 3]
+    assert commits[:2] == [1, 3]
     assert [isinstance(outcome, Exception) for outcome in outcomes] == [False, True, False]
-    assert isinstance(outcomes[1], raised)
+    assert type(outcomes[1]) is raised
     assert await column(database, IDS) == ["before", "behind", "k0"]
     await database.unit([INSERT], "later", "x")
 
 
-@pytest.mark.parametrize(
-    "statements",
-    [
-        pytest.param(["INSERT OR ROLLBACK INTO encryption_keys VALUES ('k0', 'x', 1)"], id="in the middle"),
-        pytest.param(
-            ["PRAGMA defer_foreign_keys = 1", "INSERT INTO sessions VALUES ('t', 1, 1, 1, 'nobody', 1)"],
-            id="at the end",
-        ),
-    ],
-)
-async def test_what_ends_the_whole_commit_leaves_nothing_of_those_in_it_and_stops_no_later_one(
-    database: Database, commits: list[int], statements: list[str]
+async def test_a_file_that_is_locked_when_one_has_failed_is_waited_for_once(
+    database: Database, sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await database.unit([INSERT], "k0", "first")
-    units = [database.unit([INSERT], "before", "x"), database.unit(statements), database.unit([INSERT], "behind", "x")]
-    outcomes = await asyncio.gather(*units, return_exceptions=True)
-    assert commits == [1, 3]
-    assert [(type(outcome), str(outcome)) for outcome in outcomes] == [(DatabaseError, "IntegrityError")] * 3
+    tried: list[int] = []
+    commit = Units._commit
+
+    with closing(sqlite3.connect(sqlite_path, isolation_level=None, timeout=0, check_same_thread=False)) as other:
+
+        def locking(units: Units, together: Sequence[Any]) -> Any:
+            tried.append(len(together))
+            if len(tried) == 3:
+                other.execute("BEGIN IMMEDIATE")
+            return commit(units, together)
+
+        monkeypatch.setattr(Units, "_commit", locking)
+        units = [database.unit([INSERT], f"k{number % 4}", "x") for number in range(5)]  # the last is refused
+        outcomes = await asyncio.gather(*units, return_exceptions=True)
+        assert tried == [5, 1, 1]
+        assert outcomes[0] == []
+        assert [type(outcome) for outcome in outcomes[1:]] == [DatabaseUnavailable] * 4
+        other.execute("COMMIT")
     assert await column(database, IDS) == ["k0"]
-    await database.unit([INSERT], "later", "x")
-    assert await column(database, IDS) == ["k0", "later"]
 
 
 async def test_statements_that_are_older_than_the_tables_are_told_apart(database: Database) -> None:
