@@ -1,6 +1,7 @@
 """Puts an ASGI application on a socket, and takes it off without losing a request."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -24,6 +25,9 @@ from graph.http.whole import WholeRequests
 _log = logging.getLogger(__name__)
 
 _BACKLOG: Final = 2048
+# uvloop accepts one connection of a socket in each turn of the event loop: under load, hundreds of newcomers would wait
+# for seconds, and who still waits when a stopping server closes its socket is lost. So it has the same one many times.
+_DOORS: Final = 16
 _LET_GO: Final = (b"connection", b"close")
 _IN_FLIGHT_SECONDS: Final = 10
 # The parent of several workers turns newcomers away from the socket that they share, as soon as it notices the time.
@@ -152,7 +156,9 @@ def run(
         timeout_keep_alive=connections.idle_seconds,
         timeout_graceful_shutdown=_IN_FLIGHT_SECONDS,
     )
-    _Server(config, ending or Ending(Shutdown()), parent).run(sockets=[listener])
+    with contextlib.ExitStack() as opened:
+        doors = [listener, *(opened.enter_context(listener.dup()) for _ in range(_DOORS - 1))]
+        _Server(config, ending or Ending(Shutdown()), parent).run(sockets=doors)
 
 
 def settle() -> None:
