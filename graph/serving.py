@@ -156,6 +156,8 @@ def run(
         timeout_keep_alive=connections.idle_seconds,
         timeout_graceful_shutdown=_IN_FLIGHT_SECONDS,
     )
+    # First: a duplicate of one that blocks makes all that share it block, workers in the middle of their `accept` too.
+    listener.setblocking(False)
     with contextlib.ExitStack() as opened:
         doors = [listener, *(opened.enter_context(listener.dup()) for _ in range(_DOORS - 1))]
         _Server(config, ending or Ending(Shutdown()), parent).run(sockets=doors)

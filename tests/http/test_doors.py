@@ -78,6 +78,20 @@ def _answer(client: socket.socket) -> bytes:
     return b"".join(iter(lambda: client.recv(9999), b""))
 
 
+def test_a_worker_that_starts_makes_no_other_wait_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether `accept` waits is a property of what they share."""
+    waits: list[bool] = []
+
+    def run(_server: object, sockets: list[socket.socket]) -> None:
+        waits.extend(os.get_blocking(door.fileno()) for door in sockets)
+
+    monkeypatch.setattr("uvicorn.Server.run", run)
+    with serving.listen("127.0.0.1", 0) as listener:
+        os.set_blocking(listener.fileno(), False)  # by another worker
+        serving.run(Turns(), listener, lifespan=False)
+    assert waits == [False] * serving._DOORS
+
+
 def test_the_address_is_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving.listen("127.0.0.1", 0) as listener:
         address = listener.getsockname()
