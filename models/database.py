@@ -53,6 +53,7 @@ RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
 _HUNG_UP: Final[tuple[type[Exception], ...]] = (ConnectionError, *_POSTGRES_HUNG_UP)
 # Seconds before a statement whose connection was lost is run again: enough for a server that restarts quickly.
 SECOND_TRY_AFTER: Final = 0.2
+_PLACEHOLDER: Final = re.compile(r"\$(\d+)")
 _SQLITE_BEHIND: Final = re.compile("no such table|no such column|has no column named")
 _UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     OperationalError,
@@ -75,9 +76,13 @@ class Pool:
 
 
 @lru_cache(maxsize=128)
-def _numbered_for_sqlite(sql: str) -> str:
-    """`$1` as `?1`: the statements of this package are written once, in PostgreSQL's notation."""
-    return sql.replace("$", "?")
+def _for_sqlite(sql: str) -> tuple[str, Sequence[int]]:
+    """The same with `?` for each placeholder, and which value each takes.
+
+    The statements of this package are written once, in PostgreSQL's notation. `?1` would do, but for Python 3.12 before
+    3.12.4, which warns of it by mistake.
+    """
+    return _PLACEHOLDER.sub("?", sql), [int(number) - 1 for number in _PLACEHOLDER.findall(sql)]
 
 
 def translated(error: Exception) -> DatabaseError:
@@ -111,14 +116,14 @@ class Statements:
         Raises `DatabaseError`.
         """
         try:
-            return await self._client.execute_query_dict(self._dialected(sql), list(values))
+            return await self._client.execute_query_dict(*self._dialected(sql, values))
         except RAISED_BY_DRIVERS as error:
             raise translated(error) from None
 
     async def execute(self, sql: str, *values: object) -> int:
         """How many rows a statement without `RETURNING` changed. Raises `DatabaseError`."""
         try:
-            changed, _ = await self._client.execute_query(self._dialected(sql), list(values))
+            changed, _ = await self._client.execute_query(*self._dialected(sql, values))
         except RAISED_BY_DRIVERS as error:
             raise translated(error) from None
         return changed
@@ -129,17 +134,20 @@ class Statements:
         Raises `DatabaseError`.
         """
         try:
-            result: tuple[int, Sequence[Any]] = await self._client.execute_query(self._dialected(sql), list(values))
+            result: tuple[int, Sequence[Any]] = await self._client.execute_query(*self._dialected(sql, values))
         except RAISED_BY_DRIVERS as error:
             raise translated(error) from None
         return result[1]
 
     def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
         """As `rows`, but at once and without leaving the event loop; None where that is not possible."""
-        return None if self._peek is None else self._peek(self._dialected(sql), values)
+        return None if self._peek is None else self._peek(*self._dialected(sql, values))
 
-    def _dialected(self, sql: str) -> str:
-        return _numbered_for_sqlite(sql) if self.dialect == "sqlite" else sql
+    def _dialected(self, sql: str, values: Sequence[object]) -> tuple[str, list[object]]:
+        if self.dialect == "postgres":
+            return sql, list(values)
+        sql, places = _for_sqlite(sql)
+        return sql, [values[place] for place in places if place < len(values)]  # or the driver finds too few
 
 
 class Database:
