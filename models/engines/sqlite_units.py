@@ -6,6 +6,7 @@ A turn of a thread for each statement and a commit for each unit would cost seve
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,6 +40,8 @@ class Units:
         self._waiting: list[_Unit] = []
         self._work: asyncio.Task[None] | None = None
         self._connection: sqlite3.Connection | None = None
+        # Its own: those of the event loop may all be waiting for names to be looked up.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-units")
 
     async def store(self, statements: Sequence[str], values: Sequence[object]) -> _Rows:
         """The rows of the last statement; all share `values`. A cancelled caller leaves, and interrupts nothing.
@@ -59,11 +62,13 @@ class Units:
 
     async def close(self) -> None:
         """Lets what is under way end, then closes the file."""
-        if self._work is not None:
-            await asyncio.wait([self._work], timeout=_CLOSING)
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        work, self._work = self._work, None
+        if work is not None:
+            await asyncio.wait([work], timeout=_CLOSING)
+            # By the thread, behind whatever it may still be doing.
+            closed = asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+            self._thread.shutdown(wait=False)
+            await asyncio.wait([closed], timeout=_CLOSING)
 
     def _give_up(self, unit: _Unit) -> None:
         if unit in self._waiting:
@@ -86,7 +91,8 @@ class Units:
         outcomes: Sequence[_Rows | Exception]
         try:
             async with self._turn():
-                outcomes = await asyncio.to_thread(self._commit, units)
+                loop = asyncio.get_running_loop()
+                outcomes = await loop.run_in_executor(self._thread, self._commit, units)
         except Exception as error:
             outcomes = [error] * len(units)
         for unit, outcome in zip(units, outcomes, strict=True):
@@ -96,6 +102,11 @@ class Units:
                 unit.stored.set_exception(outcome)
             else:
                 unit.stored.set_result(outcome)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _commit(self, units: Sequence[_Unit]) -> list[_Rows | Exception]:
         if self._connection is None:

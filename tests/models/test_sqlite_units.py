@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -181,6 +182,38 @@ async def test_closing_waits_for_units_under_way(database: Database, sqlite_path
     await database.open()
     assert await column(database, "SELECT COUNT(*) FROM encryption_keys") == [100]
     await database.unit([INSERT], "again", "x")
+
+
+async def test_units_are_stored_while_every_thread_of_the_event_loop_is_taken(database: Database) -> None:
+    await database.unit([INSERT], "k0", "x")  # opens the file
+    go_on = threading.Event()
+    taken = [asyncio.create_task(asyncio.to_thread(go_on.wait, BOUND)) for _ in range(100)]
+    try:
+        await asyncio.sleep(0)
+        await database.unit([INSERT], "k1", "x")
+        assert not go_on.is_set()
+    finally:
+        go_on.set()
+        await asyncio.gather(*taken)
+
+
+async def test_what_takes_longer_than_closing_waits_is_closed_when_it_ends(
+    database: Database, sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.engines.sqlite_units._CLOSING", 0.05)
+    await database.unit([INSERT], "k0", "x")
+    units = units_of(database)
+    with closing(sqlite3.connect(sqlite_path, isolation_level=None, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        unit = asyncio.create_task(database.unit([INSERT], "k1", "x"))
+        await asyncio.sleep(0.05)
+        await database.close()
+        assert units._connection is not None
+        assert not unit.done()
+        other.execute("COMMIT")
+    await unit
+    while units._connection is not None:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)
 
 
 async def test_a_database_that_is_not_open_stores_nothing(database: Database) -> None:
