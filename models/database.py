@@ -5,10 +5,8 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, Literal, Self
 
-from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import (
     BaseORMException,
@@ -53,7 +51,6 @@ RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
 _HUNG_UP: Final[tuple[type[Exception], ...]] = (ConnectionError, *_POSTGRES_HUNG_UP)
 # Seconds before a statement whose connection was lost is run again: enough for a server that restarts quickly.
 SECOND_TRY_AFTER: Final = 0.2
-_PLACEHOLDER: Final = re.compile(r"\$(\d+)")
 _SQLITE_BEHIND: Final = re.compile("no such table|no such column|has no column named")
 _UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     OperationalError,
@@ -75,14 +72,9 @@ class Pool:
     waiting: int
 
 
-@lru_cache(maxsize=128)
-def _for_sqlite(sql: str) -> tuple[str, Sequence[int]]:
-    """The same with `?` for each placeholder, and which value each takes.
-
-    The statements of this package are written once, in PostgreSQL's notation. `?1` would do, but for Python 3.12 before
-    3.12.4, which warns of it by mistake.
-    """
-    return _PLACEHOLDER.sub("?", sql), [int(number) - 1 for number in _PLACEHOLDER.findall(sql)]
+def _by_number(values: Sequence[object]) -> dict[str, object]:
+    """For statements in PostgreSQL's notation, in which this package writes all: to SQLite, `$1` has the name 1."""
+    return {str(number): value for number, value in enumerate(values, 1)}
 
 
 def translated(error: Exception) -> DatabaseError:
@@ -104,11 +96,11 @@ def translated(error: Exception) -> DatabaseError:
 class Statements:
     """Runs SQL on a Tortoise client, once."""
 
-    def __init__(self, client: BaseDBAsyncClient, dialect: Dialect) -> None:
+    def __init__(self, client: Any, dialect: Dialect) -> None:
         self._client = client
-        self._peek: Callable[[str, Sequence[object]], Sequence[Sequence[Any]] | None] | None
+        self._bound: Callable[[Sequence[object]], object] = _by_number if dialect == "sqlite" else list
+        self._peek: Callable[[str, object], Sequence[Sequence[Any]] | None] | None
         self._peek = getattr(client, "peek", None)  # `models.engines.sqlite` has it
-        self.dialect = dialect
 
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
         """The rows that a statement gives, `RETURNING` included. Placeholders are `$1`, `$2`, ... on both databases.
@@ -116,17 +108,18 @@ class Statements:
         Raises `DatabaseError`.
         """
         try:
-            return await self._client.execute_query_dict(*self._dialected(sql, values))
+            rows: Sequence[Row] = await self._client.execute_query_dict(sql, self._bound(values))
         except RAISED_BY_DRIVERS as error:
             raise translated(error) from None
+        return rows
 
     async def execute(self, sql: str, *values: object) -> int:
         """How many rows a statement without `RETURNING` changed. Raises `DatabaseError`."""
         try:
-            changed, _ = await self._client.execute_query(*self._dialected(sql, values))
+            result: tuple[int, Sequence[Any]] = await self._client.execute_query(sql, self._bound(values))
         except RAISED_BY_DRIVERS as error:
             raise translated(error) from None
-        return changed
+        return result[0]
 
     async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         """The rows of a SELECT as the driver gives them, by position: cheaper than `fetch`, for the busiest statements.
@@ -134,20 +127,14 @@ class Statements:
         Raises `DatabaseError`.
         """
         try:
-            result: tuple[int, Sequence[Any]] = await self._client.execute_query(*self._dialected(sql, values))
+            result: tuple[int, Sequence[Any]] = await self._client.execute_query(sql, self._bound(values))
         except RAISED_BY_DRIVERS as error:
             raise translated(error) from None
         return result[1]
 
     def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
         """As `rows`, but at once and without leaving the event loop; None where that is not possible."""
-        return None if self._peek is None else self._peek(*self._dialected(sql, values))
-
-    def _dialected(self, sql: str, values: Sequence[object]) -> tuple[str, list[object]]:
-        if self.dialect == "postgres":
-            return sql, list(values)
-        sql, places = _for_sqlite(sql)
-        return sql, [values[place] for place in places if place < len(values)]  # or the driver finds too few
+        return None if self._peek is None else self._peek(sql, self._bound(values))
 
 
 class Database:
@@ -233,7 +220,7 @@ class Database:
         """
         self._opened()
         try:
-            return await self._client.unit(statements, values)  # type: ignore[no-any-return]
+            return await self._client.unit(statements, _by_number(values))  # type: ignore[no-any-return]
         except RAISED_BY_DRIVERS as error:
             raise translated(error) from None
 

@@ -148,7 +148,7 @@ async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
         while not (rows := await database.fetch(_POSTGRES_SIGN_IN, *values)):
             pass  # another login came first, so each turn somebody gets through
         row = rows[0]
-    # The statement cannot see the row that it inserts itself, and has nothing to tell about a person it just made.
+    # PostgreSQL's statement cannot see the rows that it inserts, and has nothing to tell about a person it just made.
     created = row["id"] is None or row["id"] == new.user_id
     user = _blank_user(new) if row["id"] is None else UserRecord.of(row)
     return SignedInRecord(row["account_id"], row["kept_unionid"], user, is_new_user=created)

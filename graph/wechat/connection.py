@@ -17,7 +17,7 @@ _CLOSED: Final = "the connection was closed"
 
 
 class Connection(asyncio.Protocol):
-    """A socket that takes one request at a time; `is_free` once its answer is whole."""
+    """A socket that takes one request at a time; `is_free` before it, and again when its answer is whole."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop

@@ -99,7 +99,8 @@ class _Acquired(PoolConnectionWrapper[Any]):
 class BoundedClient(AsyncpgDBClient):
     """PostgreSQL that answers in time or not at all: a frozen server must not freeze this one.
 
-    Seconds; each may be set in the database URL's query, e.g. `?maxsize=20&command_timeout=2`.
+    Seconds; each may be set in the database URL's query, e.g. `?maxsize=20&command_timeout=2`. Transactions, which only
+    migrations open, wait for no turn.
     """
 
     def __init__(self, **parameters: Any) -> None:

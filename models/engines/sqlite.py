@@ -2,12 +2,13 @@
 
 Tortoise holds one lock around its one connection. As shipped, a writer that waits for another process makes every
 reader wait with it, and the lock stays taken for good when opening the file fails. Its transactions begin DEFERRED, so
-that two processes which read first and write later fail with "database is locked" without waiting.
+that two processes which read first and write later fail with "database is locked" without waiting. What a login stores
+is a unit of `sqlite_units.py`: only migrations open transactions of Tortoise's.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -20,6 +21,9 @@ from models.engines import sqlite_units
 
 # How long a statement waits for another process.
 WAIT_MS: Final = 2000
+
+# Tortoise's own statements have values by position, those of this package by name.
+_Values = list[Any] | Mapping[str, Any] | None
 
 NO_FILE: Final = "no such table: the database file does not exist"
 
@@ -34,6 +38,8 @@ class _Held(ConnectionWrapper[Any]):
 
     async def __aenter__(self) -> Any:
         await _acquire(self._lock)
+        # Tortoise looked before it had the lock: somebody may have opened it since.
+        self.connection = self.client._connection  # noqa: SLF001 - Tortoise's own
         try:
             await self.ensure_connection()
         except BaseException:
@@ -43,7 +49,7 @@ class _Held(ConnectionWrapper[Any]):
 
 
 class _ImmediateTransaction(SqliteTransactionWrapper):
-    """A transaction, of a migration, that takes the write lock when it begins, waiting `busy_timeout` for it."""
+    """A transaction that takes the write lock when it begins, waiting `busy_timeout` for it."""
 
     async def begin(self) -> None:
         await self._connection.execute("BEGIN IMMEDIATE")
@@ -101,8 +107,6 @@ class _Reader(_Connection):
 
     async def create_connection(self, with_db: bool) -> None:
         await super().create_connection(with_db)
-        if self._peephole is not None:
-            return  # by somebody who came first: Tortoise asks whether it is open before it has the lock
         try:
             # Not in a thread: who is cancelled meanwhile would leave an open file to nobody. It was opened just now.
             self._peephole = self._open_beside(busy_timeout=0, query_only=1)
@@ -111,7 +115,7 @@ class _Reader(_Connection):
             await super().close()
             raise
 
-    def peek(self, query: str, values: Sequence[Any]) -> Sequence[Any] | None:
+    def peek(self, query: str, values: Sequence[Any] | Mapping[str, Any]) -> Sequence[Any] | None:
         """The rows of a SELECT that touches a handful of pages; nothing bounds it.
 
         None, and the thread's turn, where it would wait: before the file is open, and while it is locked.
@@ -144,20 +148,20 @@ class WalClient(_Connection):
     def _in_transaction(self) -> TransactionContext:
         return SqliteTransactionContext(_ImmediateTransaction(self), self._lock)
 
-    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+    async def execute_query_dict(self, query: str, values: _Values = None) -> list[dict[str, Any]]:
         if query.lstrip().startswith("SELECT"):
             return await self._reader.execute_query_dict(query, values)  # type: ignore[no-any-return]
         return await super().execute_query_dict(query, values)  # type: ignore[no-any-return]
 
-    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
+    async def execute_query(self, query: str, values: _Values = None) -> tuple[int, Sequence[Any]]:
         if query.lstrip().startswith("SELECT"):
             return await self._reader.execute_query(query, values)  # type: ignore[no-any-return]
         return await super().execute_query(query, values)  # type: ignore[no-any-return]
 
-    def peek(self, query: str, values: Sequence[Any]) -> Sequence[Any] | None:
+    def peek(self, query: str, values: Sequence[Any] | Mapping[str, Any]) -> Sequence[Any] | None:
         return self._reader.peek(query, values)
 
-    async def unit(self, statements: Sequence[str], values: Sequence[object]) -> list[sqlite3.Row]:
+    async def unit(self, statements: Sequence[str], values: Mapping[str, object]) -> list[sqlite3.Row]:
         """See `Units.store`."""
         rows: list[sqlite3.Row] = await self._units.store(statements, values)
         return rows

@@ -24,7 +24,6 @@ _Rows = list[sqlite3.Row]
 @dataclass(frozen=True, slots=True, eq=False)
 class _Unit:
     statements: Sequence[str]
-    # By the numbers of their placeholders.
     values: Mapping[str, object]
     stored: asyncio.Future[_Rows]
 
@@ -43,14 +42,15 @@ class Units:
         # Its own: those of the event loop may all be waiting for names to be looked up.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-units")
 
-    async def store(self, statements: Sequence[str], values: Sequence[object]) -> _Rows:
-        """The rows of the last statement; all share `values`. A cancelled caller leaves, and interrupts nothing.
+    async def store(self, statements: Sequence[str], values: Mapping[str, object]) -> _Rows:
+        """The rows of the last statement; all share `values`, by the names of their placeholders.
+
+        A cancelled caller leaves, and interrupts nothing.
 
         Raises what `connect`, `turn` and the driver raise, and `TimeoutError` when others take too long.
         """
         loop = asyncio.get_running_loop()
-        named = {str(number): value for number, value in enumerate(values, 1)}
-        unit = _Unit(statements, named, loop.create_future())
+        unit = _Unit(statements, values, loop.create_future())
         self._waiting.append(unit)
         if self._work is None or self._work.done():
             self._work = loop.create_task(self._store_all())
