@@ -13,6 +13,7 @@ import uvicorn
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import PATIENCE, Process, invoke, serving
 from tests.gate import ME
+from tests.ports import CLOSED
 from tests.processes import serve_environment
 
 # Longer than any test: it ends when the test says so.
@@ -90,7 +91,7 @@ def test_a_connection_that_idles_does_not_hold_up_the_end(variables: dict[str, s
             server.terminate()
             assert server.wait() == 0
         address = ("127.0.0.1", httpx.URL(server.url).port or 0)
-        with pytest.raises(ConnectionRefusedError):
+        with pytest.raises(CLOSED):
             socket.create_connection(address, PATIENCE)
 
 
@@ -118,7 +119,7 @@ def knock_until_refused(port: int) -> list[bytes]:
     while True:
         try:
             connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        except ConnectionRefusedError:
+        except CLOSED:
             return answers
         with connection:
             try:

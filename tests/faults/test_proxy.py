@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from tests.faults.proxy import FaultProxy, Mode, Streams, fault_proxy
+from tests.ports import CLOSED
 
 # Seconds; whatever takes longer waits for ever.
 BOUND = 20
@@ -97,7 +98,7 @@ async def test_it_refuses_and_listens_again_on_the_same_port(proxy: FaultProxy) 
         await proxy.turn("refuse")
         with pytest.raises(ConnectionResetError):
             await said_back(streams)
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(CLOSED):
         async with connected(proxy):
             raise AssertionError
     await proxy.turn("pass")

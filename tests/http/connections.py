@@ -108,9 +108,11 @@ async def serving(
     server = uvicorn.Server(config)
     with listen("127.0.0.1", 0) as listener:
         task = asyncio.create_task(server.serve(sockets=[listener]))
-        yield Server(listener.getsockname()[1], server)
-        server.should_exit = True
-        await task
+        try:
+            yield Server(listener.getsockname()[1], server)
+        finally:
+            server.should_exit = True
+            await task
 
 
 def code(answer: Answer) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from graph.http.closing import last_call
 from tests.http.connections import GET, PATIENT, echo, read_answer, serving
+from tests.ports import CLOSED, wait_until_closed
 
 PATIENCE = 30
 
@@ -44,20 +45,8 @@ async def test_a_newcomer_gets_into_no_queue_and_is_refused_once_it_is_closed(li
         assert not knocking.done()
         listener.close()
         # The kernel knocks again by itself, and now gets an answer: a proxy knows that nothing was lost.
-        with pytest.raises(ConnectionRefusedError):
+        with pytest.raises(CLOSED):
             await asyncio.wait_for(knocking, PATIENCE)
-
-
-async def closed(port: int) -> None:
-    """Returns when nobody listens on the port any more."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:
-                return
-            writer.close()
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("sent", [0, 10], ids=["nothing", "half a head"])
@@ -70,7 +59,7 @@ async def test_the_first_request_of_a_new_connection_is_answered_although_the_se
         # Whoever knocks while the door is held comes again a second later.
         server.uvicorn.config.timeout_graceful_shutdown = PATIENCE
         server.uvicorn.should_exit = True
-        await closed(server.port)
+        await wait_until_closed(server.port, timeout=PATIENCE)
         writer.write(GET[sent:])
         answer = await read_answer(reader)
         assert (answer.status, answer.headers["connection"]) == (200, "close")

@@ -11,6 +11,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from graph import serving
+from tests.ports import CLOSED
 
 CLIENTS: Final = 64
 REQUEST: Final = b"GET %b HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"
@@ -101,5 +102,5 @@ def test_the_address_is_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
         server.start()
         monkeypatch.setattr("graph.serving.os.getppid", lambda: 0)
         server.join(PATIENCE)
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(CLOSED):
         socket.create_connection(address, PATIENCE)

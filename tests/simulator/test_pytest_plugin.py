@@ -10,6 +10,7 @@ import pytest
 
 from graph.simulator import SimulatorState, pytest_plugin
 from graph.simulator.serving import WeChatSimulator, serve
+from tests.ports import CLOSED
 from tests.simulator.conftest import APP_ID, APP_SECRET
 
 # The fixture as it is, and not what stands in its place in the rest of this suite.
@@ -119,7 +120,7 @@ def test_the_port_is_free_again_afterwards() -> None:
         address = ("127.0.0.1", int(simulator.base_url.rpartition(":")[2]))
         simulator.login()
 
-    with socket.socket() as client, pytest.raises(ConnectionRefusedError):
+    with socket.socket() as client, pytest.raises(CLOSED):
         client.connect(address)
 
 
