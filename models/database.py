@@ -100,7 +100,7 @@ class Statements:
         self._client = client
         self._bound: Callable[[Sequence[object]], object] = _by_number if dialect == "sqlite" else list
         self._peek: Callable[[str, object], Sequence[Sequence[Any]] | None] | None
-        self._peek = getattr(client, "peek", None)  # `models.engines.sqlite` has it
+        self._peek = getattr(client, "peek", None)  # `models.sqlite` has it
 
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
         """The rows that a statement gives, `RETURNING` included. Placeholders are `$1`, `$2`, ... on both databases.

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from models.database import Database, Dialect
 from models.errors import DatabaseError
-from models.user import USER_COLUMNS, UserRecord
+from models.users import USER_COLUMNS, UserRecord
 
 _USER: Final = ", ".join(f"u.{column}" for column in USER_COLUMNS)
 _FIND_SESSIONS: Final = f"""

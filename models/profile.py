@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.database import Database
-from models.user import USER_COLUMNS, UserRecord
+from models.users import USER_COLUMNS, UserRecord
 
 # Each `*_real` flag says whether the value may replace one that is there; an empty column takes any value.
 _STORE: Final = f"""

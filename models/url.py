@@ -14,8 +14,8 @@ from models.errors import UnsupportedDatabase
 ALIAS: Final = "default"
 
 _ENGINES: Final = {
-    "tortoise.backends.sqlite": "models.engines.sqlite",
-    "tortoise.backends.asyncpg": "models.engines.asyncpg",
+    "tortoise.backends.sqlite": "models.sqlite",
+    "tortoise.backends.asyncpg": "models.postgres",
 }
 
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -29,8 +29,8 @@ def _ssl_mode(value: str) -> str:
 
 # What a URL's query may set, and what it is. `sslmode` is how hosted databases write what asyncpg calls `ssl`.
 _PARAMETERS: Final[Mapping[str, Mapping[str, Callable[[str], object]]]] = {
-    "models.engines.sqlite": {"busy_timeout": int, "cache_size": int, "synchronous": str},
-    "models.engines.asyncpg": {
+    "models.sqlite": {"busy_timeout": int, "cache_size": int, "synchronous": str},
+    "models.postgres": {
         "application_name": str,
         "command_timeout": float,
         "host": str,
@@ -64,7 +64,7 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
     if engine is None:
         msg = "must be sqlite:///absolute/path or postgres://user@host/db"
         raise UnsupportedDatabase(msg)
-    if engine.endswith("asyncpg") and find_spec("asyncpg") is None:
+    if engine.endswith("postgres") and find_spec("asyncpg") is None:
         msg = "names PostgreSQL, which needs its driver: pip install 'wxgate[postgres]'"
         raise UnsupportedDatabase(msg)
     credentials = connection["credentials"] | _verifying(_parameters(query, _PARAMETERS[engine]))
@@ -77,7 +77,7 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
         "connections": {ALIAS: {"engine": engine, "credentials": credentials}},
         "apps": {
             "models": {
-                "models": ["models.user", "models.account", "models.session", "models.encryption_key", "models.lease"],
+                "models": [f"models.{noun}" for noun in ("users", "accounts", "sessions", "encryption_keys", "leases")],
                 "migrations": "models.migrations",
                 "default_connection": ALIAS,
             }

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from httpx import create_ssl_context
 
-from graph.logging import silence_indiscreet_libraries
+from graph.observability.logging import silence_indiscreet_libraries
 from graph.settings import Settings
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator
 from tests.databases import new_postgres_url, postgres
-from tests.gate import APP_ID, APP_SECRET, Clock, Gate, open_gate, settings_for
 from tests.http.browsing import SCREENSHOTS
-from tests.secrecy import Listener, secrets_in
-from tests.stage import Stage, open_stage
+from tests.secret_patterns import Listener, secrets_in
+from tests.server import APP_ID, APP_SECRET, Clock, Gate, open_gate, settings_for
+from tests.shared_simulator import Stage, open_stage
 
 pytest_plugins = ["graph.simulator.pytest_plugin"]
 

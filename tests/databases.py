@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from models.schema import migrate
+from models.migrate import migrate
 
 with warnings.catch_warnings():
     # It looks for a runtime directory when it is imported, and says so where there is none.

@@ -7,9 +7,9 @@ CLOSED: Final = (ConnectionRefusedError, ConnectionResetError)
 """What a client meets there: while the listening socket is being closed, the kernel resets instead of refusing."""
 
 
-async def wait_until_closed(port: int, *, timeout: float = 30) -> None:
+async def wait_until_closed(port: int, *, seconds: float = 30) -> None:
     """Returns once connections to the port of this host are turned down. Raises `TimeoutError`."""
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(seconds):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

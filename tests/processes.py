@@ -16,7 +16,7 @@ from typing import Final
 import httpx
 
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import ENCRYPTION_KEYS
+from tests.server import ENCRYPTION_KEYS
 
 # Seconds. Generous, because a loaded machine is slow to start Python; a healthy server takes one or two.
 READY_WITHIN: Final = 30.0

@@ -2,7 +2,7 @@
 
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import Clock, Gate, open_gate
+from tests.server import Clock, Gate, open_gate
 
 
 async def test_a_person_logs_in_submits_their_user_info_and_asks_who_they_are(gate: Gate) -> None:

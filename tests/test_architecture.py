@@ -68,7 +68,7 @@ def test_the_checkers_are_strict() -> None:
 
 def test_there_are_files_to_look_at() -> None:
     names = {name_of(path) for path in files()}
-    assert {"README.md", "pyproject.toml", "graph/app.py", "models/user.py", "tests/gate.py", ".ci/run"} <= names
+    assert {"README.md", "pyproject.toml", "graph/app.py", "models/users.py", "tests/server.py", ".ci/run"} <= names
 
 
 def test_no_file_is_longer_than_300_lines() -> None:

@@ -16,7 +16,7 @@ from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import invoke
 from tests.databases import new_postgres_url
 from tests.processes import serve_environment
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
 
 OTHER_KEY = "Zt3nQv8LrXw1MbYc6KdPf0HsJg5AuEo9TiR2yVhD7kE"
 DAY = 86_400

@@ -6,7 +6,7 @@ import re
 import orjson
 import pytest
 
-from graph.logging import configure_logging
+from graph.observability.logging import configure_logging
 
 INDISCREET = ["aiosqlite", "asyncio", "asyncpg", "httpcore", "httpx", "tortoise", "uvicorn.access"]
 _log = logging.getLogger("graph.example")

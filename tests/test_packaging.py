@@ -81,7 +81,7 @@ def test_the_package_is_built_without_graphiql_where_it_cannot_be(
         (programs / name).chmod(0o755)
     wheel = build(source, "wheel", tmp_path / "wheel", str(programs))
     assert explorer_files(wheel) == set()
-    assert "graph/http/graphiql.py" in zipfile.ZipFile(wheel).namelist()
+    assert "graph/http/explorer_page.py" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_an_editable_install_has_graphiql_in_the_checkout() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from graph.logging import Fields, QuickLines, Style, configure_logging, logged
+from graph.observability.logging import Fields, QuickLines, Style, configure_logging, logged
 
 pytestmark = pytest.mark.usefixtures("root_logger_as_before")
 
@@ -77,7 +77,7 @@ async def test_a_quick_line_in_json_says_what_the_usual_one_says(name: str) -> N
 @pytest.mark.parametrize("name", FIELDS)
 async def test_a_quick_line_in_text_is_the_usual_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.localtime()
-    monkeypatch.setattr("graph.logging._CLOCK", time.strftime("%H:%M:%S", now))
+    monkeypatch.setattr("graph.observability.logging._CLOCK", time.strftime("%H:%M:%S", now))
     usual, quick = await both("text", FIELDS[name])
     assert re.match(r"\d\d:\d\d:\d\d INFO    request", quick)
     assert quick == usual

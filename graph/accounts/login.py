@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from graph.accounts.encryption_keys import KeyCheck, session_key_place
 from graph.accounts.errors import LoginNotStored, LoginsTooFrequent
-from graph.accounts.keys import KeyCheck, session_key_place
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
 from graph.security.errors import RateLimited
@@ -20,9 +20,9 @@ from graph.wechat.client import WeChatClient
 from graph.wechat.types import Code2Session
 from models.database import Database
 from models.errors import DatabaseUnavailable
-from models.schema import require_tables
-from models.sign_in import NewSession, sign_in
-from models.user import UserRecord
+from models.logins import NewSession, sign_in
+from models.migrate import require_tables
+from models.users import UserRecord
 
 _log = logging.getLogger(__name__)
 

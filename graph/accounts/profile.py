@@ -6,8 +6,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from graph.accounts.encryption_keys import session_key_place
 from graph.accounts.errors import SessionKeyStale, Unauthenticated
-from graph.accounts.keys import session_key_place
 from graph.accounts.sessions import Viewer
 from graph.security.encryption import KeyRing, Sealed
 from graph.security.errors import SecurityError
@@ -18,7 +18,7 @@ from graph.wechat.types import UserInfo
 from models.database import Database
 from models.lookup import SessionKeysRecord, find_session_keys
 from models.profile import Profile, store_profile
-from models.user import UserRecord
+from models.users import UserRecord
 
 _log = logging.getLogger(__name__)
 

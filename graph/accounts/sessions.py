@@ -9,9 +9,9 @@ from graph.accounts.errors import Unauthenticated
 from graph.security.tokens import SessionToken, TokenHash
 from models.database import Database
 from models.errors import DatabaseError
+from models.logins import supersede
 from models.lookup import SessionLookup, touch_session
-from models.sign_in import supersede
-from models.user import UserRecord
+from models.users import UserRecord
 
 _log = logging.getLogger(__name__)
 

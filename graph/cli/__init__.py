@@ -8,8 +8,8 @@ sentence.
 import click
 
 from graph.cli.keys import keys
-from graph.cli.serving import dev, serve, simulate
-from graph.cli.upkeep import doctor, migrate, schema, settings, sweep
+from graph.cli.maintenance import doctor, migrate, schema, settings, sweep
+from graph.cli.serve import dev, serve, simulate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,9 +4,9 @@ import asyncio
 
 import click
 
-from graph.accounts.keys import KeyCheck, Rotation, forget, key_usage, rotate
-from graph.app import epoch_ms
-from graph.cli.faults import faults_in_one_sentence
+from graph.accounts.encryption_keys import KeyCheck, Rotation, forget, key_usage, rotate
+from graph.cli.errors import faults_in_one_sentence
+from graph.composition import epoch_ms
 from graph.security.encryption import KeyRing, generate_entry
 from graph.settings import DatabaseSettings, EncryptionSettings, SettingsError
 from models.database import Database

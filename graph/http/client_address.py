@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from graph.http.head import head_of
+from graph.http.headers import head_of
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

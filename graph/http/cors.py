@@ -5,8 +5,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.http.answers import HttpError, error_response
-from graph.schema.errors import ErrorCode
+from graph.errors import ErrorCode
+from graph.http.responses import HttpError, error_response
 
 
 class _Refusal(Response):

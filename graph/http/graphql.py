@@ -7,18 +7,18 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from graph.http.answers import GRAPHQL_RESPONSE_JSON, JSON, HttpError, error_response, json_response
+from graph.errors import ErrorCode
+from graph.execution.documents import GraphQLRequest, TrustedTextDiffers
+from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
 from graph.http.client_address import ClientAddresses
 from graph.http.deadlines import Deadlines
-from graph.http.decoding import Bodies, RequestLimits, decode_query_string, read_body
 from graph.http.facts import facts_of
 from graph.http.guards import refuse_foreign_get, refuse_unclear_headers
-from graph.http.head import Head, head_of
+from graph.http.headers import Head, head_of
 from graph.http.negotiation import response_media_type
+from graph.http.request import Bodies, RequestLimits, decode_query_string, read_body
+from graph.http.responses import GRAPHQL_RESPONSE_JSON, JSON, HttpError, error_response, json_response
 from graph.schema.context import Context
-from graph.schema.documents import GraphQLRequest, TrustedTextDiffers
-from graph.schema.errors import ErrorCode
-from graph.schema.execution import Executor, GraphQLResponse, MutationRefused
 from graph.services import Services
 
 

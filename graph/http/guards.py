@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from graph.http.answers import HttpError
-from graph.http.head import Head
-from graph.schema.errors import ErrorCode
+from graph.errors import ErrorCode
+from graph.http.headers import Head
+from graph.http.responses import HttpError
 
 # A proxy and this server could believe different ones.
 _ONCE: Final = frozenset({b"host", b"content-type", b"content-length", b"authorization"})

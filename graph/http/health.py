@@ -1,18 +1,18 @@
 """The probes: is the process alive, and should it be sent requests."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
-from graph.accounts.keys import KeyCheck
-from graph.http.answers import json_response
+from graph.http.responses import json_response
+from graph.server.shutdown import Shutdown
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
-from models.schema import missing_migrations
+from models.migrate import missing_migrations
 
 
 async def livez(_request: Request) -> Response:
@@ -22,13 +22,6 @@ async def livez(_request: Request) -> Response:
 
 # An orchestrator that waits longer than this for a probe takes the silence for the answer.
 PATIENCE_SECONDS: Final = 1.5
-
-
-@dataclass(slots=True)
-class Shutdown:
-    """Whether this process has been told to stop: it still serves, but is to be sent nothing more."""
-
-    announced: bool = False
 
 
 class Readiness:

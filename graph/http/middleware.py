@@ -10,11 +10,11 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graph.http.answers import HttpError, error_response
+from graph.errors import ErrorCode
+from graph.http.access_log import LOGGER
 from graph.http.facts import Facts, Observer, note_facts
-from graph.http.head import head_of
-from graph.http.request_log import LOGGER
-from graph.schema.errors import ErrorCode
+from graph.http.headers import head_of
+from graph.http.responses import HttpError, error_response
 
 _log = logging.getLogger(LOGGER)
 

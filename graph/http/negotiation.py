@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from graph.http.answers import GRAPHQL_RESPONSE_JSON, JSON
+from graph.http.responses import GRAPHQL_RESPONSE_JSON, JSON
 
 _QUALITY: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{0,9})?")
 

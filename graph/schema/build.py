@@ -7,7 +7,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from graph.schema.errors import ErrorAction, ErrorCode
+from graph.schema.errors import ENUMS
 from graph.schema.mutations import Mutation
 from graph.schema.queries import Query
 
@@ -23,9 +23,7 @@ _DATE_TIME = strawberry.scalar(
 @cache
 def build_schema() -> strawberry.Schema:
     """The one schema. Cached: it has no state, and building it takes a tenth of a second."""
-    return strawberry.Schema(
-        Query, Mutation, types=[ErrorCode, ErrorAction], config=StrawberryConfig(scalar_map={datetime: _DATE_TIME})
-    )
+    return strawberry.Schema(Query, Mutation, types=ENUMS, config=StrawberryConfig(scalar_map={datetime: _DATE_TIME}))
 
 
 def graphql_core_schema(schema: strawberry.Schema) -> GraphQLSchema:

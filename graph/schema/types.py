@@ -8,7 +8,7 @@ import strawberry
 
 from graph.accounts.login import LoggedIn
 from graph.accounts.profile import is_anonymous
-from models.user import UserRecord
+from models.users import UserRecord
 
 
 @strawberry.enum(description="WeChat's gender. WeChat has given only UNKNOWN since October 2021.")

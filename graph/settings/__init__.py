@@ -4,7 +4,9 @@
 signing people in cannot do without.
 """
 
-from graph.settings.groups import (
+from graph.settings.environment import PREFIX, SettingsError, is_secret
+from graph.settings.required import ServingSecrets, require_secrets
+from graph.settings.settings import (
     DatabaseSettings,
     EncryptionSettings,
     HttpSettings,
@@ -18,8 +20,6 @@ from graph.settings.groups import (
     WeChatSettings,
     variables,
 )
-from graph.settings.required import ServingSecrets, require_secrets
-from graph.settings.sources import PREFIX, SettingsError, is_secret
 from graph.settings.values import is_loopback
 
 __all__ = [

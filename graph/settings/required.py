@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from graph.settings.groups import Settings
-from graph.settings.sources import SettingsError
+from graph.settings.environment import SettingsError
+from graph.settings.settings import Settings
 
 
 class ServingSecrets(BaseModel):

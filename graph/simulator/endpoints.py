@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import orjson
 
 from graph.simulator import errors
+from graph.simulator.crypto import sign_for_server
 from graph.simulator.errors import Refused
 from graph.simulator.people import Person
-from graph.simulator.sealing import sign_for_server
 from graph.simulator.state import SimulatorState
 
 SEEN_WITHIN = 2 * 3600.0

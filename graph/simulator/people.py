@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
-from graph.simulator.chance import Chance
 from graph.simulator.errors import Misplayed
+from graph.simulator.fake_values import Chance
 
 DEFAULT_PERSON = "me"
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from graph.simulator.chance import Chance
 from graph.simulator.codes import Codes
+from graph.simulator.crypto import compact, encrypt, sign
+from graph.simulator.fake_values import Chance
 from graph.simulator.people import Person
-from graph.simulator.sealing import compact, encrypt, sign
 from graph.simulator.session_keys import SessionKeys
 
 Policy = Literal["new", "old"]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 
 from graph.simulator.access_tokens import AccessTokens
-from graph.simulator.chance import Chance
 from graph.simulator.codes import Codes
+from graph.simulator.fake_values import Chance
 from graph.simulator.faults import Faults
 from graph.simulator.people import People
 from graph.simulator.phone import Phone, PhoneGrant

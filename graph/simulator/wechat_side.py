@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from graph.simulator.endpoints import ENDPOINTS, Endpoint, Question
 from graph.simulator.errors import INVALID_CODE, MALFORMED_POST, Misplayed, Refused
-from graph.simulator.mishaps import play
+from graph.simulator.fault_responses import play
 from graph.simulator.state import SimulatorState
 from graph.simulator.wire import json_response, read_body
 

@@ -19,9 +19,9 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graph.http.access_log import LONGEST_NAME
 from graph.http.facts import Facts, facts_of
-from graph.http.head import head_of
-from graph.http.request_log import LONGEST_NAME
+from graph.http.headers import head_of
 from graph.tracing.statements import TracedDatabase
 
 # A collector that does not take the last spans by then does not get them: whoever stops the server is waiting.

@@ -14,13 +14,13 @@ from urllib.parse import quote, urlencode
 import httpx
 from pydantic import SecretStr
 
-from graph.wechat import answers
-from graph.wechat.answers import Answer
-from graph.wechat.breaker import CircuitBreaker
+from graph.wechat import responses
 from graph.wechat.bulkhead import Bulkhead
+from graph.wechat.circuit_breaker import CircuitBreaker
 from graph.wechat.errors import LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
+from graph.wechat.responses import Answer
+from graph.wechat.transport import FAILURES, Connections, reason_of
 from graph.wechat.types import AccessToken, Code2Session
-from graph.wechat.wire import FAILURES, Connections, reason_of
 
 T = TypeVar("T")
 # Told of each try: the endpoint, what went wrong, and how many seconds it took.
@@ -179,7 +179,7 @@ class WeChatClient:
         except FAILURES as failure:
             reason = reason_of(failure)
         else:
-            return read(answers.read_answer(http_status, body))
+            return read(responses.read_answer(http_status, body))
         raise WeChatUnavailable(reason)
 
     async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
@@ -220,16 +220,16 @@ class WeChatClient:
 
 def _code2session(answer: Answer) -> Code2Session:
     return Code2Session(
-        openid=answers.text(answer, "openid", longest=_LONGEST_ID),
-        session_key=SecretStr(answers.session_key(answer)),
-        unionid=answers.text_or_none(answer, "unionid", longest=_LONGEST_ID),
+        openid=responses.text(answer, "openid", longest=_LONGEST_ID),
+        session_key=SecretStr(responses.session_key(answer)),
+        unionid=responses.text_or_none(answer, "unionid", longest=_LONGEST_ID),
     )
 
 
 def _access_token(answer: Answer) -> AccessToken:
     return AccessToken(
-        access_token=SecretStr(answers.text(answer, "access_token")),
-        expires_in=answers.seconds(answer, "expires_in"),
+        access_token=SecretStr(responses.text(answer, "access_token")),
+        expires_in=responses.seconds(answer, "expires_in"),
     )
 
 
@@ -237,4 +237,4 @@ def _may_pass(error: WeChatError) -> bool:
     if not isinstance(error, WeChatUnavailable):
         return False
     # No status at all: the transport failed.
-    return error.errcode == answers.SYSTEM_BUSY or error.http_status in (None, 502, 503, 504)
+    return error.errcode == responses.SYSTEM_BUSY or error.http_status in (None, 502, 503, 504)

@@ -22,9 +22,9 @@ from Crypto.Cipher import AES
 from pydantic import SecretStr
 
 from graph.wechat.errors import DecryptFailed, MalformedSubmission, SignatureMismatch, WatermarkOutOfRange
-from graph.wechat.profile import read_profile, read_watermark, require_agreement
 from graph.wechat.strict_json import parse_object, write
 from graph.wechat.types import UserInfo
+from graph.wechat.user_info import read_profile, read_watermark, require_agreement
 
 _BLOCK = 16
 _SESSION_KEY_BYTES = 16

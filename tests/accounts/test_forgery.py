@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import pytest
 
-from graph.simulator.sealing import compact, encrypt, sign
+from graph.simulator.crypto import compact, encrypt, sign
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import APP_ID, SUBMIT, Gate
+from tests.server import APP_ID, SUBMIT, Gate
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

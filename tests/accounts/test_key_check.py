@@ -8,7 +8,7 @@ from graph.accounts.errors import KeyRingMismatch
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.accounts.stored import allow_connections, known_keys, run_sql, sealed_with, wxgate
-from tests.gate import (
+from tests.server import (
     ANOTHER_K1,
     ENCRYPTION_KEYS,
     K2,

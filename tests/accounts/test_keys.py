@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from graph.accounts.encryption_keys import Rotation, key_usage, rotate
 from graph.accounts.errors import KeyRingMismatch
-from graph.accounts.keys import Rotation, key_usage, rotate
 from graph.security.encryption import KeyRing, Place, Sealed
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
 from tests.accounts.stored import allow_connections, known_keys, run_sql, sealed_with, wxgate
-from tests.gate import ANOTHER_K1, ENCRYPTION_KEYS, K2, Clock, Gate, open_gate, open_unprepared, with_keys
+from tests.server import ANOTHER_K1, ENCRYPTION_KEYS, K2, Clock, Gate, open_gate, open_unprepared, with_keys
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

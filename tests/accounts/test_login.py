@@ -10,10 +10,10 @@ import pytest
 
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
-from models.schema import migrate
+from models.migrate import migrate
 from tests.accounts.stored import allow_connections, run_sql
-from tests.gate import LOGIN, Clock, Gate, open_unprepared
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import LOGIN, Clock, Gate, open_unprepared
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

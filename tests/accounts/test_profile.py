@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import SUBMIT, Gate
+from tests.server import SUBMIT, Gate
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -12,7 +12,7 @@ import pytest
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.accounts.stored import run_sql
-from tests.gate import LOGIN, SUBMIT, Clock, Gate, open_gate
+from tests.server import LOGIN, SUBMIT, Clock, Gate, open_gate
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -4,7 +4,7 @@ import pytest
 
 from graph.settings import Settings
 from tests.accounts.stored import run_sql
-from tests.gate import ME, Gate
+from tests.server import ME, Gate
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

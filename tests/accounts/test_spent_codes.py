@@ -13,8 +13,8 @@ from graph.accounts import login
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
-from models.schema import require_tables
-from tests.gate import LOGIN, Clock, Gate, open_gate, settings_for
+from models.migrate import require_tables
+from tests.server import LOGIN, Clock, Gate, open_gate, settings_for
 
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 

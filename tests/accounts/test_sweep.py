@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from graph.accounts import sweep
+from graph.accounts import session_cleanup as sweep
 from graph.accounts.errors import Unauthenticated
+from graph.accounts.session_cleanup import EVERY_MS, Sweeper
 from graph.accounts.sessions import Sessions
-from graph.accounts.sweep import EVERY_MS, Sweeper
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
-from models.sign_in import sign_in
+from models.logins import sign_in
 from tests.accounts.stored import run_sql, wxgate
 from tests.cli.processes import run
 from tests.databases import give_tables
-from tests.gate import Clock, Gate, open_gate
 from tests.models.rows import a_login
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import Clock, Gate, open_gate
 
 PATIENCE = 30
 

@@ -11,10 +11,11 @@ import asyncio
 import time
 from typing import Any, Final
 
+from graph.execution.documents import Documents, GraphQLRequest
+from graph.execution.executor import Executor
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.context import Context
-from graph.schema.documents import Documents, GraphQLRequest
-from graph.schema.execution import Executor
+from graph.schema.errors import coded
 from tests.http.barrage.documents import FAN_OUTS, FAN_OUTS_TO_NOTHING, HOSTILE
 
 PLAIN: Final = "{ me { id } }"
@@ -38,7 +39,7 @@ class _Nobody:
 def fresh_executor() -> Executor:
     """One that has met no document yet, for a document that is kept costs next to nothing."""
     schema = graphql_core_schema(build_schema())
-    return Executor(schema, Documents(schema, introspection=False), hide_suggestions=True, max_errors=5)
+    return Executor(schema, Documents(schema, introspection=False), coded=coded, hide_suggestions=True, max_errors=5)
 
 
 async def milliseconds(query: str, repeat: int) -> tuple[float, str]:

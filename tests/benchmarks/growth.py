@@ -15,15 +15,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from graph.app import epoch_ms
+from graph.composition import epoch_ms
 from graph.security.tokens import SessionToken, opaque_id
-from models.account import Account
+from models.accounts import Account
 from models.database import Database, Row
-from models.schema import migrate
-from models.session import Session
-from models.user import User
+from models.migrate import migrate
+from models.sessions import Session
+from models.users import User
 from tests.databases import new_postgres_url, postgres
-from tests.gate import APP_ID
+from tests.server import APP_ID
 
 BATCH: Final = 2_000
 WEEK_MS: Final = 7 * 86_400_000

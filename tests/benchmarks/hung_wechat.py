@@ -23,11 +23,11 @@ import httpx
 
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator, serve
-from models.schema import migrate
+from models.migrate import migrate
 from tests.databases import new_postgres_url, postgres
-from tests.gate import APP_ID, APP_SECRET, LOGIN, ME
 from tests.http.connections import read_answer
 from tests.processes import serve_environment, serve_process
+from tests.server import APP_ID, APP_SECRET, LOGIN, ME
 
 READERS: Final = 4
 

@@ -14,12 +14,12 @@ from typing import Final
 
 from graph.simulator import SimulatorState
 from graph.simulator.serving import serve
-from models.schema import migrate
+from models.migrate import migrate
 from tests.databases import new_postgres_url
 from tests.faults.outage import Outage, watch
 from tests.faults.postgres_server import OwnPostgres, own_postgres
-from tests.gate import APP_ID, APP_SECRET
 from tests.processes import serve_environment, serve_process
+from tests.server import APP_ID, APP_SECRET
 
 FAULTS: Final = ("stopped", "frozen")
 

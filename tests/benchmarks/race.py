@@ -22,11 +22,12 @@ from typing import Any, Final
 import httpx
 
 from graph.accounts import profile
-from graph.app import create_app, epoch_ms
+from graph.app import create_app
+from graph.composition import epoch_ms
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator, serve
-from models.schema import migrate
-from tests.gate import APP_ID, APP_SECRET, LOGIN, SUBMIT, settings_for
+from models.migrate import migrate
+from tests.server import APP_ID, APP_SECRET, LOGIN, SUBMIT, settings_for
 
 NETWORK_SECONDS: Final = 0.15
 COLLECT_WITHIN_SECONDS: Final = 0.15

@@ -17,7 +17,7 @@ import click.testing
 import httpx
 
 from graph.cli import main
-from tests.gate import LOGIN, ME
+from tests.server import LOGIN, ME
 
 # Seconds. Only a defect takes that long.
 PATIENCE: Final = 30.0

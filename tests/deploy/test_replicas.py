@@ -14,8 +14,8 @@ from graph.simulator.serving import WeChatSimulator
 from tests.deploy.people import PATIENCE, Crowd, roll
 from tests.deploy.proxy import Proxy
 from tests.deploy.replicas import Replica
-from tests.gate import LOGIN
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import LOGIN
 
 CROWD: Final = 10
 

@@ -8,7 +8,7 @@ from tests.cli.processes import invoke
 from tests.deploy.people import Crowd, roll
 from tests.deploy.proxy import Proxy
 from tests.deploy.replicas import Replica
-from tests.gate import ENCRYPTION_KEYS, K2, LOGIN, SUBMIT
+from tests.server import ENCRYPTION_KEYS, K2, LOGIN, SUBMIT
 
 CROWD: Final = 6
 EARLY: Final = [f"early-{number}" for number in range(5)]

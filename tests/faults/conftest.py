@@ -11,7 +11,7 @@ from graph.simulator.serving import WeChatSimulator
 from tests.databases import new_postgres_url
 from tests.faults.postgres_server import OwnPostgres, own_postgres
 from tests.faults.proxy import FaultProxy, fault_proxy
-from tests.gate import settings_for
+from tests.server import settings_for
 
 
 @pytest.fixture

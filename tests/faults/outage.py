@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import LOGIN, ME
+from tests.server import LOGIN, ME
 
 # People who ask who they are again and again, and people who log in again and again.
 READERS: Final = 20

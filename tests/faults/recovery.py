@@ -7,8 +7,8 @@ from typing import Any, Final
 from tortoise.context import get_current_context
 
 from models.url import ALIAS
-from tests.gate import LOGIN, ME, Gate
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import LOGIN, ME, Gate
 
 # Seconds; whatever takes longer waits for ever.
 BOUND: Final = 30

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from tests.faults.recovery import every_connection_is_idle
-from tests.gate import LOGIN, ME, SUBMIT, Gate
+from tests.server import LOGIN, ME, SUBMIT, Gate
 
 Request = Callable[[], Awaitable[Any]]
 

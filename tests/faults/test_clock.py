@@ -6,7 +6,7 @@ from graph.settings import Settings, WatermarkSettings
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator
 from tests.faults.recovery import extensions
-from tests.gate import APP_ID, APP_SECRET, SUBMIT, Clock, Gate, open_gate, settings_for
+from tests.server import APP_ID, APP_SECRET, SUBMIT, Clock, Gate, open_gate, settings_for
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -9,7 +9,7 @@ from graph.simulator.serving import WeChatSimulator
 from tests.databases import give_tables
 from tests.faults.proxy import FaultProxy, Mode
 from tests.faults.recovery import BOUND, readiness, recovered, refused
-from tests.gate import LOGIN, ME, Clock, open_gate, open_unprepared
+from tests.server import LOGIN, ME, Clock, open_gate, open_unprepared
 
 
 @pytest.mark.parametrize("mode", ["refuse", "reset", "blackhole"])

@@ -13,7 +13,7 @@ import pytest
 from graph.settings import LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.faults.recovery import BOUND, UNAVAILABLE, every_connection_is_idle, extensions, readiness, recovered
-from tests.gate import LOGIN, ME, Clock, Gate, open_gate, settings_for
+from tests.server import LOGIN, ME, Clock, Gate, open_gate, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

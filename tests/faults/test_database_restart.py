@@ -11,8 +11,8 @@ from tests.databases import new_postgres_url
 from tests.faults.postgres_server import OwnPostgres
 from tests.faults.proxy import FaultProxy
 from tests.faults.recovery import BOUND, every_connection_is_idle, recovered, refused, soon
-from tests.gate import LOGIN, ME, SUBMIT, Clock, open_gate, settings_for
 from tests.models.rows import column
+from tests.server import LOGIN, ME, SUBMIT, Clock, open_gate, settings_for
 
 
 async def test_whoever_asks_while_connections_are_cut_is_answered_all_the_same(

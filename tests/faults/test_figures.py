@@ -6,12 +6,12 @@ import pytest
 
 from graph.settings import MetricsSettings, Settings, WeChatSettings
 from graph.simulator.serving import WeChatSimulator
-from graph.wechat.breaker import FAILURES
+from graph.wechat.circuit_breaker import FAILURES
 from tests.faults.proxy import FaultProxy
 from tests.faults.recovery import BOUND, readiness
-from tests.gate import LOGIN, ME, Clock, open_gate, settings_for
-from tests.metrics.exposition import Figures, scrape, until
+from tests.observability.metrics.exposition import Figures, scrape, until
 from tests.processes import free_port
+from tests.server import LOGIN, ME, Clock, open_gate, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from tests.gate import LOGIN, SUBMIT, Gate
+from tests.server import LOGIN, SUBMIT, Gate
 
 LOGINS: Final = 10
 # Seconds; whatever takes longer waits for ever.
@@ -39,7 +39,7 @@ def locked(file: Path) -> Iterator[None]:
 async def test_everybody_is_known_and_the_server_ready_while_logins_wait(
     gate: Gate, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.engines.sqlite_units.TURN_SECONDS", 60)  # they wait until this test lets them write
+    monkeypatch.setattr("models.sqlite_units.TURN_SECONDS", 60)  # they wait until this test lets them write
     tokens = [(await gate.login(person))["token"] for person in ("alice", "bob")]
     codes = [gate.wechat.login("alice") for _ in range(LOGINS)]
     async with asyncio.timeout(BOUND):

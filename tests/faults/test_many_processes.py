@@ -12,10 +12,10 @@ import pytest
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
-from models.schema import migrate
-from tests.gate import APP_ID, APP_SECRET, LOGIN, ME, SUBMIT
+from models.migrate import migrate
 from tests.processes import serve_environment, serve_process
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import APP_ID, APP_SECRET, LOGIN, ME, SUBMIT
 
 PROCESSES: Final = 3
 LOGINS: Final = 50

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from graph.simulator.serving import WeChatSimulator
-from models.schema import migrate
+from models.migrate import migrate
 from tests.databases import new_postgres_url
 from tests.faults.outage import watch
 from tests.faults.postgres_server import OwnPostgres
 from tests.processes import serve_environment, serve_process
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
 
 # Seconds. `tests/benchmarks/outage.py` has the ten seconds, and the figures.
 AWAY = 2.0

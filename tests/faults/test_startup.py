@@ -6,8 +6,8 @@ import pytest
 
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import invoke, run
-from tests.gate import ANOTHER_K1
 from tests.processes import serve_environment
+from tests.server import ANOTHER_K1
 
 
 @pytest.fixture

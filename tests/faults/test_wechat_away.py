@@ -10,10 +10,10 @@ import pytest
 
 from graph.settings import LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from graph.wechat.breaker import FAILURES
+from graph.wechat.circuit_breaker import FAILURES
 from tests.faults.proxy import FaultProxy, Mode, fault_proxy
 from tests.faults.recovery import BOUND, extensions, readiness, soon
-from tests.gate import LOGIN, Clock, Gate, open_gate, settings_for
+from tests.server import LOGIN, Clock, Gate, open_gate, settings_for
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -10,10 +10,10 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.http.outbox import Outbox
-from graph.http.protocol import BoundedProtocol, ConnectionLimits
-from graph.serving import listen
-from tests.secrecy import secrets_in
+from graph.server.outbox import Outbox
+from graph.server.protocol import BoundedProtocol, ConnectionLimits
+from graph.server.server import listen
+from tests.secret_patterns import secrets_in
 
 # What a test that waits for the end of something reaches soon, and one that does not never.
 SOON, NEVER = 0.3, 40.0

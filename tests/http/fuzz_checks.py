@@ -26,7 +26,7 @@ from graphql import (
 )
 from schemathesis import CheckContext, Response
 
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
 
 Case: TypeAlias = schemathesis.Case[Any]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from graph.simulator.serving import WeChatSimulator
-from models.schema import migrate
+from models.migrate import migrate
 from tests.npm import install
 from tests.processes import serve_environment, serve_process
 

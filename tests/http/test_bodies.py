@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from graph.http.answers import HttpError
-from graph.http.decoding import Bodies
-from graph.schema.documents import GraphQLRequest
+from graph.execution.documents import GraphQLRequest
+from graph.http.request import Bodies
+from graph.http.responses import HttpError
 
 
 def body(query: str, **members: object) -> bytes:

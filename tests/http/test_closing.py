@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from graph.http.closing import last_call
+from graph.server.closing import last_call
 from tests.http.connections import GET, PATIENT, echo, read_answer, serving
 from tests.ports import CLOSED, wait_until_closed
 
@@ -59,7 +59,7 @@ async def test_the_first_request_of_a_new_connection_is_answered_although_the_se
         # Whoever knocks while the door is held comes again a second later.
         server.uvicorn.config.timeout_graceful_shutdown = PATIENCE
         server.uvicorn.should_exit = True
-        await wait_until_closed(server.port, timeout=PATIENCE)
+        await wait_until_closed(server.port, seconds=PATIENCE)
         writer.write(GET[sent:])
         answer = await read_answer(reader)
         assert (answer.status, answer.headers["connection"]) == (200, "close")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graph.http.deadlines import Deadlines
-from tests.loops import SlowedLoop, slowed
+from tests.manual_loop import SlowedLoop, slowed
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from graph.http.decoding import RequestLimits
-from tests.gate import Gate
+from graph.http.request import RequestLimits
 from tests.http.answers import refusal
+from tests.server import Gate
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -9,8 +9,8 @@ import pytest
 from graph.accounts.login import Logins
 from graph.settings import HttpSettings, LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import LOGIN, ME, Clock, Gate, open_gate, settings_for
 from tests.http.answers import refusal
+from tests.server import LOGIN, ME, Clock, Gate, open_gate, settings_for
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

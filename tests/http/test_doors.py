@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from graph import serving
+from graph.server import server as serving
 from tests.ports import CLOSED
 
 CLIENTS: Final = 64
@@ -67,7 +67,7 @@ def test_who_comes_while_the_event_loop_is_busy_is_let_in_soon_after(
         turns.go_on.set()
         told = {int(_answer(client).rpartition(b"\r\n\r\n")[2]) for client in clients}
         assert _answer(first)
-        monkeypatch.setattr("graph.serving.os.getppid", lambda: 0)  # it stops, as without its parent
+        monkeypatch.setattr("graph.server.server.os.getppid", lambda: 0)  # it stops, as without its parent
         server.join(PATIENCE)
         assert not server.is_alive()
         assert listener.fileno() == -1
@@ -100,7 +100,7 @@ def test_the_address_is_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
             target=serving.run, args=(Turns(), listener), kwargs={"lifespan": False, "parent": os.getppid()}
         )
         server.start()
-        monkeypatch.setattr("graph.serving.os.getppid", lambda: 0)
+        monkeypatch.setattr("graph.server.server.os.getppid", lambda: 0)
         server.join(PATIENCE)
     with pytest.raises(CLOSED):
         socket.create_connection(address, PATIENCE)

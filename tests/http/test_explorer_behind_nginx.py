@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graph.simulator.serving import WeChatSimulator
-from models.schema import migrate
+from models.migrate import migrate
 from tests.http.browsing import unwrapped, visit
 from tests.processes import await_answer, free_port, serve_environment, serve_process
 from tests.programs import program

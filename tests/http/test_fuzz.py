@@ -18,11 +18,11 @@ from schemathesis.checks import negative_data_rejection, response_schema_conform
 
 from graph.simulator.serving import WeChatSimulator, serve
 from graph.simulator.state import SimulatorState
-from models.schema import migrate
-from tests.gate import APP_ID, APP_SECRET, LOGIN
+from models.migrate import migrate
 from tests.http.fuzz_checks import CHECKS, SCHEMA_FILE, Case, errors_of
 from tests.processes import serve_environment, serve_process
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import APP_ID, APP_SECRET, LOGIN
 
 CASES: Final = 200
 SCHEMA: Final = schemathesis.graphql.from_path(SCHEMA_FILE, config=schemathesis.Config())

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from graph.http.graphiql import explorer_routes
+from graph.http.explorer_page import explorer_routes
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import Clock, Gate, open_gate, settings_for
+from tests.server import Clock, Gate, open_gate, settings_for
 
 PHONE_PAGE = "explorer-with-phone.html"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.gate import LOGIN, ME, Gate
 from tests.http.answers import assert_safe, refusal
+from tests.server import LOGIN, ME, Gate
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from graph.accounts.login import Logins
-from graph.http.decoding import RequestLimits
+from graph.http.request import RequestLimits
 from graph.settings import LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import LOGIN, ME, Clock, Gate, open_gate
+from tests.server import LOGIN, ME, Clock, Gate, open_gate
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

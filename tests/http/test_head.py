@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from graph.http.answers import HttpError
 from graph.http.guards import refuse_foreign_get, refuse_unclear_headers
-from graph.http.head import Head, head_of
+from graph.http.headers import Head, head_of
+from graph.http.responses import HttpError
 
 
 def test_a_header_is_found_by_its_name_and_no_other_is() -> None:

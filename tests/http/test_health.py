@@ -9,10 +9,10 @@ import pytest
 from graph.http.health import PATIENCE_SECONDS
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
-from models.schema import migrate
+from models.migrate import migrate
 from tests.accounts.stored import allow_connections, run_sql, wxgate
-from tests.gate import ANOTHER_K1, Clock, Gate, open_gate, open_unprepared, settings_for, with_keys
 from tests.http.answers import assert_safe
+from tests.server import ANOTHER_K1, Clock, Gate, open_gate, open_unprepared, settings_for, with_keys
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

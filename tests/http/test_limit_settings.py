@@ -11,9 +11,9 @@ import pytest
 from graph.settings import LimitSettings, Settings, variables
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator, serve
-from tests.gate import APP_ID, APP_SECRET, ME, Clock, open_gate
 from tests.http.answers import refusal
 from tests.processes import serve_environment, serve_process
+from tests.server import APP_ID, APP_SECRET, ME, Clock, open_gate
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

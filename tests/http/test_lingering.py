@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from graph.http.protocol import BoundedProtocol
+from graph.server.protocol import BoundedProtocol
 from tests.http.connections import GET, IMPATIENT, PATIENT, Server, code, read_answer, serving
 
 MEGABYTES = 2_000_000

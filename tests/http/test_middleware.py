@@ -9,11 +9,11 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from graph.http.access_log import LOGGER, MESSAGE, RequestLog
 from graph.http.middleware import RequestMiddleware
-from graph.http.request_log import LOGGER, MESSAGE, RequestLog
-from graph.logging import logged
-from tests.gate import ME, Gate
+from graph.observability.logging import logged
 from tests.http.answers import assert_safe, refusal
+from tests.server import ME, Gate
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

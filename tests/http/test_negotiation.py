@@ -4,11 +4,11 @@ from typing import Final
 
 import pytest
 
-from graph.http.answers import GRAPHQL_RESPONSE_JSON as NEW
-from graph.http.answers import JSON as OLD
 from graph.http.negotiation import response_media_type
-from tests.gate import Gate
+from graph.http.responses import GRAPHQL_RESPONSE_JSON as NEW
+from graph.http.responses import JSON as OLD
 from tests.http.answers import refusal
+from tests.server import Gate
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

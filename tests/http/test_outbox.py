@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from graph.http.lingering import LingeringTransport
-from graph.http.outbox import Outbox
+from graph.server.lingering import LingeringTransport
+from graph.server.outbox import Outbox
 
 
 class Wire(asyncio.Transport):

@@ -9,7 +9,7 @@ import pytest
 
 from graph.settings import HttpSettings, RateLimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import LOGIN, ME, SUBMIT, Clock, Gate, open_gate, settings_for
+from tests.server import LOGIN, ME, SUBMIT, Clock, Gate, open_gate, settings_for
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from graph.http.access_log import RequestLog
 from graph.http.facts import Facts, facts_of, note_facts
-from graph.http.request_log import RequestLog
-from tests.gate import LOGIN, ME, Gate
 from tests.http.test_middleware import lines
+from tests.server import LOGIN, ME, Gate
 
 
 def line_of(**facts: Any) -> dict[str, object]:

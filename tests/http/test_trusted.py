@@ -11,8 +11,8 @@ import pytest
 
 from graph.settings import Settings, TrustedSettings
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import Clock, Gate, open_gate
 from tests.http.answers import assert_safe, refusal
+from tests.server import Clock, Gate, open_gate
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import uvicorn
 
-from graph.http.outbox import Outbox
-from graph.http.protocol import ConnectionLimits
-from graph.http.whole import WholeRequests
+from graph.server.outbox import Outbox
+from graph.server.protocol import ConnectionLimits
+from graph.server.whole import WholeRequests
 from tests.http.test_whole_connections import Worker
 from tests.http.ways import PATH, UVICORN, WHOLE, post
-from tests.loops import SlowedLoop, slowed
+from tests.manual_loop import SlowedLoop, slowed
 
 IDLE = 75
 REQUESTS = {WHOLE: post(), UVICORN: post(path="/other")}

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from graph.http.protocol import BoundedProtocol
+from graph.server.protocol import BoundedProtocol
 from tests.http.connections import PATIENT, Server, read_answer, serving
 
 MUCH = 65_537

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graph.http.protocol import BoundedProtocol
-from graph.http.whole import WholeRequests
+from graph.server.protocol import BoundedProtocol
+from graph.server.whole import WholeRequests
 from tests.http.connections import PATIENT, Server, serving
 
 PATH: Final = b"/busy"

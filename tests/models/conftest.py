@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.database import Database
-from models.schema import migrate
+from models.migrate import migrate
 from tests.databases import give_tables, new_postgres_url
 
 

@@ -8,7 +8,7 @@ from typing import Final
 # Says that it is ready, waits for a line, so that all begin at once, then migrates and prints what it applied.
 MIGRATE: Final = """
 import asyncio, os, sys
-from models.schema import migrate
+from models.migrate import migrate
 print("ready", flush=True)
 sys.stdin.readline()
 print(asyncio.run(migrate(os.environ["WXGATE_DATABASE_URL"])))

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.database import Database
+from models.logins import NewSession, SignedInRecord, sign_in
 from models.lookup import SessionKeysRecord, find_session_keys
 from models.profile import Profile
-from models.sign_in import NewSession, SignedInRecord, sign_in
 
 NOON: Final = 1_750_000_000_000
 MINUTE: Final = 60_000

@@ -4,7 +4,7 @@ import pytest
 
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
-from models.sign_in import sign_in
+from models.logins import sign_in
 from tests.models.rows import a_login, column
 
 

@@ -14,7 +14,7 @@ from models.keys import (
     read_canaries,
     reseal,
 )
-from models.sign_in import sign_in
+from models.logins import sign_in
 from tests.models.rows import NOON, Keys, a_login, column, keys_of
 
 

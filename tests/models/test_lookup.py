@@ -3,8 +3,8 @@
 import pytest
 
 from models.database import Database
+from models.logins import sign_in
 from models.lookup import SessionLookup, find_session_keys, touch_session
-from models.sign_in import sign_in
 from tests.models.rows import DAY, MINUTE, NOON, a_login, column
 
 

@@ -11,7 +11,7 @@ import pytest
 from models.database import Dialect
 from models.errors import DatabaseError, DatabaseUnavailable
 from models.lookup import SessionLookup, SessionRecord
-from tests.loops import SlowedLoop, slowed
+from tests.manual_loop import SlowedLoop, slowed
 from tests.models.rows import DAY, NOON
 
 PERSON = ("user", "", "", 0, "", "", "", "", NOON, NOON)

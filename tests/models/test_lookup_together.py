@@ -8,8 +8,8 @@ import pytest
 
 from models.database import Database
 from models.errors import DatabaseUnavailable
+from models.logins import sign_in
 from models.lookup import SessionLookup, SessionRecord
-from models.sign_in import sign_in
 from tests.models.rows import NOON, a_login
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from models.database import Database
-from models.engines.sqlite import WalClient, _Reader
 from models.errors import DatabaseBehind, DatabaseUnavailable
+from models.logins import sign_in
 from models.lookup import SessionLookup, SessionRecord
-from models.schema import migrate
-from models.sign_in import sign_in
+from models.migrate import migrate
+from models.sqlite import WalClient, _Reader
 from tests.databases import give_tables
 from tests.models.rows import NOON, a_login
 
@@ -194,7 +194,7 @@ async def test_whoever_gives_up_while_the_file_is_being_opened_costs_nobody_the_
 
     async with asyncio.timeout(BOUND), Database(url) as database:
         with monkeypatch.context() as patch:
-            patch.setattr("models.engines.sqlite.asyncio.to_thread", slow)
+            patch.setattr("models.sqlite.asyncio.to_thread", slow)
             impatient = asyncio.create_task(database.ping())
             await opened.wait()
             impatient.cancel()

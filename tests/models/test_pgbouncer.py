@@ -7,10 +7,10 @@ import pytest
 
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
-from models.schema import migrate, missing_migrations
-from tests.gate import LOGIN, Clock, open_gate, settings_for
+from models.migrate import migrate, missing_migrations
 from tests.models.migrating import run_migrations
 from tests.models.pgbouncer import pgbouncer
+from tests.server import LOGIN, Clock, open_gate, settings_for
 
 BOUND = 60
 

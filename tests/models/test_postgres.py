@@ -12,7 +12,7 @@ import pytest
 
 from models.database import Database
 from models.errors import ConnectionLost, DatabaseError, DatabaseUnavailable
-from models.schema import migrate
+from models.migrate import migrate
 from tests.models.borrowing import raw
 from tests.models.rows import column
 
@@ -107,7 +107,7 @@ async def test_whoever_finds_every_connection_busy_is_told_so_while_they_are_bus
     async with asyncio.timeout(BOUND), Database(f"{migrated_postgres_url}&maxsize=1") as database:
         async with raw(database) as busy:
             with monkeypatch.context() as impatient:
-                impatient.setattr("models.engines.asyncpg.ACQUIRE_SECONDS", 0.1)
+                impatient.setattr("models.postgres.ACQUIRE_SECONDS", 0.1)
                 outcomes = await asyncio.gather(*[database.ping() for _ in range(10)], return_exceptions=True)
             assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
             assert {str(outcome) for outcome in outcomes} == {"TimeoutError"}
@@ -118,7 +118,7 @@ async def test_whoever_finds_every_connection_busy_is_told_so_while_they_are_bus
 async def test_nobody_waits_in_line_for_a_server_that_says_nothing(
     silent_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.engines.asyncpg.ACQUIRE_SECONDS", 0.1)
+    monkeypatch.setattr("models.postgres.ACQUIRE_SECONDS", 0.1)
     url = f"postgres://wxgate@127.0.0.1:{silent_port}/wxgate?timeout=60&minsize=1"
     async with asyncio.timeout(BOUND), Database(url) as database:
         first = asyncio.create_task(database.ping())

@@ -9,8 +9,8 @@ import pytest
 
 from models.database import Database
 from models.errors import DatabaseError
+from models.logins import sign_in
 from models.lookup import SessionLookup
-from models.sign_in import sign_in
 from tests.models.borrowing import raw
 from tests.models.rows import NOON, a_login, column
 

@@ -7,9 +7,9 @@ import pytest
 
 from models.database import Database
 from models.errors import DatabaseError, DatabaseUnavailable
+from models.logins import sign_in, supersede
 from models.lookup import SessionLookup
-from models.sign_in import sign_in, supersede
-from models.user import UserRecord
+from models.users import UserRecord
 from tests.models.rows import DAY, MINUTE, NOON, Keys, a_login, column, keys_of, stored
 
 

@@ -12,8 +12,8 @@ from tortoise.transactions import in_transaction
 
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
-from models.schema import migrate, missing_migrations
-from models.sign_in import sign_in
+from models.logins import sign_in
+from models.migrate import migrate, missing_migrations
 from models.url import ALIAS
 from tests.models.rows import a_login, column
 

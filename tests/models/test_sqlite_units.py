@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from models.database import Database
-from models.engines.sqlite_units import Units
 from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
+from models.sqlite_units import Units
 from tests.databases import give_tables
 from tests.models.rows import column
 
@@ -200,7 +200,7 @@ async def test_units_are_stored_while_every_thread_of_the_event_loop_is_taken(da
 async def test_what_takes_longer_than_closing_waits_is_closed_when_it_ends(
     database: Database, sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.engines.sqlite_units._CLOSING", 0.05)
+    monkeypatch.setattr("models.sqlite_units._CLOSING", 0.05)
     await database.unit([INSERT], "k0", "x")
     units = units_of(database)
     with closing(sqlite3.connect(sqlite_path, isolation_level=None, timeout=0)) as other:
@@ -247,7 +247,7 @@ async def test_whoever_waits_too_long_behind_others_is_sent_away_and_not_stored(
         first = asyncio.create_task(database.unit([INSERT], "first", "x"))
         await asyncio.sleep(0.05)
         with monkeypatch.context() as impatient:
-            impatient.setattr("models.engines.sqlite_units.TURN_SECONDS", 0.1)
+            impatient.setattr("models.sqlite_units.TURN_SECONDS", 0.1)
             late = [database.unit([INSERT], f"late{number}", "x") for number in range(3)]
             outcomes = await asyncio.gather(*late, return_exceptions=True)
         assert [(type(outcome), str(outcome)) for outcome in outcomes] == [(DatabaseUnavailable, "TimeoutError")] * 3

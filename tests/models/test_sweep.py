@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from models.database import Database
-from models.sign_in import sign_in
+from models.logins import sign_in
 from models.sweep import _DELETE, _LAST_OF_PAGE, Ended, Place, delete_ended, finish_lease, keep_lease, take_lease
 from tests.models.rows import DAY, MINUTE, NOON, a_login, column
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.database import Database
 from models.errors import UnsupportedDatabase
-from models.schema import migrate
+from models.migrate import migrate
 from models.url import tortoise_config
 from tests.models.rows import column
 

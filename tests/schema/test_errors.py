@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from graph.accounts.errors import AccountError, KeyInUse, LoginNotStored, LoginsTooFrequent
-from graph.schema.errors import INTERNAL, CodedError, ErrorAction, ErrorCode, coded
+from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
+from graph.schema.errors import coded
 from graph.security.errors import RateLimited
 from graph.settings import Settings
 from graph.wechat.errors import (
@@ -24,7 +25,7 @@ from graph.wechat.errors import (
 from models.database import RAISED_BY_DRIVERS, translated
 from models.errors import DatabaseError, UnsupportedDatabase
 from tests.accounts.stored import run_sql
-from tests.gate import ME, Gate
+from tests.server import ME, Gate
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

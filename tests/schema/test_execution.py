@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import pytest
 
+from graph.execution.plan import Plan
 from graph.schema.context import Context
-from graph.schema.plan import Plan
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.gate import LOGIN, ME, Clock, Gate, open_gate
+from tests.server import LOGIN, ME, Clock, Gate, open_gate
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -3,9 +3,9 @@
 import pytest
 from graphql import parse
 
+from graph.execution.document_cache import KeptDocuments, ReadyDocument
+from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest
 from graph.schema.build import build_schema, graphql_core_schema
-from graph.schema.documents import DocumentRefused, Documents, GraphQLRequest
-from graph.schema.kept_documents import KeptDocuments, ReadyDocument
 
 SCHEMA = graphql_core_schema(build_schema())
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from graphql import DocumentNode, SelectionSetNode, get_introspection_query, parse
 
-from graph.schema.limits import DocumentTooLarge, Limits, _Gauge, measure
-from tests.gate import LOGIN, ME, SUBMIT, Gate
+from graph.execution.document_limits import DocumentTooLarge, Limits, _Gauge, measure
+from tests.server import LOGIN, ME, SUBMIT, Gate
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

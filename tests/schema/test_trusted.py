@@ -7,16 +7,16 @@ from typing import Final
 
 import pytest
 
-from graph.schema.build import build_schema, graphql_core_schema
-from graph.schema.documents import Documents
-from graph.schema.limits import Limits
-from graph.schema.trusted import (
+from graph.execution.document_limits import Limits
+from graph.execution.documents import Documents
+from graph.execution.trusted_documents import (
     MAX_DOCUMENTS,
     MAX_FILE_BYTES,
     MAX_ID_CHARACTERS,
     TrustedDocuments,
     TrustedDocumentsError,
 )
+from graph.schema.build import build_schema, graphql_core_schema
 
 # As graphql-codegen's client preset writes it: two spaces, no newline at the end, ids that are the SHA-1 of the text.
 PERSISTED: Final = Path(__file__).with_name("persisted-documents.json")

@@ -14,8 +14,8 @@ from graph.security import rate_limit
 from graph.security.errors import RateLimited, RateLimitStorageUnusable
 from graph.security.local_counters import LocalCounters
 from graph.security.rate_limit import RateLimit, RateLimitStorage
-from tests.gate import Clock
 from tests.processes import free_port
+from tests.server import Clock
 
 MEMORY = SecretStr("memory://")
 RATE = parse("2/minute")

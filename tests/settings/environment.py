@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from graph.settings import Settings, SettingsError, require_secrets
-from tests.gate import APP_SECRET, ENCRYPTION_KEYS
+from tests.server import APP_SECRET, ENCRYPTION_KEYS
 
 PASSWORD_URL = "postgres://somebody:Qx7password@db.internal/wxgate"
 STORAGE_URL = "redis://:Qx7password@cache.internal:6379/1"

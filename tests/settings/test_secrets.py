@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from graph.settings import Settings, is_secret, require_secrets, variables
-from tests.gate import APP_ID
+from tests.server import APP_ID
 from tests.settings.environment import SECRETS, SetVariables, refusal, value_of
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from graph.settings import Settings, variables
-from tests.gate import APP_ID, APP_SECRET, ENCRYPTION_KEYS
+from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
 from tests.settings.environment import PASSWORD_URL, STORAGE_URL, SetVariables, refusal, value_of
 
 # Where nothing at all is something else than nothing said: it switches the limit off.

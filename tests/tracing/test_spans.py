@@ -15,8 +15,8 @@ from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from graph.tracing import TracingUnavailable
 from graph.tracing.statements import statement_name
-from tests.gate import LOGIN, ME, SUBMIT, Clock, open_gate, open_unprepared, settings_for
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
+from tests.server import LOGIN, ME, SUBMIT, Clock, open_gate, open_unprepared, settings_for
 from tests.tracing.collector import Collector, attributes, collecting
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

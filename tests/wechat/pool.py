@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from graph.wechat.wire import Connections
+from graph.wechat.transport import Connections
 
 on_both_loops = pytest.mark.parametrize(
     "anyio_backend", [("asyncio", {"use_uvloop": uvloop}) for uvloop in (False, True)], ids=["asyncio", "uvloop"]

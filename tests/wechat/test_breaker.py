@@ -7,7 +7,7 @@ from itertools import pairwise
 import httpx
 import pytest
 
-from graph.wechat.breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, PROBE_SECONDS, CircuitBreaker
+from graph.wechat.circuit_breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, PROBE_SECONDS, CircuitBreaker
 from graph.wechat.errors import (
     LoginCodeInvalid,
     LoginCodeUsed,

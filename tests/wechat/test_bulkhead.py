@@ -6,8 +6,8 @@ import contextlib
 import httpx
 import pytest
 
-from graph.wechat.breaker import FAILURES
 from graph.wechat.bulkhead import RETRY_AFTER, Bulkhead
+from graph.wechat.circuit_breaker import FAILURES
 from graph.wechat.errors import WeChatNotAsked, WeChatUnavailable
 from tests.wechat.far_side import JS_CODE, client
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graph.wechat import wire
+from graph.wechat import transport as wire
 from tests.wechat.pool import Pool, on_both_loops, pool
 from tests.wechat.switchboard import Switchboard, answering, plain, until
 

@@ -9,18 +9,18 @@ from typing import Any, Final
 from tortoise.connection import get_connections
 from tortoise.models import Model
 
-from graph.accounts.keys import session_key_place
-from graph.app import epoch_ms
+from graph.accounts.encryption_keys import session_key_place
+from graph.composition import epoch_ms
 from graph.security.encryption import KeyRing
 from graph.security.tokens import SessionToken, opaque_id
-from models.account import Account
+from models.accounts import Account
 from models.database import Database
-from models.schema import migrate
-from models.session import Session
+from models.migrate import migrate
+from models.sessions import Session
 from models.url import ALIAS
-from models.user import User
+from models.users import User
 from tests.benchmarks.throughput.wechat import PASSING
-from tests.gate import APP_ID, ENCRYPTION_KEYS
+from tests.server import APP_ID, ENCRYPTION_KEYS
 from tests.wechat.submissions import b64
 
 BATCH: Final = 10_000

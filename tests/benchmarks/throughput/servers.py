@@ -13,8 +13,8 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from tests.benchmarks.throughput import cores
-from tests.gate import APP_ID, APP_SECRET, ENCRYPTION_KEYS
 from tests.processes import free_port
+from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
 
 PEERS: Final = ("mercurius", "apollo", "yoga")
 NODE: Final = Path(__file__).with_name("node")

@@ -16,7 +16,7 @@ from tests.benchmarks.throughput import traffic
 from tests.benchmarks.throughput.script import lines, script
 from tests.benchmarks.throughput.seed import Seeded, forget_passers_by, seed
 from tests.benchmarks.throughput.wechat import Connection, answer, code
-from tests.gate import APP_ID, APP_SECRET, Clock, Gate, open_gate, settings_for
+from tests.server import APP_ID, APP_SECRET, Clock, Gate, open_gate, settings_for
 
 pytestmark = pytest.mark.anyio
 

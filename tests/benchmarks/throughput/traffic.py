@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.benchmarks.throughput.seed import Seeded
 from tests.benchmarks.throughput.wechat import code
-from tests.gate import APP_ID
+from tests.server import APP_ID
 from tests.wechat.submissions import submit
 
 ME: Final = "{ me { id nickName avatarUrl gender city province country language } }"

@@ -14,9 +14,9 @@ import httpx
 
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator, serve
-from models.schema import migrate
-from tests.gate import APP_ID, APP_SECRET, LOGIN, ME
+from models.migrate import migrate
 from tests.processes import ServerProcess, serve_environment, server_process
+from tests.server import APP_ID, APP_SECRET, LOGIN, ME
 
 WARMING_UP: Final = 50
 # Settings of the server, by their variables; its deadlines are what the slow tests wait for.

@@ -12,7 +12,7 @@ from tests.http.barrage.leaving import PHASES, leave
 from tests.http.barrage.methods import METHODS
 from tests.http.barrage.shots import CANARY, fire
 from tests.http.barrage.target import Target
-from tests.secrecy import secrets_in
+from tests.secret_patterns import secrets_in
 
 ROUNDS: Final = 3
 AT_ONCE: Final = 8

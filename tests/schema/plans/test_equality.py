@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graph.schema.documents import Documents, GraphQLRequest
-from graph.schema.execution import Executor
-from graph.schema.limits import Limits
+from graph.execution.document_limits import Limits
+from graph.execution.documents import Documents, GraphQLRequest
+from graph.execution.executor import Executor
+from graph.schema.errors import coded
 from tests.schema.plans.documents import Drawn, documents
 from tests.schema.plans.strange_schema import SCHEMA, STRANGE, World
 
@@ -24,7 +25,7 @@ MADE: Final = Counter[str]()
 
 def executor(*, plans: bool) -> tuple[Executor, Documents]:
     allowed = Documents(SCHEMA, introspection=False, limits=WIDE, plans=plans)
-    return Executor(SCHEMA, allowed, hide_suggestions=True, max_errors=5), allowed
+    return Executor(SCHEMA, allowed, coded=coded, hide_suggestions=True, max_errors=5), allowed
 
 
 WITH, WITHOUT = executor(plans=True), executor(plans=False)
@@ -38,7 +39,7 @@ async def answers(drawn: Drawn, world: tuple[tuple[str, int], ...]) -> tuple[byt
     for runner, _ in (WITH, WITHOUT):
         context = World(world)
         request = GraphQLRequest(drawn.text, drawn.variables)
-        response = await runner.execute(request, context, request_id="same")  # type: ignore[arg-type]
+        response = await runner.execute(request, context, request_id="same")
         given_both.append((orjson.dumps(response.body), response.has_data, response.retry_after_ms, context.runs))
     assert given_both[0][1:] == given_both[1][1:]
     return given_both[0][0], given_both[1][0], orjson.loads(given_both[0][0])

@@ -6,10 +6,10 @@ import pytest
 import strawberry
 from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLScalarType, get_operation_ast, parse
 
+from graph.execution.compiler import STRAWBERRY_FIELD, Compiler, NotPlain, _remembered
+from graph.execution.documents import GraphQLRequest
+from graph.execution.plan import _resolver, plan_of
 from graph.schema.build import build_schema
-from graph.schema.completion import STRAWBERRY_FIELD, Compiler, NotPlain, _remembered
-from graph.schema.documents import GraphQLRequest
-from graph.schema.plan import _resolver, plan_of
 from tests.schema.plans.documents import Drawn
 from tests.schema.plans.strange_schema import SCHEMA, Colour, World
 from tests.schema.plans.test_equality import WITH, answers

@@ -1,0 +1,82 @@
+"""Every error that a client can receive: its code, its message, and what to do about it.
+
+Nothing here knows GraphQL or HTTP: `graph.schema.errors` says which exception gets which code, `graph.http.responses`
+which HTTP status a refused request gets.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import Final
+
+
+@unique
+class ErrorAction(Enum):
+    """What the client does next, in `errors[].extensions.action`. A member's value is its description."""
+
+    LOG_IN = "After `retryAfterMs`, if given, call wx.login, then `login` with the new code, then repeat."
+    COLLECT_AGAIN = "Call wx.login and `login`, collect the user info again after that, then submit it."
+    WAIT = "Wait `retryAfterMs`, or a second without it, then repeat."
+    FIX_REQUEST = "The request itself is wrong: repeating it changes nothing."
+    GIVE_UP = "Nothing that the client can do will help: tell the person."
+
+
+@unique
+class ErrorCode(Enum):
+    """What `errors[].extensions.code` can hold: a closed list, so that code generators emit it. As above."""
+
+    GRAPHQL_PARSE_FAILED = "The document is not GraphQL."
+    GRAPHQL_VALIDATION_FAILED = "The document does not fit the schema."
+    DOCUMENT_TOO_LARGE = "The document is deeper, longer or wider than the server's limits."
+    OPERATION_RESOLUTION_FAILURE = "`operationName` does not choose exactly one operation."
+    PERSISTED_QUERY_NOT_FOUND = "No trusted document has this id."
+    PERSISTED_QUERY_NOT_SUPPORTED = "This server has no trusted documents: send the document itself."
+    PERSISTED_QUERY_ID_REQUIRED = "This server runs trusted documents only: name one by `documentId`."
+    BAD_REQUEST = "The HTTP request is not a GraphQL request."
+    BAD_USER_INPUT = "A variable or argument has a value that cannot be right."
+    UNAUTHENTICATED = "No token where one is needed, or one that is unknown or expired."
+    FORBIDDEN = "The request is understood and refused."
+    NOT_FOUND = "There is nothing at this path."
+    METHOD_NOT_ALLOWED = "The path does not take this HTTP method; see the header `Allow`."
+    NOT_ACCEPTABLE = "The header `Accept` leaves no answer: accept application/json."
+    PAYLOAD_TOO_LARGE = "The body is larger than allowed."
+    REQUEST_TIMEOUT = "The request arrived too slowly."
+    UNSUPPORTED_MEDIA_TYPE = "The body is not declared as plain application/json."
+    LOGIN_CODE_INVALID = "WeChat does not know the code: expired, of another mini-program, or not from wx.login."
+    LOGIN_CODE_USED = "The code has been used; each works once."
+    USER_BLOCKED = "WeChat holds this person for a high risk."
+    SESSION_KEY_STALE = "The data was signed with a session_key that is no longer, or not yet, known."
+    DECRYPTION_FAILED = "The encrypted data is not what WeChat made for this person, or was changed."
+    WATERMARK_OUT_OF_RANGE = "The data was collected too long ago, or in the future."
+    RATE_LIMITED = "Too many requests; see `retryAfterMs`."
+    WECHAT_UNAVAILABLE = "WeChat gave no usable answer."
+    WECHAT_MISCONFIGURED = "WeChat refuses the server itself: its operators must act."
+    SERVICE_UNAVAILABLE = "The server cannot work just now."
+    INTERNAL_SERVER_ERROR = "A defect of the server; tell its operators the `requestId`."
+
+
+@dataclass(frozen=True, slots=True)
+class CodedError:
+    """One error as the client sees it. `retryable`: the same operation can succeed after `action`."""
+
+    code: ErrorCode
+    message: str
+    action: ErrorAction
+    retryable: bool = False
+    retry_after_ms: int | None = None
+
+    def extensions(self, request_id: str) -> dict[str, object]:
+        """The member `extensions` of the error."""
+        extensions: dict[str, object] = {
+            "code": self.code.name,
+            "action": self.action.name,
+            "retryable": self.retryable,
+            "requestId": request_id,
+        }
+        if self.retry_after_ms is not None:
+            extensions["retryAfterMs"] = self.retry_after_ms
+        return extensions
+
+
+INTERNAL: Final = CodedError(
+    ErrorCode.INTERNAL_SERVER_ERROR, "Something went wrong on the server.", ErrorAction.GIVE_UP
+)

@@ -1,0 +1,1 @@
+"""Executes GraphQL requests: documents, limits, plans. Knows nothing of accounts."""

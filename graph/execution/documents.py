@@ -1,0 +1,170 @@
+"""Finds the document that a request wants to run, parsed, validated and of a bounded size.
+
+A trusted document is parsed and validated once, when the server is put together; any other once in a while, for the
+newest ones are kept.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    ValueNode,
+    VariableDefinitionNode,
+    VariableNode,
+    parse,
+    print_ast,
+    specified_rules,
+    validate,
+)
+
+from graph.errors import CodedError, ErrorAction, ErrorCode
+from graph.execution.document_cache import KeptDocuments, ReadyDocument
+from graph.execution.document_limits import DocumentTooLarge, Limits, measure
+from graph.execution.trusted_documents import TrustedDocument, TrustedDocuments, TrustedDocumentsError
+
+# How graphql-core's parser describes a value that stands where none may be.
+_QUOTED_VALUE: Final = re.compile(r"\b(String|BlockString|Int|Float) '.*'", re.DOTALL)
+
+
+@dataclass(slots=True)
+class GraphQLRequest:
+    """A well-formed request, not yet parsed: a document, or the id of a trusted one, or both.
+
+    Nobody changes it; it is not frozen because that would triple the price of making one.
+    """
+
+    query: str | None = field(repr=False)
+    variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    operation_name: str | None = None
+    document_id: str | None = field(default=None, repr=False)
+
+
+class TrustedTextDiffers(Exception):
+    """The request names a trusted document by its id, and sends another text along."""
+
+
+class DocumentRefused(Exception):
+    """What is wrong with a document or its variables, as graphql-core says it, under one code."""
+
+    def __init__(self, code: ErrorCode, errors: list[GraphQLError]) -> None:
+        super().__init__(code)
+        self.errors = [(error, CodedError(code, discreet(error), ErrorAction.FIX_REQUEST)) for error in errors]
+
+
+def discreet(error: GraphQLError) -> str:
+    """graphql-core's message without the values that it quotes: they may be a login code or a token."""
+    if isinstance(error, GraphQLSyntaxError):
+        return _QUOTED_VALUE.sub(r"\1", error.message)
+    node = error.nodes[0] if error.nodes else None
+    value_is_wrong = " has invalid " in error.message and not error.message.endswith(" to be provided.")
+    if isinstance(node, VariableDefinitionNode) and value_is_wrong:
+        return f'Variable "${node.variable.name.value}" does not hold a value of type "{print_ast(node.type)}".'
+    if isinstance(node, ValueNode) and not isinstance(node, VariableNode):
+        return error.message.partition(", found ")[0] if ", found " in error.message else "A literal has a wrong type."
+    return error.message
+
+
+class Documents:
+    """The documents that may run against one schema.
+
+    With `trusted` a request may name a document instead of sending it; with `trusted_only` it must, and no other text
+    runs. No request ever adds a document. Raises `TrustedDocumentsError` when a trusted document could not be executed.
+    Without `plans` every operation is left to graphql-core.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        introspection: bool,
+        limits: Limits | None = None,
+        trusted: TrustedDocuments | None = None,
+        trusted_only: bool = False,
+        plans: bool = True,
+    ) -> None:
+        if trusted_only and trusted is None:
+            msg = "Nothing but trusted documents is to run, and there are none: name their file."
+            raise TrustedDocumentsError(msg)
+        self._schema = schema
+        self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
+        self._hide_suggestions = not introspection
+        self._limits = limits or Limits()
+        self._introspection_limits = self._limits.with_room_for_introspection() if introspection else self._limits
+        self._plans = plans
+        self._kept = KeptDocuments(self._validated)
+        self._trusted = trusted
+        self._trusted_only = trusted_only
+        self._trusted_by_id = {document.id: self._checked(document) for document in trusted or ()}
+
+    def find(self, request: GraphQLRequest) -> ReadyDocument:
+        """The trusted document that the request names, or the one that it sends.
+
+        Raises `DocumentRefused` and `TrustedTextDiffers`.
+        """
+        named = request.document_id
+        trusted = self._trusted.find(named) if self._trusted is not None and named is not None else None
+        if trusted is not None:
+            if request.query is not None and request.query != trusted.text:
+                raise TrustedTextDiffers
+            return self._trusted_by_id[trusted.id]
+        if request.query is not None and not self._trusted_only:
+            return self._kept(request.query)
+        if named is None:
+            msg = "This server runs trusted documents only: name one by documentId."
+            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_ID_REQUIRED, [GraphQLError(msg)])
+        # Apollo's and urql's clients know these two by their messages.
+        if self._trusted is None:
+            unsupported = GraphQLError("PersistedQueryNotSupported")
+            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, [unsupported])
+        raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_FOUND, [GraphQLError("PersistedQueryNotFound")])
+
+    def trusted_operations(self) -> Iterator[str]:
+        """The names of the operations of trusted documents: those that are known before anybody asks."""
+        for document in self._trusted_by_id.values():
+            for node in document.node.definitions:
+                if isinstance(node, OperationDefinitionNode) and node.name is not None:
+                    yield node.name.value
+
+    def _checked(self, trusted: TrustedDocument) -> ReadyDocument:
+        """A trusted document, ready to be executed. Raises `TrustedDocumentsError`."""
+        try:
+            return self._validated(trusted.text)
+        except DocumentRefused as refused:
+            _, reason = refused.errors[0]
+            msg = f'The trusted document "{trusted.id}" does not fit this server: {reason.message}'
+            raise TrustedDocumentsError(msg) from None
+
+    def _validated(self, query: str) -> ReadyDocument:
+        document = self._parsed(query)
+        invalid = validate(
+            self._schema, document, self._rules, max_errors=self._limits.errors, hide_suggestions=self._hide_suggestions
+        )
+        if invalid:
+            raise DocumentRefused(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
+        return ReadyDocument(self._schema, document, plans=self._plans)
+
+    def _parsed(self, query: str) -> DocumentNode:
+        """The document, of a size that is safe to validate and to execute."""
+        most = self._introspection_limits
+        try:
+            document = parse(
+                query,
+                max_lexical_tokens=most.tokens,
+                max_comments=most.tokens,
+                max_source_length=most.characters,
+            )
+            size = measure(document)
+            (most if size.introspection_only else self._limits).require(size)
+        except GraphQLSyntaxError as error:
+            raise DocumentRefused(ErrorCode.GRAPHQL_PARSE_FAILED, [error]) from None
+        except DocumentTooLarge as error:
+            raise DocumentRefused(ErrorCode.DOCUMENT_TOO_LARGE, [GraphQLError(str(error))]) from None
+        return document

@@ -1,0 +1,155 @@
+"""The plain case of an operation, worked out once for each kept document: one root field with plain fields below it.
+
+What graphql-core finds out anew for every request (which fields, from which attributes, written how) is the same for
+all requests with the same document. A plan holds it as nested functions; a request then runs the root field's resolver
+and fills a dictionary. Whatever is not plain (a directive, an argument below the root, a null where none may be, a
+value that cannot be written) is left to graphql-core, which is given what the resolver gave: nothing runs
+twice, and every error is graphql-core's own. The server is the same without this file, and slower.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import CoroutineType
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLNonNull,
+    GraphQLResolveInfo,
+    GraphQLResolveInfoHelpers,
+    GraphQLSchema,
+    MiddlewareManager,
+    OperationDefinitionNode,
+    VariableDefinitionNode,
+    get_argument_values,
+    get_variable_values,
+    located_error,
+)
+from graphql.pyutils import Path
+from strawberry import Info
+
+from graph.execution.compiler import STRAWBERRY_FIELD, Compiler, NotPlain
+
+_NO_ARGUMENTS: Final[dict[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A request that is not plain; `middleware` gives graphql-core what the root field's resolver gave or raised."""
+
+    middleware: MiddlewareManager | None = None
+
+
+class Plan:
+    """How to answer one operation of one document."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+        """Raises `NotPlain`; see `plan_of`."""
+        root = schema.get_root_type(operation.operation)
+        fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+        compiler = Compiler(fragments)
+        nodes = [] if root is None else compiler.laid_open(root, operation.selection_set)
+        if root is None or operation.directives or len(nodes) != 1 or nodes[0].name.value not in root.fields:
+            raise NotPlain
+        [self._node] = nodes
+        self._field: GraphQLField = root.fields[self._node.name.value]
+        if self._field.resolve is None:
+            raise NotPlain
+        self._resolve = _resolver(self._field) or self._field.resolve
+        self._key = compiler.key(self._node)
+        self._complete = compiler.completion(self._field.type, self._node.selection_set)
+        self._schema = schema
+        self._definitions: tuple[VariableDefinitionNode, ...] = tuple(operation.variable_definitions or ())
+        self._takes_arguments = bool(self._field.args)
+        path = Path(None, self._key, root.name)
+        # The members of GraphQLResolveInfo around the two that differ from request to request.
+        name, kind = self._node.name.value, self._field.type
+        self._info_before = (name, nodes, kind, root, path, schema, fragments, None, operation)
+        self._info_after = (inspect.isawaitable, None, GraphQLResolveInfoHelpers(_gathered, _untracked))
+        self._no_variables = get_variable_values(schema, (), {})
+
+    async def run(self, context: object, variables: Mapping[str, Any]) -> dict[str, Any] | ExecutionResult | Deviation:
+        """The member `data` of the answer; or what is there instead of it, for the root field failed; or neither."""
+        values, arguments = self._no_variables, _NO_ARGUMENTS
+        if self._definitions:
+            values = get_variable_values(self._schema, self._definitions, dict(variables))
+        if isinstance(values, list):
+            return Deviation()
+        if self._takes_arguments:
+            try:
+                arguments = get_argument_values(self._field, self._node, values)
+            except GraphQLError:
+                return Deviation()
+        info: GraphQLResolveInfo[Any] = GraphQLResolveInfo._make(
+            (*self._info_before, values, context, *self._info_after)
+        )
+        try:
+            given = self._resolve(None, info, **arguments)
+            if type(given) is CoroutineType or inspect.isawaitable(given):
+                given = await given
+        except GraphQLError as error:
+            return _deviation(error)
+        except Exception as error:
+            # Whoever is refused must not cost more than whoever is served: a server is refusing when it is busiest.
+            data = None if isinstance(self._field.type, GraphQLNonNull) else {self._key: None}
+            return ExecutionResult(data, [located_error(error, [self._node], [self._key])])
+        try:
+            return {self._key: self._complete(given)}
+        except Exception:
+            return _deviation(given)
+
+
+def plan_of(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> Plan | None:
+    """The plan of an operation of a valid document, or None where the operation is not plain."""
+    try:
+        return Plan(schema, document, operation)
+    except NotPlain:
+        return None
+
+
+def _resolver(field: GraphQLField) -> Callable[..., Any] | None:
+    """The resolver itself, where the one that Strawberry makes of it would only hand it `self` and `info`.
+
+    Strawberry's also runs extensions and exception handlers; the latter are a schema's, and none here has any.
+    """
+    definition = field.extensions.get(STRAWBERRY_FIELD)
+    resolver = getattr(definition, "base_resolver", None)
+    if (
+        definition is None
+        or resolver is None
+        or definition.extensions
+        or field.args
+        or resolver.root_parameter
+        or resolver.parent_parameter
+    ):
+        return None
+    function, itself = resolver.wrapped_func, (None,) if resolver.self_parameter else ()
+    if resolver.info_parameter is None:
+        return lambda _root, _info: function(*itself)
+    name = resolver.info_parameter.name
+    return lambda _root, info: function(*itself, **{name: Info(_raw_info=info, _field=definition)})
+
+
+def _deviation(outcome: object) -> Deviation:
+    def replay(next_: Callable[..., Any], root: object, info: GraphQLResolveInfo[Any], **arguments: object) -> object:
+        if info.path.prev is not None:
+            return next_(root, info, **arguments)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return Deviation(MiddlewareManager(replay))
+
+
+async def _gathered(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
+    return await asyncio.gather(*awaitables)
+
+
+def _untracked(_values: object) -> None:
+    """A resolver that works on when its field has failed keeps its own account; none here does."""

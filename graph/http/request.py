@@ -1,0 +1,167 @@
+"""Turns the bytes of a request into a `GraphQLRequest`, or says exactly what is wrong with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+from starlette.datastructures import QueryParams
+from starlette.types import Receive
+
+from graph.errors import ErrorCode
+from graph.execution.documents import GraphQLRequest
+from graph.execution.trusted_documents import is_same_id
+from graph.http.headers import Head
+from graph.http.responses import JSON, HttpError
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """How large a body may be, how deep its JSON, and how long it and the whole request may take."""
+
+    body_bytes: int = 64 * 1024
+    json_depth: int = 32
+    body_seconds: float = 5.0
+    request_seconds: float = 10.0
+
+
+_MOST_KNOWN: Final = 256
+_LONGEST_KNOWN: Final = 4096
+
+
+async def read_body(head: Head, receive: Receive, most: int) -> bytes:
+    """The body of a POST. Raises `HttpError` when it is not declared as plain JSON, or too large."""
+    if not _is_json(head.get(b"content-type") or ""):
+        msg = "Send the request as Content-Type: application/json in UTF-8."
+        raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
+    if b"content-encoding" in head and (head.get(b"content-encoding") or "").strip().lower() != "identity":
+        msg = "Send the body uncompressed."
+        raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
+    announced = head.get(b"content-length") or ""
+    if announced.isdecimal() and int(announced) > most:
+        raise _too_large(most)
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HttpError(400, ErrorCode.BAD_REQUEST, "The body ended early.")
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise _too_large(most)
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+# Clients of one kind all say the same.
+@lru_cache(maxsize=128)
+def _is_json(content_type: str) -> bool:
+    media_type, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower()
+    return media_type.strip().lower() == JSON and charset in {"", "charset=utf-8", 'charset="utf-8"'}
+
+
+def _too_large(most: int) -> HttpError:
+    # What is left of the body is not read, so nothing can follow it.
+    msg = f"The body may have {most} bytes at most."
+    return HttpError(413, ErrorCode.PAYLOAD_TOO_LARGE, msg, headers={"Connection": "close"})
+
+
+class Bodies:
+    """Turns JSON bodies into requests; those without variables, which clients send again and again, only once."""
+
+    def __init__(self, *, depth: int) -> None:
+        self._depth = depth
+        self._known: dict[bytes, GraphQLRequest] = {}
+
+    def decode(self, body: bytes) -> GraphQLRequest:
+        """The request in a body. Raises `HttpError`."""
+        known = self._known.get(body)
+        if known is not None:
+            return known
+        request = _request(_json_object(body, "The body", self._depth))
+        # Variables hold what is not to be kept, and are seldom the same twice.
+        if not request.variables and len(body) <= _LONGEST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[body] = request
+        return request
+
+
+def decode_query_string(parameters: QueryParams, *, depth: int) -> GraphQLRequest:
+    """The request in the query string of a GET. Raises `HttpError`."""
+    names = [name for name, _ in parameters.multi_items()]
+    if len(names) != len(set(names)):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "A parameter of the query string is repeated.")
+    texts = ("query", "documentId", "operationName")
+    members: dict[str, Any] = {name: parameters[name] for name in texts if name in parameters}
+    for name in ("variables", "extensions"):
+        if text := parameters.get(name):
+            members[name] = _json_object(text.encode("utf-8", "surrogatepass"), f"The parameter {name}", depth)
+    return _request(members)
+
+
+def _request(members: Mapping[str, Any]) -> GraphQLRequest:
+    extensions = members.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member extensions must be an object.")
+    document_id = _document_id(members, extensions or {})
+    query = members.get("query")
+    if not isinstance(query, str) and (query is not None or document_id is None):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member query must be a GraphQL document as text.")
+    variables = members.get("variables")
+    if variables is not None and not isinstance(variables, dict):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member variables must be an object.")
+    operation_name = members.get("operationName")
+    if operation_name is not None and not isinstance(operation_name, str):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member operationName must be text.")
+    return GraphQLRequest(query, variables or {}, operation_name or None, document_id)
+
+
+def _document_id(members: Mapping[str, Any], extensions: Mapping[str, Any]) -> str | None:
+    """The id of a trusted document, as GraphQL over HTTP names it (appendix A) or as Apollo's and urql's clients do."""
+    named = members.get("documentId")
+    if named is not None and not isinstance(named, str):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member documentId must be text.")
+    persisted = extensions.get("persistedQuery")
+    if persisted is None:
+        return named
+    if not isinstance(persisted, dict) or not isinstance(persisted.get("sha256Hash"), str):
+        msg = "The extension persistedQuery must be an object with a sha256Hash as text."
+        raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
+    version = persisted.get("version")
+    if version != 1 or version is True:
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "The extension persistedQuery must be of version 1.")
+    hashed: str = persisted["sha256Hash"]
+    if named is not None and not is_same_id(named, hashed):
+        msg = "The member documentId and the extension persistedQuery name different documents."
+        raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
+    return hashed if named is None else named
+
+
+def _json_object(text: bytes, what: str, depth: int) -> dict[str, Any]:
+    try:
+        # orjson refuses what is not UTF-8, NaN, and halves of surrogate pairs.
+        decoded = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is not JSON in UTF-8.") from None
+    if not isinstance(decoded, dict):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} must be a JSON object.")
+    # A text with few brackets cannot be deep, and counting them is cheaper than looking.
+    if text.count(b"{") + text.count(b"[") > depth and not _is_shallow(decoded, depth):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is nested more than {depth} deep.")
+    return decoded
+
+
+def _is_shallow(value: object, depth: int) -> bool:
+    level = [value]
+    for _ in range(depth):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return True
+    return not any(isinstance(value, (dict, list)) for value in level)

@@ -1,0 +1,1 @@
+"""What operators read: log lines and metrics."""

@@ -1,0 +1,1 @@
+"""From an ASGI application to a socket."""

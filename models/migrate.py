@@ -1,0 +1,102 @@
+"""Applies migrations, one process at a time, and tells whether any are missing."""
+
+import asyncio
+import contextlib
+import fcntl
+import pkgutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Final
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.context import TortoiseContext
+from tortoise.migrations.executor import MigrationExecutor
+
+from models import migrations
+from models.database import RAISED_BY_DRIVERS, Database, translated
+from models.errors import DatabaseBehind, DatabaseUnavailable
+from models.url import ALIAS, tortoise_config
+
+# Any constant that no other program on the same PostgreSQL uses: "wxgate" in ASCII.
+_ADVISORY_LOCK: Final = 0x777867617465
+_LOCK_WAIT_SECONDS: Final = 60.0
+_LOOKS: Final = 600
+_TOO_LONG: Final = "another process has been migrating for a minute"
+
+
+async def missing_migrations(database: Database) -> list[str]:
+    """The migrations that the database lacks, in order; none when it is up to date. Raises `DatabaseError`."""
+    try:
+        rows = await database.fetch("SELECT name FROM tortoise_migrations WHERE app = 'models'")
+    except DatabaseBehind:
+        rows = []
+    applied = {row["name"] for row in rows}
+    known = sorted(name for _, name, _ in pkgutil.iter_modules(migrations.__path__))
+    return [name for name in known if name not in applied]
+
+
+async def require_tables(database: Database) -> None:
+    """Returns when the tables that a login writes are there; raises `DatabaseError` otherwise."""
+    await database.fetch("SELECT 1 AS one FROM accounts, sessions LIMIT 0")
+
+
+async def migrate(url: str, *, report: Callable[[str], None] = lambda _name: None) -> list[str]:
+    """Applies what is missing and returns its names; `report` is told each name before it runs.
+
+    Tortoise takes no lock of its own, and replicas that start together would run the same step twice: PostgreSQL's
+    advisory lock, or a lock on a file beside SQLite's, lets one process work while the others wait up to a minute.
+    Raises `DatabaseError`.
+    """
+    async with _executor(url) as executor, _alone(executor.connection):
+        pending = [step.migration.name for step in await executor.plan()]
+
+        def progress(event: str, _app: str, name: str) -> None:
+            if event == "apply_start":
+                report(name)
+
+        if pending:
+            await executor.migrate(direction="forward", progress=progress)
+        return pending
+
+
+@contextlib.asynccontextmanager
+async def _executor(url: str) -> AsyncIterator[MigrationExecutor]:
+    config = tortoise_config(url, create=True)
+    connection = config["connections"][ALIAS]
+    if connection["engine"].endswith("postgres"):
+        # One connection holds the lock while another works, and a new index may take longer than any request may.
+        connection["credentials"] |= {"minsize": 1, "maxsize": 2, "command_timeout": _LOCK_WAIT_SECONDS}
+    try:
+        async with TortoiseContext() as context:
+            await context.init(config=config)
+            client = context.connections.get(ALIAS)
+            # Tortoise takes a database that it cannot reach for one without migrations: ask first.
+            await client.execute_query("SELECT 1")
+            yield MigrationExecutor(client, config["apps"])
+    except RAISED_BY_DRIVERS as error:
+        raise translated(error) from None
+
+
+@contextlib.asynccontextmanager
+async def _alone(client: BaseDBAsyncClient) -> AsyncIterator[None]:
+    path = getattr(client, "filename", None)
+    if path is None:
+        # Held by a transaction, for a pooler may run what comes after it elsewhere. Whoever waits holds no connection,
+        # or a few who wait would take all that the pooler has.
+        async with client.acquire_connection() as connection:
+            for _ in range(_LOOKS):
+                async with connection.transaction():
+                    if await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _ADVISORY_LOCK):
+                        yield
+                        return
+                await asyncio.sleep(_LOCK_WAIT_SECONDS / _LOOKS)
+        raise DatabaseUnavailable(_TOO_LONG)
+    with Path(f"{path}.lock").open("w") as file:  # noqa: ASYNC230 - nothing else runs in a process that migrates
+        for _ in range(_LOOKS):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            await asyncio.sleep(_LOCK_WAIT_SECONDS / _LOOKS)
+        else:
+            raise DatabaseUnavailable(_TOO_LONG)
+        yield
