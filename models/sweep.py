@@ -31,7 +31,7 @@ _UNLOCKED: Final[Mapping[Dialect, str]] = {"sqlite": "", "postgres": " FOR UPDAT
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """How far a walk through the sessions has come, in the order of their absolute end."""
 
     expires_at: int = -1
@@ -65,14 +65,14 @@ async def finish_lease(database: Database, *, now: int) -> None:
     await database.execute(_FINISH, _NAME, now)
 
 
-async def delete_ended(database: Database, ended: Ended, *, after: Place, size: int) -> tuple[int, Place | None]:
+async def delete_ended(database: Database, ended: Ended, *, after: Cursor, size: int) -> tuple[int, Cursor | None]:
     """Deletes those that have ended of the next `size` sessions; how many, and where to go on, None at the end.
 
     Waits for no other statement's rows: what is locked is left for the next time. Raises `DatabaseError`.
     """
     found = await database.fetch(_LAST_OF_PAGE, after.expires_at, after.token_hash, ended.none_after, size - 1)
-    last = Place(**found[0]) if found else None
-    upto = last or Place(ended.none_after + 1, "")
+    last = Cursor(**found[0]) if found else None
+    upto = last or Cursor(ended.none_after + 1, "")
     deleted = await database.execute(
         _DELETE.format(unlocked=_UNLOCKED[database.dialect]),
         after.expires_at,

@@ -19,8 +19,8 @@ from graph.simulator.serving import WeChatSimulator
 from tests.databases import new_postgres_url, postgres
 from tests.http.browsing import SCREENSHOTS
 from tests.secret_patterns import Listener, secrets_in
-from tests.server import APP_ID, APP_SECRET, Clock, Gate, open_gate, settings_for
-from tests.shared_simulator import Stage, open_stage
+from tests.server import APP_ID, APP_SECRET, Clock, TestServer, open_server, settings_for
+from tests.shared_simulator import SharedSimulator, open_shared_simulator
 
 pytest_plugins = ["graph.simulator.pytest_plugin"]
 
@@ -107,15 +107,17 @@ def certificates_are_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
-    with open_stage() as stage:
-        yield stage
+def shared_simulator() -> Iterator[SharedSimulator]:
+    with open_shared_simulator() as shared_simulator:
+        yield shared_simulator
 
 
 @pytest.fixture
-def wechat_simulator(wechat_simulator_state: SimulatorState, stage: Stage) -> Iterator[WeChatSimulator]:
+def wechat_simulator(
+    wechat_simulator_state: SimulatorState, shared_simulator: SharedSimulator
+) -> Iterator[WeChatSimulator]:
     """As the plugin's, without a socket and a thread of each test's own: to stop those takes longer than most tests."""
-    with stage.played_by(wechat_simulator_state) as simulator:
+    with shared_simulator.played_by(wechat_simulator_state) as simulator:
         yield simulator
 
 
@@ -150,6 +152,8 @@ def plans(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-async def gate(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, plans: bool) -> AsyncIterator[Gate]:
-    async with open_gate(settings, wechat_simulator, clock, plans=plans) as opened:
+async def server(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, plans: bool
+) -> AsyncIterator[TestServer]:
+    async with open_server(settings, wechat_simulator, clock, plans=plans) as opened:
         yield opened

@@ -52,8 +52,10 @@ class Clock:
 
 
 @dataclass
-class Gate:
+class TestServer:
     """One open server, its clock and the phones of its users."""
+
+    __test__ = False  # it is no class of tests
 
     http: httpx.AsyncClient
     wechat: WeChatSimulator
@@ -119,21 +121,24 @@ def with_keys(settings: Settings, keys: str) -> Settings:
 
 
 @asynccontextmanager
-async def open_gate(
+async def open_server(
     settings: Settings, wechat: WeChatSimulator, clock: Clock, *, plans: bool = True
-) -> AsyncIterator[Gate]:
+) -> AsyncIterator[TestServer]:
     """A migrated, running server until the block ends; call it twice in a test to restart the server."""
     await give_tables(settings.database.url.get_secret_value())
-    async with open_unprepared(settings, wechat, clock, plans=plans) as gate:
-        yield gate
+    async with open_server_unmigrated(settings, wechat, clock, plans=plans) as server:
+        yield server
 
 
 @asynccontextmanager
-async def open_unprepared(
+async def open_server_unmigrated(
     settings: Settings, wechat: WeChatSimulator, clock: Clock, *, plans: bool = True
-) -> AsyncIterator[Gate]:
-    """As `open_gate`, but the database is as it is: empty, or not there."""
+) -> AsyncIterator[TestServer]:
+    """As `open_server`, but the database is as it is: empty, or not there."""
     app = create_app(settings, plans=plans, now=clock, sleep=clock.sleep)
     transport = httpx.ASGITransport(app=app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://gate") as http:
-        yield Gate(http, wechat, clock)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://server") as http,
+    ):
+        yield TestServer(http, wechat, clock)

@@ -14,7 +14,7 @@ _NOBODY = Starlette()
 
 
 @dataclass
-class Stage:
+class SharedSimulator:
     """An ASGI application that passes requests on to whoever plays WeChat just now; between tests it answers 404."""
 
     base_url: str = ""
@@ -26,7 +26,7 @@ class Stage:
 
     @contextmanager
     def played_by(self, state: SimulatorState) -> Iterator[WeChatSimulator]:
-        """Puts a simulator on stage until the block ends."""
+        """Puts a simulator on shared_simulator until the block ends."""
         self._player = create_simulator(state)
         try:
             yield WeChatSimulator(self.base_url, state)
@@ -36,8 +36,8 @@ class Stage:
 
 
 @contextmanager
-def open_stage() -> Iterator[Stage]:
-    """A stage on a free port."""
-    stage = Stage()
-    with listening(stage) as stage.base_url:
-        yield stage
+def open_shared_simulator() -> Iterator[SharedSimulator]:
+    """A shared_simulator on a free port."""
+    shared_simulator = SharedSimulator()
+    with listening(shared_simulator) as shared_simulator.base_url:
+        yield shared_simulator

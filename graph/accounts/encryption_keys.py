@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graph.accounts.errors import KeyInUse, KeyRingMismatch
-from graph.security.encryption import KeyRing, Place, Sealed
+from graph.security.encryption import KeyRing, SealContext, Sealed
 from graph.security.errors import SecurityError
 from models.database import Database
 from models.keys import (
@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 BATCH: Final = 500
 
 
-def session_key_place(app_id: str, openid: str) -> Place:
+def session_key_context(app_id: str, openid: str) -> SealContext:
     """Where a sealed session_key belongs. The current and the previous key share it: one statement moves them."""
-    return Place("accounts", "session_key", app_id, openid)
+    return SealContext("accounts", "session_key", app_id, openid)
 
 
 class KeyCheck:
@@ -110,7 +110,7 @@ async def rotate(database: Database, key_ring: KeyRing) -> Rotation:
 
 
 async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount, outcome: Rotation) -> None:
-    place = session_key_place(account.app_id, account.openid)
+    place = session_key_context(account.app_id, account.openid)
     session_key = _opened(key_ring, account.session_key, place)
     if session_key is None:
         outcome.unreadable += 1
@@ -135,7 +135,7 @@ async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount,
         outcome.overtaken += 1
 
 
-def _opened(key_ring: KeyRing, sealed: str | None, place: Place) -> bytes | None:
+def _opened(key_ring: KeyRing, sealed: str | None, place: SealContext) -> bytes | None:
     if sealed is None:
         return None
     try:

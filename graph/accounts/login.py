@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from graph.accounts.encryption_keys import KeyCheck, session_key_place
+from graph.accounts.encryption_keys import KeyCheck, session_key_context
 from graph.accounts.errors import LoginNotStored, LoginsTooFrequent
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
@@ -93,7 +93,7 @@ class Logins:
         """Signs in whoever holds `code`; `token`, the one that the client still has, is superseded.
 
         A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
-        the same code that overlap share the call (each gets a session of its own). Raises `WeChatNotAsked`,
+        the same code that overlap share the call (each gets a session of its own). Raises `CircuitOpen`,
         `RateLimited` for the client's `address`, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code
         is spent, `LoginsTooFrequent` and `LoginNotStored` after.
         """
@@ -144,7 +144,7 @@ class Logins:
 
     async def _store(self, answer: _Answer, token: str | None) -> LoggedIn:
         wechat, issued = answer.session, self._sessions.issue()
-        place = session_key_place(self._app_id, wechat.openid)
+        place = session_key_context(self._app_id, wechat.openid)
         session_key = wechat.session_key.get_secret_value().encode()
         new = NewSession(
             user_id=opaque_id(),

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from graph.accounts.encryption_keys import session_key_place
+from graph.accounts.encryption_keys import session_key_context
 from graph.accounts.errors import SessionKeyStale, Unauthenticated
 from graph.accounts.sessions import Viewer
 from graph.security.encryption import KeyRing, Sealed
@@ -142,7 +142,7 @@ class Profiles:
         if sealed is None:
             return None
         try:
-            session_key = self._key_ring.open(Sealed(sealed), session_key_place(keys.app_id, keys.openid))
+            session_key = self._key_ring.open(Sealed(sealed), session_key_context(keys.app_id, keys.openid))
         except SecurityError as error:
             # As good as no key: the person logs in again and a new one is stored.
             _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})

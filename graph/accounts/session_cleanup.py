@@ -11,7 +11,7 @@ from typing import Final
 from graph.accounts.sessions import DAY_MS
 from models.database import Database
 from models.errors import DatabaseError
-from models.sweep import Ended, Place, delete_ended, finish_lease, keep_lease, take_lease
+from models.sweep import Cursor, Ended, delete_ended, finish_lease, keep_lease, take_lease
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Sweeper:
         unseen_since = now - self._idle_ms
         ended = Ended(by=now, unseen_since=unseen_since, none_after=max(now, unseen_since + self._absolute_ms))
         total = 0
-        place: Place | None = Place()
+        place: Cursor | None = Cursor()
         while place is not None:
             started = time.monotonic()
             deleted, place = await delete_ended(self._database, ended, after=place, size=PAGE)

@@ -16,6 +16,7 @@ from graph.accounts.errors import KeyRingMismatch, LoginNotStored, LoginsTooFreq
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.security.errors import RateLimited
 from graph.wechat.errors import (
+    CircuitOpen,
     DecryptFailed,
     LoginCodeInvalid,
     LoginCodeUsed,
@@ -24,7 +25,6 @@ from graph.wechat.errors import (
     UserBlocked,
     WatermarkOutOfRange,
     WeChatMisconfigured,
-    WeChatNotAsked,
     WeChatRateLimited,
     WeChatUnavailable,
 )
@@ -104,7 +104,7 @@ def coded(error: BaseException) -> CodedError | None:
         message = "The data was signed with another session_key: log in, collect it again, submit it again."
         message = f"{message} {error.hint}" if error.hint else message
         return CodedError(ErrorCode.SESSION_KEY_STALE, message, ErrorAction.COLLECT_AGAIN, retryable=True)
-    if isinstance(error, WeChatNotAsked):
+    if isinstance(error, CircuitOpen):
         message = "WeChat does not answer just now: wait, then try again with the same code, which is not spent."
         wait = math.ceil(1000 * error.retry_after)
         return CodedError(ErrorCode.WECHAT_UNAVAILABLE, message, ErrorAction.WAIT, retryable=True, retry_after_ms=wait)

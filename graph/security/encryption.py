@@ -51,7 +51,7 @@ Sealed = NewType("Sealed", str)
 
 
 @dataclass(frozen=True)
-class Place:
+class SealContext:
     """Where a sealed value belongs; it cannot be opened as if it stood anywhere else."""
 
     table: str
@@ -61,7 +61,7 @@ class Place:
 
 
 _CANARY: Final = b"this ring holds the key"
-_CANARY_PLACE: Final = Place(table="", column="canary", app_id="", openid="")
+_CANARY_PLACE: Final = SealContext(table="", column="canary", app_id="", openid="")
 
 
 class KeyRing:
@@ -106,12 +106,12 @@ class KeyRing:
         return f"KeyRing(ids={self.ids!r})"
 
     def seal(
-        self, plaintext: bytes, place: Place, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes
+        self, plaintext: bytes, place: SealContext, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes
     ) -> Sealed:
         """Seal with the current key. Tests may fix the nonce; a nonce used twice in one row gives both values away."""
         return self._seal(self.current_id, plaintext, place, random_bytes)
 
-    def open(self, sealed: Sealed, place: Place) -> bytes:
+    def open(self, sealed: Sealed, place: SealContext) -> bytes:
         """The plaintext; UnknownKey when its key is not in the ring, Tampered for every other failure."""
         key_id, payload = _parts(sealed)
         data = _associated_data(key_id, place)
@@ -122,7 +122,7 @@ class KeyRing:
         except ValueError:
             raise Tampered from None
 
-    def fingerprint(self, plaintext: bytes, place: Place) -> str:
+    def fingerprint(self, plaintext: bytes, place: SealContext) -> str:
         """22 characters by which one SQL statement sees, without opening, that a row's value has not changed.
 
         HMAC-SHA256 under a key of its own, cut to 128 bits, as unpadded base64url. Equal values in two places
@@ -145,7 +145,7 @@ class KeyRing:
         except (UnknownKey, Tampered):
             return False
 
-    def _seal(self, key_id: str, plaintext: bytes, place: Place, random_bytes: Callable[[int], bytes]) -> Sealed:
+    def _seal(self, key_id: str, plaintext: bytes, place: SealContext, random_bytes: Callable[[int], bytes]) -> Sealed:
         data = _associated_data(key_id, place)
         nonce = random_bytes(NONCE_BYTES)
         cipher = AES.new(self._subkey(key_id, _PURPOSE_SEAL, data), AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES)
@@ -202,7 +202,7 @@ def _parts(sealed: str) -> tuple[str, bytes]:
     return match[1], payload
 
 
-def _associated_data(key_id: str, place: Place) -> bytes:
+def _associated_data(key_id: str, place: SealContext) -> bytes:
     fields = (_VERSION, key_id, place.table, place.column, place.app_id, place.openid)
     return b"".join(map(_prefixed, fields))
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
-from graph.wechat.errors import WeChatNotAsked
+from graph.wechat.errors import CircuitOpen
 
 # Seconds. Whoever comes when all places are taken is refused at once: to queue would only move the flood.
 RETRY_AFTER: Final = 1.0
@@ -24,9 +24,9 @@ class Bulkhead:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """Around all of the work that a call is for. Raises `WeChatNotAsked`."""
+        """Around all of the work that a call is for. Raises `CircuitOpen`."""
         if self._taken >= self._places:
-            raise WeChatNotAsked(reason="too many wait for it", retry_after=RETRY_AFTER)
+            raise CircuitOpen(reason="too many wait for it", retry_after=RETRY_AFTER)
         self._taken += 1
         try:
             yield

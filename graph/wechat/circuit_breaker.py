@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
-from graph.wechat.errors import WeChatError, WeChatNotAsked, WeChatUnavailable
+from graph.wechat.errors import CircuitOpen, WeChatError, WeChatUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -42,15 +42,15 @@ class CircuitBreaker:
         return self._state
 
     def check(self) -> None:
-        """Raises `WeChatNotAsked` where `call` would, for whoever has work to do before it."""
+        """Raises `CircuitOpen` where `call` would, for whoever has work to do before it."""
         if self._state == "half_open":
-            raise WeChatNotAsked(reason="a probe is under way", retry_after=PROBE_SECONDS)
+            raise CircuitOpen(reason="a probe is under way", retry_after=PROBE_SECONDS)
         if self._state == "open" and (wait := self._probe_at - self._clock()) > 0:
-            raise WeChatNotAsked(reason="it did not answer lately", retry_after=wait)
+            raise CircuitOpen(reason="it did not answer lately", retry_after=wait)
 
     @contextlib.contextmanager
     def call(self) -> Iterator[None]:
-        """Around one call, retries and all. Raises `WeChatNotAsked`."""
+        """Around one call, retries and all. Raises `CircuitOpen`."""
         era = self._admit()
         try:
             yield

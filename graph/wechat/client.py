@@ -45,7 +45,7 @@ class WeChatClient:
     All times are seconds. `connect_timeout` also bounds the wait for a free connection; `total_timeout` covers both
     tries and the pause between them. A second try is made after a transport error, HTTP 502-504 or errcode -1, and
     after nothing else: configuration, quota and codes do not get better by asking again. While `breaker` is open,
-    `WeChatNotAsked` is raised at once. `max_connections` is also how many `place` lets in.
+    `CircuitOpen` is raised at once. `max_connections` is also how many `place` lets in.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class WeChatClient:
     def place(self) -> Iterator[None]:
         """Around whatever comes to a call, so that it is refused before anything is done for it.
 
-        Raises `WeChatNotAsked` when too many are inside, or the call would be refused as things stand.
+        Raises `CircuitOpen` when too many are inside, or the call would be refused as things stand.
         """
         self.breaker.check()
         with self.bulkhead.place():

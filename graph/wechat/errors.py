@@ -2,7 +2,7 @@
 
     WeChatError                 a call to WeChat did not give what was asked
     ├── WeChatUnavailable       no usable answer: network, time, HTTP status, body, errcode -1
-    ├── WeChatNotAsked          not even asked, because it does not answer, or too slowly: nothing is spent
+    ├── CircuitOpen          not even asked, because it does not answer, or too slowly: nothing is spent
     ├── WeChatRateLimited       too many calls: 45011 (this minute), 45009 (today)
     ├── LoginCodeInvalid        40029, 41008: wx.login must be called again
     ├── LoginCodeUsed           40163: the same, and probably a double submit
@@ -53,7 +53,7 @@ class WeChatUnavailable(WeChatError):
         return f"{super().__str__()}: {self.reason}"
 
 
-class WeChatNotAsked(WeChatError):
+class CircuitOpen(WeChatError):
     """The call was not made, so a login code is as good as before. `reason` as above; `retry_after` is in seconds."""
 
     summary = "WeChat was not asked"

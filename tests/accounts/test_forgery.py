@@ -8,7 +8,7 @@ import pytest
 
 from graph.simulator.crypto import compact, encrypt, sign
 from graph.simulator.serving import WeChatSimulator
-from tests.server import APP_ID, SUBMIT, Gate
+from tests.server import APP_ID, SUBMIT, TestServer
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -83,29 +83,29 @@ FORGERIES: Final[dict[str, Callable[[WeChatSimulator], dict[str, Any]]]] = {
 }
 
 
-async def test_a_forgery_made_to_be_good_is_taken(gate: Gate) -> None:
-    token = (await gate.login("alice"))["token"]
-    assert (await gate.submit(token, forged(gate.wechat)))["nickName"] == "Alice"
+async def test_a_forgery_made_to_be_good_is_taken(server: TestServer) -> None:
+    token = (await server.login("alice"))["token"]
+    assert (await server.submit(token, forged(server.wechat)))["nickName"] == "Alice"
 
 
-async def test_every_forgery_is_refused_in_the_same_words(gate: Gate) -> None:
-    token = (await gate.login("alice"))["token"]
+async def test_every_forgery_is_refused_in_the_same_words(server: TestServer) -> None:
+    token = (await server.login("alice"))["token"]
     words = set()
     for name, forge in FORGERIES.items():
-        [error] = (await gate.post(SUBMIT, forge(gate.wechat), token=token))["errors"]
+        [error] = (await server.post(SUBMIT, forge(server.wechat), token=token))["errors"]
         assert error["extensions"].pop("requestId")
         assert error["extensions"]["code"] == "DECRYPTION_FAILED", name
         words.add(str(error))
     assert len(words) == 1, words
-    assert (await gate.me(token))["nickName"] is None
+    assert (await server.me(token))["nickName"] is None
 
 
-async def test_a_refused_forgery_is_not_worth_another_try(gate: Gate) -> None:
-    token = (await gate.login("alice"))["token"]
-    [error] = (await gate.post(SUBMIT, forged(gate.wechat, nickName="Mallory"), token=token))["errors"]
+async def test_a_refused_forgery_is_not_worth_another_try(server: TestServer) -> None:
+    token = (await server.login("alice"))["token"]
+    [error] = (await server.post(SUBMIT, forged(server.wechat, nickName="Mallory"), token=token))["errors"]
     assert error["extensions"]["retryable"] is False
     assert error["extensions"]["action"] == "FIX_REQUEST"
-    assert gate.clock.slept == [], "it waited for a login that could change nothing"
+    assert server.clock.slept == [], "it waited for a login that could change nothing"
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,12 @@ async def test_a_refused_forgery_is_not_worth_another_try(gate: Gate) -> None:
         ("rawData", "{" + " " * 16384 + "}", "rawData is too long."),
     ],
 )
-async def test_a_malformed_submission_is_told_what_is_wrong(gate: Gate, field: str, value: str, sentence: str) -> None:
-    token = (await gate.login("alice"))["token"]
-    [error] = (await gate.post(SUBMIT, forged(gate.wechat) | {field: value}, token=token))["errors"]
+async def test_a_malformed_submission_is_told_what_is_wrong(
+    server: TestServer, field: str, value: str, sentence: str
+) -> None:
+    token = (await server.login("alice"))["token"]
+    [error] = (await server.post(SUBMIT, forged(server.wechat) | {field: value}, token=token))["errors"]
     assert error["message"] == sentence
     assert error["extensions"].pop("requestId")
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "action": "FIX_REQUEST", "retryable": False}
-    assert gate.clock.slept == []
+    assert server.clock.slept == []

@@ -9,19 +9,28 @@ import pytest
 
 from graph.accounts.encryption_keys import Rotation, key_usage, rotate
 from graph.accounts.errors import KeyRingMismatch
-from graph.security.encryption import KeyRing, Place, Sealed
+from graph.security.encryption import KeyRing, SealContext, Sealed
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
 from tests.accounts.stored import allow_connections, known_keys, run_sql, sealed_with, wxgate
-from tests.server import ANOTHER_K1, ENCRYPTION_KEYS, K2, Clock, Gate, open_gate, open_unprepared, with_keys
+from tests.server import (
+    ANOTHER_K1,
+    ENCRYPTION_KEYS,
+    K2,
+    Clock,
+    TestServer,
+    open_server,
+    open_server_unmigrated,
+    with_keys,
+)
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
 
-async def test_the_first_start_notes_its_key(gate: Gate, settings: Settings) -> None:
-    assert (await gate.http.get("/readyz")).status_code == 200
+async def test_the_first_start_notes_its_key(server: TestServer, settings: Settings) -> None:
+    assert (await server.http.get("/readyz")).status_code == 200
     assert await known_keys(settings) == ["k1"]
     [row] = await run_sql(settings, "SELECT * FROM encryption_keys")
     assert row["canary"].startswith("v1.k1.")
@@ -39,10 +48,10 @@ async def test_the_first_start_notes_its_key(gate: Gate, settings: Settings) -> 
 async def test_a_server_does_not_start_with_keys_of_another_database(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, keys: str, sentence: str
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock):
+    async with open_server(settings, wechat_simulator, clock):
         pass
     with pytest.raises(KeyRingMismatch, match=sentence) as refused:
-        async with open_gate(with_keys(settings, keys), wechat_simulator, clock):
+        async with open_server(with_keys(settings, keys), wechat_simulator, clock):
             pytest.fail("it started")
     assert keys.partition(":")[2] not in str(refused.value)
     assert await known_keys(settings) == ["k1"]
@@ -66,14 +75,14 @@ async def test_a_server_that_started_without_its_database_checks_the_keys_when_i
     status: int,
     reason: str | None,
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock):
+    async with open_server(settings, wechat_simulator, clock):
         pass
     await allow_connections(settings, postgres_directory, allowed=False)
-    async with open_unprepared(with_keys(settings, keys), wechat_simulator, clock) as gate:
-        answer = await gate.http.get("/readyz")
+    async with open_server_unmigrated(with_keys(settings, keys), wechat_simulator, clock) as server:
+        answer = await server.http.get("/readyz")
         assert (answer.status_code, answer.json()["reason"]) == (503, "the database does not answer")
         await allow_connections(settings, postgres_directory, allowed=True)
-        answer = await gate.http.get("/readyz")
+        answer = await server.http.get("/readyz")
         assert (answer.status_code, answer.json().get("reason")) == (status, reason)
 
 
@@ -81,29 +90,29 @@ async def test_a_rotation_beside_a_live_server_costs_nobody_their_session_key(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     people = ("alice", "bob", "carol")
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        tokens = {person: (await gate.login(person))["token"] for person in people}
+    async with open_server(settings, wechat_simulator, clock) as server:
+        tokens = {person: (await server.login(person))["token"] for person in people}
         before = wechat_simulator.user_info("bob", policy="old")
-        tokens["bob"] = (await gate.login("bob", renewSessionKey=True))["token"]
+        tokens["bob"] = (await server.login("bob", renewSessionKey=True))["token"]
 
     both = f"{K2},{ENCRYPTION_KEYS}"
     rotating, rotated = with_keys(settings, both), with_keys(settings, K2)
-    async with open_gate(rotating, wechat_simulator, clock) as gate:
+    async with open_server(rotating, wechat_simulator, clock) as server:
         assert wxgate(rotating, "keys", "list") == "k2  encrypts  0 accounts\nk1  decrypts  3 accounts\n"
         assert wxgate(rotating, "keys", "rotate") == "3 resealed, 0 overtaken by a login, 0 unreadable\n"
         assert await sealed_with(settings) == ["k2"] * 3
         assert await known_keys(settings) == ["k1", "k2"], "other replicas may still seal with the old key"
         # Signed with the key before the last one, which was resealed as well.
-        assert (await gate.submit(tokens["bob"], before))["nickName"] == "bob"
+        assert (await server.submit(tokens["bob"], before))["nickName"] == "bob"
     assert wxgate(rotated, "keys", "forget", "k1") == "k1 is forgotten; it sealed 0 accounts.\n"
     assert await known_keys(settings) == ["k2"]
 
-    async with open_gate(rotated, wechat_simulator, clock) as gate:
+    async with open_server(rotated, wechat_simulator, clock) as server:
         assert wxgate(rotated, "keys", "list") == "k2  encrypts  3 accounts\n"
         wechat_simulator.advance(10)
         for person in people:
             submission = wechat_simulator.user_info(person, policy="old", nickName=f"{person}!")
-            assert (await gate.submit(tokens[person], submission))["nickName"] == f"{person}!"
+            assert (await server.submit(tokens[person], submission))["nickName"] == f"{person}!"
 
 
 class WatchedKeyRing(KeyRing):
@@ -111,9 +120,9 @@ class WatchedKeyRing(KeyRing):
 
     __slots__ = ("on_open",)
 
-    on_open: Callable[[Place], object]
+    on_open: Callable[[SealContext], object]
 
-    def open(self, sealed: Sealed, place: Place) -> bytes:
+    def open(self, sealed: Sealed, place: SealContext) -> bytes:
         """Tells, then opens."""
         self.on_open(place)
         return super().open(sealed, place)
@@ -123,16 +132,16 @@ class WatchedKeyRing(KeyRing):
 async def test_a_rotation_that_was_stopped_goes_on_where_it_was(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
+    async with open_server(settings, wechat_simulator, clock) as server:
         for person in ("alice", "bob", "carol"):
-            await gate.login(person)
+            await server.login(person)
 
     class Stopped(Exception):
         """The power cut."""
 
-    opened: list[Place] = []
+    opened: list[SealContext] = []
 
-    def stop_at_the_second(place: Place) -> None:
+    def stop_at_the_second(place: SealContext) -> None:
         opened.append(place)
         if len(opened) == 2:
             raise Stopped
@@ -156,12 +165,12 @@ async def test_a_rotation_that_was_stopped_goes_on_where_it_was(
 async def test_a_login_during_the_rotation_wins(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        await gate.login("alice")
+    async with open_server(settings, wechat_simulator, clock) as server:
+        await server.login("alice")
 
     ring = WatchedKeyRing.parse(f"{K2},{ENCRYPTION_KEYS}")
 
-    def log_in(place: Place) -> None:
+    def log_in(place: SealContext) -> None:
         with sqlite3.connect(tmp_path / "wxgate.db") as file:
             file.execute("UPDATE accounts SET session_key = ?", [ring.seal(b"the key of the login", place)])
         file.close()
@@ -170,7 +179,7 @@ async def test_a_login_during_the_rotation_wins(
     async with Database(settings.database.url.get_secret_value()) as database:
         assert await rotate(database, ring) == Rotation(overtaken=1)
     [account] = await run_sql(settings, "SELECT session_key, app_id, openid FROM accounts")
-    place = Place("accounts", "session_key", account["app_id"], account["openid"])
+    place = SealContext("accounts", "session_key", account["app_id"], account["openid"])
     assert KeyRing.parse(K2).open(Sealed(account["session_key"]), place) == b"the key of the login"
 
 
@@ -178,16 +187,16 @@ async def test_a_login_during_the_rotation_wins(
 async def test_a_rotation_also_seals_what_a_login_shifts_to_previous_meanwhile(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        await gate.login("alice")
+    async with open_server(settings, wechat_simulator, clock) as server:
+        await server.login("alice")
     [account] = await run_sql(settings, "SELECT session_key, app_id, openid FROM accounts")
-    place = Place("accounts", "session_key", account["app_id"], account["openid"])
+    place = SealContext("accounts", "session_key", account["app_id"], account["openid"])
     before = KeyRing.parse(ENCRYPTION_KEYS).open(Sealed(account["session_key"]), place)
 
     ring = WatchedKeyRing.parse(f"{K2},{ENCRYPTION_KEYS}")
     logins = [b"the key of the login"]
 
-    def log_in(place: Place) -> None:
+    def log_in(place: SealContext) -> None:
         if logins:
             with sqlite3.connect(tmp_path / "wxgate.db") as file:
                 shift = "UPDATE accounts SET previous_session_key = session_key, session_key = ?"
@@ -221,15 +230,15 @@ async def test_a_rotation_passes_over_what_it_cannot_open(
     outcome: Rotation,
     usage: dict[str, Any],
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        await gate.login("alice")
-        token = (await gate.login("alice", renewSessionKey=True))["token"]
+    async with open_server(settings, wechat_simulator, clock) as server:
+        await server.login("alice")
+        token = (await server.login("alice", renewSessionKey=True))["token"]
         await run_sql(settings, f"UPDATE accounts SET {damage}")  # noqa: S608 - our own words
     both = f"{K2},{ENCRYPTION_KEYS}"
     async with Database(settings.database.url.get_secret_value()) as database:
         assert await rotate(database, KeyRing.parse(both)) == outcome
         assert await key_usage(database, KeyRing.parse(both)) == usage
-    async with open_gate(with_keys(settings, both), wechat_simulator, clock) as gate:
-        token = (await gate.login("alice", token=token, renewSessionKey=True))["token"]
+    async with open_server(with_keys(settings, both), wechat_simulator, clock) as server:
+        token = (await server.login("alice", token=token, renewSessionKey=True))["token"]
         submission = wechat_simulator.user_info("alice", policy="old")
-        assert (await gate.submit(token, submission))["nickName"] == "alice"
+        assert (await server.submit(token, submission))["nickName"] == "alice"

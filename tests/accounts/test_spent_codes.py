@@ -14,7 +14,7 @@ from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
 from models.migrate import require_tables
-from tests.server import LOGIN, Clock, Gate, open_gate, settings_for
+from tests.server import LOGIN, Clock, TestServer, open_server, settings_for
 
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
@@ -24,11 +24,11 @@ async def test_a_login_that_the_database_cannot_take_asks_for_a_new_code(
 ) -> None:
     path = tmp_path / "wxgate.db"
     settings = settings_for(wechat_simulator, f"sqlite://{path}?busy_timeout=1")
-    async with open_gate(settings, wechat_simulator, clock) as gate:
+    async with open_server(settings, wechat_simulator, clock) as server:
         code = wechat_simulator.login("alice")
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")
-            [error] = (await gate.post(LOGIN, {"code": code}))["errors"]
+            [error] = (await server.post(LOGIN, {"code": code}))["errors"]
         assert error["extensions"] | {"requestId": ""} == {
             "code": "SERVICE_UNAVAILABLE",
             "action": "LOG_IN",
@@ -36,8 +36,8 @@ async def test_a_login_that_the_database_cannot_take_asks_for_a_new_code(
             "retryAfterMs": 1000,
             "requestId": "",
         }
-        assert await gate.code_of_error(LOGIN, {"code": code}) == "LOGIN_CODE_USED"
-        assert (await gate.login("alice"))["isNewUser"], "half of the first login was stored"
+        assert await server.code_of_error(LOGIN, {"code": code}) == "LOGIN_CODE_USED"
+        assert (await server.login("alice"))["isNewUser"], "half of the first login was stored"
     [warning] = [record for record in caplog.records if record.name == "graph.accounts.login"]
     assert (warning.levelno, warning.getMessage()) == (logging.WARNING, "a login could not be stored")
 
@@ -54,28 +54,30 @@ async def test_a_code_sent_again_while_its_login_waits_for_the_database_shares_t
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     url = settings.database.url.get_secret_value()
-    async with open_gate(settings_for(wechat_simulator, f"{url}&command_timeout=60"), wechat_simulator, clock) as gate:
+    async with open_server(
+        settings_for(wechat_simulator, f"{url}&command_timeout=60"), wechat_simulator, clock
+    ) as server:
         code = wechat_simulator.login("alice")
         keeper = await asyncpg.connect(url)
         async with keeper.transaction():
             # Others may read, and so learn that the database is there, but not write.
             await keeper.execute("LOCK TABLE accounts IN SHARE MODE")
-            first = asyncio.create_task(gate.post(LOGIN, {"code": code}))
+            first = asyncio.create_task(server.post(LOGIN, {"code": code}))
             await waiting(keeper, 1)
-            second = asyncio.create_task(gate.post(LOGIN, {"code": code}))
+            second = asyncio.create_task(server.post(LOGIN, {"code": code}))
             await waiting(keeper, 2)
         await keeper.close()
         payloads = [answer["data"]["login"] for answer in await asyncio.gather(first, second)]
         assert sorted(payload["isNewUser"] for payload in payloads) == [False, True]
         assert payloads[0]["user"] == payloads[1]["user"]
         for payload in payloads:
-            assert (await gate.me(payload["token"]))["id"] == payload["user"]["id"]
-        assert await gate.code_of_error(LOGIN, {"code": code}) == "LOGIN_CODE_USED", "the answer was kept"
+            assert (await server.me(payload["token"]))["id"] == payload["user"]["id"]
+        assert await server.code_of_error(LOGIN, {"code": code}) == "LOGIN_CODE_USED", "the answer was kept"
 
 
 @on_postgres
 async def test_while_logins_are_stored_the_database_need_not_be_asked_whether_it_can_take_another(
-    gate: Gate, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    server: TestServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions = 0
 
@@ -85,23 +87,23 @@ async def test_while_logins_are_stored_the_database_need_not_be_asked_whether_it
         await require_tables(database)
 
     monkeypatch.setattr(login, "require_tables", counted)
-    await gate.login("alice")
-    await gate.login("bob")
+    await server.login("alice")
+    await server.login("bob")
     assert questions == 2, "nothing was being stored when they came"
 
     connection = await asyncpg.connect(settings.database.url.get_secret_value())
     async with connection.transaction():
         await connection.execute("SELECT 1 FROM accounts FOR UPDATE")
         monkeypatch.setattr(login, "_ANSWERED_FOR", 60)
-        waiting = asyncio.create_task(gate.login("alice"))
+        waiting = asyncio.create_task(server.login("alice"))
         waits_for_me = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
         while not await connection.fetchval(waits_for_me):  # noqa: ASYNC110 - PostgreSQL has no event for this loop
             await asyncio.sleep(0.01)
         assert questions == 3
-        await gate.login("carol")
+        await server.login("carol")
         assert questions == 3, "bob was stored just now, and alice is about to be"
         monkeypatch.setattr(login, "_ANSWERED_FOR", 0)
-        await gate.login("dave")
+        await server.login("dave")
         assert questions == 4, "carol was stored too long ago"
     await connection.close()
     assert not (await waiting)["isNewUser"]

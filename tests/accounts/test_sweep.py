@@ -20,7 +20,7 @@ from tests.cli.processes import run
 from tests.databases import give_tables
 from tests.models.rows import a_login
 from tests.secret_patterns import secrets_in
-from tests.server import Clock, Gate, open_gate
+from tests.server import Clock, TestServer, open_server
 
 PATIENCE = 30
 
@@ -103,8 +103,8 @@ async def test_the_server_sweeps_by_itself(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "LOOK_EVERY_SECONDS", 0.05)
-    async with open_gate(settings, wechat_simulator, clock) as gate, asyncio.timeout(PATIENCE):
-        await gate.login("alice")
+    async with open_server(settings, wechat_simulator, clock) as server, asyncio.timeout(PATIENCE):
+        await server.login("alice")
         assert await left(settings) == 1
         clock.advance(days=31)
         while await left(settings):  # noqa: ASYNC110 - what is waited for is in another's database
@@ -119,8 +119,8 @@ async def test_a_server_that_cannot_sweep_says_so_and_tries_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(sweep, "LOOK_EVERY_SECONDS", 0.05)
-    async with open_gate(settings, wechat_simulator, clock) as gate, asyncio.timeout(PATIENCE):
-        await gate.login("alice")
+    async with open_server(settings, wechat_simulator, clock) as server, asyncio.timeout(PATIENCE):
+        await server.login("alice")
         clock.advance(days=31)
         await run_sql(settings, "ALTER TABLE leases RENAME TO mislaid")
         while "could not remove sessions that have ended" not in caplog.text:  # noqa: ASYNC110 - a log has no event
@@ -132,23 +132,23 @@ async def test_a_server_that_cannot_sweep_says_so_and_tries_again(
             await asyncio.sleep(0.05)
 
 
-async def test_an_operator_sweeps_beside_the_server(gate: Gate, settings: Settings) -> None:
-    await gate.login("alice")
+async def test_an_operator_sweeps_beside_the_server(server: TestServer, settings: Settings) -> None:
+    await server.login("alice")
     await run_sql(settings, "UPDATE sessions SET expires_at = 1")
-    kept = await gate.login("bob")
+    kept = await server.login("bob")
 
     said = wxgate(settings, "sweep")
 
     assert said == "1 sessions removed\n"
     assert secrets_in(said) == []
-    assert (await gate.me(kept["token"]))["id"] == kept["user"]["id"]
+    assert (await server.me(kept["token"]))["id"] == kept["user"]["id"]
     assert wxgate(settings, "sweep") == "0 sessions removed\n"
 
 
 async def test_an_operator_learns_that_somebody_else_is_sweeping(
-    gate: Gate, settings: Settings, tmp_path: Path
+    server: TestServer, settings: Settings, tmp_path: Path
 ) -> None:
-    await gate.login("alice")
+    await server.login("alice")
     await run_sql(settings, "INSERT INTO leases (name, held_until, done_at) VALUES ('sweep', 9000000000000, 0)")
     database_url = settings.database.url.get_secret_value()
     refused = run("sweep", cwd=tmp_path, WXGATE_DATABASE_URL=database_url)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.server import SUBMIT, Gate
+from tests.server import SUBMIT, TestServer
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -79,11 +79,11 @@ class Attempt:
 
 
 @pytest.fixture
-async def attempt(gate: Gate) -> Attempt:
-    token = (await gate.login("alice"))["token"]
-    good = gate.wechat.user_info("alice", policy="old", nickName="Алиса 🐼")
-    gate.wechat.advance(1)
-    return Attempt(token, good, gate.wechat.user_info("alice", policy="old", nickName="Another"))
+async def attempt(server: TestServer) -> Attempt:
+    token = (await server.login("alice"))["token"]
+    good = server.wechat.user_info("alice", policy="old", nickName="Алиса 🐼")
+    server.wechat.advance(1)
+    return Attempt(token, good, server.wechat.user_info("alice", policy="old", nickName="Another"))
 
 
 @settings(
@@ -95,22 +95,22 @@ async def attempt(gate: Gate) -> Attempt:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(change=changes)
-async def test_any_change_to_a_good_submission_is_refused(gate: Gate, attempt: Attempt, change: Change) -> None:
+async def test_any_change_to_a_good_submission_is_refused(server: TestServer, attempt: Attempt, change: Change) -> None:
     submission = change.of(attempt.good, attempt.another)
     if submission == attempt.good:
         return
-    assert await gate.code_of_error(SUBMIT, submission, token=attempt.token) in REFUSALS
-    assert (await gate.me(attempt.token))["nickName"] is None
+    assert await server.code_of_error(SUBMIT, submission, token=attempt.token) in REFUSALS
+    assert (await server.me(attempt.token))["nickName"] is None
 
 
-async def test_the_submission_that_the_changes_are_made_to_is_good(gate: Gate, attempt: Attempt) -> None:
-    assert (await gate.submit(attempt.token, attempt.good))["nickName"] == "Алиса 🐼"
+async def test_the_submission_that_the_changes_are_made_to_is_good(server: TestServer, attempt: Attempt) -> None:
+    assert (await server.submit(attempt.token, attempt.good))["nickName"] == "Алиса 🐼"
 
 
-async def test_every_bit_of_the_iv_counts(gate: Gate) -> None:
-    token = (await gate.login("alice"))["token"]
-    good = gate.wechat.user_info("alice", policy="old")
+async def test_every_bit_of_the_iv_counts(server: TestServer) -> None:
+    token = (await server.login("alice"))["token"]
+    good = server.wechat.user_info("alice", policy="old")
     for bit in range(128):
         changed = good | {"iv": _with_bit_flipped(good["iv"], bit)}
-        assert await gate.code_of_error(SUBMIT, changed, token=token) == "DECRYPTION_FAILED", bit
-    assert (await gate.submit(token, good))["nickName"] == "alice"
+        assert await server.code_of_error(SUBMIT, changed, token=token) == "DECRYPTION_FAILED", bit
+    assert (await server.submit(token, good))["nickName"] == "alice"

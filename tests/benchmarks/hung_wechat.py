@@ -74,7 +74,9 @@ class Clients:
     async def log_in(self, code: str) -> None:
         """Until it is done, or the code may be spent; over one connection, and too cheap to slow the readers down."""
         body = json.dumps({"query": LOGIN, "variables": {"code": code}}).encode()
-        head = f"POST /graphql HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: server\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        )
         reader, writer = await asyncio.open_connection(self._host, int(self._port))
         action = "WAIT"
         while action == "WAIT":

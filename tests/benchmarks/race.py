@@ -111,7 +111,7 @@ async def play(wechat: WeChatSimulator, directory: Path, *, people: int, rounds:
     settings = settings_for(wechat, f"sqlite://{directory / 'race.db'}")
     await migrate(settings.database.url.get_secret_value())
     app = create_app(settings, now=epoch_ms)
-    server = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gate")
+    server = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://server")
     phone = httpx.AsyncClient(base_url=wechat.base_url, timeout=30)
     async with app.router.lifespan_context(app), server, phone:
         crowd = [Person(f"p{number}", server, phone, random.Random(number)) for number in range(people)]  # noqa: S311

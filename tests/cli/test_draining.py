@@ -123,7 +123,7 @@ def knock_until_refused(port: int) -> list[bytes]:
             return answers
         with connection:
             try:
-                connection.sendall(b"GET /livez HTTP/1.1\r\nHost: gate\r\n\r\n")
+                connection.sendall(b"GET /livez HTTP/1.1\r\nHost: server\r\n\r\n")
                 answers.append(connection.recv(1000).partition(b"\r\n")[0])
             except ConnectionResetError:
                 answers.append(b"reset")

@@ -11,7 +11,7 @@ from graph.settings import EncryptionSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import invoke
 from tests.secret_patterns import secrets_in
-from tests.server import ENCRYPTION_KEYS, Clock, Gate, open_gate, settings_for
+from tests.server import ENCRYPTION_KEYS, Clock, TestServer, open_server, settings_for
 
 
 @pytest.fixture
@@ -60,14 +60,16 @@ def test_keys_are_rotated_while_people_stay_signed_in(
     k2: str,
     commands: Callable[..., tuple[int, str]],
 ) -> None:
-    def on_a_server(ring: str, use: Callable[[Gate], Any]) -> Any:
+    def on_a_server(ring: str, use: Callable[[TestServer], Any]) -> Any:
         async def served() -> Any:
-            async with open_gate(settings_with(ring, wechat_simulator, database_url), wechat_simulator, clock) as gate:
-                return await use(gate)
+            async with open_server(
+                settings_with(ring, wechat_simulator, database_url), wechat_simulator, clock
+            ) as server:
+                return await use(server)
 
         return asyncio.run(served())
 
-    login = on_a_server(ENCRYPTION_KEYS, lambda gate: gate.login("alice"))
+    login = on_a_server(ENCRYPTION_KEYS, lambda server: server.login("alice"))
     both = f"{k2},{ENCRYPTION_KEYS}"
     assert commands("list", ring=both) == (0, "k2  encrypts  0 accounts\nk1  decrypts  1 accounts\n")
     assert commands("rotate", ring=both) == (0, "1 resealed, 0 overtaken by a login, 0 unreadable\n")
@@ -78,7 +80,7 @@ def test_keys_are_rotated_while_people_stay_signed_in(
 
     # The old key is gone; the session_key of before is still there to verify what the phone signs with it.
     submission = wechat_simulator.user_info("alice", policy="old", nickName="Ailisi")
-    submitted = on_a_server(k2, lambda gate: gate.submit(login["token"], submission))
+    submitted = on_a_server(k2, lambda server: server.submit(login["token"], submission))
     assert submitted["nickName"] == "Ailisi"
     assert submitted["id"] == login["user"]["id"]
 
@@ -89,8 +91,8 @@ def somebody(wechat_simulator: WeChatSimulator, database_url: str, clock: Clock)
 
     async def log_in() -> None:
         settings = settings_with(ENCRYPTION_KEYS, wechat_simulator, database_url)
-        async with open_gate(settings, wechat_simulator, clock) as gate:
-            await gate.login("alice")
+        async with open_server(settings, wechat_simulator, clock) as server:
+            await server.login("alice")
 
     asyncio.run(log_in())
 

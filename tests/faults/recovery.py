@@ -8,16 +8,18 @@ from tortoise.context import get_current_context
 
 from models.url import ALIAS
 from tests.secret_patterns import secrets_in
-from tests.server import LOGIN, ME, Gate
+from tests.server import LOGIN, ME, TestServer
 
 # Seconds; whatever takes longer waits for ever.
 BOUND: Final = 30
 UNAVAILABLE: Final = {"code": "SERVICE_UNAVAILABLE", "action": "WAIT", "retryable": True}
 
 
-async def extensions(gate: Gate, query: str, variables: dict[str, str] | None = None, token: str | None = None) -> Any:
+async def extensions(
+    server: TestServer, query: str, variables: dict[str, str] | None = None, token: str | None = None
+) -> Any:
     """What the one error of an answer tells a program, but for the request's id."""
-    answer = await gate.post(query, variables, token=token)
+    answer = await server.post(query, variables, token=token)
     [error] = answer["errors"]
     assert secrets_in(str(answer)) == []
     for word in ("postgres", "127.0.0.1", "Error", "Traceback"):
@@ -25,16 +27,16 @@ async def extensions(gate: Gate, query: str, variables: dict[str, str] | None = 
     return {name: value for name, value in error["extensions"].items() if name != "requestId"}
 
 
-async def refused(gate: Gate, *, token: str, code: str) -> None:
+async def refused(server: TestServer, *, token: str, code: str) -> None:
     """`me` and `login` are refused, and told to come back with what they have."""
-    me, login = await asyncio.gather(extensions(gate, ME, token=token), extensions(gate, LOGIN, {"code": code}))
+    me, login = await asyncio.gather(extensions(server, ME, token=token), extensions(server, LOGIN, {"code": code}))
     assert (me, login) == (UNAVAILABLE, UNAVAILABLE)
 
 
-async def readiness(gate: Gate) -> str | None:
+async def readiness(server: TestServer) -> str | None:
     """Why the server is not ready, if it is not; it is alive all the same."""
-    assert (await gate.http.get("/livez")).status_code == 200
-    response = await gate.http.get("/readyz")
+    assert (await server.http.get("/livez")).status_code == 200
+    response = await server.http.get("/readyz")
     body = response.json()
     assert (response.status_code, body["status"]) in {(200, "ok"), (503, "unavailable")}
     reason: str | None = body.get("reason")
@@ -48,13 +50,13 @@ async def soon(happens: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def recovered(gate: Gate, *, token: str, code: str) -> None:
+async def recovered(server: TestServer, *, token: str, code: str) -> None:
     """The server is ready, knows who was signed in, takes the code that it refused, and has lost no connection."""
     async with asyncio.timeout(BOUND):
-        while await readiness(gate) is not None:  # noqa: ASYNC110 - only the server knows
+        while await readiness(server) is not None:  # noqa: ASYNC110 - only the server knows
             await asyncio.sleep(0.02)
-    assert await gate.me(token) is not None
-    answer = await gate.post(LOGIN, {"code": code})
+    assert await server.me(token) is not None
+    answer = await server.post(LOGIN, {"code": code})
     assert "errors" not in answer, answer
     await every_connection_is_idle()
 

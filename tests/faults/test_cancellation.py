@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from tests.faults.recovery import every_connection_is_idle
-from tests.server import LOGIN, ME, SUBMIT, Gate
+from tests.server import LOGIN, ME, SUBMIT, TestServer
 
 Request = Callable[[], Awaitable[Any]]
 
@@ -51,15 +51,15 @@ async def cancelled_after(turns: Sequence[int], requests: Sequence[Request]) -> 
     return len(failures)
 
 
-async def test_six_hundred_cancelled_requests_leave_a_server_that_answers(gate: Gate) -> None:
-    token = (await gate.login("alice"))["token"]
-    submission = gate.wechat.user_info("alice", policy="old")
-    person = await gate.submit(token, submission)
+async def test_six_hundred_cancelled_requests_leave_a_server_that_answers(server: TestServer) -> None:
+    token = (await server.login("alice"))["token"]
+    submission = server.wechat.user_info("alice", policy="old")
+    person = await server.submit(token, submission)
 
     def requests() -> Sequence[Request]:
         # The logins are somebody else's, so that no session of Alice's becomes one too many.
-        logins = [partial(gate.post, LOGIN, {"code": gate.wechat.login("bob")}) for _ in range(AT_ONCE // 5)]
-        others = [partial(gate.post, SUBMIT, submission, token=token), partial(gate.post, ME, token=token)]
+        logins = [partial(server.post, LOGIN, {"code": server.wechat.login("bob")}) for _ in range(AT_ONCE // 5)]
+        others = [partial(server.post, SUBMIT, submission, token=token), partial(server.post, ME, token=token)]
         return logins + others * (2 * AT_ONCE // 5)
 
     await turns_until_done(requests())  # opens every connection
@@ -74,8 +74,8 @@ async def test_six_hundred_cancelled_requests_leave_a_server_that_answers(gate: 
         assert started < 20 * REQUESTS, "the requests are over before they can be cancelled"
 
     async with asyncio.timeout(BOUND):
-        assert await gate.me(token) == person
-        assert not (await gate.login("bob"))["isNewUser"]
-        assert await gate.submit(token, submission) == person
-        await asyncio.gather(*[gate.me(token) for _ in range(2 * AT_ONCE)])
+        assert await server.me(token) == person
+        assert not (await server.login("bob"))["isNewUser"]
+        assert await server.submit(token, submission) == person
+        await asyncio.gather(*[server.me(token) for _ in range(2 * AT_ONCE)])
         await every_connection_is_idle()

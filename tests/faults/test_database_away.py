@@ -9,41 +9,41 @@ from graph.simulator.serving import WeChatSimulator
 from tests.databases import give_tables
 from tests.faults.proxy import FaultProxy, Mode
 from tests.faults.recovery import BOUND, readiness, recovered, refused
-from tests.server import LOGIN, ME, Clock, open_gate, open_unprepared
+from tests.server import LOGIN, ME, Clock, open_server, open_server_unmigrated
 
 
 @pytest.mark.parametrize("mode", ["refuse", "reset", "blackhole"])
 async def test_a_server_starts_without_its_database_and_works_as_soon_as_it_comes(
     impatient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy, mode: Mode
 ) -> None:
-    async with asyncio.timeout(BOUND), open_gate(impatient, wechat_simulator, clock) as gate:
-        token = (await gate.login("alice"))["token"]
+    async with asyncio.timeout(BOUND), open_server(impatient, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
     code = wechat_simulator.login("bob")
 
     await network.turn(mode)
-    async with asyncio.timeout(BOUND), open_unprepared(impatient, wechat_simulator, clock) as gate:
-        assert await readiness(gate) == "the database does not answer"
-        await refused(gate, token=token, code=code)
+    async with asyncio.timeout(BOUND), open_server_unmigrated(impatient, wechat_simulator, clock) as server:
+        assert await readiness(server) == "the database does not answer"
+        await refused(server, token=token, code=code)
         await network.turn("pass")
-        await recovered(gate, token=token, code=code)
+        await recovered(server, token=token, code=code)
 
 
 @pytest.mark.parametrize("mode", ["refuse", "reset", "blackhole"])
 async def test_a_database_that_goes_away_costs_no_code_and_no_session(
     impatient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy, mode: Mode
 ) -> None:
-    async with asyncio.timeout(BOUND), open_gate(impatient, wechat_simulator, clock) as gate:
-        token = (await gate.login("alice"))["token"]
+    async with asyncio.timeout(BOUND), open_server(impatient, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
         code = wechat_simulator.login("bob")
-        await asyncio.gather(*[gate.me(token) for _ in range(20)])
+        await asyncio.gather(*[server.me(token) for _ in range(20)])
 
         await network.turn(mode)
         for _ in range(3):
-            await refused(gate, token=token, code=code)
-        assert await readiness(gate) == "the database does not answer"
+            await refused(server, token=token, code=code)
+        assert await readiness(server) == "the database does not answer"
 
         await network.turn("pass")
-        await recovered(gate, token=token, code=code)
+        await recovered(server, token=token, code=code)
 
 
 @pytest.mark.parametrize("mode", ["delay", "trickle"])
@@ -52,8 +52,8 @@ async def test_a_slow_way_to_the_database_is_slow_and_nothing_else(
 ) -> None:
     await give_tables(patient.database.url.get_secret_value())
     await network.turn(mode, seconds=0.02 if mode == "delay" else 0)
-    async with asyncio.timeout(BOUND), open_unprepared(patient, wechat_simulator, clock) as gate:
-        answer = await gate.post(LOGIN, {"code": wechat_simulator.login("alice")})
+    async with asyncio.timeout(BOUND), open_server_unmigrated(patient, wechat_simulator, clock) as server:
+        answer = await server.post(LOGIN, {"code": wechat_simulator.login("alice")})
         token = answer["data"]["login"]["token"]
-        answers = await asyncio.gather(*[gate.post(ME, token=token) for _ in range(10)])
+        answers = await asyncio.gather(*[server.post(ME, token=token) for _ in range(10)])
         assert [answer for answer in answers if "errors" in answer] == []

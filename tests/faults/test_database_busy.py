@@ -13,7 +13,7 @@ import pytest
 from graph.settings import LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.faults.recovery import BOUND, UNAVAILABLE, every_connection_is_idle, extensions, readiness, recovered
-from tests.server import LOGIN, ME, Clock, Gate, open_gate, settings_for
+from tests.server import LOGIN, ME, Clock, TestServer, open_server, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -38,15 +38,15 @@ async def test_whoever_finds_every_connection_taken_is_sent_away(
     database_url: str, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     settings = settings_for(wechat_simulator, f"{database_url}&maxsize=2&command_timeout=1")
-    async with asyncio.timeout(BOUND), open_gate(settings, wechat_simulator, clock) as gate:
-        token = (await gate.login("alice"))["token"]
+    async with asyncio.timeout(BOUND), open_server(settings, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
         codes = [wechat_simulator.login("bob") for _ in range(10)]
         async with locked(database_url, "accounts, sessions"):
-            logins = [extensions(gate, LOGIN, {"code": code}) for code in codes]
-            others = [extensions(gate, ME, token=token) for _ in range(10)]
+            logins = [extensions(server, LOGIN, {"code": code}) for code in codes]
+            others = [extensions(server, ME, token=token) for _ in range(10)]
             assert await asyncio.gather(*logins, *others) == [UNAVAILABLE] * 20
         for code in codes:
-            await recovered(gate, token=token, code=code)
+            await recovered(server, token=token, code=code)
 
 
 @on_postgres
@@ -59,29 +59,29 @@ async def test_a_request_that_waits_for_the_database_too_long_is_answered_by_the
         f"{database_url}&maxsize=2&command_timeout=60",
         limit=LimitSettings(request_seconds=0.5),
     )
-    async with asyncio.timeout(BOUND), open_gate(settings, wechat_simulator, clock) as gate:
+    async with asyncio.timeout(BOUND), open_server(settings, wechat_simulator, clock) as server:
         code = wechat_simulator.login("bob")
         async with locked(database_url, "sessions"):
-            response = await gate.http.post("/graphql", json={"query": LOGIN, "variables": {"code": code}})
+            response = await server.http.post("/graphql", json={"query": LOGIN, "variables": {"code": code}})
         assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
         assert response.json()["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
         await every_connection_is_idle()
-        assert "errors" not in await gate.post(LOGIN, {"code": code}), "the code was spent"
+        assert "errors" not in await server.post(LOGIN, {"code": code}), "the code was spent"
 
 
 @pytest.fixture
-async def signed_in(gate: Gate) -> str:
-    return str((await gate.login("alice"))["token"])
+async def signed_in(server: TestServer) -> str:
+    return str((await server.login("alice"))["token"])
 
 
-async def assert_reads_go_on_and_writes_are_refused(gate: Gate, token: str) -> None:
+async def assert_reads_go_on_and_writes_are_refused(server: TestServer, token: str) -> None:
     for _ in range(3):
-        assert await extensions(gate, LOGIN, {"code": gate.wechat.login("bob")}) == STORED_NOWHERE
-        assert await gate.me(token) is not None
+        assert await extensions(server, LOGIN, {"code": server.wechat.login("bob")}) == STORED_NOWHERE
+        assert await server.me(token) is not None
     # "Last seen" cannot be written either, and signs nobody out.
-    gate.clock.advance(hours=2)
-    assert await gate.me(token) is not None
-    assert await readiness(gate) is None
+    server.clock.advance(hours=2)
+    assert await server.me(token) is not None
+    assert await readiness(server) is None
 
 
 @contextlib.contextmanager
@@ -96,16 +96,18 @@ def no_file_may_grow() -> Iterator[None]:
 
 
 @on_sqlite
-async def test_on_a_full_disk_of_sqlite_everybody_stays_signed_in(gate: Gate, signed_in: str, tmp_path: Path) -> None:
+async def test_on_a_full_disk_of_sqlite_everybody_stays_signed_in(
+    server: TestServer, signed_in: str, tmp_path: Path
+) -> None:
     assert (tmp_path / "wxgate.db-wal").exists()
     with no_file_may_grow():
-        await assert_reads_go_on_and_writes_are_refused(gate, signed_in)
-    await recovered(gate, token=signed_in, code=gate.wechat.login("bob"))
+        await assert_reads_go_on_and_writes_are_refused(server, signed_in)
+    await recovered(server, token=signed_in, code=server.wechat.login("bob"))
 
 
 @on_postgres
 async def test_on_a_full_disk_of_postgresql_everybody_stays_signed_in(
-    gate: Gate, signed_in: str, settings: Settings
+    server: TestServer, signed_in: str, settings: Settings
 ) -> None:
     """PostgreSQL says so by an error of class 53; here a trigger says it in its place."""
     connection = await asyncpg.connect(settings.database.url.get_secret_value())
@@ -114,7 +116,7 @@ async def test_on_a_full_disk_of_postgresql_everybody_stays_signed_in(
           $$ BEGIN RAISE EXCEPTION 'could not extend file "base/1/2": No space left' USING ERRCODE = '53100'; END $$;
         CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON sessions EXECUTE FUNCTION full_disk();
     """)
-    await assert_reads_go_on_and_writes_are_refused(gate, signed_in)
+    await assert_reads_go_on_and_writes_are_refused(server, signed_in)
     await connection.execute("DROP TRIGGER full_disk ON sessions")
     await connection.close()
-    await recovered(gate, token=signed_in, code=gate.wechat.login("bob"))
+    await recovered(server, token=signed_in, code=server.wechat.login("bob"))

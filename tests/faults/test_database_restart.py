@@ -12,21 +12,21 @@ from tests.faults.postgres_server import OwnPostgres
 from tests.faults.proxy import FaultProxy
 from tests.faults.recovery import BOUND, every_connection_is_idle, recovered, refused, soon
 from tests.models.rows import column
-from tests.server import LOGIN, ME, SUBMIT, Clock, open_gate, settings_for
+from tests.server import LOGIN, ME, SUBMIT, Clock, open_server, settings_for
 
 
 async def test_whoever_asks_while_connections_are_cut_is_answered_all_the_same(
     patient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy
 ) -> None:
-    async with asyncio.timeout(BOUND), open_gate(patient, wechat_simulator, clock) as gate:
-        token = (await gate.login("alice"))["token"]
+    async with asyncio.timeout(BOUND), open_server(patient, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
         submission = wechat_simulator.user_info("alice", policy="old")
         for _ in range(3):
             await network.turn("blackhole")
             under_way = [
-                *[asyncio.create_task(gate.post(ME, token=token)) for _ in range(10)],
-                asyncio.create_task(gate.post(SUBMIT, submission, token=token)),
-                asyncio.create_task(gate.post(LOGIN, {"code": wechat_simulator.login("bob")})),
+                *[asyncio.create_task(server.post(ME, token=token)) for _ in range(10)],
+                asyncio.create_task(server.post(SUBMIT, submission, token=token)),
+                asyncio.create_task(server.post(LOGIN, {"code": wechat_simulator.login("bob")})),
             ]
             # The people of those who ask at once are looked up together, apart from what a login asks.
             await soon(lambda: network.held >= 2)
@@ -40,17 +40,17 @@ async def test_whoever_asks_while_connections_are_cut_is_answered_all_the_same(
 async def test_a_login_whose_answer_from_the_database_is_lost_is_stored_once(
     patient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy, distant_url: str
 ) -> None:
-    async with asyncio.timeout(BOUND), open_gate(patient, wechat_simulator, clock) as gate:
+    async with asyncio.timeout(BOUND), open_server(patient, wechat_simulator, clock) as server:
         for new in (True, False):
             wechat_simulator.fail("hang")
-            login = asyncio.create_task(gate.post(LOGIN, {"code": wechat_simulator.login("alice")}))
-            await gate.wechat_is_asked()
+            login = asyncio.create_task(server.post(LOGIN, {"code": wechat_simulator.login("alice")}))
+            await server.wechat_is_asked()
             await network.turn("lose_answer")
             wechat_simulator.heal()
             payload = (await login)["data"]["login"]
             assert network.mode == "pass", "no answer was lost"
             assert payload["isNewUser"] == new
-            assert (await gate.me(payload["token"]))["id"] == payload["user"]["id"]
+            assert (await server.me(payload["token"]))["id"] == payload["user"]["id"]
     async with Database(distant_url) as database:
         assert await column(database, "SELECT COUNT(*) FROM users") == [1]
         assert await column(database, "SELECT COUNT(*) FROM sessions") == [2]
@@ -59,17 +59,17 @@ async def test_a_login_whose_answer_from_the_database_is_lost_is_stored_once(
 async def test_a_submission_whose_answer_from_the_database_is_lost_is_kept_and_answered(
     patient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy
 ) -> None:
-    async with asyncio.timeout(BOUND), open_gate(patient, wechat_simulator, clock) as gate:
-        token = (await gate.login("alice"))["token"]
+    async with asyncio.timeout(BOUND), open_server(patient, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
         submission = wechat_simulator.user_info("alice", policy="old", nickName="Панда")
         asked = 0
         while asked < 10 and network.mode == "pass":
             # The session, the keys, the profile: each answer is lost once.
             clock.advance(seconds=1)
             await network.turn("lose_answer")
-            assert (await gate.submit(token, submission))["nickName"] == "Панда"
+            assert (await server.submit(token, submission))["nickName"] == "Панда"
             asked += 1
-        assert (asked, (await gate.me(token))["nickName"]) == (10, "Панда")
+        assert (asked, (await server.me(token))["nickName"]) == (10, "Панда")
 
 
 @pytest.fixture
@@ -81,29 +81,29 @@ def settings(wechat_simulator: WeChatSimulator, postgres_of_own: OwnPostgres) ->
 async def test_a_restart_costs_what_is_asked_while_it_lasts_and_nothing_afterwards(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, postgres_of_own: OwnPostgres
 ) -> None:
-    async with asyncio.timeout(BOUND), open_gate(settings, wechat_simulator, clock) as gate:
-        token = (await gate.login("alice"))["token"]
+    async with asyncio.timeout(BOUND), open_server(settings, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
         code = wechat_simulator.login("bob")
         for _ in range(2):
-            await asyncio.gather(*[gate.me(token) for _ in range(20)])
+            await asyncio.gather(*[server.me(token) for _ in range(20)])
             await asyncio.to_thread(postgres_of_own.stop)
-            await refused(gate, token=token, code=code)
+            await refused(server, token=token, code=code)
             await asyncio.to_thread(postgres_of_own.start)
-            answers = await asyncio.gather(*[gate.post(ME, token=token) for _ in range(20)])
+            answers = await asyncio.gather(*[server.post(ME, token=token) for _ in range(20)])
             assert [answer for answer in answers if "errors" in answer] == []
-        await recovered(gate, token=token, code=code)
+        await recovered(server, token=token, code=code)
 
 
 async def test_a_frozen_server_keeps_nobody_waiting_and_is_used_again_when_it_moves(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, postgres_of_own: OwnPostgres
 ) -> None:
-    async with asyncio.timeout(BOUND), open_gate(settings, wechat_simulator, clock) as gate:
-        token = (await gate.login("alice"))["token"]
+    async with asyncio.timeout(BOUND), open_server(settings, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
         code = wechat_simulator.login("bob")
-        await asyncio.gather(*[gate.me(token) for _ in range(20)])
+        await asyncio.gather(*[server.me(token) for _ in range(20)])
         postgres_of_own.freeze()
         try:
-            await asyncio.gather(*[refused(gate, token=token, code=code) for _ in range(10)])
+            await asyncio.gather(*[refused(server, token=token, code=code) for _ in range(10)])
         finally:
             postgres_of_own.thaw()
-        await recovered(gate, token=token, code=code)
+        await recovered(server, token=token, code=code)

@@ -11,7 +11,7 @@ from tests.faults.proxy import FaultProxy
 from tests.faults.recovery import BOUND, readiness
 from tests.observability.metrics.exposition import Figures, scrape, until
 from tests.processes import free_port
-from tests.server import LOGIN, ME, Clock, open_gate, settings_for
+from tests.server import LOGIN, ME, Clock, open_server, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -36,10 +36,10 @@ async def test_a_wechat_that_is_not_there_and_a_breaker_that_leaves_it_alone(
     nowhere = settings.wechat.model_copy(update={"base_url": f"http://127.0.0.1:{free_port()}"})
     assert isinstance(nowhere, WeChatSettings)
     away = settings.model_copy(update={"wechat": nowhere})
-    async with asyncio.timeout(BOUND), open_gate(away, wechat_simulator, clock) as gate:
+    async with asyncio.timeout(BOUND), open_server(away, wechat_simulator, clock) as server:
         assert await figures(metrics_settings, BREAKER) == {("closed",): 1, ("half_open",): 0, ("open",): 0}
         for _ in range(FAILURES + 1):
-            assert await gate.code_of_error(LOGIN, {"code": gate.wechat.login()}) == "WECHAT_UNAVAILABLE"
+            assert await server.code_of_error(LOGIN, {"code": server.wechat.login()}) == "WECHAT_UNAVAILABLE"
         seen = await scrape(metrics_settings)
     assert seen.figures(BREAKER) == {("closed",): 0, ("half_open",): 0, ("open",): 1}
     assert seen.figures("wxgate_logins_total")["WECHAT_UNAVAILABLE",] == FAILURES + 1
@@ -52,13 +52,13 @@ async def test_a_wechat_that_hangs_and_the_logins_that_wait_for_it(
     wechat_simulator: WeChatSimulator, database_url: str, clock: Clock, metrics_settings: MetricsSettings
 ) -> None:
     settings = settings_for(wechat_simulator, database_url, metrics=metrics_settings)
-    async with asyncio.timeout(BOUND), open_gate(settings, wechat_simulator, clock) as gate:
-        code = gate.wechat.login("alice")
-        gate.wechat.fail("hang", path="/sns/jscode2session")
-        login = asyncio.create_task(gate.post(LOGIN, {"code": code}))
-        await gate.wechat_is_asked()
+    async with asyncio.timeout(BOUND), open_server(settings, wechat_simulator, clock) as server:
+        code = server.wechat.login("alice")
+        server.wechat.fail("hang", path="/sns/jscode2session")
+        login = asyncio.create_task(server.post(LOGIN, {"code": code}))
+        await server.wechat_is_asked()
         assert await figures(metrics_settings, "wxgate_logins_under_way") == {(): 1}
-        gate.wechat.heal()
+        server.wechat.heal()
         assert "errors" not in await login
         assert await figures(metrics_settings, "wxgate_logins_under_way") == {(): 0}
 
@@ -71,14 +71,14 @@ async def test_a_database_that_is_away_and_the_requests_that_are_turned_away_mea
     metrics_settings: MetricsSettings,
 ) -> None:
     watched = impatient.model_copy(update={"metrics": metrics_settings})
-    async with asyncio.timeout(BOUND), open_gate(watched, wechat_simulator, clock) as gate:
-        token = (await gate.login("alice"))["token"]
+    async with asyncio.timeout(BOUND), open_server(watched, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
         await network.turn("refuse")
-        assert await gate.code_of_error(ME, token=token) == "SERVICE_UNAVAILABLE"
-        assert await readiness(gate) is not None
+        assert await server.code_of_error(ME, token=token) == "SERVICE_UNAVAILABLE"
+        assert await readiness(server) is not None
         away = await scrape(metrics_settings)
         await network.turn("pass")
-        await gate.me(token)
+        await server.me(token)
         back = await until(lambda seen: seen.figures("wxgate_database_waiting") == {(): 0}, metrics_settings)
     assert away.figures("wxgate_errors_total")["SERVICE_UNAVAILABLE",] == 1
     assert away.figures(REQUESTS)["GET", "/readyz", "503"] == 1

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from tests.server import LOGIN, SUBMIT, Gate
+from tests.server import LOGIN, SUBMIT, TestServer
 
 LOGINS: Final = 10
 # Seconds; whatever takes longer waits for ever.
@@ -37,38 +37,38 @@ def locked(file: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("database_url", [60_000], indirect=True)
 async def test_everybody_is_known_and_the_server_ready_while_logins_wait(
-    gate: Gate, file: Path, monkeypatch: pytest.MonkeyPatch
+    server: TestServer, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.sqlite_units.TURN_SECONDS", 60)  # they wait until this test lets them write
-    tokens = [(await gate.login(person))["token"] for person in ("alice", "bob")]
-    codes = [gate.wechat.login("alice") for _ in range(LOGINS)]
+    tokens = [(await server.login(person))["token"] for person in ("alice", "bob")]
+    codes = [server.wechat.login("alice") for _ in range(LOGINS)]
     async with asyncio.timeout(BOUND):
         with locked(file):
-            logins = [asyncio.ensure_future(gate.post(LOGIN, {"code": code})) for code in codes]
+            logins = [asyncio.ensure_future(server.post(LOGIN, {"code": code})) for code in codes]
             for _ in range(5):
-                people = await asyncio.gather(*[gate.me(token) for token in 10 * tokens])
+                people = await asyncio.gather(*[server.me(token) for token in 10 * tokens])
                 assert len({person["id"] for person in people}) == 2
-                assert (await gate.http.get("/readyz")).status_code == 200
+                assert (await server.http.get("/readyz")).status_code == 200
             assert not [login for login in logins if login.done()]
         assert ["errors" in answer for answer in await asyncio.gather(*logins)] == [False] * LOGINS
 
 
 @pytest.mark.parametrize("database_url", [20], indirect=True)
 async def test_logins_and_submissions_that_cannot_be_stored_say_what_to_do_and_nothing_stays_locked(
-    gate: Gate, file: Path
+    server: TestServer, file: Path
 ) -> None:
-    token = (await gate.login("alice"))["token"]
-    submission = gate.wechat.user_info("alice")
-    codes = [gate.wechat.login("alice") for _ in range(LOGINS)]
+    token = (await server.login("alice"))["token"]
+    submission = server.wechat.user_info("alice")
+    codes = [server.wechat.login("alice") for _ in range(LOGINS)]
     async with asyncio.timeout(BOUND):
         with locked(file):
             answers = await asyncio.gather(
-                gate.post(SUBMIT, submission, token=token), *[gate.post(LOGIN, {"code": code}) for code in codes]
+                server.post(SUBMIT, submission, token=token), *[server.post(LOGIN, {"code": code}) for code in codes]
             )
-            assert await gate.me(token) is not None
+            assert await server.me(token) is not None
         errors = [error["extensions"] for answer in answers for error in answer["errors"]]
         assert [error["code"] for error in errors] == ["SERVICE_UNAVAILABLE"] * (LOGINS + 1)
         # A code that WeChat has taken is of no use a second time; a submission is.
         assert [error["action"] for error in errors] == ["WAIT", *["LOG_IN"] * LOGINS]
-        await gate.login("alice")
-        await gate.submit(token, submission)
+        await server.login("alice")
+        await server.submit(token, submission)

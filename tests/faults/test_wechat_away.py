@@ -13,7 +13,7 @@ from graph.simulator.serving import WeChatSimulator
 from graph.wechat.circuit_breaker import FAILURES
 from tests.faults.proxy import FaultProxy, Mode, fault_proxy
 from tests.faults.recovery import BOUND, extensions, readiness, soon
-from tests.server import LOGIN, Clock, Gate, open_gate, settings_for
+from tests.server import LOGIN, Clock, TestServer, open_server, settings_for
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -39,9 +39,9 @@ def settings(wechat_simulator: WeChatSimulator, database_url: str, wechats_netwo
 
 
 @pytest.fixture
-async def gate(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[Gate]:
-    async with asyncio.timeout(BOUND), open_gate(settings, wechat_simulator, clock) as gate:
-        yield gate
+async def server(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[TestServer]:
+    async with asyncio.timeout(BOUND), open_server(settings, wechat_simulator, clock) as server:
+        yield server
 
 
 def not_asked(error: dict[str, Any]) -> bool:
@@ -56,63 +56,63 @@ def not_asked(error: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize(("mode", "seconds"), [("delay", 0.05), ("trickle", 0.0)])
 async def test_a_slow_wechat_makes_logins_slow(
-    gate: Gate, wechats_network: FaultProxy, mode: Mode, seconds: float
+    server: TestServer, wechats_network: FaultProxy, mode: Mode, seconds: float
 ) -> None:
     await wechats_network.turn(mode, seconds)
-    assert (await gate.login("alice"))["isNewUser"]
+    assert (await server.login("alice"))["isNewUser"]
 
 
 async def test_while_wechat_hangs_whoever_is_signed_in_is_served_and_no_more_logins_wait_than_may(
-    gate: Gate, wechats_network: FaultProxy
+    server: TestServer, wechats_network: FaultProxy
 ) -> None:
-    token = (await gate.login("alice"))["token"]
-    codes = [gate.wechat.login("bob") for _ in range(LOGINS)]
+    token = (await server.login("alice"))["token"]
+    codes = [server.wechat.login("bob") for _ in range(LOGINS)]
 
     await wechats_network.turn("blackhole")
-    logins = [asyncio.create_task(gate.post(LOGIN, {"code": code})) for code in codes[: CONCURRENCY // 2]]
+    logins = [asyncio.create_task(server.post(LOGIN, {"code": code})) for code in codes[: CONCURRENCY // 2]]
     await soon(lambda: wechats_network.held == CONCURRENCY // 2)
     for code in codes[CONCURRENCY // 2 :]:
-        assert not_asked(await extensions(gate, LOGIN, {"code": code}))
-    people = await asyncio.gather(*[gate.me(token) for _ in range(CONCURRENCY // 2)])
+        assert not_asked(await extensions(server, LOGIN, {"code": code}))
+    people = await asyncio.gather(*[server.me(token) for _ in range(CONCURRENCY // 2)])
     assert {person["id"] for person in people} == {people[0]["id"]}
-    assert await readiness(gate) is None
+    assert await readiness(server) is None
     assert not [login for login in logins if login.done()]
 
     await wechats_network.turn("pass")
     assert ["errors" in answer for answer in await asyncio.gather(*logins)] == [False] * len(logins)
     for code in codes[CONCURRENCY // 2 :]:
-        assert "errors" not in await gate.post(LOGIN, {"code": code}), "it was spent"
+        assert "errors" not in await server.post(LOGIN, {"code": code}), "it was spent"
 
 
 @pytest.mark.parametrize("mode", ["reset", "refuse"])
 async def test_a_wechat_that_hangs_up_is_left_alone_after_a_while_and_asked_again_by_one(
-    gate: Gate, wechats_network: FaultProxy, mode: Mode
+    server: TestServer, wechats_network: FaultProxy, mode: Mode
 ) -> None:
-    token = (await gate.login("alice"))["token"]
+    token = (await server.login("alice"))["token"]
     await wechats_network.turn(mode)
     for _ in range(FAILURES):
-        assert await extensions(gate, LOGIN, {"code": gate.wechat.login("bob")}) == SPENT_PERHAPS
-    code = gate.wechat.login("bob")
-    assert not_asked(await extensions(gate, LOGIN, {"code": code}))
-    assert await gate.me(token) is not None
-    assert await readiness(gate) is None
+        assert await extensions(server, LOGIN, {"code": server.wechat.login("bob")}) == SPENT_PERHAPS
+    code = server.wechat.login("bob")
+    assert not_asked(await extensions(server, LOGIN, {"code": code}))
+    assert await server.me(token) is not None
+    assert await readiness(server) is None
 
     await wechats_network.turn("pass")
-    while "errors" in (answer := await gate.post(LOGIN, {"code": code})):
+    while "errors" in (answer := await server.post(LOGIN, {"code": code})):
         [error] = answer["errors"]
         assert error["extensions"]["action"] == "WAIT"
         await asyncio.sleep(error["extensions"]["retryAfterMs"] / 1000)
-    assert (await gate.login("carol"))["isNewUser"]
+    assert (await server.login("carol"))["isNewUser"]
 
 
 @pytest.mark.parametrize("kind", ["empty", "html", "truncated", "missing-openid", "huge", "bad-gateway"])
-async def test_a_wechat_that_talks_rubbish_is_asked_again_when_it_has_had_time(gate: Gate, kind: str) -> None:
-    gate.wechat.fail(kind, times=None)
+async def test_a_wechat_that_talks_rubbish_is_asked_again_when_it_has_had_time(server: TestServer, kind: str) -> None:
+    server.wechat.fail(kind, times=None)
     for _ in range(FAILURES):
-        assert await extensions(gate, LOGIN, {"code": gate.wechat.login("bob")}) == SPENT_PERHAPS
-    code = gate.wechat.login("bob")
-    waiting = await extensions(gate, LOGIN, {"code": code})
+        assert await extensions(server, LOGIN, {"code": server.wechat.login("bob")}) == SPENT_PERHAPS
+    code = server.wechat.login("bob")
+    waiting = await extensions(server, LOGIN, {"code": code})
     assert not_asked(waiting)
-    gate.wechat.heal()
+    server.wechat.heal()
     await asyncio.sleep(waiting["retryAfterMs"] / 1000)
-    assert "errors" not in await gate.post(LOGIN, {"code": code})
+    assert "errors" not in await server.post(LOGIN, {"code": code})

@@ -9,7 +9,7 @@ import pytest
 
 from graph.http.request import RequestLimits
 from tests.http.answers import refusal
-from tests.server import Gate
+from tests.server import TestServer
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -18,23 +18,23 @@ TYPENAME: Final = b'{"query":"{ __typename }"}'
 
 
 async def post(
-    gate: Gate, body: bytes, content_type: str | None = "application/json", **headers: str
+    server: TestServer, body: bytes, content_type: str | None = "application/json", **headers: str
 ) -> httpx.Response:
     """A POST of these bytes under exactly this Content-Type."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if content_type is not None:
         named["Content-Type"] = content_type
-    return await gate.http.post("/graphql", content=body, headers=named)
+    return await server.http.post("/graphql", content=body, headers=named)
 
 
-async def message(gate: Gate, body: bytes) -> str:
+async def message(server: TestServer, body: bytes) -> str:
     """What is wrong with a body, which must be refused with 400."""
-    response = await post(gate, body)
+    response = await post(server, body)
     assert refusal(response, 400) == "BAD_REQUEST", body[:80]
     return str(response.json()["errors"][0]["message"])
 
 
-async def test_json_may_be_declared_in_these_ways(gate: Gate) -> None:
+async def test_json_may_be_declared_in_these_ways(server: TestServer) -> None:
     for content_type in (
         "application/json",
         "Application/JSON",
@@ -42,10 +42,10 @@ async def test_json_may_be_declared_in_these_ways(gate: Gate) -> None:
         'application/json;charset="UTF-8"',
         " application/json ",
     ):
-        assert (await post(gate, TYPENAME, content_type)).status_code == 200, content_type
+        assert (await post(server, TYPENAME, content_type)).status_code == 200, content_type
 
 
-async def test_a_body_that_is_declared_as_anything_else_is_refused(gate: Gate) -> None:
+async def test_a_body_that_is_declared_as_anything_else_is_refused(server: TestServer) -> None:
     for content_type in (
         None,
         "",
@@ -59,25 +59,25 @@ async def test_a_body_that_is_declared_as_anything_else_is_refused(gate: Gate) -
         "text/plain; application/json",
         "application/json, text/plain",
     ):
-        assert refusal(await post(gate, TYPENAME, content_type), 415) == "UNSUPPORTED_MEDIA_TYPE", content_type
+        assert refusal(await post(server, TYPENAME, content_type), 415) == "UNSUPPORTED_MEDIA_TYPE", content_type
 
 
-async def test_a_compressed_body_is_refused_and_never_unpacked(gate: Gate) -> None:
+async def test_a_compressed_body_is_refused_and_never_unpacked(server: TestServer) -> None:
     for coding in ("gzip", "deflate", "br", "zstd", "gzip, identity", "x-gzip"):
-        response = await post(gate, gzip.compress(b"0" * 10_000_000), Content_Encoding=coding)
+        response = await post(server, gzip.compress(b"0" * 10_000_000), Content_Encoding=coding)
         assert refusal(response, 415) == "UNSUPPORTED_MEDIA_TYPE", coding
-    assert (await post(gate, TYPENAME, Content_Encoding="identity")).status_code == 200
+    assert (await post(server, TYPENAME, Content_Encoding="identity")).status_code == 200
 
 
-async def test_a_body_may_have_64_kib_and_no_byte_more(gate: Gate) -> None:
+async def test_a_body_may_have_64_kib_and_no_byte_more(server: TestServer) -> None:
     filled = TYPENAME + b" " * (LIMITS.body_bytes - len(TYPENAME))
-    assert (await post(gate, filled)).status_code == 200
-    response = await post(gate, filled + b" ")
+    assert (await post(server, filled)).status_code == 200
+    response = await post(server, filled + b" ")
     assert refusal(response, 413) == "PAYLOAD_TOO_LARGE"
     assert response.headers["connection"] == "close"
 
 
-async def test_a_body_in_pieces_is_read_no_further_than_allowed(gate: Gate) -> None:
+async def test_a_body_in_pieces_is_read_no_further_than_allowed(server: TestServer) -> None:
     sent = []
 
     async def pieces() -> Any:
@@ -85,12 +85,12 @@ async def test_a_body_in_pieces_is_read_no_further_than_allowed(gate: Gate) -> N
             sent.append(piece)
             yield piece
 
-    response = await gate.http.post("/graphql", content=pieces(), headers={"Content-Type": "application/json"})
+    response = await server.http.post("/graphql", content=pieces(), headers={"Content-Type": "application/json"})
     assert refusal(response, 413) == "PAYLOAD_TOO_LARGE"
     assert len(sent) == LIMITS.body_bytes // 1024 + 1
 
 
-async def test_what_is_not_json_in_utf8_is_refused(gate: Gate) -> None:
+async def test_what_is_not_json_in_utf8_is_refused(server: TestServer) -> None:
     for body in (
         b"",
         b" ",
@@ -115,28 +115,28 @@ async def test_what_is_not_json_in_utf8_is_refused(gate: Gate) -> None:
         b"[" * 60_000,
         b'{"a":' * 10_000,
     ):
-        assert await message(gate, body) == "The body is not JSON in UTF-8.", body[:80]
+        assert await message(server, body) == "The body is not JSON in UTF-8.", body[:80]
 
 
-async def test_json_that_is_no_object_is_refused(gate: Gate) -> None:
+async def test_json_that_is_no_object_is_refused(server: TestServer) -> None:
     for body in (b"null", b"1", b"1.5", b"true", b'"{ __typename }"', b"[]", b'[{"query":"{ __typename }"}]'):
-        assert await message(gate, body) == "The body must be a JSON object.", body
+        assert await message(server, body) == "The body must be a JSON object.", body
 
 
-async def test_json_may_be_nested_so_deep_and_no_deeper(gate: Gate) -> None:
+async def test_json_may_be_nested_so_deep_and_no_deeper(server: TestServer) -> None:
     def nested(levels: int) -> bytes:
         # The object itself is one level, and the variables in it are the second.
         inner = "[" * (levels - 2) + "]" * (levels - 2)
         return f'{{"query":"{{ __typename }}","variables":{{"a":{inner}}}}}'.encode()
 
-    assert (await post(gate, nested(LIMITS.json_depth))).status_code == 200
+    assert (await post(server, nested(LIMITS.json_depth))).status_code == 200
     for levels in (LIMITS.json_depth + 1, 200, 1000, 5000):
-        assert "deep" in await message(gate, nested(levels)) or levels > 1000, levels
+        assert "deep" in await message(server, nested(levels)) or levels > 1000, levels
 
 
-async def test_an_enormous_number_is_no_defect(gate: Gate) -> None:
+async def test_an_enormous_number_is_no_defect(server: TestServer) -> None:
     body = b'{"query":"{ __typename }","variables":{"a":' + b"9" * 5000 + b"}}"
-    response = await post(gate, body)
+    response = await post(server, body)
     assert response.status_code in {200, 400}
 
 
@@ -149,26 +149,28 @@ async def test_an_enormous_number_is_no_defect(gate: Gate) -> None:
         ("extensions", [1, "{}", True, []], "The member extensions must be an object."),
     ],
 )
-async def test_a_member_has_its_type(gate: Gate, member: str, values: list[object], sentence: str) -> None:
+async def test_a_member_has_its_type(server: TestServer, member: str, values: list[object], sentence: str) -> None:
     for value in values:
         body = json.dumps({"query": "{ __typename }", member: value}).encode()
-        assert await message(gate, body) == sentence
+        assert await message(server, body) == sentence
 
 
-async def test_a_request_needs_a_query(gate: Gate) -> None:
-    assert await message(gate, b"{}") == "The member query must be a GraphQL document as text."
-    assert await message(gate, b'{"Query":"{ __typename }"}') == "The member query must be a GraphQL document as text."
+async def test_a_request_needs_a_query(server: TestServer) -> None:
+    assert await message(server, b"{}") == "The member query must be a GraphQL document as text."
+    assert (
+        await message(server, b'{"Query":"{ __typename }"}') == "The member query must be a GraphQL document as text."
+    )
 
 
-async def test_members_may_be_null_and_unknown_ones_are_not_looked_at(gate: Gate) -> None:
+async def test_members_may_be_null_and_unknown_ones_are_not_looked_at(server: TestServer) -> None:
     members: dict[str, object] = {"variables": None, "operationName": None, "extensions": None, "id": 7, "doc_id": []}
-    response = await post(gate, json.dumps({"query": "{ __typename }", **members}).encode())
+    response = await post(server, json.dumps({"query": "{ __typename }", **members}).encode())
     assert response.json() == {"data": {"__typename": "Query"}}
 
 
-async def test_a_query_string_is_read_as_strictly(gate: Gate) -> None:
+async def test_a_query_string_is_read_as_strictly(server: TestServer) -> None:
     query = "query=%7B__typename%7D"
-    assert (await gate.http.get(f"/graphql?{query}")).json() == {"data": {"__typename": "Query"}}
+    assert (await server.http.get(f"/graphql?{query}")).json() == {"data": {"__typename": "Query"}}
     for query_string in (
         f"{query}&{query}",
         f"{query}&variables={{}}&variables={{}}",
@@ -182,11 +184,11 @@ async def test_a_query_string_is_read_as_strictly(gate: Gate) -> None:
         f"{query}&extensions=1",
         "variables={}",
     ):
-        response = await gate.http.get(f"/graphql?{query_string}")
+        response = await server.http.get(f"/graphql?{query_string}")
         assert refusal(response, 400) == "BAD_REQUEST", query_string
 
 
-async def test_no_refusal_repeats_what_was_sent(gate: Gate) -> None:
+async def test_no_refusal_repeats_what_was_sent(server: TestServer) -> None:
     secret = b"0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P"
     for body in (
         secret,
@@ -194,7 +196,7 @@ async def test_no_refusal_repeats_what_was_sent(gate: Gate) -> None:
         b'{"query":["' + secret + b'"]}',
         b'{"query":"x","variables":"' + secret + b'"}',
     ):
-        assert secret.decode() not in await message(gate, body)
-    response = await gate.http.get(f"/graphql?query=x&variables={secret.decode()}")
+        assert secret.decode() not in await message(server, body)
+    response = await server.http.get(f"/graphql?query=x&variables={secret.decode()}")
     assert refusal(response, 400) == "BAD_REQUEST"
     assert secret.decode() not in response.text

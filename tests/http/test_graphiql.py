@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from graph.http.explorer_page import explorer_routes
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.server import Clock, Gate, open_gate, settings_for
+from tests.server import Clock, TestServer, open_server, settings_for
 
 PHONE_PAGE = "explorer-with-phone.html"
 
@@ -50,22 +50,22 @@ def build(directory: Path) -> Path:
     return directory
 
 
-async def test_the_page_and_all_that_it_names_come_from_this_server(gate: Gate) -> None:
-    page = await gate.http.get("/graphiql")
+async def test_the_page_and_all_that_it_names_come_from_this_server(server: TestServer) -> None:
+    page = await server.http.get("/graphiql")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     named = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.text)
     assert len(named) > 5
     for address in named:
         assert address.startswith("graphiql/")
-        assert (await gate.http.get(f"/{address}")).status_code == 200
+        assert (await server.http.get(f"/{address}")).status_code == 200
     for worker in re.findall(r'data-worker-\w+="([^"]+)"', page.text):
-        assert (await gate.http.get(f"/graphiql/{worker}")).headers["content-type"].startswith("text/javascript")
+        assert (await server.http.get(f"/graphiql/{worker}")).headers["content-type"].startswith("text/javascript")
 
 
-async def test_the_page_and_its_workers_may_run_and_reach_nothing_but_this_server(gate: Gate) -> None:
-    page = await gate.http.get("/graphiql")
+async def test_the_page_and_its_workers_may_run_and_reach_nothing_but_this_server(server: TestServer) -> None:
+    page = await server.http.get("/graphiql")
     [script] = re.findall(r'<script type="module" src="([^"]+)"', page.text)
-    for headers in (page.headers, (await gate.http.get(f"/{script}")).headers):
+    for headers in (page.headers, (await server.http.get(f"/{script}")).headers):
         policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
         assert policy.pop("style-src") == "'self' 'unsafe-inline'"
         assert policy.pop("img-src") == "'self' data:"
@@ -85,12 +85,12 @@ async def test_the_page_and_its_workers_may_run_and_reach_nothing_but_this_serve
         assert headers["x-content-type-options"] == "nosniff"
 
 
-async def test_browsers_keep_the_files_for_good_and_ask_for_the_page_again(gate: Gate) -> None:
-    page = await gate.http.get("/graphiql")
+async def test_browsers_keep_the_files_for_good_and_ask_for_the_page_again(server: TestServer) -> None:
+    page = await server.http.get("/graphiql")
     assert page.headers["cache-control"] == "no-cache"
     for address in re.findall(r'(?:src|href)="(graphiql/[^"]+)"', page.text):
         assert re.search(r"-[A-Z0-9]{8}\.\w+$", address)
-        headers = (await gate.http.get(f"/{address}")).headers
+        headers = (await server.http.get(f"/{address}")).headers
         assert headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
@@ -125,10 +125,10 @@ async def test_a_file_comes_in_the_smallest_form_that_is_accepted(
     assert answer.headers["vary"] == "Accept-Encoding"
 
 
-async def test_the_compressed_forms_are_the_file(gate: Gate) -> None:
-    [script] = re.findall(r'<script type="module" src="([^"]+)"', (await gate.http.get("/graphiql")).text)
-    raw = (await gate.http.get(f"/{script}", headers={"Accept-Encoding": "identity"})).content
-    async with gate.http.stream("GET", f"/{script}", headers={"Accept-Encoding": "gzip"}) as answer:
+async def test_the_compressed_forms_are_the_file(server: TestServer) -> None:
+    [script] = re.findall(r'<script type="module" src="([^"]+)"', (await server.http.get("/graphiql")).text)
+    raw = (await server.http.get(f"/{script}", headers={"Accept-Encoding": "identity"})).content
+    async with server.http.stream("GET", f"/{script}", headers={"Accept-Encoding": "gzip"}) as answer:
         assert gzip.decompress(b"".join([chunk async for chunk in answer.aiter_raw()])) == raw
 
 
@@ -140,7 +140,9 @@ async def test_a_file_with_one_form_does_not_vary(tmp_path: Path) -> None:
     assert "vary" not in answer.headers
 
 
-async def test_the_phone_is_served_where_the_server_plays_wechat_and_nowhere_else(tmp_path: Path, gate: Gate) -> None:
+async def test_the_phone_is_served_where_the_server_plays_wechat_and_nowhere_else(
+    tmp_path: Path, server: TestServer
+) -> None:
     build(tmp_path)
     async with serving(with_phone=True, built=tmp_path) as http:
         assert (await http.get("/graphiql")).text == PHONE_PAGE
@@ -148,8 +150,8 @@ async def test_the_phone_is_served_where_the_server_plays_wechat_and_nowhere_els
     async with serving(with_phone=False, built=tmp_path) as http:
         assert (await http.get("/graphiql")).text == "explorer.html"
         assert (await http.get("/graphiql/phone-3.js")).status_code == 404
-    # This gate has no simulator of its own, as in production.
-    [script] = re.findall(r'<script type="module" src="([^"]+)"', (await gate.http.get("/graphiql")).text)
+    # This server has no simulator of its own, as in production.
+    [script] = re.findall(r'<script type="module" src="([^"]+)"', (await server.http.get("/graphiql")).text)
     assert script.startswith("graphiql/explorer-")
     assert "with-phone" not in script
 
@@ -176,6 +178,6 @@ async def test_the_page_is_not_there_unless_it_is_wanted(
 ) -> None:
     files = [route.path for route in explorer_routes(with_phone=True)]
     assert len(files) > 20
-    async with open_gate(settings_for(wechat_simulator, database_url), wechat_simulator, clock) as gate:
+    async with open_server(settings_for(wechat_simulator, database_url), wechat_simulator, clock) as server:
         for address in files:
-            assert (await gate.http.get(address)).status_code == 404
+            assert (await server.http.get(address)).status_code == 404

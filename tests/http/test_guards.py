@@ -11,7 +11,7 @@ from graph.accounts.login import Logins
 from graph.http.request import RequestLimits
 from graph.settings import LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.server import LOGIN, ME, Clock, Gate, open_gate
+from tests.server import LOGIN, ME, Clock, TestServer, open_server
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -27,39 +27,39 @@ def code(response: httpx.Response) -> str:
     [
         ("Content-Type", "application/json", "application/json"),
         ("Authorization", "Bearer one", "Bearer two"),
-        ("Host", "gate", "elsewhere"),
+        ("Host", "server", "elsewhere"),
     ],
 )
 async def test_a_header_that_decides_about_the_request_comes_once(
-    gate: Gate, name: str, first: str, second: str
+    server: TestServer, name: str, first: str, second: str
 ) -> None:
     headers = [("Content-Type", "application/json"), (name, first), (name, second)]
     kept = [header for index, header in enumerate(headers) if index or name != "Content-Type"]
-    response = await gate.http.post("/graphql", content=b'{"query": "{ me { id } }"}', headers=kept)
+    response = await server.http.post("/graphql", content=b'{"query": "{ me { id } }"}', headers=kept)
     assert (response.status_code, code(response)) == (400, "BAD_REQUEST")
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-async def test_a_get_that_another_site_caused_is_refused(gate: Gate, site: str) -> None:
-    response = await gate.http.get("/graphql", params={"query": ME}, headers={"Sec-Fetch-Site": site})
+async def test_a_get_that_another_site_caused_is_refused(server: TestServer, site: str) -> None:
+    response = await server.http.get("/graphql", params={"query": ME}, headers={"Sec-Fetch-Site": site})
     assert (response.status_code, code(response)) == (403, "FORBIDDEN")
 
 
 @pytest.mark.parametrize("site", ["none", "same-origin"])
-async def test_a_get_of_the_server_s_own_pages_is_answered(gate: Gate, site: str) -> None:
-    response = await gate.http.get("/graphql", params={"query": ME}, headers={"Sec-Fetch-Site": site})
+async def test_a_get_of_the_server_s_own_pages_is_answered(server: TestServer, site: str) -> None:
+    response = await server.http.get("/graphql", params={"query": ME}, headers={"Sec-Fetch-Site": site})
     assert response.json() == {"data": {"me": None}}
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-async def test_a_get_that_claims_a_form_is_refused(gate: Gate, media_type: str) -> None:
-    response = await gate.http.get("/graphql", params={"query": ME}, headers={"Content-Type": media_type})
+async def test_a_get_that_claims_a_form_is_refused(server: TestServer, media_type: str) -> None:
+    response = await server.http.get("/graphql", params={"query": ME}, headers={"Content-Type": media_type})
     assert (response.status_code, code(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-async def test_a_body_that_is_announced_too_large_is_not_waited_for(gate: Gate) -> None:
+async def test_a_body_that_is_announced_too_large_is_not_waited_for(server: TestServer) -> None:
     headers = {"Content-Type": "application/json", "Content-Length": str(RequestLimits().body_bytes + 1)}
-    response = await gate.http.post("/graphql", content=b"{}", headers=headers)
+    response = await server.http.post("/graphql", content=b"{}", headers=headers)
     assert (response.status_code, code(response)) == (413, "PAYLOAD_TOO_LARGE")
     assert response.headers["connection"] == "close"
 
@@ -71,9 +71,9 @@ async def test_a_body_that_does_not_end_in_time_is_refused(
         yield b"{"
         await asyncio.Event().wait()
 
-    async with open_gate(hurried(settings, body_seconds=0.05), wechat_simulator, clock) as gate:
+    async with open_server(hurried(settings, body_seconds=0.05), wechat_simulator, clock) as server:
         headers = {"Content-Type": "application/json"}
-        response = await gate.http.post("/graphql", content=body(), headers=headers)
+        response = await server.http.post("/graphql", content=body(), headers=headers)
     assert (response.status_code, code(response)) == (408, "REQUEST_TIMEOUT")
     assert response.headers["connection"] == "close"
 
@@ -85,12 +85,12 @@ async def test_a_request_that_does_not_end_in_time_is_given_up(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Logins, "login", never)
-    async with open_gate(hurried(settings, request_seconds=0.05), wechat_simulator, clock) as gate:
-        request = {"query": LOGIN, "variables": {"code": gate.wechat.login()}}
-        response = await gate.http.post("/graphql", json=request)
+    async with open_server(hurried(settings, request_seconds=0.05), wechat_simulator, clock) as server:
+        request = {"query": LOGIN, "variables": {"code": server.wechat.login()}}
+        response = await server.http.post("/graphql", json=request)
         assert (response.status_code, code(response)) == (503, "SERVICE_UNAVAILABLE")
         assert response.headers["retry-after"] == "1"
-        assert await gate.me(None) is None
+        assert await server.me(None) is None
 
 
 def hurried(settings: Settings, **deadlines: Any) -> Settings:

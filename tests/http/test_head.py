@@ -10,17 +10,17 @@ from graph.http.responses import HttpError
 
 
 def test_a_header_is_found_by_its_name_and_no_other_is() -> None:
-    head = Head([(b"host", b"gate"), (b"accept", b"")])
-    assert (head.get(b"host"), head.get(b"accept"), head.get(b"origin")) == ("gate", "", None)
+    head = Head([(b"host", b"server"), (b"accept", b"")])
+    assert (head.get(b"host"), head.get(b"accept"), head.get(b"origin")) == ("server", "", None)
     assert b"accept" in head
     assert b"origin" not in head
     assert head.repeated == frozenset()
 
 
 def test_a_repeated_header_is_one_list_in_the_order_of_its_lines() -> None:
-    head = Head([(b"accept", b"a/a"), (b"host", b"gate"), (b"accept", b"b/b;q=0.5, c/c"), (b"accept", b"")])
+    head = Head([(b"accept", b"a/a"), (b"host", b"server"), (b"accept", b"b/b;q=0.5, c/c"), (b"accept", b"")])
     assert head.get(b"accept") == "a/a, b/b;q=0.5, c/c, "
-    assert head.get(b"host") == "gate"
+    assert head.get(b"host") == "server"
     assert head.repeated == {b"accept"}
 
 
@@ -38,9 +38,9 @@ def test_without_a_line_there_is_no_header() -> None:
 
 
 def test_the_head_of_a_request_is_read_once() -> None:
-    scope: dict[str, Any] = {"headers": [(b"host", b"gate")]}
+    scope: dict[str, Any] = {"headers": [(b"host", b"server")]}
     head = head_of(scope)
-    assert head.get(b"host") == "gate"
+    assert head.get(b"host") == "server"
     assert head_of(scope) is head
     # As Starlette hands a request on to an application that is mounted.
     assert head_of(dict(scope)) is head
@@ -62,7 +62,9 @@ def test_what_decides_about_a_request_comes_once_even_if_it_says_the_same_twice(
 
 
 def test_what_does_not_decide_may_come_as_often_as_it_likes() -> None:
-    refuse_unclear_headers(Head([(b"host", b"gate"), *[(b"accept", b"a/a"), (b"x-forwarded-for", b"::1")] * 3]), "1.1")
+    refuse_unclear_headers(
+        Head([(b"host", b"server"), *[(b"accept", b"a/a"), (b"x-forwarded-for", b"::1")] * 3]), "1.1"
+    )
 
 
 def test_of_several_that_are_repeated_one_is_named() -> None:

@@ -12,17 +12,17 @@ from graph.simulator.serving import WeChatSimulator
 from models.migrate import migrate
 from tests.accounts.stored import allow_connections, run_sql, wxgate
 from tests.http.answers import assert_safe
-from tests.server import ANOTHER_K1, Clock, Gate, open_gate, open_unprepared, settings_for, with_keys
+from tests.server import ANOTHER_K1, Clock, TestServer, open_server, open_server_unmigrated, settings_for, with_keys
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
 
-async def unready(gate: Gate) -> str:
+async def unready(server: TestServer) -> str:
     """Why the server is not ready; it must be alive all the same."""
-    alive = await gate.http.get("/livez")
+    alive = await server.http.get("/livez")
     assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
-    response = await gate.http.get("/readyz")
+    response = await server.http.get("/readyz")
     assert response.status_code == 503
     assert_safe(response)
     body = response.json()
@@ -31,33 +31,33 @@ async def unready(gate: Gate) -> str:
     return str(body["reason"])
 
 
-async def assert_ready(gate: Gate) -> None:
-    response = await gate.http.get("/readyz")
+async def assert_ready(server: TestServer) -> None:
+    response = await server.http.get("/readyz")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
     assert_safe(response)
 
 
-async def test_a_server_with_all_it_needs_is_ready(gate: Gate) -> None:
-    await assert_ready(gate)
-    response = await gate.http.get("/livez")
+async def test_a_server_with_all_it_needs_is_ready(server: TestServer) -> None:
+    await assert_ready(server)
+    response = await server.http.get("/livez")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
     assert_safe(response)
 
 
 @on_sqlite
-async def test_a_probe_takes_head_too(gate: Gate) -> None:
-    assert (await gate.http.head("/livez")).status_code == 200
-    assert (await gate.http.head("/readyz")).status_code == 200
+async def test_a_probe_takes_head_too(server: TestServer) -> None:
+    assert (await server.http.head("/livez")).status_code == 200
+    assert (await server.http.head("/readyz")).status_code == 200
 
 
 async def test_an_empty_database_lacks_its_migrations_until_it_has_them(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
-    async with open_unprepared(settings, wechat_simulator, clock) as gate:
-        assert await unready(gate) == "migrations are missing"
+    async with open_server_unmigrated(settings, wechat_simulator, clock) as server:
+        assert await unready(server) == "migrations are missing"
         wxgate(settings, "migrate")
-        await assert_ready(gate)
-        assert (await gate.login())["isNewUser"]
+        await assert_ready(server)
+        assert (await server.login())["isNewUser"]
 
 
 async def test_a_database_of_an_older_version_lacks_migrations(
@@ -65,19 +65,19 @@ async def test_a_database_of_an_older_version_lacks_migrations(
 ) -> None:
     await migrate(settings.database.url.get_secret_value())
     await run_sql(settings, "DELETE FROM tortoise_migrations")
-    async with open_unprepared(settings, wechat_simulator, clock) as gate:
-        assert await unready(gate) == "migrations are missing"
+    async with open_server_unmigrated(settings, wechat_simulator, clock) as server:
+        assert await unready(server) == "migrations are missing"
 
 
 @on_postgres
 async def test_a_server_is_not_ready_while_its_database_is_down(
-    gate: Gate, settings: Settings, postgres_directory: str
+    server: TestServer, settings: Settings, postgres_directory: str
 ) -> None:
-    await assert_ready(gate)
+    await assert_ready(server)
     await allow_connections(settings, postgres_directory, allowed=False)
-    assert await unready(gate) == "the database does not answer"
+    assert await unready(server) == "the database does not answer"
     await allow_connections(settings, postgres_directory, allowed=True)
-    await assert_ready(gate)
+    await assert_ready(server)
 
 
 @on_postgres
@@ -87,13 +87,15 @@ async def test_a_database_that_keeps_the_probe_waiting_is_one_that_does_not_answ
     assert PATIENCE_SECONDS < 2, "orchestrators wait no longer"
     url = settings.database.url.get_secret_value()
     # Left to the database's own time-out the probe would wait for a minute.
-    async with open_gate(settings_for(wechat_simulator, f"{url}&command_timeout=60"), wechat_simulator, clock) as gate:
+    async with open_server(
+        settings_for(wechat_simulator, f"{url}&command_timeout=60"), wechat_simulator, clock
+    ) as server:
         keeper = await asyncpg.connect(url)
         async with keeper.transaction(), asyncio.timeout(30):
             await keeper.execute("LOCK TABLE tortoise_migrations")
-            assert await unready(gate) == "the database does not answer"
+            assert await unready(server) == "the database does not answer"
         await keeper.close()
-        await assert_ready(gate)
+        await assert_ready(server)
 
 
 @on_sqlite
@@ -102,26 +104,26 @@ async def test_a_server_without_its_file_is_not_ready_until_it_is_there(
 ) -> None:
     await migrate(settings.database.url.get_secret_value())
     away = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-away"))  # noqa: ASYNC240 - nothing else runs here
-    async with open_unprepared(settings, wechat_simulator, clock) as gate:
-        assert await unready(gate) == "the database does not answer"
+    async with open_server_unmigrated(settings, wechat_simulator, clock) as server:
+        assert await unready(server) == "the database does not answer"
         away.rename(tmp_path)
-        await assert_ready(gate)
+        await assert_ready(server)
 
 
 @on_sqlite
 async def test_a_server_with_other_keys_than_its_database_is_not_ready(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock):
+    async with open_server(settings, wechat_simulator, clock):
         pass
     away = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-away"))  # noqa: ASYNC240 - nothing else runs here
-    async with open_unprepared(with_keys(settings, ANOTHER_K1), wechat_simulator, clock) as gate:
+    async with open_server_unmigrated(with_keys(settings, ANOTHER_K1), wechat_simulator, clock) as server:
         away.rename(tmp_path)
-        assert await unready(gate) == "the encryption keys are not those of the database"
+        assert await unready(server) == "the encryption keys are not those of the database"
 
 
 @on_sqlite
-async def test_a_slow_wechat_keeps_nobody_from_being_ready(gate: Gate) -> None:
-    gate.wechat.fail("hang", times=None)
-    await assert_ready(gate)
-    gate.wechat.heal()
+async def test_a_slow_wechat_keeps_nobody_from_being_ready(server: TestServer) -> None:
+    server.wechat.fail("hang", times=None)
+    await assert_ready(server)
+    server.wechat.heal()

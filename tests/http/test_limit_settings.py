@@ -13,7 +13,7 @@ from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator, serve
 from tests.http.answers import refusal
 from tests.processes import serve_environment, serve_process
-from tests.server import APP_ID, APP_SECRET, ME, Clock, open_gate
+from tests.server import APP_ID, APP_SECRET, ME, Clock, open_server
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -56,11 +56,11 @@ async def test_a_lower_limit_refuses_what_the_default_lets_pass(
     limit: str, settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     value, request, code = LOWERED[limit]
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        assert (await gate.http.post("/graphql", json=request)).json().keys() == {"data"}
+    async with open_server(settings, wechat_simulator, clock) as server:
+        assert (await server.http.post("/graphql", json=request)).json().keys() == {"data"}
     lowered = settings.model_copy(update={"limit": LimitSettings.model_validate({limit: value})})
-    async with open_gate(lowered, wechat_simulator, clock) as gate:
-        response = await gate.http.post("/graphql", json=request)
+    async with open_server(lowered, wechat_simulator, clock) as server:
+        response = await server.http.post("/graphql", json=request)
         [error] = response.json()["errors"]
         assert error["extensions"]["code"] == code
 
@@ -71,8 +71,8 @@ async def test_an_answer_lists_so_many_errors_and_no_more(
 ) -> None:
     for most in (2, 3):
         limited = settings.model_copy(update={"limit": LimitSettings(errors=most)})
-        async with open_gate(limited, wechat_simulator, clock) as gate:
-            errors = (await gate.post("{ a b c d e f g h }"))["errors"]
+        async with open_server(limited, wechat_simulator, clock) as server:
+            errors = (await server.post("{ a b c d e f g h }"))["errors"]
             # One more says that there are more.
             assert len(errors) == most + 1
 
@@ -108,9 +108,9 @@ def test_longer_headers_are_refused(strict: str) -> None:
 async def test_a_head_that_takes_longer_and_a_connection_that_idles_longer_are_ended(strict: str) -> None:
     address = urlsplit(strict)
     slow, sender = await asyncio.open_connection(address.hostname, address.port)
-    sender.write(b"GET /livez HTTP/1.1\r\nHost: gate\r\n")
+    sender.write(b"GET /livez HTTP/1.1\r\nHost: server\r\n")
     idle, asker = await asyncio.open_connection(address.hostname, address.port)
-    asker.write(b"GET /livez HTTP/1.1\r\nHost: gate\r\n\r\n")
+    asker.write(b"GET /livez HTTP/1.1\r\nHost: server\r\n\r\n")
     async with asyncio.timeout(20):
         assert b" 408 " in await slow.readline()
         assert b" 200 " in await idle.readline()

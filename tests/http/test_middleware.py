@@ -13,7 +13,7 @@ from graph.http.access_log import LOGGER, MESSAGE, RequestLog
 from graph.http.middleware import RequestMiddleware
 from graph.observability.logging import logged
 from tests.http.answers import assert_safe, refusal
-from tests.server import ME, Gate
+from tests.server import ME, TestServer
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -32,7 +32,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
 
 
 @on_sqlite
-async def test_every_answer_has_the_headers_of_a_careful_server(gate: Gate) -> None:
+async def test_every_answer_has_the_headers_of_a_careful_server(server: TestServer) -> None:
     for method, path in (
         ("POST", "/graphql"),
         ("GET", "/graphql"),
@@ -43,18 +43,18 @@ async def test_every_answer_has_the_headers_of_a_careful_server(gate: Gate) -> N
         ("POST", "/livez"),
         ("GET", "/nowhere"),
     ):
-        assert_safe(await gate.http.request(method, path))
+        assert_safe(await server.http.request(method, path))
 
 
 @on_sqlite
-async def test_a_well_formed_request_id_is_kept(gate: Gate) -> None:
+async def test_a_well_formed_request_id_is_kept(server: TestServer) -> None:
     for offered in ("abcdefgh", "A-b-9" * 4, "x-" * 32):
-        response = await gate.http.get("/livez", headers={"X-Request-Id": offered})
+        response = await server.http.get("/livez", headers={"X-Request-Id": offered})
         assert response.headers["x-request-id"] == offered
 
 
 @on_sqlite
-async def test_any_other_request_id_is_replaced(gate: Gate) -> None:
+async def test_any_other_request_id_is_replaced(server: TestServer) -> None:
     for offered in (
         b"",
         b"short",
@@ -66,20 +66,20 @@ async def test_any_other_request_id_is_replaced(gate: Gate) -> None:
         b"\xff" * 10,
         b"a\tb" * 5,
     ):
-        response = await gate.http.get("/livez", headers=[(b"X-Request-Id", offered)])
+        response = await server.http.get("/livez", headers=[(b"X-Request-Id", offered)])
         assert response.headers["x-request-id"].encode() != offered
         assert len(response.headers["x-request-id"]) == 16
 
 
 @on_sqlite
-async def test_two_requests_have_two_ids(gate: Gate) -> None:
-    ids = {(await gate.http.get("/livez")).headers["x-request-id"] for _ in range(20)}
+async def test_two_requests_have_two_ids(server: TestServer) -> None:
+    ids = {(await server.http.get("/livez")).headers["x-request-id"] for _ in range(20)}
     assert len(ids) == 20
 
 
 @on_sqlite
-async def test_a_request_is_one_line_in_the_log(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
-    response = await gate.http.post("/graphql", json={"query": ME})
+async def test_a_request_is_one_line_in_the_log(server: TestServer, caplog: pytest.LogCaptureFixture) -> None:
+    response = await server.http.post("/graphql", json={"query": ME})
     [line] = lines(caplog)
     assert line.pop("ms") >= 0
     assert line == {
@@ -93,12 +93,12 @@ async def test_a_request_is_one_line_in_the_log(gate: Gate, caplog: pytest.LogCa
 
 @on_sqlite
 async def test_the_log_holds_no_query_string_and_no_path_that_is_unknown(
-    gate: Gate, caplog: pytest.LogCaptureFixture
+    server: TestServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await gate.http.get("/graphql", params={"query": "{ secretField }", "token": "secret"})
-    await gate.http.get("/secret/path")
-    await gate.http.get("/livez/secret", headers={"User-Agent": "secret", "Referer": "http://secret"})
-    await gate.http.request("SE-CRET", "/livez")
+    await server.http.get("/graphql", params={"query": "{ secretField }", "token": "secret"})
+    await server.http.get("/secret/path")
+    await server.http.get("/livez/secret", headers={"User-Agent": "secret", "Referer": "http://secret"})
+    await server.http.request("SE-CRET", "/livez")
     logged = lines(caplog)
     assert [(line["method"], line["path"], line["status"]) for line in logged] == [
         ("GET", "/graphql", 200),
@@ -113,7 +113,7 @@ async def test_the_log_holds_no_query_string_and_no_path_that_is_unknown(
 async def around(app: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the middleware alone, with this application inside."""
     transport = httpx.ASGITransport(app=RequestMiddleware(app, frozenset({"/"}), OBSERVERS))
-    async with httpx.AsyncClient(transport=transport, base_url="http://gate") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
         yield http
 
 

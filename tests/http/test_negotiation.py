@@ -8,7 +8,7 @@ from graph.http.negotiation import response_media_type
 from graph.http.responses import GRAPHQL_RESPONSE_JSON as NEW
 from graph.http.responses import JSON as OLD
 from tests.http.answers import refusal
-from tests.server import Gate
+from tests.server import TestServer
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -68,47 +68,47 @@ def test_the_media_type_follows_the_header_accept(accept: str | None, expected: 
 
 
 @on_sqlite
-async def test_a_request_error_is_400_for_a_client_of_the_new_media_type(gate: Gate) -> None:
+async def test_a_request_error_is_400_for_a_client_of_the_new_media_type(server: TestServer) -> None:
     for query in (
         "{",
         "{ nobody }",
         "query A { me { id } } query B { me { id } }",
         "query ($a: ID!) { a: __typename }",
     ):
-        response = await gate.http.post("/graphql", json={"query": query}, headers={"Accept": NEW})
+        response = await server.http.post("/graphql", json={"query": query}, headers={"Accept": NEW})
         assert response.status_code == 400, query
         assert response.headers["content-type"] == f"{NEW}; charset=utf-8"
         assert response.json().keys() == {"errors"}
 
 
 @on_sqlite
-async def test_a_good_request_is_200_in_either_media_type(gate: Gate) -> None:
+async def test_a_good_request_is_200_in_either_media_type(server: TestServer) -> None:
     for accept in (NEW, OLD):
-        response = await gate.http.post("/graphql", json={"query": "{ __typename }"}, headers={"Accept": accept})
+        response = await server.http.post("/graphql", json={"query": "{ __typename }"}, headers={"Accept": accept})
         assert response.status_code == 200
         assert response.headers["content-type"] == f"{accept}; charset=utf-8"
 
 
 @on_sqlite
-async def test_a_malformed_request_is_answered_in_the_media_type_that_was_asked_for(gate: Gate) -> None:
+async def test_a_malformed_request_is_answered_in_the_media_type_that_was_asked_for(server: TestServer) -> None:
     for accept in (NEW, OLD):
-        response = await gate.http.post("/graphql", json=[], headers={"Accept": accept})
+        response = await server.http.post("/graphql", json=[], headers={"Accept": accept})
         assert refusal(response, 400) == "BAD_REQUEST"
         assert response.headers["content-type"] == f"{accept}; charset=utf-8"
 
 
 @on_sqlite
-async def test_a_client_that_accepts_nothing_of_this_is_told_so_and_nothing_runs(gate: Gate) -> None:
-    code = gate.wechat.login("alice")
+async def test_a_client_that_accepts_nothing_of_this_is_told_so_and_nothing_runs(server: TestServer) -> None:
+    code = server.wechat.login("alice")
     body = {"query": f'mutation {{ login(code: "{code}") {{ isNewUser }} }}'}
-    response = await gate.http.post("/graphql", json=body, headers={"Accept": "text/html"})
+    response = await server.http.post("/graphql", json=body, headers={"Accept": "text/html"})
     assert refusal(response, 406) == "NOT_ACCEPTABLE"
     assert response.headers["content-type"].startswith(OLD)
-    assert (await gate.post(body["query"]))["data"]["login"]["isNewUser"], "the code was spent"
+    assert (await server.post(body["query"]))["data"]["login"]["isNewUser"], "the code was spent"
 
 
 @on_sqlite
-async def test_accept_in_two_headers_is_one_list(gate: Gate) -> None:
+async def test_accept_in_two_headers_is_one_list(server: TestServer) -> None:
     headers = [("Accept", "text/html"), ("Accept", NEW)]
-    response = await gate.http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+    response = await server.http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
     assert response.headers["content-type"] == f"{NEW}; charset=utf-8"

@@ -9,7 +9,7 @@ import pytest
 
 from graph.settings import HttpSettings, RateLimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.server import LOGIN, ME, SUBMIT, Clock, Gate, open_gate, settings_for
+from tests.server import LOGIN, ME, SUBMIT, Clock, TestServer, open_server, settings_for
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -25,22 +25,22 @@ def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
 
 
 @pytest.fixture
-async def gate(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[Gate]:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        yield gate
+async def server(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[TestServer]:
+    async with open_server(settings, wechat_simulator, clock) as server:
+        yield server
 
 
-async def log_in(gate: Gate, address: str, person: str = "alice") -> httpx.Response:
+async def log_in(server: TestServer, address: str, person: str = "alice") -> httpx.Response:
     """A login from an address."""
-    request = {"query": LOGIN, "variables": {"code": gate.wechat.login(person)}}
-    return await gate.http.post("/graphql", json=request, headers={"X-Forwarded-For": address})
+    request = {"query": LOGIN, "variables": {"code": server.wechat.login(person)}}
+    return await server.http.post("/graphql", json=request, headers={"X-Forwarded-For": address})
 
 
-async def submit(gate: Gate, token: str, address: str, person: str = "alice") -> httpx.Response:
+async def submit(server: TestServer, token: str, address: str, person: str = "alice") -> httpx.Response:
     """A submission from an address."""
-    request = {"query": SUBMIT, "variables": gate.wechat.user_info(person)}
+    request = {"query": SUBMIT, "variables": server.wechat.user_info(person)}
     headers = {"X-Forwarded-For": address, "Authorization": f"Bearer {token}"}
-    return await gate.http.post("/graphql", json=request, headers=headers)
+    return await server.http.post("/graphql", json=request, headers=headers)
 
 
 def refused(response: httpx.Response, action: str, *, within: int) -> int:
@@ -59,92 +59,98 @@ def fine(response: httpx.Response) -> bool:
     return "errors" not in response.json()
 
 
-async def test_an_address_logs_in_so_often_and_then_waits_as_long_as_it_is_told(gate: Gate, clock: Clock) -> None:
+async def test_an_address_logs_in_so_often_and_then_waits_as_long_as_it_is_told(
+    server: TestServer, clock: Clock
+) -> None:
     for person in ("alice", "bob", "carol"):
-        assert fine(await log_in(gate, "203.0.113.9", person))
+        assert fine(await log_in(server, "203.0.113.9", person))
     clock.advance(seconds=20)
-    wait = refused(await log_in(gate, "203.0.113.9", "dave"), "WAIT", within=40_000)
-    assert fine(await log_in(gate, "203.0.113.10", "dave"))
+    wait = refused(await log_in(server, "203.0.113.9", "dave"), "WAIT", within=40_000)
+    assert fine(await log_in(server, "203.0.113.10", "dave"))
     clock.advance(seconds=(wait - 1) / 1000)
-    refused(await log_in(gate, "203.0.113.9", "dave"), "WAIT", within=1)
+    refused(await log_in(server, "203.0.113.9", "dave"), "WAIT", within=1)
     clock.advance(seconds=0.001)
-    assert fine(await log_in(gate, "203.0.113.9", "dave"))
+    assert fine(await log_in(server, "203.0.113.9", "dave"))
 
 
-async def test_a_login_that_is_refused_for_its_address_does_not_spend_the_code(gate: Gate, clock: Clock) -> None:
+async def test_a_login_that_is_refused_for_its_address_does_not_spend_the_code(
+    server: TestServer, clock: Clock
+) -> None:
     for _ in range(3):
-        await log_in(gate, "203.0.113.9")
-    code = gate.wechat.login("bob")
+        await log_in(server, "203.0.113.9")
+    code = server.wechat.login("bob")
     request = {"query": LOGIN, "variables": {"code": code}}
     again = {"X-Forwarded-For": "203.0.113.9"}
-    refused(await gate.http.post("/graphql", json=request, headers=again), "WAIT", within=60_000)
+    refused(await server.http.post("/graphql", json=request, headers=again), "WAIT", within=60_000)
     clock.advance(minutes=1)
-    assert fine(await gate.http.post("/graphql", json=request, headers=again))
+    assert fine(await server.http.post("/graphql", json=request, headers=again))
 
 
-async def test_a_household_counts_as_one(gate: Gate) -> None:
+async def test_a_household_counts_as_one(server: TestServer) -> None:
     for host in range(3):
-        assert fine(await log_in(gate, f"2001:db8:1:2::{host}"))
-    refused(await log_in(gate, "2001:db8:1:2:ffff::1"), "WAIT", within=60_000)
+        assert fine(await log_in(server, f"2001:db8:1:2::{host}"))
+    refused(await log_in(server, "2001:db8:1:2:ffff::1"), "WAIT", within=60_000)
 
 
 async def test_what_does_not_come_from_a_trusted_proxy_counts_for_the_peer(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     distrustful = settings.model_copy(update={"http": HttpSettings()})
-    async with open_gate(distrustful, wechat_simulator, clock) as gate:
+    async with open_server(distrustful, wechat_simulator, clock) as server:
         for host in range(3):
-            assert fine(await log_in(gate, f"203.0.113.{host}", f"person-{host}"))
-        refused(await log_in(gate, "203.0.113.9"), "WAIT", within=60_000)
+            assert fine(await log_in(server, f"203.0.113.{host}", f"person-{host}"))
+        refused(await log_in(server, "203.0.113.9"), "WAIT", within=60_000)
 
 
-async def test_a_person_logs_in_so_often_from_wherever_and_then_with_a_new_code(gate: Gate, clock: Clock) -> None:
+async def test_a_person_logs_in_so_often_from_wherever_and_then_with_a_new_code(
+    server: TestServer, clock: Clock
+) -> None:
     for host in range(3):
-        assert fine(await log_in(gate, f"203.0.113.{host}"))
-    wait = refused(await log_in(gate, "203.0.113.9"), "LOG_IN", within=60_000)
+        assert fine(await log_in(server, f"203.0.113.{host}"))
+    wait = refused(await log_in(server, "203.0.113.9"), "LOG_IN", within=60_000)
     clock.advance(seconds=wait / 1000)
-    assert fine(await log_in(gate, "203.0.113.9"))
+    assert fine(await log_in(server, "203.0.113.9"))
 
 
-async def test_of_several_rates_the_one_that_takes_longest_counts(gate: Gate, clock: Clock) -> None:
-    token = (await gate.login())["token"]
-    assert fine(await submit(gate, token, "203.0.113.1"))
-    assert fine(await submit(gate, token, "203.0.113.2"))
-    wait = refused(await submit(gate, token, "203.0.113.3"), "WAIT", within=60_000)
+async def test_of_several_rates_the_one_that_takes_longest_counts(server: TestServer, clock: Clock) -> None:
+    token = (await server.login())["token"]
+    assert fine(await submit(server, token, "203.0.113.1"))
+    assert fine(await submit(server, token, "203.0.113.2"))
+    wait = refused(await submit(server, token, "203.0.113.3"), "WAIT", within=60_000)
     clock.advance(seconds=wait / 1000)
-    refused(await submit(gate, token, "203.0.113.4"), "WAIT", within=3_600_000)
+    refused(await submit(server, token, "203.0.113.4"), "WAIT", within=3_600_000)
     clock.advance(hours=1)
-    assert fine(await submit(gate, token, "203.0.113.5"))
+    assert fine(await submit(server, token, "203.0.113.5"))
 
 
-async def test_submissions_of_several_people_count_for_their_common_address(gate: Gate) -> None:
-    tokens = {person: (await log_in(gate, "192.0.2.1", person)).json()["data"]["login"]["token"] for person in "abc"}
+async def test_submissions_of_several_people_count_for_their_common_address(server: TestServer) -> None:
+    tokens = {person: (await log_in(server, "192.0.2.1", person)).json()["data"]["login"]["token"] for person in "abc"}
     for person in "ab":
-        assert fine(await submit(gate, tokens[person], "203.0.113.9", person))
-    refused(await submit(gate, tokens["c"], "203.0.113.9", "c"), "WAIT", within=60_000)
+        assert fine(await submit(server, tokens[person], "203.0.113.9", person))
+    refused(await submit(server, tokens["c"], "203.0.113.9", "c"), "WAIT", within=60_000)
 
 
-async def test_asking_who_is_signed_in_is_never_limited(gate: Gate) -> None:
-    token = (await gate.login())["token"]
+async def test_asking_who_is_signed_in_is_never_limited(server: TestServer) -> None:
+    token = (await server.login())["token"]
     for _ in range(20):
-        assert await gate.me(token) is not None
+        assert await server.me(token) is not None
 
 
 async def test_nothing_in_the_notation_of_rates_means_no_limit(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     off = settings.model_copy(update={"rate_limit": RateLimitSettings(login="", submit="")})
-    async with open_gate(off, wechat_simulator, clock) as gate:
+    async with open_server(off, wechat_simulator, clock) as server:
         for _ in range(10):
-            token = (await gate.login())["token"]
-            assert fine(await submit(gate, token, "203.0.113.9"))
+            token = (await server.login())["token"]
+            assert fine(await submit(server, token, "203.0.113.9"))
 
 
-async def test_one_request_buys_one_login_at_most(gate: Gate) -> None:
-    codes = [gate.wechat.login("alice") for _ in range(2)]
+async def test_one_request_buys_one_login_at_most(server: TestServer) -> None:
+    codes = [server.wechat.login("alice") for _ in range(2)]
     fields = " ".join(f"l{place}: login(code: {json.dumps(code)}) {{ token }}" for place, code in enumerate(codes))
-    assert await gate.code_of_error(f"mutation {{ {fields} }}") == "DOCUMENT_TOO_LARGE"
-    batch = await gate.http.post("/graphql", json=[{"query": ME}, {"query": ME}])
+    assert await server.code_of_error(f"mutation {{ {fields} }}") == "DOCUMENT_TOO_LARGE"
+    batch = await server.http.post("/graphql", json=[{"query": ME}, {"query": ME}])
     assert batch.status_code == 400
     for code in codes:  # neither is spent
-        assert "errors" not in await gate.post(LOGIN, {"code": code})
+        assert "errors" not in await server.post(LOGIN, {"code": code})

@@ -7,7 +7,7 @@ import pytest
 from graph.http.access_log import RequestLog
 from graph.http.facts import Facts, facts_of, note_facts
 from tests.http.test_middleware import lines
-from tests.server import LOGIN, ME, Gate
+from tests.server import LOGIN, ME, TestServer
 
 
 def line_of(**facts: Any) -> dict[str, object]:
@@ -54,24 +54,24 @@ def test_facts_go_down_with_the_request_beside_what_the_lifespan_left() -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_every_kind_of_request_leaves_its_line(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
-    token = (await gate.login())["token"]
+async def test_every_kind_of_request_leaves_its_line(server: TestServer, caplog: pytest.LogCaptureFixture) -> None:
+    token = (await server.login())["token"]
     caplog.clear()
     named = {"query": f"query WhoAmI {ME}"}
     long = {"query": f"query {'N' * 41} {ME}", "operationName": "N" * 41}
     signed_in, forged = [{"Authorization": f"Bearer {text}"} for text in (token, "wxs_forged")]
     mutation = {"query": LOGIN, "variables": '{"code": "x"}'}
     for sent in (
-        gate.http.post("/graphql", json=named, headers=signed_in),
-        gate.http.post("/graphql", json=named, headers=forged),
-        gate.http.post("/graphql", json=long),
-        gate.http.post("/graphql", json={"query": "{ nobody }"}),
-        gate.http.post("/graphql", content=b"{", headers={"Content-Type": "application/json"}),
-        gate.http.post("/graphql", json=named, headers={"Accept": "text/html"}),
-        gate.http.get("/graphql", params=mutation),
-        gate.http.put("/graphql", json=named),
-        gate.http.get("/nowhere"),
-        gate.http.get("/livez"),
+        server.http.post("/graphql", json=named, headers=signed_in),
+        server.http.post("/graphql", json=named, headers=forged),
+        server.http.post("/graphql", json=long),
+        server.http.post("/graphql", json={"query": "{ nobody }"}),
+        server.http.post("/graphql", content=b"{", headers={"Content-Type": "application/json"}),
+        server.http.post("/graphql", json=named, headers={"Accept": "text/html"}),
+        server.http.get("/graphql", params=mutation),
+        server.http.put("/graphql", json=named),
+        server.http.get("/nowhere"),
+        server.http.get("/livez"),
     ):
         await sent
     told = [(line["status"], line.get("operation"), line.get("code")) for line in lines(caplog)]

@@ -12,7 +12,7 @@ import pytest
 from graph.settings import Settings, TrustedSettings
 from graph.simulator.serving import WeChatSimulator
 from tests.http.answers import assert_safe, refusal
-from tests.server import Clock, Gate, open_gate
+from tests.server import Clock, TestServer, open_server
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -32,10 +32,10 @@ async def trusting(
     settings: Settings,
     wechat_simulator: WeChatSimulator,
     clock: Clock,
-) -> AsyncIterator[Gate]:
+) -> AsyncIterator[TestServer]:
     """A server with trusted documents; `only_trusted` makes it one that runs nothing else."""
     trusted = TrustedSettings(documents=PERSISTED, documents_only=request.param)
-    async with open_gate(settings.model_copy(update={"trusted": trusted}), wechat_simulator, clock) as opened:
+    async with open_server(settings.model_copy(update={"trusted": trusted}), wechat_simulator, clock) as opened:
         yield opened
 
 
@@ -48,21 +48,21 @@ def persisted(digest: object, version: object = 1) -> dict[str, Any]:
     return {"persistedQuery": {"version": version, "sha256Hash": digest}}
 
 
-async def by_post(gate: Gate, members: Members, headers: Mapping[str, str] | None = None) -> httpx.Response:
-    return await gate.http.post("/graphql", json=members, headers=headers)
+async def by_post(server: TestServer, members: Members, headers: Mapping[str, str] | None = None) -> httpx.Response:
+    return await server.http.post("/graphql", json=members, headers=headers)
 
 
-async def by_get(gate: Gate, members: Members, headers: Mapping[str, str] | None = None) -> httpx.Response:
+async def by_get(server: TestServer, members: Members, headers: Mapping[str, str] | None = None) -> httpx.Response:
     parameters = {name: value if isinstance(value, str) else json.dumps(value) for name, value in members.items()}
-    return await gate.http.get("/graphql", params=parameters, headers=headers)
+    return await server.http.get("/graphql", params=parameters, headers=headers)
 
 
-async def error_of(gate: Gate, members: Members) -> tuple[str, str]:
+async def error_of(server: TestServer, members: Members) -> tuple[str, str]:
     """Code and message of a request that is refused by GraphQL, alike by POST and GET and for either media type."""
     found = set()
     for ask in (by_post, by_get):
         for headers, status in ((None, 200), (NEWER_TYPE, 400)):
-            response = await ask(gate, members, headers)
+            response = await ask(server, members, headers)
             assert response.status_code == status, response.text
             assert_safe(response)
             assert response.json().keys() == {"errors"}
@@ -79,16 +79,16 @@ async def error_of(gate: Gate, members: Members) -> tuple[str, str]:
     return one
 
 
-async def is_malformed(gate: Gate, members: Members) -> str:
+async def is_malformed(server: TestServer, members: Members) -> str:
     """The message of a request that is none, alike by POST and GET."""
     for ask in (by_get, by_post):
-        response = await ask(gate, members)
+        response = await ask(server, members)
         assert refusal(response, 400) == "BAD_REQUEST", members
     return str(response.json()["errors"][0]["message"])
 
 
 @whether_only_or_not
-async def test_a_person_logs_in_by_ids_alone(trusting: Gate) -> None:
+async def test_a_person_logs_in_by_ids_alone(trusting: TestServer) -> None:
     login = await by_post(trusting, {"documentId": LOGIN, "variables": {"code": trusting.wechat.login("alice")}})
     assert login.status_code == 200
     payload = login.json()["data"]["login"]
@@ -102,14 +102,14 @@ async def test_a_person_logs_in_by_ids_alone(trusting: Gate) -> None:
 
 @whether_only_or_not
 @pytest.mark.parametrize("query", [{}, {"query": None}])
-async def test_an_id_may_name_its_algorithm(trusting: Gate, query: dict[str, None]) -> None:
+async def test_an_id_may_name_its_algorithm(trusting: TestServer, query: dict[str, None]) -> None:
     named: list[Members] = [{"documentId": f"sha1:{ME}"}, {"extensions": persisted(f"sha1:{ME}")}]
     for members in named:
         assert (await by_post(trusting, {**query, **members})).json() == {"data": {"me": None}}
 
 
 @whether_only_or_not
-async def test_a_document_may_be_named_twice_but_not_differently(trusting: Gate) -> None:
+async def test_a_document_may_be_named_twice_but_not_differently(trusting: TestServer) -> None:
     for ask in (by_post, by_get):
         for document_id in (ME, f"sha1:{ME}"):
             twice = {"documentId": document_id, "extensions": persisted(ME)}
@@ -120,7 +120,7 @@ async def test_a_document_may_be_named_twice_but_not_differently(trusting: Gate)
 
 
 @whether_only_or_not
-async def test_an_operation_of_several_is_chosen_by_its_name(trusting: Gate) -> None:
+async def test_an_operation_of_several_is_chosen_by_its_name(trusting: TestServer) -> None:
     headers = {"Authorization": f"Bearer {await token(trusting)}"}
     answer = await by_get(trusting, {"documentId": EITHER, "operationName": "IsSomeone"}, headers)
     assert answer.json() == {"data": {"me": {"isAnonymous": True}}}
@@ -129,33 +129,35 @@ async def test_an_operation_of_several_is_chosen_by_its_name(trusting: Gate) -> 
         assert code == "OPERATION_RESOLUTION_FAILURE"
 
 
-async def token(gate: Gate) -> str:
-    members = {"documentId": LOGIN, "variables": {"code": gate.wechat.login("bob")}}
-    return str((await by_post(gate, members)).json()["data"]["login"]["token"])
+async def token(server: TestServer) -> str:
+    members = {"documentId": LOGIN, "variables": {"code": server.wechat.login("bob")}}
+    return str((await by_post(server, members)).json()["data"]["login"]["token"])
 
 
 @whether_only_or_not
-async def test_the_variables_of_a_trusted_document_are_not_trusted(trusting: Gate) -> None:
+async def test_the_variables_of_a_trusted_document_are_not_trusted(trusting: TestServer) -> None:
     for variables in ({}, {"code": None}, {"code": 7}, {"code": ["x"]}):
         answer = (await by_post(trusting, {"documentId": LOGIN, "variables": variables})).json()
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_USER_INPUT"]
 
 
 @whether_only_or_not
-async def test_an_unknown_id_is_not_found_in_the_words_that_clients_look_for(trusting: Gate) -> None:
+async def test_an_unknown_id_is_not_found_in_the_words_that_clients_look_for(trusting: TestServer) -> None:
     for unknown in (UNKNOWN, f"sha512:{ME}", ME.upper(), ME[:-1], "", DOCUMENTS[ME]):
         for members in ({"documentId": unknown}, {"extensions": persisted(unknown)}):
             assert await error_of(trusting, members) == ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
 
 
-async def test_a_server_without_trusted_documents_says_so_in_the_words_that_clients_look_for(gate: Gate) -> None:
+async def test_a_server_without_trusted_documents_says_so_in_the_words_that_clients_look_for(
+    server: TestServer,
+) -> None:
     for members in ({"documentId": ME}, {"documentId": ""}, {"extensions": persisted(ME)}):
-        assert await error_of(gate, members) == ("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
+        assert await error_of(server, members) == ("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
         # And the client sends its document after all.
-        assert (await by_post(gate, {**members, "query": OWN_TEXT})).json() == {"data": {"mine": "Query"}}
+        assert (await by_post(server, {**members, "query": OWN_TEXT})).json() == {"data": {"mine": "Query"}}
 
 
-async def test_a_client_that_missed_sends_its_document_and_the_server_does_not_learn_it(trusting: Gate) -> None:
+async def test_a_client_that_missed_sends_its_document_and_the_server_does_not_learn_it(trusting: TestServer) -> None:
     for ask in (by_post, by_get):
         for named in ({"documentId": UNKNOWN}, {"extensions": persisted(UNKNOWN)}):
             assert (await error_of(trusting, named))[0] == "PERSISTED_QUERY_NOT_FOUND"
@@ -164,7 +166,7 @@ async def test_a_client_that_missed_sends_its_document_and_the_server_does_not_l
     assert (await error_of(trusting, {"documentId": UNKNOWN}))[0] == "PERSISTED_QUERY_NOT_FOUND"
 
 
-async def test_a_document_without_an_id_runs_beside_trusted_ones(trusting: Gate) -> None:
+async def test_a_document_without_an_id_runs_beside_trusted_ones(trusting: TestServer) -> None:
     for members in ({"query": OWN_TEXT}, {"query": OWN_TEXT, "extensions": {"persistedQuery": None}}):
         assert (await by_post(trusting, members)).json() == {"data": {"mine": "Query"}}
     too_large = 'mutation { a: login(code: "x") { token } b: login(code: "y") { token } }'
@@ -172,7 +174,7 @@ async def test_a_document_without_an_id_runs_beside_trusted_ones(trusting: Gate)
 
 
 @whether_only_or_not
-async def test_a_known_id_runs_with_its_own_text_and_with_no_other(trusting: Gate) -> None:
+async def test_a_known_id_runs_with_its_own_text_and_with_no_other(trusting: TestServer) -> None:
     for named in ({"documentId": ME}, {"extensions": persisted(ME)}):
         for ask in (by_post, by_get):
             answer = await ask(trusting, {**named, "query": DOCUMENTS[ME]})
@@ -184,7 +186,7 @@ async def test_a_known_id_runs_with_its_own_text_and_with_no_other(trusting: Gat
 
 
 @only_trusted
-async def test_where_only_trusted_documents_run_no_text_does(trusting: Gate) -> None:
+async def test_where_only_trusted_documents_run_no_text_does(trusting: TestServer) -> None:
     for text in (OWN_TEXT, "{ __schema { queryType { name } } }", "{", "", "{ nobody }", *DOCUMENTS.values()):
         code, message = await error_of(trusting, {"query": text})
         assert code == "PERSISTED_QUERY_ID_REQUIRED", text
@@ -196,7 +198,7 @@ async def test_where_only_trusted_documents_run_no_text_does(trusting: Gate) -> 
 
 
 @only_trusted
-async def test_a_login_by_text_spends_no_code_where_only_trusted_documents_run(trusting: Gate) -> None:
+async def test_a_login_by_text_spends_no_code_where_only_trusted_documents_run(trusting: TestServer) -> None:
     code = trusting.wechat.login("alice")
     for named in ({}, {"documentId": UNKNOWN}):
         answer = await by_post(trusting, {**named, "query": DOCUMENTS[LOGIN], "variables": {"code": code}})
@@ -206,7 +208,7 @@ async def test_a_login_by_text_spends_no_code_where_only_trusted_documents_run(t
 
 
 @whether_only_or_not
-async def test_a_trusted_mutation_goes_by_post_only(trusting: Gate) -> None:
+async def test_a_trusted_mutation_goes_by_post_only(trusting: TestServer) -> None:
     variables = {"code": trusting.wechat.login("alice")}
     for named in ({"documentId": LOGIN}, {"extensions": persisted(LOGIN)}):
         response = await by_get(trusting, {**named, "variables": variables})
@@ -221,7 +223,7 @@ async def test_a_trusted_mutation_goes_by_post_only(trusting: Gate) -> None:
 
 @whether_only_or_not
 @pytest.mark.parametrize("query", [{}, {"query": OWN_TEXT}])
-async def test_what_names_a_document_has_its_type(trusting: Gate, query: dict[str, str]) -> None:
+async def test_what_names_a_document_has_its_type(trusting: TestServer, query: dict[str, str]) -> None:
     ids: list[object] = [1, True, [], {}, [ME]]
     for value in ids:
         response = await by_post(trusting, {**query, "documentId": value})
@@ -242,7 +244,7 @@ async def test_what_names_a_document_has_its_type(trusting: Gate, query: dict[st
 
 
 @whether_only_or_not
-async def test_a_request_that_names_nothing_and_sends_nothing_is_refused(trusting: Gate) -> None:
+async def test_a_request_that_names_nothing_and_sends_nothing_is_refused(trusting: TestServer) -> None:
     nothing: list[Members] = [{}, {"extensions": {}}, {"variables": {}}]
     for members in nothing:
         assert await is_malformed(trusting, members) == "The member query must be a GraphQL document as text."
@@ -251,7 +253,7 @@ async def test_a_request_that_names_nothing_and_sends_nothing_is_refused(trustin
 
 
 @whether_only_or_not
-async def test_a_document_beside_an_id_is_text(trusting: Gate) -> None:
+async def test_a_document_beside_an_id_is_text(trusting: TestServer) -> None:
     wrong: list[object] = [7, True, [DOCUMENTS[ME]], {}]
     for query in wrong:
         for document_id in (ME, UNKNOWN):

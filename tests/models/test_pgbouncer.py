@@ -10,7 +10,7 @@ from models.database import Database
 from models.migrate import migrate, missing_migrations
 from tests.models.migrating import run_migrations
 from tests.models.pgbouncer import pgbouncer
-from tests.server import LOGIN, Clock, open_gate, settings_for
+from tests.server import LOGIN, Clock, open_server, settings_for
 
 BOUND = 60
 
@@ -48,19 +48,22 @@ def test_six_processes_that_migrate_at_once_apply_everything_once(url: str, post
 async def test_the_whole_server_works_on_two_connections_shared_by_ten(
     url: str, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
-    async with asyncio.timeout(BOUND), open_gate(settings_for(wechat_simulator, url), wechat_simulator, clock) as gate:
+    async with (
+        asyncio.timeout(BOUND),
+        open_server(settings_for(wechat_simulator, url), wechat_simulator, clock) as server,
+    ):
         people = [f"p{number}" for number in range(10)]
         codes = [wechat_simulator.login(person) for person in people for _ in range(3)]
-        answers = await asyncio.gather(*[gate.post(LOGIN, {"code": code}) for code in codes])
+        answers = await asyncio.gather(*[server.post(LOGIN, {"code": code}) for code in codes])
         assert [answer for answer in answers if "errors" in answer] == []
         logins = [answer["data"]["login"] for answer in answers]
         assert len({login["user"]["id"] for login in logins}) == len(people)
         for _ in range(5):
-            known = await asyncio.gather(*[gate.me(login["token"]) for login in logins])
+            known = await asyncio.gather(*[server.me(login["token"]) for login in logins])
             assert [person["id"] for person in known] == [login["user"]["id"] for login in logins]
         submissions = [
             (login["token"], wechat_simulator.user_info(person, policy="old"))
             for person, login in zip(people, logins[2::3], strict=True)
         ]
-        stored = await asyncio.gather(*[gate.submit(token, submission) for token, submission in submissions])
+        stored = await asyncio.gather(*[server.submit(token, submission) for token, submission in submissions])
         assert [person["id"] for person in stored] == [login["user"]["id"] for login in logins[2::3]]

@@ -9,7 +9,7 @@ import pytest
 
 from models.database import Database
 from models.logins import sign_in
-from models.sweep import _DELETE, _LAST_OF_PAGE, Ended, Place, delete_ended, finish_lease, keep_lease, take_lease
+from models.sweep import _DELETE, _LAST_OF_PAGE, Cursor, Ended, delete_ended, finish_lease, keep_lease, take_lease
 from tests.models.rows import DAY, MINUTE, NOON, a_login, column
 
 ENDED: Final = Ended(by=NOON, unseen_since=NOON - 7 * DAY, none_after=NOON + 23 * DAY)
@@ -30,7 +30,7 @@ async def a_session(database: Database, number: int, *, expires_at: int, last_se
 async def swept(database: Database, size: int) -> list[int]:
     """How many went with each page of a whole walk."""
     counts: list[int] = []
-    place: Place | None = Place()
+    place: Cursor | None = Cursor()
     while place is not None:
         deleted, place = await delete_ended(database, ENDED, after=place, size=size)
         counts.append(deleted)

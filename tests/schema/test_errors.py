@@ -13,26 +13,26 @@ from graph.schema.errors import coded
 from graph.security.errors import RateLimited
 from graph.settings import Settings
 from graph.wechat.errors import (
+    CircuitOpen,
     DecryptFailed,
     MalformedSubmission,
     SubmissionError,
     WatermarkOutOfRange,
     WeChatError,
-    WeChatNotAsked,
     WeChatRateLimited,
     WeChatUnavailable,
 )
 from models.database import RAISED_BY_DRIVERS, translated
 from models.errors import DatabaseError, UnsupportedDatabase
 from tests.accounts.stored import run_sql
-from tests.server import ME, Gate
+from tests.server import ME, TestServer
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 # What a class wants to be told, where that is more than nothing.
 ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     WeChatUnavailable: {"reason": "timeout"},
-    WeChatNotAsked: {"reason": "it did not answer lately", "retry_after": 0.2505},
+    CircuitOpen: {"reason": "it did not answer lately", "retry_after": 0.2505},
     WeChatRateLimited: {"retry_after": 60},
     RateLimited: {"retry_after_ms": 1_500},
     LoginsTooFrequent: {"retry_after_ms": 2_500},
@@ -98,7 +98,7 @@ def test_only_what_time_may_mend_has_a_time() -> None:
     assert times == {
         WeChatRateLimited: 60_000,
         WeChatUnavailable: 1000,
-        WeChatNotAsked: 251,
+        CircuitOpen: 251,
         LoginNotStored: 1000,
         RateLimited: 1_500,
         LoginsTooFrequent: 2_500,
@@ -113,7 +113,7 @@ def test_where_the_code_may_be_spent_a_new_one_is_asked_for(kind: type[Exception
 
 
 def test_where_wechat_was_not_asked_the_same_code_is_good() -> None:
-    known = code_of(WeChatNotAsked)
+    known = code_of(CircuitOpen)
     assert (known.code, known.action) == (ErrorCode.WECHAT_UNAVAILABLE, ErrorAction.WAIT)
     assert "same code" in known.message
 
@@ -137,13 +137,13 @@ def test_the_extensions_have_these_members_and_no_others() -> None:
 
 @on_sqlite
 async def test_an_unforeseen_exception_is_masked_and_logged_without_its_text(
-    gate: Gate, settings: Settings, caplog: pytest.LogCaptureFixture
+    server: TestServer, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    token = (await gate.login())["token"]
+    token = (await server.login())["token"]
     # No statement of the server writes it, so none expects to read it.
     await run_sql(settings, "UPDATE users SET gender = 77")
 
-    response = await gate.http.post("/graphql", json={"query": ME}, headers={"Authorization": f"Bearer {token}"})
+    response = await server.http.post("/graphql", json={"query": ME}, headers={"Authorization": f"Bearer {token}"})
 
     request_id = response.headers["x-request-id"]
     assert response.status_code == 200
@@ -167,17 +167,19 @@ async def test_an_unforeseen_exception_is_masked_and_logged_without_its_text(
 
 @on_sqlite
 async def test_a_foreseen_failure_of_a_client_is_nothing_to_log_as_an_error(
-    gate: Gate, caplog: pytest.LogCaptureFixture
+    server: TestServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await gate.code_of_error(ME, token="nonsense") == "UNAUTHENTICATED"
-    assert await gate.code_of_error("{ nonsense }") == "GRAPHQL_VALIDATION_FAILED"
-    assert await gate.code_of_error("{{{") == "GRAPHQL_PARSE_FAILED"
+    assert await server.code_of_error(ME, token="nonsense") == "UNAUTHENTICATED"
+    assert await server.code_of_error("{ nonsense }") == "GRAPHQL_VALIDATION_FAILED"
+    assert await server.code_of_error("{{{") == "GRAPHQL_PARSE_FAILED"
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @on_sqlite
 @pytest.mark.parametrize("table", ["sessions", "users"])
-async def test_tables_of_another_version_are_no_fault_of_the_client(gate: Gate, settings: Settings, table: str) -> None:
-    token = (await gate.login())["token"]
+async def test_tables_of_another_version_are_no_fault_of_the_client(
+    server: TestServer, settings: Settings, table: str
+) -> None:
+    token = (await server.login())["token"]
     await run_sql(settings, f"ALTER TABLE {table} RENAME TO elsewhere")
-    assert await gate.code_of_error(ME, token=token) == "SERVICE_UNAVAILABLE"
+    assert await server.code_of_error(ME, token=token) == "SERVICE_UNAVAILABLE"

@@ -10,16 +10,16 @@ from graph.execution.plan import Plan
 from graph.schema.context import Context
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.server import LOGIN, ME, Clock, Gate, open_gate
+from tests.server import LOGIN, ME, Clock, TestServer, open_server
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 CODE: Final = "0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P"
 
 
-async def refusals(gate: Gate, query: str, variables: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+async def refusals(server: TestServer, query: str, variables: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """The errors of a request that was not executed, none of which may repeat the login code."""
-    answer = await gate.post(query, variables)
+    answer = await server.post(query, variables)
     assert answer.keys() == {"errors"}
     assert CODE[1:] not in str(answer)
     for error in answer["errors"]:
@@ -28,12 +28,12 @@ async def refusals(gate: Gate, query: str, variables: dict[str, Any] | None = No
     return list(answer["errors"])
 
 
-async def codes(gate: Gate, query: str, variables: dict[str, Any] | None = None) -> set[str]:
-    return {error["extensions"]["code"] for error in await refusals(gate, query, variables)}
+async def codes(server: TestServer, query: str, variables: dict[str, Any] | None = None) -> set[str]:
+    return {error["extensions"]["code"] for error in await refusals(server, query, variables)}
 
 
 async def test_there_is_a_plan_for_who_asks_who_they_are_where_there_are_plans(
-    gate: Gate, plans: bool, monkeypatch: pytest.MonkeyPatch
+    server: TestServer, plans: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered: list[Any] = []
     run = Plan.run
@@ -43,15 +43,15 @@ async def test_there_is_a_plan_for_who_asks_who_they_are_where_there_are_plans(
         return answered[-1]
 
     monkeypatch.setattr(Plan, "run", noted)
-    assert await gate.me(None) is None
+    assert await server.me(None) is None
     assert answered == ([{"me": None}] if plans else [])
 
 
 @pytest.mark.parametrize(
     "query", ["", " ", "# nothing", "{", "{ me { id }", "query { }}", "{ me { id } } }", "\ufeff\ufeff", '"""open', "!"]
 )
-async def test_what_is_not_graphql_is_told_so(gate: Gate, query: str) -> None:
-    [error] = await refusals(gate, query)
+async def test_what_is_not_graphql_is_told_so(server: TestServer, query: str) -> None:
+    [error] = await refusals(server, query)
     assert error["extensions"]["code"] == "GRAPHQL_PARSE_FAILED"
     assert error["message"].startswith("Syntax Error: ")
     assert error["locations"][0]["line"] >= 1
@@ -72,18 +72,18 @@ async def test_what_is_not_graphql_is_told_so(gate: Gate, query: str) -> None:
         "{ ...loop } fragment loop on Query { ...loop }",
     ],
 )
-async def test_what_does_not_fit_the_schema_is_told_so(gate: Gate, query: str) -> None:
-    assert await codes(gate, query) == {"GRAPHQL_VALIDATION_FAILED"}
+async def test_what_does_not_fit_the_schema_is_told_so(server: TestServer, query: str) -> None:
+    assert await codes(server, query) == {"GRAPHQL_VALIDATION_FAILED"}
 
 
-async def test_a_document_with_a_hundred_mistakes_hears_of_a_few(gate: Gate) -> None:
-    found = await refusals(gate, "{" + " ".join(f"f{number}" for number in range(100)) + "}")
+async def test_a_document_with_a_hundred_mistakes_hears_of_a_few(server: TestServer) -> None:
+    found = await refusals(server, "{" + " ".join(f"f{number}" for number in range(100)) + "}")
     # The last says that there are more.
     assert len(found) == 6
 
 
-async def post_operation(gate: Gate, query: str, name: str | None) -> dict[str, Any]:
-    response = await gate.http.post("/graphql", json={"query": query, "operationName": name})
+async def post_operation(server: TestServer, query: str, name: str | None) -> dict[str, Any]:
+    response = await server.http.post("/graphql", json={"query": query, "operationName": name})
     answer: dict[str, Any] = response.json()
     return answer
 
@@ -97,27 +97,27 @@ async def post_operation(gate: Gate, query: str, name: str | None) -> dict[str, 
         ("{ me { id } }", "A"),
     ],
 )
-async def test_an_operation_that_is_not_chosen_is_not_guessed(gate: Gate, query: str, name: str | None) -> None:
-    answer = await post_operation(gate, query, name)
+async def test_an_operation_that_is_not_chosen_is_not_guessed(server: TestServer, query: str, name: str | None) -> None:
+    answer = await post_operation(server, query, name)
     assert answer.keys() == {"errors"}
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["OPERATION_RESOLUTION_FAILURE"]
 
 
-async def test_the_chosen_operation_runs_and_no_other(gate: Gate) -> None:
+async def test_the_chosen_operation_runs_and_no_other(server: TestServer) -> None:
     query = "query A { a: __typename } query B { b: __typename } mutation C { c: __typename }"
-    assert await post_operation(gate, query, "B") == {"data": {"b": "Query"}}
-    assert await post_operation(gate, query, "C") == {"data": {"c": "Mutation"}}
+    assert await post_operation(server, query, "B") == {"data": {"b": "Query"}}
+    assert await post_operation(server, query, "C") == {"data": {"c": "Mutation"}}
 
 
 @pytest.mark.parametrize("value", [12345, [CODE], {CODE: CODE}, None, True, 1.5, [], {}])
-async def test_a_variable_of_a_wrong_type_is_refused_without_its_value(gate: Gate, value: object) -> None:
-    [error] = await refusals(gate, LOGIN, {"code": value})
+async def test_a_variable_of_a_wrong_type_is_refused_without_its_value(server: TestServer, value: object) -> None:
+    [error] = await refusals(server, LOGIN, {"code": value})
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert error["message"] == 'Variable "$code" does not hold a value of type "String!".'
 
 
-async def test_a_variable_that_is_missing_is_named(gate: Gate) -> None:
-    [error] = await refusals(gate, LOGIN, {"kode": CODE})
+async def test_a_variable_that_is_missing_is_named(server: TestServer) -> None:
+    [error] = await refusals(server, LOGIN, {"kode": CODE})
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert "$code" in error["message"]
     assert error["message"].endswith("to be provided.")
@@ -133,10 +133,10 @@ async def test_a_variable_that_is_missing_is_named(gate: Gate) -> None:
     ],
 )
 async def test_a_null_that_replaces_a_default_is_a_mistake_of_the_request(
-    gate: Gate, query: str, data: dict[str, Any], caplog: pytest.LogCaptureFixture
+    server: TestServer, query: str, data: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    token = (await gate.login())["token"]
-    answer = await gate.post(query, {"v": None}, token=token)
+    token = (await server.login())["token"]
+    answer = await server.post(query, {"v": None}, token=token)
     [error] = answer.pop("errors")
     assert answer == data
     assert error["extensions"] | {"requestId": ""} == {
@@ -149,8 +149,8 @@ async def test_a_null_that_replaces_a_default_is_a_mistake_of_the_request(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-async def test_a_literal_null_for_a_directive_does_not_fit_the_schema(gate: Gate) -> None:
-    assert await codes(gate, "{ me { id @include(if: null) } }") == {"GRAPHQL_VALIDATION_FAILED"}
+async def test_a_literal_null_for_a_directive_does_not_fit_the_schema(server: TestServer) -> None:
+    assert await codes(server, "{ me { id @include(if: null) } }") == {"GRAPHQL_VALIDATION_FAILED"}
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ async def test_a_literal_null_for_a_directive_does_not_fit_the_schema(gate: Gate
         ("mutation ($a: Boolean!) { login(code: $a) { token } }", "used in position expecting type 'String!'"),
     ],
 )
-async def test_a_misplaced_variable_is_named_with_its_mistake(gate: Gate, query: str, words: str) -> None:
-    [error] = await refusals(gate, query)
+async def test_a_misplaced_variable_is_named_with_its_mistake(server: TestServer, query: str, words: str) -> None:
+    [error] = await refusals(server, query)
     assert words in error["message"]
 
 
@@ -184,9 +184,9 @@ async def test_a_misplaced_variable_is_named_with_its_mistake(gate: Gate, query:
         '"\\u{110000}"',
     ],
 )
-async def test_a_literal_that_cannot_be_is_refused_without_its_value(gate: Gate, argument: str) -> None:
+async def test_a_literal_that_cannot_be_is_refused_without_its_value(server: TestServer, argument: str) -> None:
     query = f"mutation {{ login(code: {argument}) {{ token }} }}"
-    assert await codes(gate, query) <= {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
+    assert await codes(server, query) <= {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
 
 
 @pytest.mark.parametrize(
@@ -201,8 +201,8 @@ async def test_a_literal_that_cannot_be_is_refused_without_its_value(gate: Gate,
         f'mutation {{ login(code: $missing "{CODE}") {{ token }} }}',
     ],
 )
-async def test_a_code_in_the_wrong_place_is_refused_without_being_repeated(gate: Gate, query: str) -> None:
-    assert await codes(gate, query) <= {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "DOCUMENT_TOO_LARGE"}
+async def test_a_code_in_the_wrong_place_is_refused_without_being_repeated(server: TestServer, query: str) -> None:
+    assert await codes(server, query) <= {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "DOCUMENT_TOO_LARGE"}
 
 
 MISSPELT: Final = {
@@ -214,35 +214,35 @@ MISSPELT: Final = {
 }
 
 
-async def test_nothing_is_suggested_to_who_guesses(gate: Gate) -> None:
+async def test_nothing_is_suggested_to_who_guesses(server: TestServer) -> None:
     for query in MISSPELT:
-        for error in await refusals(gate, query):
+        for error in await refusals(server, query):
             assert "Did you mean" not in error["message"], query
 
 
 @pytest.mark.parametrize("field", ["__schema { queryType { name } }", '__type(name: "User") { name }'])
-async def test_the_schema_is_not_told_in_production(gate: Gate, field: str) -> None:
-    assert await codes(gate, f"{{ {field} }}") == {"GRAPHQL_VALIDATION_FAILED"}
-    assert await codes(gate, f"{{ ...f }} fragment f on Query {{ {field} }}") == {"GRAPHQL_VALIDATION_FAILED"}
-    assert (await gate.post("{ __typename }")) == {"data": {"__typename": "Query"}}
+async def test_the_schema_is_not_told_in_production(server: TestServer, field: str) -> None:
+    assert await codes(server, f"{{ {field} }}") == {"GRAPHQL_VALIDATION_FAILED"}
+    assert await codes(server, f"{{ ...f }} fragment f on Query {{ {field} }}") == {"GRAPHQL_VALIDATION_FAILED"}
+    assert (await server.post("{ __typename }")) == {"data": {"__typename": "Query"}}
 
 
 async def test_the_schema_and_suggestions_are_told_in_development(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     in_development = settings.model_copy(update={"introspection": True})
-    async with open_gate(in_development, wechat_simulator, clock) as gate:
-        answer = await gate.post('{ __schema { queryType { name } } __type(name: "User") { fields { name } } }')
+    async with open_server(in_development, wechat_simulator, clock) as server:
+        answer = await server.post('{ __schema { queryType { name } } __type(name: "User") { fields { name } } }')
         assert answer["data"]["__schema"] == {"queryType": {"name": "Query"}}
         assert {"name": "nickName"} in answer["data"]["__type"]["fields"]
         for query, suggestion in MISSPELT.items():
-            messages = str(await refusals(gate, query))
+            messages = str(await refusals(server, query))
             assert f"Did you mean '{suggestion}'" in messages, query
 
 
 @pytest.mark.parametrize("query", ["subscription { me { id } }", "query A { me { id } } subscription B { x }"])
-async def test_there_are_no_subscriptions(gate: Gate, query: str) -> None:
-    answer = await post_operation(gate, query, "B" if "B" in query else None)
+async def test_there_are_no_subscriptions(server: TestServer, query: str) -> None:
+    answer = await post_operation(server, query, "B" if "B" in query else None)
     assert answer.keys() == {"errors"}
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"GRAPHQL_VALIDATION_FAILED"}
 
@@ -263,17 +263,17 @@ NESTED: Final[dict[str, Callable[[int], str]]] = {
 
 
 @pytest.mark.parametrize("shape", NESTED)
-async def test_no_depth_of_nesting_is_a_defect(gate: Gate, shape: str) -> None:
+async def test_no_depth_of_nesting_is_a_defect(server: TestServer, shape: str) -> None:
     make = NESTED[shape]
     # Every depth around the one at which Python's stack ends, and far beyond it.
     for depth in [*range(40, 340, 6), 600, 1500]:
-        answer = await gate.post(make(depth))
+        answer = await server.post(make(depth))
         found = {error["extensions"]["code"] for error in answer.get("errors", [])}
         assert found <= {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "DOCUMENT_TOO_LARGE"}, depth
-    assert (await gate.post(ME)) == {"data": {"me": None}}
+    assert (await server.post(ME)) == {"data": {"me": None}}
 
 
-async def test_a_fan_out_of_fragments_is_answered_like_anything_else(gate: Gate) -> None:
+async def test_a_fan_out_of_fragments_is_answered_like_anything_else(server: TestServer) -> None:
     # Two spreads of each of six levels: as wide as the limits allow.
     levels = "".join(f"fragment f{n} on User{{...f{n + 1} ...f{n + 1}}}" for n in range(6))
-    assert await gate.post(f"{{me{{...f0}}}}{levels}fragment f6 on User{{id}}") == {"data": {"me": None}}
+    assert await server.post(f"{{me{{...f0}}}}{levels}fragment f6 on User{{id}}") == {"data": {"me": None}}

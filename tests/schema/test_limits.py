@@ -7,7 +7,7 @@ import pytest
 from graphql import DocumentNode, SelectionSetNode, get_introspection_query, parse
 
 from graph.execution.document_limits import DocumentTooLarge, Limits, _Gauge, measure
-from tests.server import LOGIN, ME, SUBMIT, Gate
+from tests.server import LOGIN, ME, SUBMIT, TestServer
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -136,9 +136,9 @@ def test_the_three_operations_have_plenty_of_room(query: str) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("what", [*ABOVE_THE_LIMIT, *HIDDEN])
-async def test_a_client_hears_that_its_document_is_too_large(gate: Gate, what: str) -> None:
+async def test_a_client_hears_that_its_document_is_too_large(server: TestServer, what: str) -> None:
     query = {**ABOVE_THE_LIMIT, **HIDDEN}[what]
-    assert await gate.code_of_error(query) in {"DOCUMENT_TOO_LARGE", "GRAPHQL_PARSE_FAILED"}
+    assert await server.code_of_error(query) in {"DOCUMENT_TOO_LARGE", "GRAPHQL_PARSE_FAILED"}
 
 
 @on_sqlite
@@ -152,14 +152,14 @@ async def test_a_client_hears_that_its_document_is_too_large(gate: Gate, what: s
     ],
     ids=["tokens", "blanks", "comments", "one long string"],
 )
-async def test_a_document_that_is_too_long_is_not_parsed_to_its_end(gate: Gate, query: str) -> None:
-    assert await gate.code_of_error(query) == "GRAPHQL_PARSE_FAILED"
+async def test_a_document_that_is_too_long_is_not_parsed_to_its_end(server: TestServer, query: str) -> None:
+    assert await server.code_of_error(query) == "GRAPHQL_PARSE_FAILED"
 
 
 @on_sqlite
-async def test_one_request_never_buys_two_logins(gate: Gate) -> None:
-    codes = [gate.wechat.login(person) for person in ("alice", "bob")]
+async def test_one_request_never_buys_two_logins(server: TestServer) -> None:
+    codes = [server.wechat.login(person) for person in ("alice", "bob")]
     fields = " ".join(f'l{number}: login(code: "{code}") {{ token }}' for number, code in enumerate(codes))
-    assert await gate.code_of_error(f"mutation {{ {fields} }}") == "DOCUMENT_TOO_LARGE"
+    assert await server.code_of_error(f"mutation {{ {fields} }}") == "DOCUMENT_TOO_LARGE"
     for code in codes:
-        assert "errors" not in await gate.post(LOGIN, {"code": code})
+        assert "errors" not in await server.post(LOGIN, {"code": code})

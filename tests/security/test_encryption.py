@@ -11,18 +11,18 @@ from Crypto.Cipher import AES
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from graph.security.encryption import KeyRing, Place, Sealed, key_id_of
+from graph.security.encryption import KeyRing, SealContext, Sealed, key_id_of
 from graph.security.errors import Tampered, UnknownKey
 
 KEY_ONE, KEY_TWO = hashlib.sha256(b"one").digest(), hashlib.sha256(b"two").digest()
 ONE = "k1:" + base64.urlsafe_b64encode(KEY_ONE).decode()
 TWO = "k2:" + base64.urlsafe_b64encode(KEY_TWO).decode()
 RING = KeyRing.parse(f"{ONE},{TWO}")
-PLACE = Place("accounts", "session_key", "wx0123456789abcdef", "oABC")
+PLACE = SealContext("accounts", "session_key", "wx0123456789abcdef", "oABC")
 SECRET = b"tiihtNczf5v6AKRyjwEUhQ=="
 SEALED = RING.seal(SECRET, PLACE, random_bytes=lambda count: bytes(range(count)))
 NAMES = st.text(st.characters(exclude_categories=()), max_size=8)
-PLACES = st.builds(Place, NAMES, NAMES, NAMES, NAMES)
+PLACES = st.builds(SealContext, NAMES, NAMES, NAMES, NAMES)
 
 
 def encoded(payload: bytes) -> str:
@@ -68,9 +68,9 @@ class TestFormat:
 
 
 @given(st.binary(max_size=200), PLACES)
-@example(b"", Place("", "", "", ""))
-@example(SECRET, Place("t", "c", "\ud800", "\udfff"))
-def test_what_is_sealed_opens_in_its_place(plaintext: bytes, place: Place) -> None:
+@example(b"", SealContext("", "", "", ""))
+@example(SECRET, SealContext("t", "c", "\ud800", "\udfff"))
+def test_what_is_sealed_opens_in_its_place(plaintext: bytes, place: SealContext) -> None:
     sealed = RING.seal(plaintext, place)
     assert RING.open(sealed, place) == plaintext
     assert key_id_of(sealed) == "k1"
@@ -116,11 +116,11 @@ def test_a_sealed_text_does_not_open_when_one_thing_about_its_place_differs(fiel
 
 
 @given(PLACES, PLACES)
-@example(Place("ab", "c", "", ""), Place("a", "bc", "", ""))
-@example(Place("a", "", "", ""), Place("", "a", "", ""))
-@example(Place("t", "c", "a", "\U00010000"), Place("t", "c", "a", "\ud800\udc00"))
-@example(Place("t", "c", "a", "?"), Place("t", "c", "a", "\ud800"))
-def test_a_sealed_text_opens_in_no_other_place(place: Place, other: Place) -> None:
+@example(SealContext("ab", "c", "", ""), SealContext("a", "bc", "", ""))
+@example(SealContext("a", "", "", ""), SealContext("", "a", "", ""))
+@example(SealContext("t", "c", "a", "\U00010000"), SealContext("t", "c", "a", "\ud800\udc00"))
+@example(SealContext("t", "c", "a", "?"), SealContext("t", "c", "a", "\ud800"))
+def test_a_sealed_text_opens_in_no_other_place(place: SealContext, other: SealContext) -> None:
     assume(place != other)
     sealed = RING.seal(SECRET, place)
     with pytest.raises(Tampered):
@@ -199,7 +199,7 @@ def test_a_failure_tells_nothing_of_the_value_and_has_no_other_cause() -> None:
 
 
 def test_a_place_does_not_print_whose_it_is() -> None:
-    assert repr(PLACE) == "Place(table='accounts', column='session_key', app_id='wx0123456789abcdef')"
+    assert repr(PLACE) == "SealContext(table='accounts', column='session_key', app_id='wx0123456789abcdef')"
 
 
 class TestFingerprint:

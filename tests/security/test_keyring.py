@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.security.encryption import KeyRing, Place, Sealed, generate_entry, generate_key
+from graph.security.encryption import KeyRing, SealContext, Sealed, generate_entry, generate_key
 from graph.security.errors import (
     KeyRingError,
     RateLimited,
@@ -27,7 +27,7 @@ def encoded(key: bytes) -> str:
 
 
 ONE, TWO = material("one"), material("two")
-PLACE = Place("accounts", "session_key", "wx0123456789abcdef", "o-openid")
+PLACE = SealContext("accounts", "session_key", "wx0123456789abcdef", "o-openid")
 
 
 def test_the_first_key_is_the_current_one_and_the_order_is_kept() -> None:
@@ -201,7 +201,7 @@ class TestCanary:
     def test_something_else_that_the_key_sealed_is_no_canary(self) -> None:
         ring = KeyRing.parse(f"k1:{ONE}")
         assert not ring.check_canary("k1", ring.seal(b"secret", PLACE))
-        assert not ring.check_canary("k1", ring.seal(b"secret", Place("", "canary", "", "")))
+        assert not ring.check_canary("k1", ring.seal(b"secret", SealContext("", "canary", "", "")))
 
     def test_a_malformed_canary_is_a_wrong_one(self) -> None:
         assert not KeyRing.parse(f"k1:{ONE}").check_canary("k1", Sealed("v1.k1.AAAA"))

@@ -16,7 +16,7 @@ from graph.simulator.serving import WeChatSimulator
 from graph.tracing import TracingUnavailable
 from graph.tracing.statements import statement_name
 from tests.secret_patterns import secrets_in
-from tests.server import LOGIN, ME, SUBMIT, Clock, open_gate, open_unprepared, settings_for
+from tests.server import LOGIN, ME, SUBMIT, Clock, open_server, open_server_unmigrated, settings_for
 from tests.tracing.collector import Collector, attributes, collecting
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -43,8 +43,8 @@ def family(collector: Collector, trace_id: bytes) -> list[str]:
 async def test_a_login_is_a_span_with_its_call_and_its_statements_below(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector, database_url: str
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        await gate.login("alice")
+    async with open_server(settings, wechat_simulator, clock) as server:
+        await server.login("alice")
     login = collector.named("mutation")
     names = family(collector, login.trace_id)
     assert names[-1] == "mutation"
@@ -69,11 +69,11 @@ async def test_a_login_is_a_span_with_its_call_and_its_statements_below(
 async def test_a_failure_is_told_by_its_code_and_by_what_wechat_answered(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        code = gate.wechat.login("alice")
-        gate.wechat.fail("errcode", errcode=40013)
+    async with open_server(settings, wechat_simulator, clock) as server:
+        code = server.wechat.login("alice")
+        server.wechat.fail("errcode", errcode=40013)
         named = LOGIN.replace("mutation", "mutation SignIn")
-        assert await gate.code_of_error(named, {"code": code}) == "WECHAT_MISCONFIGURED"
+        assert await server.code_of_error(named, {"code": code}) == "WECHAT_MISCONFIGURED"
     call = collector.named("WeChat code2session")
     assert attributes(call) == {"wechat.endpoint": "code2session", "wechat.outcome": "40013", "error.type": "40013"}
     assert call.status.code == call.status.STATUS_CODE_ERROR
@@ -86,8 +86,8 @@ async def test_a_failure_is_told_by_its_code_and_by_what_wechat_answered(
 async def test_a_statement_that_fails_is_told_by_the_kind_of_its_failure(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
 ) -> None:
-    async with open_unprepared(settings, wechat_simulator, clock) as gate:
-        assert await gate.code_of_error(ME, token=SessionToken.issue().get_secret_value()) == "SERVICE_UNAVAILABLE"
+    async with open_server_unmigrated(settings, wechat_simulator, clock) as server:
+        assert await server.code_of_error(ME, token=SessionToken.issue().get_secret_value()) == "SERVICE_UNAVAILABLE"
     statement = collector.named("SELECT sessions")
     assert attributes(statement) == {"db.system.name": "sqlite", "error.type": "DatabaseBehind"}
     assert statement.status.code == statement.status.STATUS_CODE_ERROR
@@ -98,18 +98,18 @@ async def test_a_statement_that_fails_is_told_by_the_kind_of_its_failure(
 async def test_nothing_that_is_sent_is_a_secret_or_somebody_s_own(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        code = gate.wechat.login("alice", nickName="Ailisi")
-        token = (await gate.post(LOGIN, {"code": code}))["data"]["login"]["token"]
-        assert "errors" in await gate.post(LOGIN, {"code": code})
-        submission = gate.wechat.user_info("alice", policy="old", nickName="Ailisi")
-        await gate.submit(token, submission)
-        assert (await gate.me(token))["nickName"] == "Ailisi"
-        await gate.post(SUBMIT, {**submission, "signature": "0" * 40}, token=token)
-        await gate.http.get("/graphql", params={"query": f'{{ me(token: "{token}") {{ id }} }}'})
-        await gate.http.get(f"/{token}", headers={"tracestate": f"a={token}", "User-Agent": "Qx7", "Cookie": "Qx7"})
-        await gate.http.post("/graphql", json={"query": f"query {token} {{ me {{ id }} }}"})
-        await gate.http.request("Q" * 50, "/graphql?Qx7")
+    async with open_server(settings, wechat_simulator, clock) as server:
+        code = server.wechat.login("alice", nickName="Ailisi")
+        token = (await server.post(LOGIN, {"code": code}))["data"]["login"]["token"]
+        assert "errors" in await server.post(LOGIN, {"code": code})
+        submission = server.wechat.user_info("alice", policy="old", nickName="Ailisi")
+        await server.submit(token, submission)
+        assert (await server.me(token))["nickName"] == "Ailisi"
+        await server.post(SUBMIT, {**submission, "signature": "0" * 40}, token=token)
+        await server.http.get("/graphql", params={"query": f'{{ me(token: "{token}") {{ id }} }}'})
+        await server.http.get(f"/{token}", headers={"tracestate": f"a={token}", "User-Agent": "Qx7", "Cookie": "Qx7"})
+        await server.http.post("/graphql", json={"query": f"query {token} {{ me {{ id }} }}"})
+        await server.http.request("Q" * 50, "/graphql?Qx7")
     sent = collector.text()
     assert len(collector.spans()) > 20
     assert secrets_in(sent) == []
@@ -121,11 +121,11 @@ async def test_nothing_that_is_sent_is_a_secret_or_somebody_s_own(
 async def test_who_calls_is_linked_to_and_decides_nothing(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
+    async with open_server(settings, wechat_simulator, clock) as server:
         for flags in ("00", "01"):
             headers = {"traceparent": f"00-{TRACE}-{PARENT}-{flags}", "tracestate": "vendor=opaque"}
-            await gate.http.post("/graphql", json={"query": ME}, headers=headers)
-        await gate.http.post("/graphql", json={"query": ME}, headers={"traceparent": "nonsense"})
+            await server.http.post("/graphql", json={"query": ME}, headers=headers)
+        await server.http.post("/graphql", json={"query": ME}, headers={"traceparent": "nonsense"})
     *linked, alone = collector.spans()
     assert len(linked) == 2
     for span in linked:
@@ -140,10 +140,10 @@ async def test_who_calls_is_linked_to_and_decides_nothing(
 async def test_probes_are_not_traced_and_unknown_paths_have_no_name(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        await gate.http.get("/livez")
-        await gate.http.get("/readyz")
-        await gate.http.get("/nowhere")
+    async with open_server(settings, wechat_simulator, clock) as server:
+        await server.http.get("/livez")
+        await server.http.get("/readyz")
+        await server.http.get("/nowhere")
     [span] = collector.spans()
     assert span.name == "GET"
     assert "http.route" not in attributes(span)
@@ -157,18 +157,18 @@ async def test_the_environment_names_the_service_and_samples(
     collector: Collector,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        await gate.me(None)
+    async with open_server(settings, wechat_simulator, clock) as server:
+        await server.me(None)
     assert collector.service()["service.name"] == "wxgate"
     collector.bodies.clear()
     monkeypatch.setenv("OTEL_SERVICE_NAME", "wxgate-eu")
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        await gate.me(None)
+    async with open_server(settings, wechat_simulator, clock) as server:
+        await server.me(None)
     assert collector.service()["service.name"] == "wxgate-eu"
     collector.bodies.clear()
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        await gate.login("alice")
+    async with open_server(settings, wechat_simulator, clock) as server:
+        await server.login("alice")
     assert collector.bodies == []
 
 
@@ -178,8 +178,8 @@ async def test_a_collector_that_is_down_keeps_nobody_from_anything(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setattr("graph.tracing.spans.LAST_SECONDS", 0.1)
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        assert (await gate.login("alice"))["isNewUser"]
+    async with open_server(settings, wechat_simulator, clock) as server:
+        assert (await server.login("alice"))["isNewUser"]
 
 
 @on_sqlite
@@ -190,8 +190,8 @@ async def test_a_collector_that_hangs_does_not_keep_the_server_from_ending(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
-        async with asyncio.timeout(20), open_gate(settings, wechat_simulator, clock) as gate:
-            await gate.me(None)
+        async with asyncio.timeout(20), open_server(settings, wechat_simulator, clock) as server:
+            await server.me(None)
 
 
 @on_sqlite

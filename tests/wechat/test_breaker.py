@@ -9,12 +9,12 @@ import pytest
 
 from graph.wechat.circuit_breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, PROBE_SECONDS, CircuitBreaker
 from graph.wechat.errors import (
+    CircuitOpen,
     LoginCodeInvalid,
     LoginCodeUsed,
     UserBlocked,
     WeChatError,
     WeChatMisconfigured,
-    WeChatNotAsked,
     WeChatRateLimited,
     WeChatUnavailable,
 )
@@ -58,10 +58,10 @@ def fail(breaker: CircuitBreaker, times: int = 1) -> None:
             call(breaker, WeChatUnavailable("timeout"))
 
 
-def refused(breaker: CircuitBreaker) -> WeChatNotAsked:
-    with pytest.raises(WeChatNotAsked) as foreseen:
+def refused(breaker: CircuitBreaker) -> CircuitOpen:
+    with pytest.raises(CircuitOpen) as foreseen:
         breaker.check()
-    with pytest.raises(WeChatNotAsked) as caught, breaker.call():
+    with pytest.raises(CircuitOpen) as caught, breaker.call():
         raise AssertionError
     assert (foreseen.value.reason, foreseen.value.retry_after) == (caught.value.reason, caught.value.retry_after)
     return caught.value
@@ -184,9 +184,9 @@ async def test_the_client_asks_no_more_when_it_is_open() -> None:
         for _ in range(FAILURES):
             with pytest.raises(WeChatUnavailable, match="http 500"):
                 await wechat.code2session(JS_CODE)
-        with pytest.raises(WeChatNotAsked):
+        with pytest.raises(CircuitOpen):
             await wechat.code2session(JS_CODE)
-        with pytest.raises(WeChatNotAsked):
+        with pytest.raises(CircuitOpen):
             await wechat.get_stable_access_token()
         assert state_of(wechat.breaker) == "open"
     assert asked == FAILURES

@@ -8,7 +8,7 @@ import pytest
 
 from graph.wechat.bulkhead import RETRY_AFTER, Bulkhead
 from graph.wechat.circuit_breaker import FAILURES
-from graph.wechat.errors import WeChatNotAsked, WeChatUnavailable
+from graph.wechat.errors import CircuitOpen, WeChatUnavailable
 from tests.wechat.far_side import JS_CODE, client
 
 PLACES = 3
@@ -20,7 +20,7 @@ def test_whoever_finds_no_place_is_sent_away_and_told_when_to_come_back() -> Non
         for _ in range(PLACES):
             inside.enter_context(bulkhead.place())
         for _ in range(2):
-            with pytest.raises(WeChatNotAsked) as caught, bulkhead.place():
+            with pytest.raises(CircuitOpen) as caught, bulkhead.place():
                 raise AssertionError
             assert caught.value.retry_after == RETRY_AFTER
             assert str(caught.value) == "WeChat was not asked: too many wait for it"
@@ -46,7 +46,7 @@ async def test_the_client_has_as_many_places_as_connections_and_no_opinion_of_wh
             for _ in range(PLACES):
                 inside.enter_context(wechat.place())
             for _ in range(5 * FAILURES):
-                with pytest.raises(WeChatNotAsked, match="too many"), wechat.place():
+                with pytest.raises(CircuitOpen, match="too many"), wechat.place():
                     raise AssertionError
         assert wechat.breaker.state == "closed"
 
@@ -56,6 +56,6 @@ async def test_no_place_is_given_for_a_call_that_would_be_refused() -> None:
         for _ in range(FAILURES):
             with pytest.raises(WeChatUnavailable), wechat.place():
                 await wechat.code2session(JS_CODE)
-        with pytest.raises(WeChatNotAsked, match="did not answer"), wechat.place():
+        with pytest.raises(CircuitOpen, match="did not answer"), wechat.place():
             raise AssertionError
         assert wechat.bulkhead.taken == 0

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tortoise.connection import get_connections
 from tortoise.models import Model
 
-from graph.accounts.encryption_keys import session_key_place
+from graph.accounts.encryption_keys import session_key_context
 from graph.composition import epoch_ms
 from graph.security.encryption import KeyRing
 from graph.security.tokens import SessionToken, opaque_id
@@ -100,7 +100,7 @@ async def forget_passers_by(url: str) -> None:
 
 
 def _sealed(ring: KeyRing, person: Seeded) -> tuple[str, str]:
-    place, session_key = session_key_place(APP_ID, person.openid), b64(person.session_key).encode()
+    place, session_key = session_key_context(APP_ID, person.openid), b64(person.session_key).encode()
     return ring.seal(session_key, place), ring.fingerprint(session_key, place)
 
 

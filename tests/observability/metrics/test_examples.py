@@ -12,7 +12,7 @@ import pytest
 from graph.settings import MetricsSettings
 from tests.observability.metrics.exposition import until
 from tests.programs import program
-from tests.server import Gate
+from tests.server import TestServer
 
 HERE: Final = Path(__file__).parent
 EXAMPLES: Final = HERE.parents[2] / "examples" / "observability"
@@ -62,10 +62,10 @@ def test_prometheus_understands_every_panel(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_whatever_they_speak_of_is_there_and_whatever_is_there_is_shown(
-    gate: Gate, metrics_settings: MetricsSettings
+    server: TestServer, metrics_settings: MetricsSettings
 ) -> None:
-    token = (await gate.login("alice"))["token"]
-    await gate.me(token)
+    token = (await server.login("alice"))["token"]
+    await server.me(token)
     served = await until(lambda seen: bool(seen.figures("wxgate_sealed_accounts")), metrics_settings)
     expressions = [*SHOWN, *re.findall(r"expr: (.*(?:\n {10}.*)*)", ALERTS)]
     spoken_of = {name for expr in expressions for name in NAME.findall(expr)}

@@ -8,7 +8,7 @@ import pytest
 from graph.settings import MetricsSettings, Settings, TrustedSettings
 from graph.simulator.serving import WeChatSimulator
 from tests.observability.metrics.exposition import Figures, scrape
-from tests.server import ME, Clock, Gate, open_gate
+from tests.server import ME, Clock, TestServer, open_server
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -21,12 +21,14 @@ async def figures(settings: MetricsSettings, name: str) -> Figures:
     return {labels: value for labels, value in (await scrape(settings)).figures(name).items() if value}
 
 
-async def test_requests_are_counted_by_method_path_and_status(gate: Gate, metrics_settings: MetricsSettings) -> None:
-    await gate.me(None)
-    await gate.me(None)
-    await gate.http.get("/readyz")
-    await gate.http.get("/graphql")
-    await gate.http.request("PROPFIND", "/graphql")
+async def test_requests_are_counted_by_method_path_and_status(
+    server: TestServer, metrics_settings: MetricsSettings
+) -> None:
+    await server.me(None)
+    await server.me(None)
+    await server.http.get("/readyz")
+    await server.http.get("/graphql")
+    await server.http.request("PROPFIND", "/graphql")
     assert await figures(metrics_settings, REQUESTS) == {
         ("POST", "/graphql", "200"): 2,
         ("GET", "/readyz", "200"): 1,
@@ -35,11 +37,13 @@ async def test_requests_are_counted_by_method_path_and_status(gate: Gate, metric
     }
 
 
-async def test_operations_are_counted_by_name_kind_and_outcome(gate: Gate, metrics_settings: MetricsSettings) -> None:
-    await gate.post(ME)
-    await gate.post(f"query Me {ME}")
-    await gate.post(f"query Me {ME}", token="wxs_nobody")
-    await gate.post('mutation LogIn { login(code: "") { token } }')
+async def test_operations_are_counted_by_name_kind_and_outcome(
+    server: TestServer, metrics_settings: MetricsSettings
+) -> None:
+    await server.post(ME)
+    await server.post(f"query Me {ME}")
+    await server.post(f"query Me {ME}", token="wxs_nobody")
+    await server.post('mutation LogIn { login(code: "") { token } }')
     assert await figures(metrics_settings, OPERATIONS) == {
         ("query", "(anonymous)", "ok"): 1,
         ("query", "Me", "ok"): 1,
@@ -48,13 +52,15 @@ async def test_operations_are_counted_by_name_kind_and_outcome(gate: Gate, metri
     }
 
 
-async def test_errors_are_counted_by_code_whoever_gave_them(gate: Gate, metrics_settings: MetricsSettings) -> None:
-    await gate.post(ME, token="wxs_nobody")
-    await gate.post("{ me")
-    await gate.post("{ nobody }")
-    await gate.http.get("/nowhere")
-    await gate.http.post("/graphql", content=b"{", headers={"Content-Type": "application/json"})
-    await gate.http.get("/graphql", headers={"Accept": "text/html"})
+async def test_errors_are_counted_by_code_whoever_gave_them(
+    server: TestServer, metrics_settings: MetricsSettings
+) -> None:
+    await server.post(ME, token="wxs_nobody")
+    await server.post("{ me")
+    await server.post("{ nobody }")
+    await server.http.get("/nowhere")
+    await server.http.post("/graphql", content=b"{", headers={"Content-Type": "application/json"})
+    await server.http.get("/graphql", headers={"Accept": "text/html"})
     assert await figures(metrics_settings, "wxgate_errors_total") == {
         ("UNAUTHENTICATED",): 1,
         ("GRAPHQL_PARSE_FAILED",): 1,
@@ -66,12 +72,12 @@ async def test_errors_are_counted_by_code_whoever_gave_them(gate: Gate, metrics_
 
 
 async def test_a_thousand_names_and_paths_are_a_hundred_and_a_few(
-    gate: Gate, metrics_settings: MetricsSettings
+    server: TestServer, metrics_settings: MetricsSettings
 ) -> None:
     for number in range(1000):
-        await gate.http.get(f"/nowhere/{number}")
-        await gate.post(f"query Operation{number} {{ me {{ id }} }}")
-        await gate.post(f"query Invalid{number} {{ nobody }}")
+        await server.http.get(f"/nowhere/{number}")
+        await server.post(f"query Operation{number} {{ me {{ id }} }}")
+        await server.post(f"query Invalid{number} {{ nobody }}")
     requests = await figures(metrics_settings, REQUESTS)
     assert requests == {("GET", "?", "404"): 1000, ("POST", "/graphql", "200"): 2000}
     operations = await figures(metrics_settings, OPERATIONS)
@@ -90,10 +96,10 @@ async def test_the_operations_of_trusted_documents_keep_their_names_whoever_came
     file = tmp_path / "persisted-documents.json"
     file.write_text(json.dumps({"a1": f"query Trusted {ME}"}))
     trusting = settings.model_copy(update={"trusted": TrustedSettings(documents=file)})
-    async with open_gate(trusting, wechat_simulator, clock) as gate:
+    async with open_server(trusting, wechat_simulator, clock) as server:
         for number in range(150):
-            await gate.post(f"query Stranger{number} {{ __typename }}")
-        await gate.http.post("/graphql", json={"documentId": "a1"})
+            await server.post(f"query Stranger{number} {{ __typename }}")
+        await server.http.post("/graphql", json={"documentId": "a1"})
         operations = await figures(metrics_settings, OPERATIONS)
     assert operations["query", "Trusted", "ok"] == 1
     assert operations["query", "(other)", "ok"] == 51

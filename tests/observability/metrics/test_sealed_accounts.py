@@ -13,7 +13,7 @@ from models.database import Database
 from tests.accounts.stored import run_sql
 from tests.databases import give_tables
 from tests.observability.metrics.exposition import scrape, until
-from tests.server import ENCRYPTION_KEYS, K2, Clock, open_gate, open_unprepared, with_keys
+from tests.server import ENCRYPTION_KEYS, K2, Clock, open_server, open_server_unmigrated, with_keys
 
 ACCOUNTS = "wxgate_sealed_accounts"
 BOTH = f"{K2},{ENCRYPTION_KEYS}"
@@ -23,13 +23,13 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_each_key_is_counted_with_what_it_does(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, metrics_settings: MetricsSettings
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
-        await gate.login("alice")
-        await gate.login("bob")
-    async with open_gate(with_keys(settings, BOTH), wechat_simulator, clock) as gate:
-        await gate.login("carol")
+    async with open_server(settings, wechat_simulator, clock) as server:
+        await server.login("alice")
+        await server.login("bob")
+    async with open_server(with_keys(settings, BOTH), wechat_simulator, clock) as server:
+        await server.login("carol")
     await run_sql(settings, "UPDATE accounts SET session_key = 'v1.0a1b2c.damaged' WHERE id = 1")
-    async with open_gate(with_keys(settings, BOTH), wechat_simulator, clock):
+    async with open_server(with_keys(settings, BOTH), wechat_simulator, clock):
         counted = await until(lambda seen: bool(seen.figures(ACCOUNTS)), metrics_settings)
     assert counted.figures(ACCOUNTS) == {("k2", "encrypts"): 1, ("k1", "decrypts"): 1, ("(unknown)", "missing"): 1}
     assert counted.figures(f"{ACCOUNTS}_timestamp_seconds") == {(): clock.ms / 1000}
@@ -44,13 +44,13 @@ async def test_they_are_counted_again_and_again_once_there_is_something_to_count
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(key_watch, "AGAIN_AFTER", 0.02)
-    async with open_unprepared(settings, wechat_simulator, clock) as gate:
+    async with open_server_unmigrated(settings, wechat_simulator, clock) as server:
         await asyncio.sleep(0.1)
         without_tables = await scrape(metrics_settings)
         assert without_tables.figures(ACCOUNTS) == without_tables.figures(f"{ACCOUNTS}_timestamp_seconds") == {}
         await give_tables(settings.database.url.get_secret_value())
         await until(lambda seen: seen.figures(ACCOUNTS).get(("k1", "encrypts")) == 0, metrics_settings)
-        await gate.login("alice")
+        await server.login("alice")
         await until(lambda seen: seen.figures(ACCOUNTS).get(("k1", "encrypts")) == 1, metrics_settings)
 
 
@@ -58,9 +58,9 @@ async def test_they_are_counted_again_and_again_once_there_is_something_to_count
 async def test_after_each_batch_it_rests_a_hundred_times_as_long_as_the_batch_took(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_gate(settings, wechat_simulator, clock) as gate:
+    async with open_server(settings, wechat_simulator, clock) as server:
         for person in ("alice", "bob", "carol"):
-            await gate.login(person)
+            await server.login(person)
     monkeypatch.setattr("models.keys._COUNT_AT_ONCE", 2)
     slept: list[float] = []
     done = asyncio.Event()

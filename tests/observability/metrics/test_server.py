@@ -13,7 +13,7 @@ from graph.settings import MetricsSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.observability.metrics.exposition import PATIENCE, scrape
 from tests.ports import CLOSED
-from tests.server import Clock, Gate, open_gate, settings_for
+from tests.server import Clock, TestServer, open_server, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -27,19 +27,21 @@ def threads() -> list[str]:
 async def test_without_a_port_nothing_is_served(
     wechat_simulator: WeChatSimulator, database_url: str, clock: Clock
 ) -> None:
-    async with open_gate(settings_for(wechat_simulator, database_url), wechat_simulator, clock) as gate:
+    async with open_server(settings_for(wechat_simulator, database_url), wechat_simulator, clock) as server:
         assert threads() == []
-        assert (await gate.http.get("/metrics")).status_code == 404
+        assert (await server.http.get("/metrics")).status_code == 404
 
 
 @on_sqlite
-async def test_the_public_port_has_no_figures_when_another_has(gate: Gate, metrics_settings: MetricsSettings) -> None:
-    assert (await gate.http.get("/metrics")).status_code == 404
+async def test_the_public_port_has_no_figures_when_another_has(
+    server: TestServer, metrics_settings: MetricsSettings
+) -> None:
+    assert (await server.http.get("/metrics")).status_code == 404
     assert (await scrape(metrics_settings)).figures("wxgate_build_info")
 
 
 @on_sqlite
-async def test_by_default_no_other_machine_can_read_them(gate: Gate, metrics_settings: MetricsSettings) -> None:
+async def test_by_default_no_other_machine_can_read_them(server: TestServer, metrics_settings: MetricsSettings) -> None:
     assert metrics_settings.host == "127.0.0.1"
     with pytest.raises(CLOSED), socket.create_connection(("127.0.0.2", metrics_settings.port or 0)):
         pass
@@ -50,7 +52,7 @@ async def test_they_are_served_until_the_server_ends(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, metrics_settings: MetricsSettings
 ) -> None:
     for _ in range(2):  # the port is free again
-        async with open_gate(settings, wechat_simulator, clock):
+        async with open_server(settings, wechat_simulator, clock):
             assert (await scrape(metrics_settings)).text
         with pytest.raises(httpx.ConnectError):
             await scrape(metrics_settings)
@@ -63,7 +65,7 @@ async def test_a_port_that_is_taken_is_a_reason_not_to_start(
 ) -> None:
     port = settings.metrics.port or 0
     with socket.create_server(("127.0.0.1", port)):
-        refused = open_gate(settings, wechat_simulator, clock)
+        refused = open_server(settings, wechat_simulator, clock)
         with pytest.raises(OSError, match=f"WXGATE_METRICS_PORT: cannot listen on 127.0.0.1 port {port}: Address"):
             await refused.__aenter__()
     assert threads() == []
