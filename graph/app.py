@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,25 +14,27 @@ from starlette.types import ASGIApp
 
 from graph.composition import compose, epoch_ms
 from graph.errors import ErrorCode
-from graph.http.access_log import LOGGER, MESSAGE, RequestLog
+from graph.http.access_log import LOGGER, MESSAGE, AccessLog, Observer
 from graph.http.client_address import ClientAddresses
-from graph.http.cors import ExactOrigins
 from graph.http.explorer_page import explorer_routes
-from graph.http.facts import Observer
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
-from graph.http.middleware import DoorMiddleware, RequestMiddleware, Shortcut
-from graph.http.request import RequestLimits
-from graph.http.responses import HttpError, error_response
+from graph.http.middleware import HostAndConcurrencyMiddleware, ListedOriginsMiddleware, RequestMiddleware
+from graph.http.request import JsonLimits
+from graph.http.responses import error_response
 from graph.instrumentation import observe_requests
 from graph.observability.logging import logged
 from graph.observability.metrics.server import MetricsServer
+from graph.server.http_error import HttpError
+from graph.server.limits import RequestLimits
 from graph.server.shutdown import Shutdown
-from graph.settings import LimitSettings, Settings
+from graph.settings import Settings
 
-GRAPHQL_PATH = "/graphql"
-SIMULATOR_PREFIX = "/simulator"
-PROBES = frozenset({"/livez", "/readyz"})
+GRAPHQL_PATH: Final = "/graphql"
+SIMULATOR_PREFIX: Final = "/simulator"
+PROBES: Final = frozenset({"/livez", "/readyz"})
+# Paths whose requests may be larger or slower than the default, or are streamed.
+ROUTE_LIMITS: Final[Mapping[str, RequestLimits]] = {}
 
 
 def create_app(
@@ -54,10 +57,10 @@ def create_app(
     endpoint = GraphQLEndpoint(
         parts.executor,
         parts.services,
-        limits=_request_limits(settings.limit),
+        limits=JsonLimits(json_depth=settings.limit.json_depth),
         clients=ClientAddresses(settings.http.trusted_proxies),
     )
-    observers = [request_log or RequestLog(logged(LOGGER, MESSAGE))]
+    observers = [request_log or AccessLog(logged(LOGGER, MESSAGE))]
     if settings.metrics.port is not None:
         observers.append(observe_requests(parts.metrics))
 
@@ -77,44 +80,42 @@ def create_app(
     ]
     if settings.graphiql:
         routes.extend(explorer_routes(with_phone=simulator is not None))
-    known_paths = frozenset(route.path for route in routes if isinstance(route, Route))
     if simulator is not None:
         routes.append(Mount(SIMULATOR_PREFIX, simulator))
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_routed})
     # Which of the processes that share the public port this is: their figures are served from as many ports.
     app.state.worker = 0
-    # Such an answer would be no JSON, and would name whatever host the request named.
+    # Such a response would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
-    app.middleware_stack = _surrounded(
-        Shortcut(app.build_middleware_stack(), GRAPHQL_PATH, endpoint),
-        settings,
-        known_paths,
-        observers,
-    )
+    app.middleware_stack = _surrounded(app, (GRAPHQL_PATH, endpoint), settings, observers)
     if parts.tracing:
         app.middleware_stack = parts.tracing.middleware(app.middleware_stack, PROBES)
     return app
 
 
-def _request_limits(limit: LimitSettings) -> RequestLimits:
-    return RequestLimits(
-        body_bytes=limit.body_bytes,
-        json_depth=limit.json_depth,
-        body_seconds=limit.body_seconds,
-        request_seconds=limit.request_seconds,
-    )
-
-
 def _surrounded(
-    app: ASGIApp, settings: Settings, known_paths: frozenset[str], observers: Sequence[Observer]
+    app: Starlette, shortcut: tuple[str, ASGIApp], settings: Settings, observers: Sequence[Observer]
 ) -> ASGIApp:
     """What every request passes, from the inside out."""
-    http = settings.http
-    app = DoorMiddleware(app, http.allowed_hosts, settings.limit.concurrency, PROBES)
-    if http.cors_origins:
-        app = ExactOrigins(app, http.cors_origins)
-    return RequestMiddleware(app, known_paths, observers)
+    stack: ASGIApp = HostAndConcurrencyMiddleware(
+        app.build_middleware_stack(),
+        hosts=settings.http.allowed_hosts,
+        concurrency=settings.limit.concurrency,
+        probes=PROBES,
+        shortcut=shortcut,
+    )
+    if settings.http.cors_origins:
+        stack = ListedOriginsMiddleware(stack, settings.http.cors_origins)
+    return RequestMiddleware(stack, app.router.routes, observers, request_limits(settings), ROUTE_LIMITS)
+
+
+def request_limits(settings: Settings) -> RequestLimits:
+    """Those of routes without limits of their own."""
+    limit = settings.limit
+    return RequestLimits(
+        body_bytes=limit.body_bytes, body_seconds=limit.body_seconds, request_seconds=limit.request_seconds
+    )
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

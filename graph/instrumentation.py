@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from graph.accounts.login import LoggedIn, LoginObserver
-from graph.http.facts import Facts, Observer
+from graph.http.access_log import Observer, RequestRecord
 from graph.observability.metrics import Metrics
 from graph.schema.errors import code_of
 from graph.wechat.client import CallObserver
@@ -25,12 +25,12 @@ def observe_logins(metrics: Metrics) -> LoginObserver:
 def observe_requests(metrics: Metrics) -> Observer:
     """Counts what `RequestMiddleware` knows of a request."""
 
-    def finished(facts: Facts) -> None:
-        metrics.request_finished(facts.method, facts.path, facts.status, facts.seconds)
-        if facts.kind is not None:
-            metrics.operation_finished(facts.operation, facts.kind, facts.codes, facts.seconds)
-        elif facts.codes:
-            metrics.errors_answered(facts.codes)
+    def finished(record: RequestRecord) -> None:
+        metrics.request_finished(record.method, record.path, record.status, record.seconds)
+        if record.kind is not None:
+            metrics.operation_finished(record.operation, record.kind, record.codes, record.seconds)
+        elif record.codes:
+            metrics.errors_answered(record.codes)
 
     return finished
 

@@ -14,18 +14,17 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from graph.accounts.encryption_keys import KeyCheck
-from graph.app import GRAPHQL_PATH, SIMULATOR_PREFIX, create_app
+from graph.app import ROUTE_LIMITS, SIMULATOR_PREFIX, create_app, request_limits
 from graph.cli.data_directory import SimulatedMiniProgram, encryption_keys_file, prepare_data_directory
 from graph.cli.errors import faults_in_one_sentence
 from graph.composition import epoch_ms
-from graph.http.access_log import LOGGER, MESSAGE, RequestLog
-from graph.http.facts import Observer
+from graph.http.access_log import LOGGER, MESSAGE, AccessLog, Observer
+from graph.http.client_address import ClientAddresses
 from graph.observability.logging import QuickLines, configure_logging
 from graph.security.encryption import KeyRing
-from graph.server.closing import turn_newcomers_away
-from graph.server.protocol import ConnectionLimits
-from graph.server.server import Ending, announce, in_url, listen, run, settle
-from graph.server.shutdown import Shutdown
+from graph.server.limits import ConnectionLimits
+from graph.server.server import announce, freeze_heap, in_url, listen, run
+from graph.server.shutdown import Shutdown, ShutdownPolicy
 from graph.server.workers import Workers
 from graph.settings import Settings, WeChatSettings, is_loopback, require_secrets
 from graph.simulator import SimulatorState, create_simulator
@@ -208,34 +207,37 @@ def _check_metrics_ports(settings: Settings, workers: int) -> None:
 
 def _request_log(settings: Settings) -> Observer:
     if settings.log.level in {"DEBUG", "INFO"}:
-        return RequestLog(QuickLines(LOGGER, MESSAGE, style=settings.log.format))
-    return lambda _facts: None
+        return AccessLog(QuickLines(LOGGER, MESSAGE, style=settings.log.format))
+    return lambda _record: None
 
 
-def _ending(settings: Settings) -> Ending:
-    return Ending(Shutdown(), settings.drain_seconds)
+def _ending(settings: Settings) -> ShutdownPolicy:
+    return ShutdownPolicy(Shutdown(), settings.drain_seconds)
 
 
-def _serve(app: Starlette, settings: Settings, listener: socket.socket, ending: Ending, *, workers: int = 1) -> None:
+def _serve(
+    app: Starlette, settings: Settings, listener: socket.socket, ending: ShutdownPolicy, *, workers: int = 1
+) -> None:
     """Serves in this process, or in several that it forks, until told to stop."""
     limit = settings.limit
     serve_app = functools.partial(
         run,
         app,
         listener,
-        lifespan=True,
         limits=ConnectionLimits(
-            url=limit.url_bytes,
+            url_bytes=limit.url_bytes,
             headers=limit.headers,
-            head=limit.head_bytes,
+            head_bytes=limit.head_bytes,
             head_seconds=limit.head_seconds,
             idle_seconds=limit.idle_seconds,
         ),
-        ending=ending,
-        busiest_path=GRAPHQL_PATH.encode(),
+        default_limits=request_limits(settings),
+        route_limits=ROUTE_LIMITS,
+        is_proxy=ClientAddresses(settings.http.trusted_proxies).is_proxy,
+        policy=ending,
     )
     configure_logging(level=settings.log.level, style=settings.log.format)
-    settle()
+    freeze_heap()
     announce(listener, workers=workers)
     if workers == 1:
         serve_app()
@@ -250,7 +252,7 @@ def _serve(app: Starlette, settings: Settings, listener: socket.socket, ending: 
         Workers(
             work=work,
             count=workers,
-            close=lambda: turn_newcomers_away(listener),
+            close=lambda: None,
             drain_seconds=ending.drain_seconds,
         ).run()
     )

@@ -1,9 +1,5 @@
-"""What HTTP sees.
+"""HTTP endpoints and what surrounds them.
 
-`graphql.py` is the endpoint; `head.py`, `decoding.py`, `guards.py` and `negotiation.py` are its strictness,
-`deadlines.py` its patience, `client_address.py` and `cors.py` know who asks; `answers.py` is the one shape of every
-error and `middleware.py` what surrounds each request, whose `facts.py` go to `request_log.py` and other observers.
-`protocol.py` is the strictness of connections, `lingering.py` and `outbox.py` how answers leave, `closing.py` how a
-port is closed; `whole.py` is a shorter way for requests that arrive whole. `health.py` has the probes, `graphiql.py`
-the explorer, whose files `precompressed.py` serves.
+`graphql.py` with `request.py` and `responses.py`, `health.py`, `explorer_page.py` with `explorer/`; around all of them
+`middleware.py` with `access_log.py`, `headers.py` and `client_address.py`.
 """

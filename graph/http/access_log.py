@@ -1,37 +1,60 @@
-"""The one line that a request leaves in the log.
-
-It holds no path that the server does not know, no query string, and no name of an operation as long as a token: all of
-these can hold anything.
-"""
+"""What is known of a request once it is answered, and the one line that it leaves in the log."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from graph.http.facts import Facts
+from starlette.types import Scope
 
-LOGGER: Final = "graph.http.request"
+LOGGER: Final = "graph.http.access_log"
 MESSAGE: Final = "request"
-
+# A name of an operation as long as a token could be one.
 LONGEST_NAME: Final = 40
 
 
-class RequestLog:
-    """Tells `write` the fields of each request's line; an `Observer`."""
+class RequestRecord:
+    """One request, without secrets: `RequestMiddleware` makes and completes it, the endpoint adds what it ran.
+
+    `path` is one that the server knows, or "?"; `kind` is query or mutation, None while no operation ran; `codes` are
+    those of the errors in the response.
+    """
+
+    __slots__ = ("codes", "kind", "method", "operation", "path", "request_id", "seconds", "status")
+
+    def __init__(self, request_id: str, method: str, path: str) -> None:
+        self.request_id = request_id
+        self.method = method
+        self.path = path
+        self.status = 0
+        self.seconds = 0.0
+        self.operation: str | None = None
+        self.kind: str | None = None
+        self.codes: tuple[str, ...] = ()
+
+
+Observer = Callable[[RequestRecord], None]
+
+
+def record_of(scope: Scope) -> RequestRecord:
+    """The record of a request that passed `RequestMiddleware`."""
+    return scope["state"]["record"]  # type: ignore[no-any-return]
+
+
+class AccessLog:
+    """An `Observer` that gives `write` the fields of each request's line: no query string, no path that is unknown."""
 
     def __init__(self, write: Callable[[Mapping[str, object]], None]) -> None:
         self._write = write
 
-    def __call__(self, facts: Facts) -> None:
-        """One request."""
+    def __call__(self, record: RequestRecord) -> None:
         fields: dict[str, object] = {
-            "request_id": facts.request_id,
-            "method": facts.method,
-            "path": facts.path,
-            "status": facts.status,
-            "ms": round(facts.seconds * 1000, 1),
+            "request_id": record.request_id,
+            "method": record.method,
+            "path": record.path,
+            "status": record.status,
+            "ms": round(record.seconds * 1000, 1),
         }
-        if facts.operation is not None:
-            fields["operation"] = facts.operation if len(facts.operation) <= LONGEST_NAME else "?"
-        if facts.codes:
-            fields["code"] = facts.codes[0]
+        if record.operation is not None:
+            fields["operation"] = record.operation if len(record.operation) <= LONGEST_NAME else "?"
+        if record.codes:
+            fields["code"] = record.codes[0]
         self._write(fields)

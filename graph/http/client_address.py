@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from graph.http.headers import head_of
+from graph.http.headers import headers_of
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -30,7 +30,7 @@ class ClientAddresses:
         address = _parsed(peer[0]) if peer else None
         if address is None:
             return "unknown"
-        forwarded = head_of(scope).get(b"x-forwarded-for") if self._is_trusted(address) else None
+        forwarded = headers_of(scope).get(b"x-forwarded-for") if self._is_trusted(address) else None
         hops = [] if forwarded is None else forwarded.split(",")
         for hop in reversed(hops):
             before = _parsed(hop)
@@ -42,6 +42,11 @@ class ClientAddresses:
         if isinstance(address, ipaddress.IPv6Address):
             return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
         return str(address)
+
+    def is_proxy(self, peer: str) -> bool:
+        """Whether a connection from this address carries requests of many clients."""
+        address = _parsed(peer)
+        return address is not None and self._is_trusted(address)
 
     def _is_trusted(self, address: _Address) -> bool:
         return any(address in network for network in self._trusted)

@@ -5,14 +5,14 @@ done whenever the package is installed on a machine with Node.js, and which a wh
 """
 
 import json
+import mimetypes
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
-
-from graph.http.precompressed import PrecompressedFile
 
 _BUILT: Final = Path(__file__).parent / "explorer" / "dist"
 # Styles: Monaco, the editor in GraphiQL, writes positions into style attributes and colours into style elements, and
@@ -28,6 +28,11 @@ _NOT_BUILT: Final = (
     "GraphiQL is not built here, for wxgate was installed without Node.js: install Node.js 20 or newer with npm, "
     "then run `pip install --force-reinstall --no-deps .` in the directory of wxgate's pyproject.toml, and restart.\n"
 )
+
+
+# Best first: content coding and what it adds to a file's name.
+_CODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
+_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".ttf": "font/ttf"}
 
 
 def explorer_routes(*, with_phone: bool, built: Path = _BUILT) -> list[Route]:
@@ -55,3 +60,35 @@ def _page(path: Path) -> Route:
 
 async def _not_built(_request: Request) -> Response:
     return PlainTextResponse(_NOT_BUILT, 503)
+
+
+class PrecompressedFile:
+    """One file, to be kept by browsers for good: its content never changes under its name."""
+
+    def __init__(self, path: Path, headers: Mapping[str, str]) -> None:
+        self._path = path
+        self._coded = {coding: path.with_name(path.name + suffix) for coding, suffix in _CODINGS}
+        self._coded = {coding: file for coding, file in self._coded.items() if file.exists()}
+        self._headers = {**headers, "Cache-Control": "public, max-age=31536000, immutable"}
+        if self._coded:
+            self._headers["Vary"] = "Accept-Encoding"
+
+    async def serve(self, request: Request) -> Response:
+        """The smallest form that the request accepts."""
+        media_type = _TYPES.get(self._path.suffix) or mimetypes.guess_type(self._path.name)[0]
+        accepted = _accepted(", ".join(request.headers.getlist("accept-encoding")))
+        for coding, file in self._coded.items():
+            if coding in accepted:
+                coded = {**self._headers, "Content-Encoding": coding}
+                return FileResponse(file, headers=coded, media_type=media_type)
+        return FileResponse(self._path, headers=self._headers, media_type=media_type)
+
+
+def _accepted(accept_encoding: str) -> set[str]:
+    """The content codings that a header names and does not refuse with `q=0`; `*` is nobody's way to ask for one."""
+    accepted = set()
+    for part in accept_encoding.lower().split(","):
+        coding, *parameters = (piece.strip() for piece in part.split(";"))
+        if not any(parameter.replace(" ", "").rstrip("0") in {"q=", "q=0."} for parameter in parameters):
+            accepted.add(coding)
+    return accepted

@@ -2,24 +2,25 @@
 
 import math
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.datastructures import QueryParams
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest, TrustedTextDiffers
 from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
+from graph.http.access_log import record_of
 from graph.http.client_address import ClientAddresses
-from graph.http.deadlines import Deadlines
-from graph.http.facts import facts_of
-from graph.http.guards import refuse_foreign_get, refuse_unclear_headers
-from graph.http.headers import Head, head_of
-from graph.http.negotiation import response_media_type
-from graph.http.request import Bodies, RequestLimits, decode_query_string, read_body
-from graph.http.responses import GRAPHQL_RESPONSE_JSON, JSON, HttpError, error_response, json_response
+from graph.http.headers import Headers, headers_of
+from graph.http.request import BodyDecoder, JsonLimits, decode_query_string, read_body, refuse_foreign_get
+from graph.http.responses import GRAPHQL_RESPONSE_JSON, JSON, JsonResponse, error_response, response_media_type
 from graph.schema.context import Context
+from graph.server.http_error import HttpError
 from graph.services import Services
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 
 class GraphQLEndpoint:
@@ -30,83 +31,67 @@ class GraphQLEndpoint:
         executor: Executor,
         services: Services,
         *,
-        limits: RequestLimits | None = None,
+        limits: JsonLimits | None = None,
         clients: ClientAddresses | None = None,
     ) -> None:
         self._executor = executor
         self._services = services
-        self._limits = limits or RequestLimits()
-        self._request_deadline = Deadlines(self._limits.request_seconds)
-        self._body_deadline = Deadlines(self._limits.body_seconds)
-        self._bodies = Bodies(depth=self._limits.json_depth)
+        self._json_depth = (limits or JsonLimits()).json_depth
+        self._decoder = BodyDecoder(depth=self._json_depth)
         self._clients = clients or ClientAddresses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request; only defects of the server leave it as exceptions."""
-        head = head_of(scope)
-        media_type = response_media_type(head.get(b"accept"))
-        try:
-            with self._request_deadline():
-                response = await self._respond(scope, head, receive, media_type)
-        except TimeoutError:
-            late = HttpError(
-                503, ErrorCode.SERVICE_UNAVAILABLE, "The server is too busy.", headers={"Retry-After": "1"}
-            )
-            response = error_response(late, scope, media_type=media_type or JSON)
-        except HttpError as error:
-            response = error_response(error, scope, media_type=media_type or JSON)
-        await response(scope, receive, send)
-
-    async def _respond(self, scope: Scope, head: Head, receive: Receive, media_type: str | None) -> Response:
+        """Answers one request; only defects of the server and its deadline leave it as exceptions."""
+        headers = headers_of(scope)
+        media_type = response_media_type(headers.get(b"accept"))
         if media_type is None:
             msg = f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
-            raise HttpError(406, ErrorCode.NOT_ACCEPTABLE, msg)
-        refuse_unclear_headers(head, scope["http_version"])
-        request = await self._read(scope, head, receive)
-        answer = await self._execute(scope, head, request)
-        # The older media type keeps 200 for every well-formed request; the newer one says 400 when nothing ran.
-        refused = media_type == GRAPHQL_RESPONSE_JSON and not answer.has_data
-        wait = answer.retry_after_ms
-        later = None if wait is None else {"Retry-After": str(math.ceil(wait / 1000))}
-        return json_response(answer.body, status=400 if refused else 200, media_type=media_type, headers=later)
-
-    async def _execute(self, scope: Scope, head: Head, request: GraphQLRequest) -> GraphQLResponse:
-        facts = facts_of(scope)
-        context = Context(self._services, bearer_token(head), partial(self._clients.client_of, scope))
+            await error_response(HttpError(406, ErrorCode.NOT_ACCEPTABLE, msg), scope)(scope, receive, send)
+            return
+        response: Response
         try:
-            answer = await self._executor.execute(
-                request, context, request_id=facts.request_id, mutations=scope["method"] == "POST"
+            request = await self._read(scope, headers, receive)
+            result = await self._execute(scope, headers, request)
+        except HttpError as error:
+            response = error_response(error, scope, media_type=media_type)
+        else:
+            # The older media type keeps 200 for every well-formed request; the newer one has 400 when nothing ran.
+            refused = media_type == GRAPHQL_RESPONSE_JSON and not result.has_data
+            wait = result.retry_after_ms
+            retry = None if wait is None else {"Retry-After": str(math.ceil(wait / 1000))}
+            response = JsonResponse(result.body, 400 if refused else 200, media_type=media_type, headers=retry)
+        await response(scope, receive, send)
+
+    async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
+        record = record_of(scope)
+        context = Context(self._services, bearer_token(headers), partial(self._clients.client_of, scope))
+        try:
+            result = await self._executor.execute(
+                request, context, request_id=record.request_id, mutations=scope["method"] == "POST"
             )
         except MutationRefused:
             msg = "Mutations go by POST."
             raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "POST"}) from None
         except TrustedTextDiffers:
             raise HttpError(400, ErrorCode.BAD_REQUEST, "The document of this id has another text.") from None
-        facts.operation, facts.kind, facts.codes = answer.operation_name, answer.operation_kind, answer.codes
-        return answer
+        record.operation, record.kind, record.codes = result.operation_name, result.operation_kind, result.codes
+        return result
 
-    async def _read(self, scope: Scope, head: Head, receive: Receive) -> GraphQLRequest:
+    async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
         match scope["method"]:
             case "POST":
-                try:
-                    with self._body_deadline():
-                        body = await read_body(head, receive, self._limits.body_bytes)
-                except TimeoutError:
-                    msg = "The body took too long."
-                    close = {"Connection": "close"}
-                    raise HttpError(408, ErrorCode.REQUEST_TIMEOUT, msg, headers=close) from None
-                return self._bodies.decode(body)
+                return self._decoder.decode(await read_body(headers, receive))
             case "GET" | "HEAD":
-                refuse_foreign_get(head)
-                return decode_query_string(QueryParams(scope["query_string"]), depth=self._limits.json_depth)
+                refuse_foreign_get(headers)
+                return decode_query_string(QueryParams(scope["query_string"]), depth=self._json_depth)
             case _:
                 msg = "Use POST, or GET for queries."
                 raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "GET, HEAD, POST"})
 
 
-def bearer_token(head: Head) -> str | None:
+def bearer_token(headers: Headers) -> str | None:
     """The text behind `Bearer` (RFC 6750), "" for any other scheme, None without the header."""
-    header = head.get(b"authorization")
+    header = headers.get(b"authorization")
     if header is None:
         return None
     scheme, _, token = header.partition(" ")

@@ -1,30 +1,22 @@
-"""The headers of a request, read once for everybody who asks."""
+"""The headers of a request, read once for everything that needs them."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from starlette.types import Scope
 
-_HEAD: Final = "head"
 
+class Headers:
+    """Headers by their lower-case names. A repeated one is a list in one value (RFC 9110, section 5.3)."""
 
-class Head:
-    """Headers by their lower-case names. One that is repeated is a list in one value (RFC 9110, section 5.3)."""
-
-    __slots__ = ("_values", "repeated")
+    __slots__ = ("_values",)
 
     def __init__(self, lines: Sequence[tuple[bytes, bytes]]) -> None:
         self._values = dict(lines)
-        self.repeated: frozenset[bytes] = frozenset()
         if len(self._values) < len(lines):
-            self._join(lines)
-
-    def _join(self, lines: Sequence[tuple[bytes, bytes]]) -> None:
-        joined: dict[bytes, list[bytes]] = {}
-        for name, value in lines:
-            joined.setdefault(name, []).append(value)
-        self._values = {name: b", ".join(values) for name, values in joined.items()}
-        self.repeated = frozenset(name for name, values in joined.items() if len(values) > 1)
+            joined: dict[bytes, list[bytes]] = {}
+            for name, value in lines:
+                joined.setdefault(name, []).append(value)
+            self._values = {name: b", ".join(values) for name, values in joined.items()}
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._values
@@ -35,10 +27,10 @@ class Head:
         return None if value is None else value.decode("latin-1")
 
 
-def head_of(scope: Scope) -> Head:
-    """The head of a request."""
+def headers_of(scope: Scope) -> Headers:
+    """The headers of a request."""
     state = scope.setdefault("state", {})
-    head = state.get(_HEAD)
-    if head is None:
-        head = state[_HEAD] = Head(scope["headers"])
-    return head  # type: ignore[no-any-return]
+    headers = state.get("headers")
+    if headers is None:
+        headers = state["headers"] = Headers(scope["headers"])
+    return headers  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
-from graph.http.responses import json_response
+from graph.http.responses import JsonResponse
 from graph.server.shutdown import Shutdown
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
@@ -17,7 +17,7 @@ from models.migrate import missing_migrations
 
 async def livez(_request: Request) -> Response:
     """200 as long as the event loop turns."""
-    return json_response({"status": "ok"})
+    return JsonResponse({"status": "ok"})
 
 
 # An orchestrator that waits longer than this for a probe takes the silence for the answer.
@@ -37,8 +37,8 @@ class Readiness:
         """The endpoint."""
         reason = await self.reason()
         if reason is None:
-            return json_response({"status": "ok"})
-        return json_response({"status": "unavailable", "reason": reason}, status=503)
+            return JsonResponse({"status": "ok"})
+        return JsonResponse({"status": "unavailable", "reason": reason}, 503)
 
     async def reason(self) -> str | None:
         """What keeps the server from serving, or None; known within `PATIENCE_SECONDS`."""

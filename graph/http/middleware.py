@@ -1,121 +1,105 @@
-"""What surrounds every request: its id, its headers, who is told of it, and the last resort."""
+"""What surrounds every request, from the outside in."""
 
+import asyncio
 import logging
 import random
 import re
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from starlette.datastructures import Headers as StarletteHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import ErrorCode
-from graph.http.access_log import LOGGER
-from graph.http.facts import Facts, Observer, note_facts
-from graph.http.headers import head_of
-from graph.http.responses import HttpError, error_response
+from graph.http.access_log import Observer, RequestRecord
+from graph.http.headers import headers_of
+from graph.http.responses import error_response
+from graph.server.http_error import HttpError, busy
+from graph.server.limits import RequestLimits
 
-_log = logging.getLogger(LOGGER)
+_log = logging.getLogger(__name__)
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _SAFETY: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
-class Shortcut:
-    """Hands one path to its endpoint past `app`; the endpoint answers its own errors."""
+class RequestMiddleware:
+    """Gives each request an id, a record and a deadline, each response its safety headers; handles what fails.
 
-    def __init__(self, app: ASGIApp, path: str, endpoint: ASGIApp) -> None:
-        self._app = app
-        self._path = path
-        self._endpoint = endpoint
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or a lifespan."""
-        short = scope["type"] == "http" and scope["path"] == self._path
-        await (self._endpoint if short else self._app)(scope, receive, send)
-
-
-class DoorMiddleware:
-    """Lets in requests for hosts of ours, so many at once; turns the others away before anything is read of them.
-
-    `hosts` are names without ports, `*.` in front for any subdomain; none means any. `capacity` counts requests at
-    work; probes are always answered, or an orchestrator would take a busy server for a dead one.
+    `observers` get the record of each request. A request that `graph.server.protocol` refused is answered here.
     """
 
-    def __init__(self, app: ASGIApp, hosts: tuple[str, ...], capacity: int, probes: frozenset[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        routes: Sequence[BaseRoute],
+        observers: Sequence[Observer],
+        default_limits: RequestLimits,
+        route_limits: Mapping[str, RequestLimits],
+    ) -> None:
         self._app = app
-        self._hosts = hosts
-        self._capacity = capacity
-        self._probes = probes
-        self._inside = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Admits one request; other scopes pass through."""
-        if scope["type"] != "http" or scope["path"] in self._probes:
-            await self._app(scope, receive, send)
-        elif self._hosts and not self._is_ours(head_of(scope).get(b"host") or ""):
-            await error_response(HttpError(400, ErrorCode.BAD_REQUEST, "Unknown host."), scope)(scope, receive, send)
-        elif self._inside >= self._capacity:
-            later = {"Retry-After": "1"}
-            busy = HttpError(503, ErrorCode.SERVICE_UNAVAILABLE, "The server is too busy.", headers=later)
-            await error_response(busy, scope)(scope, receive, send)
-        else:
-            self._inside += 1
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                self._inside -= 1
-
-    def _is_ours(self, host: str) -> bool:
-        name = re.sub(r":[0-9]*$", "", host.lower())
-        return any(name.endswith(known[1:]) if known.startswith("*.") else name == known for known in self._hosts)
-
-
-class RequestMiddleware:
-    """Gives each request an id, each answer its safety headers, and the observers the facts; and has the last word."""
-
-    def __init__(self, app: ASGIApp, known_paths: frozenset[str], observers: Sequence[Observer]) -> None:
-        self._app = app
-        self._known_paths = known_paths
+        self._routes = routes
+        self._paths: frozenset[str] = frozenset()
         self._observers = observers
+        self._default_limits = default_limits
+        self._route_limits = route_limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wraps one request; other scopes pass through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope.setdefault("state", {})
         started = time.perf_counter()
-        offered, method, path = head_of(scope).get(b"x-request-id"), scope["method"], scope["path"]
-        # Unguessable ids are no aim: they name a line in the log.
+        path, method = scope["path"], scope["method"]
+        offered = headers_of(scope).get(b"x-request-id")
+        # Ids that are guessable do no harm: they name a line in the log.
         request_id = offered if offered and _REQUEST_ID.fullmatch(offered) else f"{random.getrandbits(64):016x}"
-        facts = Facts(request_id, method if method.isalpha() else "?", path if path in self._known_paths else "?")
-        note_facts(scope, facts)
+        record = RequestRecord(request_id, method if method.isalpha() else "?", path if self._is_known(path) else "?")
+        scope["state"]["record"] = record
+        deadline = asyncio.timeout(self._route_limits.get(path, self._default_limits).request_seconds)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                facts.status = message["status"]
-                message["headers"] = _with_safety(message["headers"], request_id.encode())
+                record.status = message["status"]
+                message["headers"] = _with_safety(message.get("headers", ()), request_id.encode())
+            elif message.get("more_body"):
+                deadline.reschedule(None)  # from here on the protocol bounds how long the client may take to read
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            async with deadline:
+                await self._app(scope, receive, send_with_headers)
         except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error(
-                "a request failed", extra={"request_id": request_id, "reason": type(error).__name__, "frames": frames}
-            )
-            if not facts.status:
-                failure = HttpError(500, ErrorCode.INTERNAL_SERVER_ERROR, "Something went wrong on the server.")
+            failure = busy() if deadline.expired() else _defect(error, request_id)
+            if not record.status:  # else a response has begun, and cannot become another
                 await error_response(failure, scope)(scope, receive, send_with_headers)
         finally:
-            facts.seconds = time.perf_counter() - started
+            record.seconds = time.perf_counter() - started
             for observe in self._observers:
-                observe(facts)
+                observe(record)
+
+    def _is_known(self, path: str) -> bool:
+        if path in self._paths:
+            return True
+        self._paths = frozenset(route.path for route in self._routes if isinstance(route, Route))
+        return path in self._paths
+
+
+def _defect(error: Exception, request_id: str) -> HttpError:
+    # Where it happened, but not its text, which may hold anything.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    reason = type(error).__name__
+    _log.error("a request failed", extra={"request_id": request_id, "reason": reason, "frames": frames})
+    return HttpError(500, ErrorCode.INTERNAL_SERVER_ERROR, "Something went wrong on the server.")
 
 
 def _with_safety(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer with the id and, where it does not say otherwise itself, what keeps it safe."""
+    """Headers with the id and, where the response has none of its own, the safety headers."""
     complete = list(headers)
     names = [name for name, _ in complete]
     if b"x-request-id" in names:
@@ -125,3 +109,77 @@ def _with_safety(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> l
         if header[0] not in names:
             complete.append(header)
     return complete
+
+
+class HostAndConcurrencyMiddleware:
+    """Admits requests for known hosts, so many at once, and the one path that does without Starlette's router.
+
+    `hosts` are names without ports, `*.` in front for any subdomain; none means any. `concurrency` counts requests that
+    have arrived whole; probes are always answered, or an orchestrator would take a busy server for a dead one.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: tuple[str, ...],
+        concurrency: int,
+        probes: frozenset[str],
+        shortcut: tuple[str, ASGIApp],
+    ) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._concurrency = concurrency
+        self._probes = probes
+        self._shortcut_path, self._shortcut = shortcut
+        self._active = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in self._probes:
+            await self._app(scope, receive, send)
+            return
+        error: HttpError | None = scope.get("extensions", {}).get("http_error")
+        if error is None and self._hosts and not self._is_known(headers_of(scope).get(b"host") or ""):
+            error = HttpError(400, ErrorCode.BAD_REQUEST, "Unknown host.")
+        if error is None and self._active >= self._concurrency:
+            error = busy()
+        if error is not None:
+            await error_response(error, scope)(scope, receive, send)
+            return
+        self._active += 1
+        try:
+            app = self._shortcut if scope["path"] == self._shortcut_path else self._app
+            await app(scope, receive, send)
+        finally:
+            self._active -= 1
+
+    def _is_known(self, host: str) -> bool:
+        name = re.sub(r":[0-9]*$", "", host.lower())
+        return any(name.endswith(known[1:]) if known.startswith("*.") else name == known for known in self._hosts)
+
+
+class ListedOriginsMiddleware(CORSMiddleware):
+    """Starlette's middleware, whose own refusals would be plain text."""
+
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", "X-Request-Id"),
+            expose_headers=("Retry-After", "X-Request-Id"),
+        )
+
+    def preflight_response(self, request_headers: StarletteHeaders) -> Response:
+        """Permission without a body, or a coded refusal."""
+        response = super().preflight_response(request_headers)
+        if response.status_code != 200:
+            return _PreflightRefused()
+        described = {"content-type", "content-length"}
+        return Response(status_code=204, headers={k: v for k, v in response.headers.items() if k not in described})
+
+
+class _PreflightRefused(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        error = HttpError(403, ErrorCode.FORBIDDEN, "This origin, method or header is not allowed here.")
+        await error_response(error, scope)(scope, receive, send)

@@ -1,90 +1,87 @@
-"""Turns the bytes of a request into a `GraphQLRequest`, or says exactly what is wrong with them."""
+"""Turns the body or the query string of a request into a `GraphQLRequest`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 import orjson
+from pydantic import BaseModel, Field
 from starlette.datastructures import QueryParams
 from starlette.types import Receive
 
 from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest
 from graph.execution.trusted_documents import is_same_id
-from graph.http.headers import Head
-from graph.http.responses import JSON, HttpError
+from graph.http.headers import Headers
+from graph.http.responses import JSON, UTF_8
+from graph.server.http_error import HttpError
 
 
-@dataclass(frozen=True, slots=True)
-class RequestLimits:
-    """How large a body may be, how deep its JSON, and how long it and the whole request may take."""
+class JsonLimits(BaseModel, frozen=True):
+    """What a JSON body may be, beside its size."""
 
-    body_bytes: int = 64 * 1024
-    json_depth: int = 32
-    body_seconds: float = 5.0
-    request_seconds: float = 10.0
+    json_depth: int = Field(32, ge=4, description="Levels of objects and arrays in a body.")
 
 
-_MOST_KNOWN: Final = 256
-_LONGEST_KNOWN: Final = 4096
+_MOST_CACHED: Final = 256
+_LONGEST_CACHED: Final = 4096
 
 
-async def read_body(head: Head, receive: Receive, most: int) -> bytes:
-    """The body of a POST. Raises `HttpError` when it is not declared as plain JSON, or too large."""
-    if not _is_json(head.get(b"content-type") or ""):
+async def read_body(headers: Headers, receive: Receive) -> bytes:
+    """The body of a POST, whose size the protocol has bounded. Raises `HttpError` when it is not plain JSON."""
+    if not _is_json(headers.get(b"content-type") or ""):
         msg = "Send the request as Content-Type: application/json in UTF-8."
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
-    if b"content-encoding" in head and (head.get(b"content-encoding") or "").strip().lower() != "identity":
+    if b"content-encoding" in headers and (headers.get(b"content-encoding") or "").strip().lower() != "identity":
         msg = "Send the body uncompressed."
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
-    announced = head.get(b"content-length") or ""
-    if announced.isdecimal() and int(announced) > most:
-        raise _too_large(most)
-    body = bytearray()
-    while True:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):  # not from this server's own protocol
         message = await receive()
-        if message["type"] == "http.disconnect":
-            raise HttpError(400, ErrorCode.BAD_REQUEST, "The body ended early.")
         body += message.get("body", b"")
-        if len(body) > most:
-            raise _too_large(most)
-        if not message.get("more_body", False):
-            return bytes(body)
+    return body
 
 
-# Clients of one kind all say the same.
+# Clients of one kind all send the same.
 @lru_cache(maxsize=128)
 def _is_json(content_type: str) -> bool:
     media_type, _, parameters = content_type.partition(";")
-    charset = parameters.strip().lower()
-    return media_type.strip().lower() == JSON and charset in {"", "charset=utf-8", 'charset="utf-8"'}
+    name, _, charset = parameters.strip(" ;\t").lower().partition("=")
+    fits = not name or (name == "charset" and charset.strip('"') in UTF_8)
+    return media_type.strip().lower() == JSON and fits
 
 
-def _too_large(most: int) -> HttpError:
-    # What is left of the body is not read, so nothing can follow it.
-    msg = f"The body may have {most} bytes at most."
-    return HttpError(413, ErrorCode.PAYLOAD_TOO_LARGE, msg, headers={"Connection": "close"})
+def refuse_foreign_get(headers: Headers) -> None:
+    """Raises `HttpError` for a GET that another web site may have made its visitor's browser send.
+
+    A browser declares it in `Sec-Fetch-Site`; where it is too old for that, a form or image cannot ask with a body
+    type of its own, and there is no cookie here that would travel with it.
+    """
+    if headers.get(b"sec-fetch-site") not in {None, "none", "same-origin"}:
+        raise HttpError(403, ErrorCode.FORBIDDEN, "This server answers no GET from another site.")
+    if (headers.get(b"content-type") or JSON).partition(";")[0].strip().lower() != JSON:
+        raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "A GET has no body to be of another type.")
 
 
-class Bodies:
+class BodyDecoder:
     """Turns JSON bodies into requests; those without variables, which clients send again and again, only once."""
 
     def __init__(self, *, depth: int) -> None:
         self._depth = depth
-        self._known: dict[bytes, GraphQLRequest] = {}
+        self._cache: dict[bytes, GraphQLRequest] = {}
 
     def decode(self, body: bytes) -> GraphQLRequest:
         """The request in a body. Raises `HttpError`."""
-        known = self._known.get(body)
-        if known is not None:
-            return known
+        cached = self._cache.get(body)
+        if cached is not None:
+            return cached
         request = _request(_json_object(body, "The body", self._depth))
         # Variables hold what is not to be kept, and are seldom the same twice.
-        if not request.variables and len(body) <= _LONGEST_KNOWN:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[body] = request
+        if not request.variables and len(body) <= _LONGEST_CACHED:
+            if len(self._cache) >= _MOST_CACHED:
+                self._cache.clear()
+            self._cache[body] = request
         return request
 
 

@@ -1,59 +1,93 @@
-"""The one shape of every answer: JSON, never stored, errors coded like GraphQL's own."""
+"""The one shape of every response: JSON, never stored, errors coded like GraphQL's own."""
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
-from graph.errors import CodedError, ErrorAction, ErrorCode
-from graph.http.facts import facts_of
+from graph.http.access_log import record_of
+from graph.server.http_error import HttpError
 
 JSON: Final = "application/json"
 GRAPHQL_RESPONSE_JSON: Final = "application/graphql-response+json"
-
-
 # With the charset spelt out, as clients older than RFC 8259 want it.
 _CONTENT_TYPES: Final = {name: f"{name}; charset=utf-8".encode() for name in (JSON, GRAPHQL_RESPONSE_JSON)}
+_QUALITY: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{0,9})?")
 
 
 class JsonResponse(Response):
     """A JSON body and the headers that describe it, without Starlette's search for what they might be."""
 
-    def __init__(self, body: Mapping[str, Any], status: int, media_type: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        body: Mapping[str, Any],
+        status: int = 200,
+        *,
+        media_type: str = JSON,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.status_code, self.background = status, None
         self.body = orjson.dumps(body)
         self.raw_headers = [
             (b"content-type", _CONTENT_TYPES[media_type]),
             (b"content-length", b"%d" % len(self.body)),
         ]
-        for name, value in headers.items():
-            self.raw_headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+        if headers:
+            self.raw_headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
-def json_response(
-    body: Mapping[str, Any], *, status: int = 200, media_type: str = JSON, headers: Mapping[str, str] | None = None
-) -> Response:
-    """An answer in JSON, of one of the two media types."""
-    return JsonResponse(body, status, media_type, headers or {})
+def error_response(error: HttpError, scope: Scope, *, media_type: str | None = None) -> Response:
+    """The error in GraphQL's shape, noted in the record of the request."""
+    record = record_of(scope)
+    record.codes = (error.coded.code.name,)
+    body = {"errors": [{"message": error.coded.message, "extensions": error.coded.extensions(record.request_id)}]}
+    return JsonResponse(body, error.status, media_type=media_type or JSON, headers=error.headers)
 
 
-class HttpError(Exception):
-    """A request that ends before GraphQL begins."""
+# Clients of one kind all send the same.
+@lru_cache(maxsize=128)
+def response_media_type(accept: str | None) -> str | None:
+    """`application/graphql-response+json` or `application/json`, or None when neither is accepted.
 
-    def __init__(self, status: int, code: ErrorCode, message: str, *, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers
-        wait = code in {ErrorCode.REQUEST_TIMEOUT, ErrorCode.SERVICE_UNAVAILABLE}
-        action = ErrorAction.WAIT if wait else ErrorAction.FIX_REQUEST if status < 500 else ErrorAction.GIVE_UP
-        self.coded = CodedError(code, message, action, retryable=wait)
+    Without a preference `application/json`, which old clients understand. Quality values are honoured, parameters
+    other than `charset=utf-8` make a range that this server does not serve (RFC 9110, section 12.5.1).
+    """
+    if accept is None or not accept.strip():
+        return JSON
+    best: tuple[float, int, str] | None = None
+    refused = set()
+    for order, part in enumerate(accept.split(",")):
+        media_range, quality = _parsed(part)
+        for media_type in _matching(media_range):
+            if quality == 0:
+                refused.add(media_type)
+            elif best is None or (quality, -order) > best[:2]:
+                best = (quality, -order, media_type)
+    if best is None or best[2] in refused:
+        return None
+    return best[2]
 
 
-def error_response(error: HttpError, scope: Scope, *, media_type: str = JSON) -> Response:
-    """The error in GraphQL's shape, noted in the facts of the request."""
-    facts = facts_of(scope)
-    facts.codes = (error.coded.code.name,)
-    body = {"errors": [{"message": error.coded.message, "extensions": error.coded.extensions(facts.request_id)}]}
-    return json_response(body, status=error.status, media_type=media_type, headers=error.headers)
+def _parsed(part: str) -> tuple[str, float]:
+    media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    quality = 1.0
+    for parameter in filter(None, parameters):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            quality = min(float(value), 1.0) if _QUALITY.fullmatch(value.strip()) else 0.0
+        elif name.strip() != "charset" or value.strip().strip('"') not in UTF_8:
+            return "", 0.0
+    return media_range, quality
+
+
+UTF_8: Final = frozenset({"utf-8", "utf8"})
+
+
+def _matching(media_range: str) -> tuple[str, ...]:
+    if media_range in {"*/*", "application/*", JSON}:
+        return (JSON,)
+    return (GRAPHQL_RESPONSE_JSON,) if media_range == GRAPHQL_RESPONSE_JSON else ()

@@ -11,6 +11,10 @@ class RequestLimits(BaseModel, frozen=True):
     request_seconds: float = Field(10, gt=0, description="Seconds that a request may take in all.")
 
 
+class StreamedLimits(RequestLimits, frozen=True):
+    """Those of a route whose application reads the body in pieces, instead of getting it whole."""
+
+
 class ConnectionLimits(BaseModel, frozen=True):
     """The most that one connection may do, and all connections together."""
 

@@ -1,266 +1,282 @@
-"""Limits on connections, below ASGI: uvicorn's HTTP protocol as shipped keeps any head and waits for it for ever.
+"""One HTTP/1.1 connection: reads each request whole, calls the application once for it, and writes its response.
 
-A subclass is uvicorn's public seam (`uvicorn.Config(http=...)`); the names that it leans on are pinned by a test.
+uvicorn accepts such a class by its public `Config(http=...)`. What is refused here reaches the application as well, as
+an `HttpError` under `scope["extensions"]["http_error"]`: so a refusal has the request id, the headers, the log line and
+the metrics of every other response.
 """
 
 import asyncio
-import logging
-import secrets
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+import uvicorn
+from starlette.types import Scope
+from uvicorn.server import ServerState
 
-from graph.errors import CodedError, ErrorAction, ErrorCode
-from graph.server.lingering import LingeringTransport
-from graph.server.outbox import Outbox
+from graph.errors import ErrorCode
+from graph.server.connections import Connections
+from graph.server.http_error import HttpError, busy
+from graph.server.limits import ConnectionLimits, RequestLimits, StreamedLimits
+from graph.server.request_cycle import RequestCycle, StreamedCycle
+from graph.server.request_parser import RequestParser, too_large
 
-_log = logging.getLogger("graph.http.request")
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """The most that a client may do on one connection, in bytes, seconds and requests."""
-
-    url: int = 8 * 1024
-    headers: int = 64
-    head: int = 16 * 1024
-    head_seconds: float = 5.0
-    # Between two requests. A proxy keeps its connections for about a minute: whoever closes first must be the proxy,
-    # or it sends a request into a connection that is just being closed.
-    idle_seconds: int = 75
-    # Requests that wait behind the one being answered.
-    pipelined: int = 16
-    # What is read, and discarded, of a request that has its answer already.
-    leftover: int = 32 * 1024 * 1024
-    leftover_seconds: float = 2.0
-    # When the server stops, how long a request may be on its way on a connection that was just made.
-    parting_seconds: float = 1.0
-    # How long answers may lie unread once the buffers of both sides are full.
-    unread_seconds: float = 10.0
+# What is read, and discarded, of a request that has been refused, so that its client gets to read the response: the
+# kernel resets a connection that is closed over unread bytes (RFC 9112, section 9.6).
+_LINGER_BYTES: Final = 32 * 1024 * 1024
+_LINGER_SECONDS: Final = 2.0
+# When the server stops, how long the first request of a new connection may be on its way.
+_SHUTDOWN_SECONDS: Final = 1.0
+# A body that is streamed is read no further while so much of it waits for the application.
+_STREAM_BUFFER: Final = 64 * 1024
 
 
-# Bytes around the name and the value of a header.
-_SEPARATORS: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    status: int
-    code: ErrorCode
-    message: str
-
-
-_MALFORMED: Final = _Refusal(400, ErrorCode.BAD_REQUEST, "This is not an HTTP request.")
-_LATE: Final = _Refusal(408, ErrorCode.REQUEST_TIMEOUT, "The head of the request took too long.")
-_LONG_URL: Final = _Refusal(414, ErrorCode.BAD_REQUEST, "The URL is too long.")
-_LARGE_HEAD: Final = _Refusal(431, ErrorCode.BAD_REQUEST, "The headers are too many or too long.")
-
-
-class _HeadRefused(Exception):
-    """Stops the parser in the middle of a head."""
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """One connection. A request whose head is too large or too slow gets an answer in JSON, and no other follows.
-
-    Whatever the connection waits for, a timer runs: for a head, for the rest of a body that nobody will read, for
-    the client to read its answers. The body of a request at work is the application's to wait for.
-    """
+class HttpProtocol(asyncio.Protocol):
+    """One connection. Whatever it waits for, a timer runs: for a request, for the client to read, for the end."""
 
     limits: ConnectionLimits = ConnectionLimits()
-    outbox: Outbox  # of the event loop that serves it
+    default_limits: RequestLimits = RequestLimits()
+    route_limits: Mapping[str, RequestLimits] = {}
+    connections: Connections  # of the event loop that serves it
 
-    _unfinished = 0  # bytes that the parser may hold, of a head or of the trailers behind a body
-    _head = 0  # bytes of the complete headers
-    _discarded = 0  # bytes that came after their request was answered or refused
-    _in_head = False
-    _parting = False
-    _in_message = False
-    _message_ended = False  # this and the next: within the bytes that are being parsed
-    _body_came = False  # or the end of its head
-    _refused = False
-    _refusal = _MALFORMED
-    _deadline: asyncio.TimerHandle | None = None
-    _unread: asyncio.TimerHandle | None = None
-    _lingering: LingeringTransport
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.server_state = server_state
+        self.writable: asyncio.Event | None = None  # set once a client that left its responses unread reads again
+        self._app = config.loaded_app
+        self._root_path = config.root_path
+        self._app_state = app_state
+        self._loop = _loop or asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
+        self._cycle: RequestCycle | None = None
+        self._pipeline: deque[RequestCycle] = deque()
+        self._stream: StreamedCycle | None = None
+        self._fresh = True  # no request has begun yet
+        self._stopped = False  # nothing is parsed any more
+        self._refused = False
+        self._closing = False
+        self._held = 0  # bytes of a request that has not arrived whole
+        self._discarded = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The first head is awaited from here on."""
-        self._lingering = LingeringTransport(
-            transport,
-            loop=self.loop,
-            outbox=self.outbox,
-            client_is_sending=lambda: self._in_message or self._refused,
-            sending_seconds=self.limits.leftover_seconds,
-            unread_seconds=self.limits.unread_seconds,
-        )
-        super().connection_made(self._lingering)
-        self._await_head()
+    # The connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        client, server = (_address(transport.get_extra_info(name)) for name in ("peername", "sockname"))
+        self._address = client[0] if client else ""
+        base: Scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": server,
+            "client": client,
+            "scheme": "http",
+            "method": "?",
+            "root_path": self._root_path,
+            "path": "",
+            "raw_path": b"",
+            "query_string": b"",
+            "headers": [],
+            "state": self._app_state,
+        }
+        self._parser = RequestParser(self, base, self.limits, self.default_limits, self.route_limits)
+        if self.connections.add(self._address, self._loop.time()):
+            known: set[Any] = self.server_state.connections  # as uvicorn annotates it, of its own classes only
+            known.add(self)
+            self._arm(self.limits.head_seconds, self._late)
+        else:
+            self._closing = self._stopped = True
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is awaited any more."""
-        self._stop_waiting()
-        self._lingering.forget()
-        super().connection_lost(exc)  # resumes writing
-        if self.timeout_keep_alive_task is not None:
-            # Of a connection that breaks, uvicorn would keep everything until the time of an idle one is up.
-            self.timeout_keep_alive_task.cancel()
-        # No circle is left: thousands of connections may come and go between two looks of the garbage collector.
-        self.parser: Any = None
-        if self._is_answered():
-            self.cycle: Any = None
+        self._disarm()
+        self._release()
+        self.resume_writing()
+        known: set[Any] = self.server_state.connections  # as uvicorn annotates it, of its own classes only
+        if self in known:
+            known.remove(self)
+            self.connections.remove(self, self._address)
+        self._stopped = True
+        self._parser.close()
+        self._pipeline.clear()
+        if self._cycle is not None:
+            self._cycle.disconnect()
+        self._cycle = self._stream = None
 
-    def eof_received(self) -> None:
-        """The client has sent everything, and asyncio is about to close: what is left unread has its time too."""
-        super().eof_received()
-        self.transport.close()
-
-    def data_received(self, data: bytes) -> None:
-        """Feeds the parser, which keeps an endless header whole: so many bytes and no more."""
-        if self._refused or self._is_leftover() or self.transport.is_closing():
-            self._discarded += len(data)
-            if self._discarded > self.limits.leftover:
-                self.transport.abort()
-        if self._refused or self.transport.is_closing():
-            return
-        self._message_ended = self._body_came = False
-        super().data_received(data)
-        if self.transport.is_closing():
-            return
-        if self._in_head and self._deadline is None:
-            self._await_head()  # what has begun and is not here by now
-        if self._in_message and not self._message_ended and not self._body_came:
-            self._unfinished += len(data)
-            # Of a head, what is not headers is measured elsewhere.
-            beside = len(self.url) + _SEPARATORS * len(self.headers) if self._in_head else 0
-            if self._unfinished > self.limits.head + beside:
-                self._answer(_LARGE_HEAD)
-        elif not self._in_message and self._deadline is None and self._is_answered():
-            # These bytes began no request: uvicorn has stopped waiting for one, and would hold the connection for ever.
-            self._await_head()
-
-    def on_message_begin(self) -> None:
-        """A head begins, on a connection that may have been idle."""
-        super().on_message_begin()
-        self._in_head, self._in_message, self._unfinished, self._head, self._discarded = True, True, 0, 0, 0
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the URL."""
-        super().on_url(url)
-        if len(self.url) > self.limits.url:
-            self._refuse(_LONG_URL)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A whole header, or a trailer, which must not pass for a header (RFC 9110, section 6.5.1)."""
-        if self._in_head:
-            super().on_header(name, value)
-        self._head += len(name) + len(value)
-        if len(self.headers) > self.limits.headers or self._head > self.limits.head:
-            self._refuse(_LARGE_HEAD)
-
-    def on_headers_complete(self) -> None:
-        """The head is here, and the application's turn begins."""
-        self._stop_waiting()
-        if len(self.pipeline) >= self.limits.pipelined:
-            self._refuse(_MALFORMED)
-        super().on_headers_complete()
-        self._in_head, self._body_came = False, True
-        if self.parser.should_upgrade() or self._parting:
-            # The parser takes what follows for another protocol; or nothing is to follow.
-            self.cycle.keep_alive = False
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body, which goes to the application."""
-        super().on_body(body)
-        self._unfinished, self._body_came = 0, True
-
-    def on_message_complete(self) -> None:
-        """The request is here in full."""
-        super().on_message_complete()
-        self._in_message, self._message_ended = False, True
-        if self._is_answered():
-            self._stop_waiting()
-
-    def on_response_complete(self) -> None:
-        """The application's turn ends, perhaps before the body does."""
-        super().on_response_complete()
-        if self._is_leftover() and not self.transport.is_closing():
-            self._stop_waiting()
-            self._deadline = self.loop.call_later(self.limits.leftover_seconds, self.transport.abort)
-
-    def pause_writing(self) -> None:
-        """The client leaves its answers unread."""
-        super().pause_writing()
-        self._unread = self.loop.call_later(self.limits.unread_seconds, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        """The client reads again."""
-        super().resume_writing()
-        if self._unread is not None:
-            self._unread.cancel()
+    def eof_received(self) -> bool:
+        """A client that sends no more may still read its response."""
+        self._stopped = True
+        self._disarm()
+        self.connections.flush()  # before asyncio closes
+        return self._cycle is not None
 
     def shutdown(self) -> None:
-        """The server stops: no request follows those at work, but the first one of a new connection may."""
-        asked = getattr(self, "cycle", None) is not None  # uvicorn's annotation does not know of the time before
-        if (not asked or self._in_head) and self._is_answered() and not self.transport.is_closing():
-            self._parting = True
-            self._stop_waiting()
-            self._deadline = self.loop.call_later(self.limits.parting_seconds, self.transport.close)
+        """Called by uvicorn when the server stops: what has begun is finished, and no request follows it."""
+        last = self._pipeline[-1] if self._pipeline else self._cycle
+        if last is not None:
+            last.keep_alive = False
+        elif (self._parser.receiving or self._fresh) and not self._stopped:
+            self._disarm()
+            self._arm(_SHUTDOWN_SECONDS, self.close)
         else:
-            super().shutdown()
+            self.close()
 
-    def send_400_response(self, msg: str) -> None:
-        """What uvicorn calls when the parser stops."""
-        self._answer(self._refusal)
-
-    def _refuse(self, refusal: _Refusal) -> None:
-        self._refusal = refusal
-        raise _HeadRefused
-
-    def _await_head(self) -> None:
-        self._deadline = self.loop.call_later(self.limits.head_seconds, self._answer, _LATE)
-
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _is_answered(self) -> bool:
-        """Whether no request is at work or waits for its turn; before the first one there is no cycle."""
-        return bool(getattr(self.cycle, "response_complete", True))
-
-    def _is_leftover(self) -> bool:
-        """Whether what comes belongs to a request that has its answer."""
-        return self._in_message and not self._in_head and self._is_answered()
-
-    def _answer(self, refusal: _Refusal) -> None:
-        self._stop_waiting()
-        if self.transport.is_closing():
+    def close(self) -> None:
+        """Ends this side; the other when the client has sent everything, or its time is over."""
+        if self._closing:
             return
-        self._refused = True
-        if self._is_leftover():
-            self.transport.close()
-        elif self._is_answered():
-            self._write(refusal)
-        elif self._in_message and not self._in_head and not self.pipeline and not self.cycle.response_started:
-            # Broken in its body: what the application may still say of it goes nowhere.
-            self._write(refusal)
+        self._closing = self._stopped = True
+        self._disarm()
+        self.connections.flush()
+        if (self._parser.receiving or self._refused) and self._transport.can_write_eof():
+            self._arm(_LINGER_SECONDS, self.abort)
+            self._transport.write_eof()
+            self._transport.resume_reading()
         else:
-            # Bytes in between would corrupt the answers under way: the last of them is the last of all.
-            self.cycle.keep_alive = False
+            self._arm(self.limits.unread_seconds, self.abort)
+            self._transport.close()
 
-    def _write(self, refusal: _Refusal) -> None:
-        request_id = secrets.token_hex(8)
-        coded = CodedError(refusal.code, refusal.message, ErrorAction.FIX_REQUEST)
-        error = {"message": coded.message, "extensions": coded.extensions(request_id)}
-        body = orjson.dumps({"errors": [error]})
-        head = (
-            f"content-type: application/json; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
-            f"x-request-id: {request_id}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(STATUS_LINE[refusal.status] + head.encode("ascii") + body)
-        self.transport.close()
-        _log.info("request", extra={"request_id": request_id, "status": refusal.status, "path": "?"})
+    def abort(self) -> None:
+        """Closes at once, without what is not written yet."""
+        self._transport.abort()
+
+    def write(self, data: bytes) -> None:
+        self.connections.write(self._transport, data, self._loop)
+
+    def pause_writing(self) -> None:
+        self.writable = asyncio.Event()
+        self._unread_timer = self._loop.call_later(self.limits.unread_seconds, self.abort)
+
+    def resume_writing(self) -> None:
+        if self.writable is not None and self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self.writable.set()
+            self.writable = None
+
+    def resume_reading(self) -> None:
+        """For a streamed request whose application has read what there was."""
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _arm(self, seconds: float, action: Callable[[], object]) -> None:
+        self._timer = self._loop.call_later(seconds, action)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # Requests
+
+    def data_received(self, data: bytes) -> None:
+        if self._stopped:
+            self._discarded += len(data)
+            if self._discarded > _LINGER_BYTES:
+                self.abort()
+            return
+        try:
+            self._parser.feed(data)
+        except HttpError as error:
+            self._refuse(error)
+            return
+        if self._parser.receiving:
+            self._await_rest(len(data))
+
+    def _await_rest(self, size: int) -> None:
+        """A request has begun with these bytes, or before them, and is not here whole."""
+        limits, parser = self.limits, self._parser
+        if not self.connections.hold(self._address, size):
+            self._refuse(busy())
+            return
+        self._held += size
+        # The parser keeps a header without end. The bytes that came last may belong to the request before.
+        if parser.in_head and self._held - size > limits.head_bytes + limits.url_bytes:
+            self._refuse(HttpError(431, ErrorCode.BAD_REQUEST, "The headers are too many or too long."))
+        elif self._timer is None:
+            self._arm(limits.head_seconds if parser.in_head else parser.limits.body_seconds, self._late)
+
+    def _late(self) -> None:
+        what = "body" if self._parser.receiving and not self._parser.in_head else "head"
+        self._refuse(HttpError(408, ErrorCode.REQUEST_TIMEOUT, f"The {what} of the request took too long."))
+
+    def _release(self) -> None:
+        if self._held:
+            self.connections.release(self._address, self._held)
+            self._held = 0
+
+    def request_begun(self) -> None:
+        """From the parser, as the next three."""
+        self._fresh = False
+        self.connections.set_busy(self)
+
+    def head_received(self, scope: Scope, limits: RequestLimits, *, expects_continue: bool, keep_alive: bool) -> None:
+        self._disarm()
+        if expects_continue and self._cycle is None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if isinstance(limits, StreamedLimits):
+            self._streamed, self._stream = 0, StreamedCycle(self, scope, keep_alive=keep_alive)
+            self._start(self._stream)
+
+    def body_received(self, piece: bytes) -> None:
+        self._streamed += len(piece)
+        if self._stream is None or self._streamed > self._parser.limits.body_bytes:
+            self._refuse(too_large(self._parser.limits))
+        elif self._stream.feed(piece) > _STREAM_BUFFER:
+            self._transport.pause_reading()
+
+    def request_received(self, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
+        self._disarm()
+        self._release()
+        if self._stream is None:
+            self._start(RequestCycle(self, scope, body, keep_alive=keep_alive))
+        else:
+            self._stream.end()
+            self._stream = None
+
+    def _refuse(self, error: HttpError) -> None:
+        """Has the application respond with the error. Nothing is parsed after it."""
+        self._disarm()
+        self._release()
+        self._stopped = self._refused = True
+        if self._stream is not None:
+            self.abort()  # its response may be under way
+            return
+        scope = self._parser.scope if self._parser.receiving and not self._parser.in_head else self._parser.base
+        scope = {**scope, "state": self._app_state.copy(), "extensions": {"http_error": error}}
+        self._start(RequestCycle(self, scope, b"", keep_alive=False))
+
+    # Responses
+
+    def _start(self, cycle: RequestCycle) -> None:
+        if self._cycle is None:
+            self._cycle = cycle
+            task = self._loop.create_task(cycle.run(self._app))
+            self.server_state.tasks.add(task)
+            task.add_done_callback(self.server_state.tasks.discard)
+        elif len(self._pipeline) < self.limits.pipelined:
+            self._pipeline.append(cycle)
+        else:
+            # A response would have no place in the order of responses.
+            self._stopped = self._refused = True
+            self._pipeline[-1].keep_alive = False
+
+    def cycle_complete(self, cycle: RequestCycle) -> None:
+        """The response of the current request is written."""
+        self.server_state.total_requests += 1
+        self._cycle = None
+        if self._pipeline and cycle.keep_alive:
+            self._start(self._pipeline.popleft())
+        elif not cycle.keep_alive or self._stopped:
+            self.close()
+        elif not self._parser.receiving:
+            self.connections.set_idle(self, self._loop)
+
+
+def _address(name: object) -> tuple[str, int] | None:
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else None

@@ -1,6 +1,5 @@
 """Puts an ASGI application on a socket, and takes it off without losing a request."""
 
-import asyncio
 import contextlib
 import gc
 import logging
@@ -9,31 +8,27 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from graph.server.closing import LAST_CALL_SECONDS, last_call
-from graph.server.outbox import Outbox
-from graph.server.protocol import ConnectionLimits
-from graph.server.shutdown import Shutdown
-from graph.server.whole import WholeRequests
+from graph.server.connections import Connections, raise_descriptor_limit
+from graph.server.limits import ConnectionLimits, RequestLimits
+from graph.server.protocol import HttpProtocol
+from graph.server.shutdown import ShutdownPolicy
 
 _log = logging.getLogger(__name__)
 
 _BACKLOG: Final = 2048
-# uvloop accepts one connection of a socket in each turn of the event loop: under load, hundreds of newcomers would wait
-# for seconds, and who still waits when a stopping server closes its socket is lost. So it has the same one many times.
-_DOORS: Final = 16
-_LET_GO: Final = (b"connection", b"close")
-_IN_FLIGHT_SECONDS: Final = 10
-# The parent of several workers turns newcomers away from the socket that they share, as soon as it notices the time.
-_PARENT_FIRST_SECONDS: Final = 3 * LAST_CALL_SECONDS
-# New objects that make the garbage collector look for circles among them. Requests leave none; as shipped (700) it
-# looks several times while the requests of one turn of the event loop are under way.
+# uvloop accepts one connection of a listening socket in each iteration of the event loop: under load, hundreds of new
+# ones would wait for seconds. So it gets the same socket many times.
+_DUPLICATES: Final = 16
+_CONNECTION_CLOSE: Final = (b"connection", b"close")
+# New objects that make the garbage collector look for reference cycles among them. Requests leave none; as shipped
+# (700) it looks several times while the requests of one iteration of the event loop are in flight.
 _YOUNG_OBJECTS: Final = 20_000
 
 
@@ -51,40 +46,28 @@ def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a server stops: SIGTERM announces `shutdown`, and `drain_seconds` of service are left.
-
-    Whoever routes requests here has that long to notice that `/readyz` fails; each answer asks its client to let go of
-    the connection. Then the socket is closed, and requests in flight have ten seconds to finish. SIGINT, from a person
-    at a terminal, skips the draining; so does any second signal.
-    """
-
-    shutdown: Shutdown
-    drain_seconds: float = 0.0
-
-
 class _Server(uvicorn.Server):
     """uvicorn, which by itself closes its socket at the first signal.
 
     Overridden are methods without an underscore; that uvicorn calls them as it does is pinned by tests.
     """
 
-    def __init__(self, config: uvicorn.Config, ending: Ending, parent: int | None) -> None:
+    def __init__(self, config: uvicorn.Config, policy: ShutdownPolicy, parent: int | None) -> None:
         super().__init__(config)
-        self._ending = ending
+        self._policy = policy
         self._parent = parent
         self._close_at: float | None = None
-        self._told = False
+        self._announce = False  # not by the handler: the signal may have come in the middle of another log line
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal. uvicorn's own handler would have it repeated at the end, which looks like a crash."""
-        self._ending.shutdown.announced = True
-        self._let_go()
+        self._policy.shutdown.announced = True
+        self._close_connections()
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         elif self._close_at is None and sig == signal.SIGTERM:
-            self._close_at = time.monotonic() + self._ending.drain_seconds
+            self._close_at = time.monotonic() + self._policy.drain_seconds
+            self._announce = True
         else:
             self.should_exit = True
 
@@ -93,30 +76,22 @@ class _Server(uvicorn.Server):
         if self._parent is not None and os.getppid() != self._parent:
             self.should_exit = True  # a worker without its parent would keep the port from the next one
         closing = await super().on_tick(counter)
-        if self._ending.shutdown.announced:
-            self._let_go()
-        if self._close_at is not None and not self._told:
-            self._told = True
-            _log.info("draining", extra={"seconds": self._ending.drain_seconds})
+        if self._policy.shutdown.announced:
+            self._close_connections()
+        if self._announce:
+            self._announce = False
+            _log.info("draining", extra={"seconds": self._policy.drain_seconds})
         return closing or (self._close_at is not None and time.monotonic() >= self._close_at)
 
-    def _let_go(self) -> None:
-        """Lets every answer from now on be the last of its connection; uvicorn renews the headers each second."""
-        if _LET_GO not in self.server_state.default_headers:
-            self.server_state.default_headers = [*self.server_state.default_headers, _LET_GO]
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Closes, and waits for requests in flight."""
-        if self._parent is None:
-            await last_call(sockets or [])
-        else:
-            await asyncio.sleep(_PARENT_FIRST_SECONDS)
-        await super().shutdown(sockets)
+    def _close_connections(self) -> None:
+        """Lets each response be the last of its connection; uvicorn renews the headers each second."""
+        if _CONNECTION_CLOSE not in self.server_state.default_headers:
+            self.server_state.default_headers = [*self.server_state.default_headers, _CONNECTION_CLOSE]
 
 
 def announce(listener: socket.socket, *, workers: int) -> None:
-    """The line of the log that says where the server is; whoever reads it may stop it from then on."""
-    # Until uvicorn, or the parent of several workers, listens to signals.
+    """Logs the address. The process may be stopped by a signal from then on."""
+    # Until uvicorn, or the parent of several workers, installs its own handlers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     host, port = listener.getsockname()[:2]
     _log.info("listening", extra={"host": host, "port": port} | ({"workers": workers} if workers > 1 else {}))
@@ -126,47 +101,52 @@ def run(
     app: ASGIApp,
     listener: socket.socket,
     *,
-    lifespan: bool,
+    lifespan: bool = True,
     limits: ConnectionLimits | None = None,
-    ending: Ending | None = None,
+    default_limits: RequestLimits | None = None,
+    route_limits: Mapping[str, RequestLimits] | None = None,
+    is_proxy: Callable[[str], bool] = lambda _address: False,
+    policy: ShutdownPolicy | None = None,
     parent: int | None = None,
-    busiest_path: bytes | None = None,
 ) -> None:
-    """Serves until told to stop, as `Ending` says.
+    """Serves until told to stop, as `policy` says. `route_limits` are those of paths that do not have the default ones.
 
-    `parent` is the process whose socket this is, if it is shared. Whole requests to `busiest_path` have a shorter way.
-    Raises `SystemExit` with 3 when the application does not start.
+    `parent` is the process whose socket this is, if it is shared. Raises `SystemExit` with 3 when the application does
+    not start.
     """
-    connections = limits or ConnectionLimits()
-
-    class Protocol(WholeRequests):
-        path = busiest_path
-        limits = connections
-        outbox = Outbox()
-
+    shared = Connections(limits or ConnectionLimits(), capacity=raise_descriptor_limit(), is_proxy=is_proxy)
+    policy = policy or ShutdownPolicy()
+    protocol = protocol_class(shared, default_limits or RequestLimits(), route_limits or {})
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http=protocol,
         ws="none",
         lifespan="on" if lifespan else "off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=connections.idle_seconds,
-        timeout_graceful_shutdown=_IN_FLIGHT_SECONDS,
+        timeout_graceful_shutdown=policy.in_flight_seconds,
     )
     # First: a duplicate of one that blocks makes all that share it block, workers in the middle of their `accept` too.
     listener.setblocking(False)
     with contextlib.ExitStack() as opened:
-        doors = [listener, *(opened.enter_context(listener.dup()) for _ in range(_DOORS - 1))]
-        _Server(config, ending or Ending(Shutdown()), parent).run(sockets=doors)
+        duplicates = [opened.enter_context(listener.dup()) for _ in range(_DUPLICATES - 1)]
+        _Server(config, policy, parent).run(sockets=[listener, *duplicates])
 
 
-def settle() -> None:
-    """Takes all that was made until here, and stays, out of the garbage collector's rounds: each would walk it.
+def protocol_class(
+    connections: Connections, default_limits: RequestLimits, route_limits: Mapping[str, RequestLimits]
+) -> type[HttpProtocol]:
+    """The class whose instances uvicorn makes: those of one event loop share these."""
+    members = {"connections": connections, "default_limits": default_limits, "route_limits": route_limits}
+    return type("Protocol", (HttpProtocol,), {"limits": connections.limits, **members})
 
-    Done before a process forks, it leaves to parent and workers one memory for all that.
+
+def freeze_heap() -> None:
+    """Takes all that exists by now out of the garbage collector's generations: each full collection would walk it.
+
+    Before a fork it also leaves that memory shared between parent and workers.
     """
     gc.collect()
     gc.freeze()

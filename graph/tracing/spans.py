@@ -19,9 +19,8 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.http.access_log import LONGEST_NAME
-from graph.http.facts import Facts, facts_of
-from graph.http.headers import head_of
+from graph.http.access_log import LONGEST_NAME, RequestRecord, record_of
+from graph.http.headers import headers_of
 from graph.tracing.statements import TracedDatabase
 
 # A collector that does not take the last spans by then does not get them: whoever stops the server is waiting.
@@ -93,34 +92,34 @@ class TracingMiddleware:
         with self._tracer.start_as_current_span(
             "request",
             kind=SpanKind.SERVER,
-            links=_links(head_of(scope).get(b"traceparent")),
+            links=_links(headers_of(scope).get(b"traceparent")),
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
             try:
                 await self._app(scope, receive, send)
             finally:
-                _describe(span, facts_of(scope))
+                _describe(span, record_of(scope))
 
 
-def _describe(span: Span, facts: Facts) -> None:
+def _describe(span: Span, record: RequestRecord) -> None:
     if not span.is_recording():
         return
-    operation = facts.operation if facts.operation is None or len(facts.operation) <= LONGEST_NAME else "?"
-    method = facts.method if len(facts.method) <= _LONGEST_METHOD else "?"
-    code = next(iter(facts.codes), None)
+    operation = record.operation if record.operation is None or len(record.operation) <= LONGEST_NAME else "?"
+    method = record.method if len(record.method) <= _LONGEST_METHOD else "?"
+    code = next(iter(record.codes), None)
     told: dict[str, str | int | None] = {
-        "wxgate.request_id": facts.request_id,
+        "wxgate.request_id": record.request_id,
         "http.request.method": method,
-        "http.response.status_code": facts.status,
-        "http.route": None if facts.path == "?" else facts.path,
-        "graphql.operation.type": facts.kind,
+        "http.response.status_code": record.status,
+        "http.route": None if record.path == "?" else record.path,
+        "graphql.operation.type": record.kind,
         "graphql.operation.name": operation,
-        "error.type": code or (str(facts.status) if facts.status >= 500 else None),
+        "error.type": code or (str(record.status) if record.status >= 500 else None),
     }
     span.set_attributes({name: value for name, value in told.items() if value is not None})
-    span.update_name(" ".join(filter(None, [facts.kind, operation])) or method)
-    if facts.status >= 500 or code == "INTERNAL_SERVER_ERROR":
+    span.update_name(" ".join(filter(None, [record.kind, operation])) or method)
+    if record.status >= 500 or code == "INTERNAL_SERVER_ERROR":
         span.set_status(Status(StatusCode.ERROR))
 
 

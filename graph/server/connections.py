@@ -1,0 +1,143 @@
+"""What the connections of one process share: their number, the idle ones, the bytes of requests under way."""
+
+import asyncio
+import logging
+import resource
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from graph.server.limits import ConnectionLimits
+
+_log = logging.getLogger(__name__)
+
+# File descriptors for everything that is no client's connection: files, the database, WeChat, the listening sockets.
+_RESERVED_DESCRIPTORS: Final = 96
+# Without a proxy, one address may be a campus behind a NAT; it still leaves half of the connections to the others.
+_SHARE_OF_ADDRESS: Final = 2
+_WARN_EVERY_SECONDS: Final = 60.0
+
+
+class Connection(Protocol):
+    """What this module asks of a connection."""
+
+    def close(self) -> None: ...
+
+
+def raise_descriptor_limit() -> int:
+    """Raises the soft limit of open files to the hard one; returns how many connections that leaves room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return max(hard - _RESERVED_DESCRIPTORS, hard // 2) if hard != resource.RLIM_INFINITY else 1_000_000
+
+
+class Connections:
+    """One for all connections of an event loop. `is_proxy` tells addresses that many clients share.
+
+    At `capacity` the connection that has been idle for the longest makes room for a new one; one address has a half
+    of them at most.
+    """
+
+    def __init__(
+        self,
+        limits: ConnectionLimits,
+        *,
+        capacity: int = 1_000_000,
+        is_proxy: Callable[[str], bool] = lambda _address: False,
+    ) -> None:
+        self.limits = limits
+        self._capacity = capacity
+        self._is_proxy = is_proxy
+        self._of_address: Counter[str] = Counter()
+        self.open = 0
+        self.refused = 0
+        self._idle: dict[Connection, float] = {}  # since when, in the loop's time; the oldest first
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._pending = 0
+        self._pending_of_address: Counter[str] = Counter()
+        self._written: list[tuple[asyncio.WriteTransport, bytes]] = []
+        self._warned_at = -_WARN_EVERY_SECONDS
+
+    def add(self, address: str, now: float) -> bool:
+        """Whether there is room for one more connection from this address."""
+        if self.open >= self._capacity and self._idle:
+            next(iter(self._idle)).close()
+        share = self._capacity // _SHARE_OF_ADDRESS
+        full = self.open >= self._capacity
+        if full or (self._of_address[address] >= share and not self._is_proxy(address)):
+            self.refused += 1
+            if now >= self._warned_at + _WARN_EVERY_SECONDS:
+                self._warned_at = now
+                reason = "no descriptor is left" if full else "too many from one address"
+                _log.warning("connections are refused", extra={"reason": reason, "open": self.open})
+            return False
+        self.open += 1
+        self._of_address[address] += 1
+        return True
+
+    def remove(self, connection: Connection, address: str) -> None:
+        """For a connection that was added and is lost."""
+        self._idle.pop(connection, None)
+        self.open -= 1
+        _subtract(self._of_address, address, 1)
+
+    def set_idle(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
+        """Closes the connection in `idle_seconds`, unless it is busy by then."""
+        self._idle[connection] = loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = loop.call_later(self.limits.idle_seconds, self._close_idle, loop)
+
+    def set_busy(self, connection: Connection) -> None:
+        """The connection has begun another request."""
+        self._idle.pop(connection, None)
+
+    def _close_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._idle_timer = None
+        expired = loop.time() - self.limits.idle_seconds
+        for connection, since in list(self._idle.items()):
+            if since > expired:
+                self._idle_timer = loop.call_at(since + self.limits.idle_seconds, self._close_idle, loop)
+                return
+            del self._idle[connection]
+            connection.close()
+
+    def hold(self, address: str, size: int) -> bool:
+        """Whether so many bytes of a request that has not arrived whole may be kept."""
+        limits = self.limits
+        if self._pending + size > limits.pending_bytes:
+            return False
+        of_address = self._pending_of_address[address] + size
+        if of_address > limits.pending_bytes_per_address and not self._is_proxy(address):
+            return False
+        self._pending += size
+        self._pending_of_address[address] = of_address
+        return True
+
+    def release(self, address: str, size: int) -> None:
+        """For bytes that were held."""
+        self._pending -= size
+        _subtract(self._pending_of_address, address, size)
+
+    def write(self, transport: asyncio.WriteTransport, data: bytes, loop: asyncio.AbstractEventLoop) -> None:
+        """Writes at the end of this iteration of the event loop.
+
+        A write wakes its reader, which costs more than the write itself; a proxy that reads many responses is woken
+        once by those that leave together.
+        """
+        if not self._written:
+            loop.call_soon(self.flush)
+        self._written.append((transport, data))
+
+    def flush(self) -> None:
+        """Writes what waits for the end of the iteration."""
+        written, self._written = self._written, []
+        for transport, data in written:
+            if not transport.is_closing():
+                transport.write(data)
+
+
+def _subtract(counter: "Counter[str]", key: str, count: int) -> None:
+    counter[key] -= count
+    if counter[key] <= 0:
+        del counter[key]

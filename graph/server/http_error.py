@@ -1,0 +1,24 @@
+"""What a request is refused with before, or instead of, being executed."""
+
+from collections.abc import Mapping
+
+from graph.errors import CodedError, ErrorAction, ErrorCode
+
+_RETRYABLE = frozenset({ErrorCode.REQUEST_TIMEOUT, ErrorCode.SERVICE_UNAVAILABLE})
+
+
+class HttpError(Exception):
+    """A response without a result: its HTTP status, its code, and a message for the client."""
+
+    def __init__(self, status: int, code: ErrorCode, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+        wait = code in _RETRYABLE
+        action = ErrorAction.WAIT if wait else ErrorAction.FIX_REQUEST if status < 500 else ErrorAction.GIVE_UP
+        self.coded = CodedError(code, message, action, retryable=wait)
+
+
+def busy(message: str = "The server is too busy.") -> HttpError:
+    """503, to be repeated in a second."""
+    return HttpError(503, ErrorCode.SERVICE_UNAVAILABLE, message, headers={"Retry-After": "1"})

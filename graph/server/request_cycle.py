@@ -1,0 +1,186 @@
+"""The ASGI side of one request: what `receive` gives the application, and how its response is written."""
+
+import asyncio
+import http
+import logging
+from typing import TYPE_CHECKING, Final
+
+from starlette.types import ASGIApp, Message, Scope
+
+if TYPE_CHECKING:
+    from graph.server.protocol import HttpProtocol
+
+_log: Final = logging.getLogger(__name__)
+
+_STATUS_LINE: Final = {
+    int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in http.HTTPStatus
+}
+_CLOSE: Final = (b"connection", b"close")
+# How a response is framed is for this module, not for the application.
+_FRAMING: Final = frozenset({b"connection", b"transfer-encoding"})
+_WITHOUT_BODY: Final = frozenset({204, 304})
+# Beside the two that end a line, none may be in a head.
+_CONTROLS: Final = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
+_FAILED: Final[Message] = {"status": 500, "headers": [(b"content-type", b"text/plain"), _CLOSE]}
+
+
+class RequestCycle:
+    """One request that has arrived whole, and its response. Head and body of a response leave as one write."""
+
+    __slots__ = (
+        "_body",
+        "_chunked",
+        "_disconnected",
+        "_event",
+        "_has_body",
+        "_head_sent",
+        "_protocol",
+        "_start",
+        "complete",
+        "keep_alive",
+        "scope",
+    )
+
+    def __init__(self, protocol: "HttpProtocol", scope: Scope, body: bytes, *, keep_alive: bool) -> None:
+        self._protocol = protocol
+        self._body: bytes | None = body
+        self._start: Message | None = None
+        self._head_sent = False
+        self._chunked = False
+        self._has_body = True
+        self._disconnected = False
+        self._event: asyncio.Event | None = None
+        self.scope = scope
+        self.keep_alive = keep_alive
+        self.complete = False
+
+    async def run(self, app: ASGIApp) -> None:
+        """Calls the application; where even middleware does not respond, the client gets a bare 500."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except Exception as error:
+            _log.error("the application failed", extra={"reason": type(error).__name__})
+        finally:
+            if not self.complete and not self._disconnected:
+                self.keep_alive = False
+                if self._head_sent:
+                    self._protocol.abort()
+                else:
+                    self._start = _FAILED
+                    self._respond(b"Internal Server Error", more=False)
+
+    async def receive(self) -> Message:
+        """The request; after it, once the client has gone or has its response, the end."""
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self._news()
+        return {"type": "http.disconnect"}
+
+    async def _news(self) -> None:
+        if not self._disconnected and not self.complete:
+            self._event = self._event or asyncio.Event()
+            await self._event.wait()
+            self._event.clear()
+
+    async def send(self, message: Message) -> None:
+        """Takes the response, in pieces if need be; waits while the client does not read."""
+        if self._disconnected:
+            return
+        if self._protocol.writable is not None:
+            await self._protocol.writable.wait()
+        expected = "http.response.start" if self._start is None else "http.response.body"
+        if self.complete or message["type"] != expected:
+            msg = f"Unexpected ASGI message {message['type']!r}."
+            raise RuntimeError(msg)
+        if self._start is None:
+            self._start = message
+        elif not self._disconnected:
+            self._respond(message.get("body", b""), more=message.get("more_body", False))
+
+    def disconnect(self) -> None:
+        """The client has gone."""
+        self._disconnected = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._event is not None:
+            self._event.set()
+
+    def _respond(self, body: bytes, *, more: bool) -> None:
+        head = b"" if self._head_sent else self._head(None if more else len(body))
+        self._head_sent = True
+        if not self._has_body:
+            body = b""
+        elif self._chunked:
+            body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
+        self.complete = not more
+        self._protocol.write(head + body)
+        if self.complete:
+            self._wake()
+            self._protocol.cycle_complete(self)
+
+    def _head(self, length: int | None) -> bytes:
+        assert self._start is not None  # noqa: S101 - set by `send`
+        status: int = self._start["status"]
+        headers = [*self._protocol.server_state.default_headers, *self._start.get("headers", ())]
+        names = [name for name, _ in headers]
+        if not _FRAMING.isdisjoint(names):
+            self.keep_alive = self.keep_alive and _CLOSE not in headers
+            headers = [header for header in headers if header[0] not in _FRAMING]
+        self._has_body = status not in _WITHOUT_BODY and self.scope["method"] != "HEAD"
+        if b"content-length" in names:
+            if self._has_body and length is not None and (b"content-length", b"%d" % length) not in headers:
+                msg = "The body is not as long as its head says."
+                raise RuntimeError(msg)
+        elif status not in _WITHOUT_BODY:
+            if length is not None:
+                headers.append((b"content-length", b"%d" % length))
+            elif self.scope["http_version"] == "1.1":
+                self._chunked = True
+                headers.append((b"transfer-encoding", b"chunked"))
+            else:
+                self.keep_alive = False
+        if not self.keep_alive:
+            headers.append(_CLOSE)
+        head = b"".join([b"%b: %b\r\n" % header for header in headers])
+        if len(head) - len(head.translate(None, _CONTROLS)) != 2 * len(headers):
+            msg = "Invalid HTTP header."
+            raise RuntimeError(msg)
+        return b"%b%b\r\n" % (_STATUS_LINE[status], head)
+
+
+class StreamedCycle(RequestCycle):
+    """A request whose application reads the body in pieces, as they arrive."""
+
+    __slots__ = ("_arrived", "_ended")
+
+    def __init__(self, protocol: "HttpProtocol", scope: Scope, *, keep_alive: bool) -> None:
+        super().__init__(protocol, scope, b"", keep_alive=keep_alive)
+        self._arrived = bytearray()
+        self._ended = False
+
+    def feed(self, piece: bytes) -> int:
+        """Takes a piece; returns how many bytes the application has not read yet."""
+        self._arrived += piece
+        self._wake()
+        return len(self._arrived)
+
+    def end(self) -> None:
+        """The body has arrived."""
+        self._ended = True
+        self._wake()
+
+    async def receive(self) -> Message:
+        """The next piece of the body; after the last one, or when the client has gone, the end."""
+        while self._body is not None and not self._arrived and not self._ended and not self._disconnected:
+            await self._news()
+        if self._body is None or (self._disconnected and not self._ended):
+            await self._news()
+            return {"type": "http.disconnect"}
+        piece = bytes(self._arrived)
+        self._arrived.clear()
+        self._protocol.resume_reading()
+        if self._ended:
+            self._body = None
+        return {"type": "http.request", "body": piece, "more_body": not self._ended}

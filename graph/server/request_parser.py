@@ -1,0 +1,170 @@
+"""Reads whole requests, within the limits of their routes, out of the bytes of one connection.
+
+The parser inside is httptools (llhttp, Node.js' own); its callbacks are the methods that begin with `on_`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+from urllib.parse import unquote
+
+import httptools
+from starlette.types import Scope
+
+from graph.errors import ErrorCode
+from graph.server.http_error import HttpError
+from graph.server.limits import ConnectionLimits, RequestLimits, StreamedLimits
+
+# A proxy and this server could believe different ones.
+_UNIQUE: Final = (b"host", b"content-type", b"content-length", b"authorization", b"transfer-encoding")
+_UPGRADE: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
+
+
+def _bad(message: str, status: int = 400) -> HttpError:
+    return HttpError(status, ErrorCode.BAD_REQUEST, message)
+
+
+class Receiver(Protocol):
+    """What is told of requests: the connection."""
+
+    def request_begun(self) -> None: ...
+    def head_received(
+        self, scope: Scope, limits: RequestLimits, *, expects_continue: bool, keep_alive: bool
+    ) -> None: ...
+    def body_received(self, piece: bytes) -> None: ...
+    def request_received(self, scope: Scope, body: bytes, *, keep_alive: bool) -> None: ...
+
+
+class RequestParser:
+    """Calls `receiver` for each request; `base` holds the members of a scope that all requests share."""
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        base: Scope,
+        connection_limits: ConnectionLimits,
+        default_limits: RequestLimits,
+        route_limits: Mapping[str, RequestLimits],
+    ) -> None:
+        self._receiver = receiver
+        self.base = base
+        self._connection_limits = connection_limits
+        self._default_limits = default_limits
+        self._route_limits = route_limits
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._error: HttpError | None = None
+        self._upgrade = False
+        self.receiving = False  # a request has begun and has not arrived whole
+        self.in_head = False
+        self.scope: Scope = base  # of the request whose head has arrived last
+        self.limits = default_limits
+
+    def feed(self, data: bytes) -> None:
+        """Parses. Raises `HttpError`, after which nothing more can be parsed."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            raise self._error or _bad("This is not an HTTP request.") from None
+
+    def close(self) -> None:
+        """Parser and callbacks refer to each other, and the garbage collector looks seldom."""
+        self._parser = None
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Parses a request anew without its wish for another protocol, for which the parser stopped behind the head."""
+        if self._parser.get_method() == b"CONNECT":
+            raise HttpError(400, ErrorCode.BAD_REQUEST, "This server is no proxy.")
+        kept = [header for header in self._headers if header[0] not in _UPGRADE]
+        line = b"%b %b HTTP/1.1\r\n" % (self._parser.get_method(), self._url)
+        self._parser, self._upgrade = httptools.HttpRequestParser(self), False
+        self.feed(line + b"".join([b"%b: %b\r\n" % header for header in kept]) + b"\r\n" + rest)
+
+    def _refuse(self, error: HttpError) -> None:
+        self._error = error
+        raise error  # httptools raises an error of its own in its place
+
+    def on_message_begin(self) -> None:
+        self.receiving = self.in_head = True
+        self._url = self._body = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._receiver.request_begun()
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        if len(self._url) > self._connection_limits.url_bytes:
+            self._refuse(_bad("The URL is too long.", 414))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        limits = self._connection_limits
+        self._head_bytes += len(name) + len(value)
+        if self.in_head:  # a trailer must not pass for a header (RFC 9110, section 6.5.1)
+            self._headers.append((name.lower(), value))
+        if len(self._headers) > limits.headers or self._head_bytes > limits.head_bytes:
+            self._refuse(_bad("The headers are too many or too long.", 431))
+
+    def on_headers_complete(self) -> None:
+        parser, headers = self._parser, dict(self._headers)
+        self._upgrade = parser.should_upgrade()
+        if self._upgrade:
+            return
+        self.in_head = False
+        version = parser.get_http_version()
+        path, _, query = self._url.partition(b"?")
+        text = path.decode("ascii", "replace")
+        self.scope = {
+            **self.base,
+            "http_version": version,
+            "method": parser.get_method().decode("ascii"),
+            "path": unquote(text) if "%" in text else text,
+            "raw_path": path,
+            "query_string": query,
+            "headers": self._headers,
+            "state": self.base["state"].copy(),
+        }
+        self.limits = limits = self._route_limits.get(self.scope["path"], self._default_limits)
+        self._check(headers, version)
+        if int(headers.get(b"content-length", b"0")) > limits.body_bytes:
+            self._refuse(too_large(limits))
+        self._receiver.head_received(
+            self.scope,
+            limits,
+            expects_continue=version == "1.1" and headers.get(b"expect", b"").lower() == b"100-continue",
+            keep_alive=parser.should_keep_alive(),
+        )
+
+    def _check(self, headers: Mapping[bytes, bytes], version: str) -> None:
+        """Refuses what a proxy and this server could read differently."""
+        if version not in {"1.0", "1.1"}:
+            self._refuse(_bad("Use HTTP/1.1."))
+        if len(headers) < len(self._headers):
+            names = [name for name, _ in self._headers]
+            for name in _UNIQUE:
+                if names.count(name) > 1:
+                    self._refuse(_bad(f"The header {name.decode()} is repeated."))
+        host = headers.get(b"host")
+        if host is None and version == "1.1":
+            self._refuse(_bad("The header host is missing."))
+        if host is not None and b"," in host:
+            self._refuse(_bad("The header host names several hosts."))
+        if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+            self._refuse(_bad("The only transfer coding here is chunked."))
+
+    def on_body(self, piece: bytes) -> None:
+        if isinstance(self.limits, StreamedLimits):
+            self._receiver.body_received(piece)
+            return
+        self._body = self._body + piece if self._body else piece
+        if len(self._body) > self.limits.body_bytes:
+            self._refuse(too_large(self.limits))
+
+    def on_message_complete(self) -> None:
+        if not self._upgrade:
+            self.receiving = False
+            self._receiver.request_received(self.scope, self._body, keep_alive=self._parser.should_keep_alive())
+
+
+def too_large(limits: RequestLimits) -> HttpError:
+    """413: what is left of the body is not read, so that nothing can follow it on the connection."""
+    return HttpError(413, ErrorCode.PAYLOAD_TOO_LARGE, f"The body may have {limits.body_bytes} bytes at most.")
