@@ -1,6 +1,7 @@
 """What is known of a request once it is answered, and the one line that it leaves in the log."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import Scope
@@ -11,6 +12,7 @@ MESSAGE: Final = "request"
 LONGEST_NAME: Final = 40
 
 
+@dataclass(slots=True)
 class RequestRecord:
     """One request, without secrets: `RequestMiddleware` makes and completes it, the endpoint adds what it ran.
 
@@ -18,17 +20,14 @@ class RequestRecord:
     those of the errors in the response.
     """
 
-    __slots__ = ("codes", "kind", "method", "operation", "path", "request_id", "seconds", "status")
-
-    def __init__(self, request_id: str, method: str, path: str) -> None:
-        self.request_id = request_id
-        self.method = method
-        self.path = path
-        self.status = 0
-        self.seconds = 0.0
-        self.operation: str | None = None
-        self.kind: str | None = None
-        self.codes: tuple[str, ...] = ()
+    request_id: str
+    method: str
+    path: str
+    status: int = 0
+    seconds: float = 0.0
+    operation: str | None = None
+    kind: str | None = None
+    codes: tuple[str, ...] = ()
 
 
 Observer = Callable[[RequestRecord], None]

@@ -10,9 +10,8 @@ from starlette.types import Receive, Scope, Send
 from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest, TrustedTextDiffers
 from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
-from graph.http.access_log import record_of
 from graph.http.client_address import ClientAddresses
-from graph.http.headers import Headers, headers_of
+from graph.http.headers import Headers
 from graph.http.request import BodyDecoder, JsonLimits, decode_query_string, read_body, refuse_foreign_get
 from graph.http.responses import GRAPHQL_RESPONSE_JSON, JSON, JsonResponse, error_response, response_media_type
 from graph.schema.context import Context
@@ -21,6 +20,8 @@ from graph.services import Services
 
 if TYPE_CHECKING:
     from starlette.responses import Response
+
+    from graph.http.access_log import RequestRecord
 
 
 class GraphQLEndpoint:
@@ -42,7 +43,7 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; only defects of the server and its deadline leave it as exceptions."""
-        headers = headers_of(scope)
+        headers: Headers = scope["state"]["headers"]
         media_type = response_media_type(headers.get(b"accept"))
         if media_type is None:
             msg = f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
@@ -63,7 +64,7 @@ class GraphQLEndpoint:
         await response(scope, receive, send)
 
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
-        record = record_of(scope)
+        record: RequestRecord = scope["state"]["record"]
         context = Context(self._services, bearer_token(headers), partial(self._clients.client_of, scope))
         try:
             result = await self._executor.execute(

@@ -6,7 +6,7 @@ import random
 import re
 import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from starlette.datastructures import Headers as StarletteHeaders
@@ -53,20 +53,27 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope.setdefault("state", {})
         started = time.perf_counter()
         path, method = scope["path"], scope["method"]
         offered = headers_of(scope).get(b"x-request-id")
         # Ids that are guessable do no harm: they name a line in the log.
         request_id = offered if offered and _REQUEST_ID.fullmatch(offered) else f"{random.getrandbits(64):016x}"
-        record = RequestRecord(request_id, method if method.isalpha() else "?", path if self._is_known(path) else "?")
+        label = path if path in self._paths or self._is_new(path) else "?"
+        record = RequestRecord(request_id, method if method.isalpha() else "?", label)
+            request_id, method if method.isalpha() else "?", path if path in self._paths or self._is_new(path) else "?"
+        )
         scope["state"]["record"] = record
         deadline = asyncio.timeout(self._route_limits.get(path, self._default_limits).request_seconds)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
-                message["headers"] = _with_safety(message.get("headers", ()), request_id.encode())
+                headers = list(message.get("headers", ()))
+                names = {name for name, _ in headers}
+                if b"x-request-id" in names:
+                    headers = [header for header in headers if header[0] != b"x-request-id"]
+                headers.append((b"x-request-id", request_id.encode()))
+                message["headers"] = headers + [header for header in _SAFETY if header[0] not in names]
             elif message.get("more_body"):
                 deadline.reschedule(None)  # from here on the protocol bounds how long the client may take to read
             await send(message)
@@ -83,9 +90,8 @@ class RequestMiddleware:
             for observe in self._observers:
                 observe(record)
 
-    def _is_known(self, path: str) -> bool:
-        if path in self._paths:
-            return True
+    def _is_new(self, path: str) -> bool:
+        """Whether it is the path of a route that was added since the last look."""
         self._paths = frozenset(route.path for route in self._routes if isinstance(route, Route))
         return path in self._paths
 
@@ -96,19 +102,6 @@ def _defect(error: Exception, request_id: str) -> HttpError:
     reason = type(error).__name__
     _log.error("a request failed", extra={"request_id": request_id, "reason": reason, "frames": frames})
     return HttpError(500, ErrorCode.INTERNAL_SERVER_ERROR, "Something went wrong on the server.")
-
-
-def _with_safety(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[bytes, bytes]]:
-    """Headers with the id and, where the response has none of its own, the safety headers."""
-    complete = list(headers)
-    names = [name for name, _ in complete]
-    if b"x-request-id" in names:
-        complete = [header for header in complete if header[0] != b"x-request-id"]
-    complete.append((b"x-request-id", request_id))
-    for header in _SAFETY:
-        if header[0] not in names:
-            complete.append(header)
-    return complete
 
 
 class HostAndConcurrencyMiddleware:

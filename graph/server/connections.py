@@ -52,8 +52,8 @@ class Connections:
         self._of_address: Counter[str] = Counter()
         self.open = 0
         self.refused = 0
-        self._idle: dict[Connection, float] = {}  # since when, in the loop's time; the oldest first
-        self._idle_timer: asyncio.TimerHandle | None = None
+        self.idle: dict[Connection, float] = {}  # since when, in the loop's time; the oldest first
+        self.idle_timer: asyncio.TimerHandle | None = None
         self._pending = 0
         self._pending_of_address: Counter[str] = Counter()
         self._written: list[tuple[asyncio.WriteTransport, bytes]] = []
@@ -61,8 +61,8 @@ class Connections:
 
     def add(self, address: str, now: float) -> bool:
         """Whether there is room for one more connection from this address."""
-        if self.open >= self._capacity and self._idle:
-            next(iter(self._idle)).close()
+        if self.open >= self._capacity and self.idle:
+            next(iter(self.idle)).close()
         share = self._capacity // _SHARE_OF_ADDRESS
         full = self.open >= self._capacity
         if full or (self._of_address[address] >= share and not self._is_proxy(address)):
@@ -78,28 +78,22 @@ class Connections:
 
     def remove(self, connection: Connection, address: str) -> None:
         """For a connection that was added and is lost."""
-        self._idle.pop(connection, None)
+        self.idle.pop(connection, None)
         self.open -= 1
         _subtract(self._of_address, address, 1)
 
-    def set_idle(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
-        """Closes the connection in `idle_seconds`, unless it is busy by then."""
-        self._idle[connection] = loop.time()
-        if self._idle_timer is None:
-            self._idle_timer = loop.call_later(self.limits.idle_seconds, self._close_idle, loop)
-
-    def set_busy(self, connection: Connection) -> None:
-        """The connection has begun another request."""
-        self._idle.pop(connection, None)
+    def watch_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Closes connections that have been idle for `idle_seconds`, from now on."""
+        self.idle_timer = loop.call_later(self.limits.idle_seconds, self._close_idle, loop)
 
     def _close_idle(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._idle_timer = None
+        self.idle_timer = None
         expired = loop.time() - self.limits.idle_seconds
-        for connection, since in list(self._idle.items()):
+        for connection, since in list(self.idle.items()):
             if since > expired:
-                self._idle_timer = loop.call_at(since + self.limits.idle_seconds, self._close_idle, loop)
+                self.idle_timer = loop.call_at(since + self.limits.idle_seconds, self._close_idle, loop)
                 return
-            del self._idle[connection]
+            del self.idle[connection]
             connection.close()
 
     def hold(self, address: str, size: int) -> bool:

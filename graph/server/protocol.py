@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from graph.errors import ErrorCode
 from graph.server.connections import Connections
 from graph.server.http_error import HttpError, busy
-from graph.server.limits import ConnectionLimits, RequestLimits, StreamedLimits
+from graph.server.limits import ConnectionLimits, RequestLimits
 from graph.server.request_cycle import RequestCycle, StreamedCycle
 from graph.server.request_parser import RequestParser, too_large
 
@@ -57,7 +57,8 @@ class HttpProtocol(asyncio.Protocol):
         self._cycle: RequestCycle | None = None
         self._pipeline: deque[RequestCycle] = deque()
         self._stream: StreamedCycle | None = None
-        self._fresh = True  # no request has begun yet
+        self._fresh = True  # no request has arrived yet
+        self._in_head = True  # what the timer waits for: a head, or else a body
         self._stopped = False  # nothing is parsed any more
         self._refused = False
         self._closing = False
@@ -180,6 +181,7 @@ class HttpProtocol(asyncio.Protocol):
             if self._discarded > _LINGER_BYTES:
                 self.abort()
             return
+        self.connections.idle.pop(self, None)
         try:
             self._parser.feed(data)
         except HttpError as error:
@@ -187,6 +189,8 @@ class HttpProtocol(asyncio.Protocol):
             return
         if self._parser.receiving:
             self._await_rest(len(data))
+        elif self._cycle is None and self._timer is None:
+            self.connections.idle[self] = self._loop.time()  # these bytes began no request
 
     def _await_rest(self, size: int) -> None:
         """A request has begun with these bytes, or before them, and is not here whole."""
@@ -198,7 +202,9 @@ class HttpProtocol(asyncio.Protocol):
         # The parser keeps a header without end. The bytes that came last may belong to the request before.
         if parser.in_head and self._held - size > limits.head_bytes + limits.url_bytes:
             self._refuse(HttpError(431, ErrorCode.BAD_REQUEST, "The headers are too many or too long."))
-        elif self._timer is None:
+        elif self._timer is None or self._in_head != parser.in_head:
+            self._disarm()
+            self._in_head = parser.in_head
             self._arm(limits.head_seconds if parser.in_head else parser.limits.body_seconds, self._late)
 
     def _late(self) -> None:
@@ -210,18 +216,14 @@ class HttpProtocol(asyncio.Protocol):
             self.connections.release(self._address, self._held)
             self._held = 0
 
-    def request_begun(self) -> None:
+    def continue_expected(self) -> None:
         """From the parser, as the next three."""
-        self._fresh = False
-        self.connections.set_busy(self)
-
-    def head_received(self, scope: Scope, limits: RequestLimits, *, expects_continue: bool, keep_alive: bool) -> None:
-        self._disarm()
-        if expects_continue and self._cycle is None:
+        if self._cycle is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if isinstance(limits, StreamedLimits):
-            self._streamed, self._stream = 0, StreamedCycle(self, scope, keep_alive=keep_alive)
-            self._start(self._stream)
+
+    def stream_begun(self, scope: Scope, *, keep_alive: bool) -> None:
+        self._streamed, self._stream = 0, StreamedCycle(self, scope, keep_alive=keep_alive)
+        self._start(self._stream)
 
     def body_received(self, piece: bytes) -> None:
         self._streamed += len(piece)
@@ -231,8 +233,11 @@ class HttpProtocol(asyncio.Protocol):
             self._transport.pause_reading()
 
     def request_received(self, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
-        self._disarm()
-        self._release()
+        if self._timer is not None:
+            self._disarm()
+        if self._held:
+            self._release()
+        self._fresh = False
         if self._stream is None:
             self._start(RequestCycle(self, scope, body, keep_alive=keep_alive))
         else:
@@ -275,7 +280,9 @@ class HttpProtocol(asyncio.Protocol):
         elif not cycle.keep_alive or self._stopped:
             self.close()
         elif not self._parser.receiving:
-            self.connections.set_idle(self, self._loop)
+            self.connections.idle[self] = self._loop.time()
+            if self.connections.idle_timer is None:
+                self.connections.watch_idle(self._loop)
 
 
 def _address(name: object) -> tuple[str, int] | None:

@@ -117,7 +117,8 @@ class RequestCycle:
         self.complete = not more
         self._protocol.write(head + body)
         if self.complete:
-            self._wake()
+            if self._event is not None:
+                self._wake()
             self._protocol.cycle_complete(self)
 
     def _head(self, length: int | None) -> bytes:

@@ -26,10 +26,8 @@ def _bad(message: str, status: int = 400) -> HttpError:
 class Receiver(Protocol):
     """What is told of requests: the connection."""
 
-    def request_begun(self) -> None: ...
-    def head_received(
-        self, scope: Scope, limits: RequestLimits, *, expects_continue: bool, keep_alive: bool
-    ) -> None: ...
+    def continue_expected(self) -> None: ...
+    def stream_begun(self, scope: Scope, *, keep_alive: bool) -> None: ...
     def body_received(self, piece: bytes) -> None: ...
     def request_received(self, scope: Scope, body: bytes, *, keep_alive: bool) -> None: ...
 
@@ -89,7 +87,6 @@ class RequestParser:
         self._url = self._body = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
-        self._receiver.request_begun()
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -124,15 +121,19 @@ class RequestParser:
             "state": self.base["state"].copy(),
         }
         self.limits = limits = self._route_limits.get(self.scope["path"], self._default_limits)
-        self._check(headers, version)
+        if (
+            version != "1.1"
+            or len(headers) < len(self._headers)
+            or b"transfer-encoding" in headers
+            or b"," in headers.get(b"host", b",")
+        ):
+            self._check(headers, version)
         if int(headers.get(b"content-length", b"0")) > limits.body_bytes:
             self._refuse(too_large(limits))
-        self._receiver.head_received(
-            self.scope,
-            limits,
-            expects_continue=version == "1.1" and headers.get(b"expect", b"").lower() == b"100-continue",
-            keep_alive=parser.should_keep_alive(),
-        )
+        if version == "1.1" and headers.get(b"expect", b"").lower() == b"100-continue":
+            self._receiver.continue_expected()
+        if isinstance(limits, StreamedLimits):
+            self._receiver.stream_begun(self.scope, keep_alive=parser.should_keep_alive())
 
     def _check(self, headers: Mapping[bytes, bytes], version: str) -> None:
         """Refuses what a proxy and this server could read differently."""
