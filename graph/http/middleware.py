@@ -60,8 +60,6 @@ class RequestMiddleware:
         request_id = offered if offered and _REQUEST_ID.fullmatch(offered) else f"{random.getrandbits(64):016x}"
         label = path if path in self._paths or self._is_new(path) else "?"
         record = RequestRecord(request_id, method if method.isalpha() else "?", label)
-            request_id, method if method.isalpha() else "?", path if path in self._paths or self._is_new(path) else "?"
-        )
         scope["state"]["record"] = record
         deadline = asyncio.timeout(self._route_limits.get(path, self._default_limits).request_seconds)
 
