@@ -36,9 +36,9 @@ from tests.processes import await_answer, free_port, serve_environment
 from tests.server import APP_ID, APP_SECRET
 
 WARM_UP: Final = 20
-REQUESTS: Final = 7
+REQUESTS: Final = 25
 # What the server does once its response has left belongs to the request as well.
-_AFTER_SECONDS: Final = 0.02
+_AFTER_SECONDS: Final = 0.01
 
 Call = tuple[str, str]
 """A file, from the top of the project, and a function."""

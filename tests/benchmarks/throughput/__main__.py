@@ -29,7 +29,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         description=(__doc__ or "").partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--quick", action="store_true", help="one short round, 1,000 sessions: under three minutes")
+    add("--quick", action="store_true", help="one short round, 1,000 sessions, no workers: under three minutes")
     add("--databases", nargs="+", choices=DATABASES, default=DATABASES, help="where the data is")
     add("--sessions", nargs="+", type=int, default=[1_000, 100_000, 1_000_000], help="how many there are")
     add("--in-flight", nargs="+", type=int, default=[1, 64, 512], help="connections with one request each")
@@ -42,7 +42,8 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--keep", type=Path, help="directory that keeps the seeded databases for the next run")
     add("--json", type=Path, help="file for every figure, one object a line")
     if "--quick" in (sys.argv[1:] if words is None else words):
-        parser.set_defaults(sessions=[1_000], rounds=1, seconds=1, requests=20_000)
+        parts = [part for part in PARTS if part != "workers"]
+        parser.set_defaults(sessions=[1_000], parts=parts, rounds=1, seconds=1, requests=20_000)
     return parser.parse_args(words)
 
 
