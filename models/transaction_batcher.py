@@ -53,7 +53,8 @@ class TransactionBatcher:
     async def run(self, transaction: Transaction[Any]) -> Any:
         """What the transaction returns, committed. A cancelled caller leaves, and interrupts nothing.
 
-        Raises what `connect`, `lock`, the driver and the transaction raise, and `DatabaseUnavailable` when its turn does not come.
+        Raises what `connect`, `lock`, the driver and the transaction raise, and `DatabaseUnavailable` after
+        `TURN_SECONDS` without a turn.
         """
         loop = asyncio.get_running_loop()
         pending = _Pending(transaction, loop.create_future())
