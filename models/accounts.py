@@ -1,13 +1,21 @@
-"""A person as one mini-program knows them."""
+"""A user as one mini-program knows them, and the sealed session_keys; nothing here can open them."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
 
+from models.database import Database
+from models.errors import Conflict
+from models.transactions import Row, Steps
 from models.users import User
 
 
 class Account(Model):
-    """The table `accounts`: WeChat's ids of a person in one mini-program, and the two newest session_keys, sealed.
+    """The table `accounts`: WeChat's ids of a user in one mini-program, and the two newest session_keys, sealed.
 
     Two keys, because a submission that was signed before a login may arrive after it. The columns hold sealed text and
     a keyed fingerprint; nothing in this package can open them.
@@ -37,3 +45,167 @@ class Account(Model):
         # Fixed, because Tortoise would make every edit of the docstring above a change of the schema.
         table_description = "People as one mini-program knows them."
         unique_together = (("app_id", "openid"),)
+
+
+# What a login stores in the account that it finds. An equal key only confirms itself. A different key shifts the stored
+# one to "previous" when WeChat was called for it later. When its response was overtaken by a later login's, it goes to
+# "previous" itself, unless a newer one is there. `updated_at` only grows: servers before 0.9 tell by it that another
+# login came first.
+_SAME: Final = "session_key_fingerprint = $5"
+_NEWER: Final = "session_key_at <= $6"
+
+
+def _previous(shifted: str, overtaken: str, column: str) -> str:
+    return f"""{column} = CASE WHEN {_SAME} THEN {column} WHEN {_NEWER} THEN {shifted}
+    WHEN previous_session_key_asked_at > $6 THEN {column} ELSE {overtaken} END"""
+
+
+def _current(column: str, value: str) -> str:
+    return f"{column} = CASE WHEN {_NEWER} THEN {value} ELSE {column} END"
+
+
+_UPDATE: Final = f"""
+UPDATE accounts SET
+  unionid = COALESCE(unionid, $3),
+  {_previous("session_key", "$4", "previous_session_key")},
+  {_previous("session_key_at", "$6", "previous_session_key_asked_at")},
+  {_previous("$6", "session_key_at", "previous_session_key_at")},
+  {_current("session_key", "$4")},
+  {_current("session_key_fingerprint", "$5")},
+  {_current("session_key_at", "$6")},
+  updated_at = CASE WHEN updated_at < $7 THEN $7 ELSE updated_at + 1 END
+WHERE app_id = $1 AND openid = $2
+RETURNING id, user_id, unionid"""  # noqa: S608 - constants only
+_INSERT: Final = """
+INSERT INTO accounts (app_id, openid, unionid, session_key, session_key_fingerprint, session_key_at,
+                      created_at, updated_at, user_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+ON CONFLICT (app_id, openid) DO NOTHING
+RETURNING id, user_id, unionid"""
+_USER_OF_UNIONID: Final = "SELECT user_id FROM accounts WHERE unionid = $1 ORDER BY id LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What WeChat gave a login, sealed. Times in epoch milliseconds."""
+
+    app_id: str
+    openid: str = field(repr=False)
+    unionid: str | None = field(repr=False)
+    session_key: str = field(repr=False)
+    session_key_fingerprint: str = field(repr=False)
+    # When the WeChat call that returned the key was sent; orders responses that overtake each other.
+    session_key_at: int
+
+
+def update_account(key: NewKey, *, now: int) -> Steps[Row | None]:
+    """The account with its newest key, locked until the transaction ends; None when there is none yet.
+
+    Plain SQL, as all that a login sends: QuerySets in Tortoise's transaction took three times the CPU of a login.
+    """
+    rows = yield _UPDATE, _values(key, now)
+    return rows[0] if rows else None
+
+
+def insert_account(key: NewKey, *, user_id: str, now: int) -> Steps[Row]:
+    """The new account. Raises `Conflict` when another login has made it meanwhile."""
+    rows = yield _INSERT, (*_values(key, now), user_id)
+    if not rows:
+        msg = "the account is there"
+        raise Conflict(msg)
+    return rows[0]
+
+
+def find_user_of_unionid(unionid: str) -> Steps[str | None]:
+    """The user whom another mini-program of this database knows by the same unionid."""
+    rows = yield _USER_OF_UNIONID, (unionid,)
+    return rows[0]["user_id"] if rows else None
+
+
+def _values(key: NewKey, now: int) -> Sequence[object]:
+    return (
+        key.app_id,
+        key.openid,
+        key.unionid,
+        key.session_key,
+        key.session_key_fingerprint,
+        key.session_key_at,
+        now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKeysRecord:
+    """An account's two newest session_keys, sealed, and what they are bound to."""
+
+    app_id: str
+    openid: str = field(repr=False)
+    session_key: str = field(repr=False)
+    previous_session_key: str | None = field(repr=False)
+    previous_session_key_at: int | None
+
+
+async def find_session_keys(database: Database, account_id: int) -> SessionKeysRecord | None:
+    """The sealed keys of an account, or None when it is gone. Raises `DatabaseError`."""
+    columns = SessionKeysRecord.__slots__
+    rows = await database.run(lambda: Account.filter(id=account_id).values_list(*columns))
+    return SessionKeysRecord(*rows[0]) if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedAccount:
+    """The sealed columns of one account, and what they are bound to."""
+
+    id: int
+    app_id: str
+    openid: str = field(repr=False)
+    session_key: str = field(repr=False)
+    previous_session_key: str | None = field(repr=False)
+
+    @property
+    def sealed(self) -> Sequence[str]:
+        """What it holds, as `v1.<key id>.<...>`."""
+        return [text for text in (self.session_key, self.previous_session_key) if text is not None]
+
+
+async def read_sealed(database: Database, *, after: int, limit: int, last: int = 2**63 - 1) -> Sequence[SealedAccount]:
+    """The next accounts by id, up to `last`. Raises `DatabaseError`."""
+    columns = SealedAccount.__slots__
+    batch = Account.filter(id__gt=after, id__lte=last).order_by("id").limit(limit)
+    return [SealedAccount(*row) for row in await database.run(lambda: batch.values_list(*columns))]
+
+
+async def count_accounts_by_key(
+    database: Database, *, batch: int = 1000, rest: Callable[[], Awaitable[object]] | None = None
+) -> dict[str, int]:
+    """How many accounts have something sealed with each key id.
+
+    Walks through the whole table in batches, and awaits `rest` after each: no statement is long, however many accounts
+    there are.
+    """
+    counts: Counter[str] = Counter()
+    after = 0
+    while accounts := await read_sealed(database, after=after, limit=batch):
+        for account in accounts:
+            counts.update({text.split(".")[1] for text in account.sealed})
+        after = accounts[-1].id
+        if rest is not None:
+            await rest()
+    return dict(sorted(counts.items()))
+
+
+async def reseal(
+    database: Database, old: SealedAccount, *, session_key: str, fingerprint: str, previous_session_key: str | None
+) -> bool:
+    """Replaces the sealed columns if they are still the old ones; False when a login was faster."""
+    same = Account.filter(id=old.id, session_key=old.session_key)
+    if old.previous_session_key is None:
+        same = same.filter(previous_session_key__isnull=True)
+    else:
+        same = same.filter(previous_session_key=old.previous_session_key)
+    new = {
+        "session_key": session_key,
+        "session_key_fingerprint": fingerprint,
+        "previous_session_key": previous_session_key,
+    }
+    return await database.run(lambda: same.update(**new)) == 1

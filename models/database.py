@@ -1,46 +1,46 @@
-"""One open database: statements in, plain rows out, and every failure in the words of `models.errors`."""
+"""One open database: statements in, rows out, and every failure as one of `models.errors`."""
 
 import asyncio
+import contextlib
+import random
 import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Self
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, Self, TypeVar
 
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import (
-    BaseORMException,
-    DBConnectionError,
-    IntegrityError,
-    OperationalError,
-)
+from tortoise.exceptions import BaseORMException, DBConnectionError, IntegrityError, OperationalError
 
-from models.errors import ConnectionLost, DatabaseBehind, DatabaseError, DatabaseUnavailable
+from models.errors import (
+    Conflict,
+    ConnectionLost,
+    DatabaseBehind,
+    DatabaseError,
+    DatabaseUnavailable,
+    StatementTimeout,
+)
+from models.transaction_batcher import by_number
+from models.transactions import Row, Transaction
 from models.url import ALIAS, tortoise_config
 
 try:
     import asyncpg
 except ImportError:  # PostgreSQL is an extra
     _POSTGRES_ERRORS: tuple[type[Exception], ...] = ()
-    _POSTGRES_BEHIND: tuple[type[Exception], ...] = ()
-    _POSTGRES_DATA_ERRORS: tuple[type[Exception], ...] = ()
-    _POSTGRES_HUNG_UP: tuple[type[Exception], ...] = ()
+    _HUNG_UP: tuple[type[Exception], ...] = ()
 else:
     _POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-    _POSTGRES_BEHIND = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
-    _POSTGRES_DATA_ERRORS = (asyncpg.DataError,)
-    _POSTGRES_HUNG_UP = (
-        asyncpg.PostgresConnectionError,
-        asyncpg.AdminShutdownError,
-        asyncpg.CrashShutdownError,
-        # How asyncpg says that the server hung up just as a statement was to be sent.
-        asyncpg.InternalClientError,
-    )
+    # The last is how asyncpg says that the server hung up just as a statement was to be sent.
+    _HUNG_UP = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, asyncpg.InternalClientError)
 
-Row = Mapping[str, Any]
+T = TypeVar("T")
 Dialect = Literal["sqlite", "postgres"]
 
 RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
+    DatabaseError,
     BaseORMException,
     sqlite3.Error,
     OSError,
@@ -48,18 +48,29 @@ RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
     ValueError,
     *_POSTGRES_ERRORS,
 )
-_HUNG_UP: Final[tuple[type[Exception], ...]] = (ConnectionError, *_POSTGRES_HUNG_UP)
 # Seconds before a statement whose connection was lost is run again: enough for a server that restarts quickly.
 SECOND_TRY_AFTER: Final = 0.2
+_CONFLICT_TRIES: Final = 5
+# Seconds that closing waits for transactions in flight.
+_CLOSE_SECONDS: Final = 5.0
+# A login that would wait longer than this for the writer is refused before its code is spent.
+_LONG_BACKLOG_SECONDS: Final = 0.5
+
+# SQLSTATE or its class decides, never a text, which is in the language of the server and quotes values.
+_BY_SQLSTATE: Final[Mapping[type[DatabaseError], set[str]]] = {
+    DatabaseBehind: {"42P01", "42703"},
+    ConnectionLost: {"25006", "57P01", "57P02", "57P03", "08"},
+    Conflict: {"40001", "40P01"},
+    DatabaseError: {"22", "23"},
+}
 _SQLITE_BEHIND: Final = re.compile("no such table|no such column|has no column named")
-_UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
-    OperationalError,
-    DBConnectionError,
-    sqlite3.OperationalError,
-    OSError,
-    TimeoutError,
-    *_POSTGRES_ERRORS,
-)
+# Looked at in this order.
+_BY_CLASS: Final[Mapping[type[DatabaseError], tuple[type[Exception], ...]]] = {
+    DatabaseError: (IntegrityError,),
+    StatementTimeout: (TimeoutError,),
+    ConnectionLost: _HUNG_UP,
+    DatabaseUnavailable: (OperationalError, DBConnectionError, sqlite3.OperationalError, OSError, *_POSTGRES_ERRORS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,76 +83,31 @@ class Pool:
     waiting: int
 
 
-def _by_number(values: Sequence[object]) -> dict[str, object]:
-    """For statements in PostgreSQL's notation, in which this package writes all: to SQLite, `$1` has the name 1."""
-    return {str(number): value for number, value in enumerate(values, 1)}
-
-
 def translated(error: Exception) -> DatabaseError:
-    """A driver's or Tortoise's exception in this package's words; its text is dropped, because it may hold values."""
-    name = type(error).__name__
-    # Tortoise wraps what asyncpg says. The words are in the language of the PostgreSQL server; the class is not.
+    """A driver's or Tortoise's exception as one of ours; its text is dropped, because it may hold values."""
+    return error if isinstance(error, DatabaseError) else _kind_of(error)(type(error).__name__)
+
+
+def _kind_of(error: Exception) -> type[DatabaseError]:
+    # Tortoise wraps some of what asyncpg raises.
     cause = error.__cause__ or error
-    if isinstance(cause, _POSTGRES_BEHIND) or (cause is error and _SQLITE_BEHIND.search(str(error))):
-        return DatabaseBehind(name)
-    if isinstance(error, _HUNG_UP) and not isinstance(error, ConnectionRefusedError):
-        return ConnectionLost(name)
-    if isinstance(error, IntegrityError) or isinstance(cause, _POSTGRES_DATA_ERRORS):
-        return DatabaseError(name)
-    if isinstance(error, _UNAVAILABLE):
-        return DatabaseUnavailable(name)
-    return DatabaseError(name)
-
-
-class Statements:
-    """Runs SQL on a Tortoise client, once."""
-
-    def __init__(self, client: Any, dialect: Dialect) -> None:
-        self._client = client
-        self._bound: Callable[[Sequence[object]], object] = _by_number if dialect == "sqlite" else list
-        self._peek: Callable[[str, object], Sequence[Sequence[Any]] | None] | None
-        self._peek = getattr(client, "peek", None)  # `models.sqlite` has it
-
-    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
-        """The rows that a statement gives, `RETURNING` included. Placeholders are `$1`, `$2`, ... on both databases.
-
-        Raises `DatabaseError`.
-        """
-        try:
-            rows: Sequence[Row] = await self._client.execute_query_dict(sql, self._bound(values))
-        except RAISED_BY_DRIVERS as error:
-            raise translated(error) from None
-        return rows
-
-    async def execute(self, sql: str, *values: object) -> int:
-        """How many rows a statement without `RETURNING` changed. Raises `DatabaseError`."""
-        try:
-            result: tuple[int, Sequence[Any]] = await self._client.execute_query(sql, self._bound(values))
-        except RAISED_BY_DRIVERS as error:
-            raise translated(error) from None
-        return result[0]
-
-    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
-        """The rows of a SELECT as the driver gives them, by position: cheaper than `fetch`, for the busiest statements.
-
-        Raises `DatabaseError`.
-        """
-        try:
-            result: tuple[int, Sequence[Any]] = await self._client.execute_query(sql, self._bound(values))
-        except RAISED_BY_DRIVERS as error:
-            raise translated(error) from None
-        return result[1]
-
-    def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
-        """As `rows`, but at once and without leaving the event loop; None where that is not possible."""
-        return None if self._peek is None else self._peek(sql, self._bound(values))
+    state: str = getattr(cause, "sqlstate", None) or ""
+    for kind, states in _BY_SQLSTATE.items():
+        if state in states or state[:2] in states:
+            return kind
+    if cause is error and _SQLITE_BEHIND.search(str(error)):
+        return DatabaseBehind
+    for kind, raised in _BY_CLASS.items():
+        if isinstance(error, raised):
+            return kind
+    return DatabaseError
 
 
 class Database:
     """The server's one database. One at a time per process: Tortoise finds it through a process-wide fallback.
 
-    A statement that loses its connection is run once more. So it must be one that may run twice: a read, or a write
-    that finds nothing left to do.
+    A statement or transaction that loses its connection is run once more, and one that met a conflict a few times. So
+    it must be one that may run twice: a read, or a write that then finds nothing left to do. All raise `DatabaseError`.
     """
 
     def __init__(self, url: str) -> None:
@@ -149,8 +115,8 @@ class Database:
         self._config = tortoise_config(url)
         self.dialect: Dialect = "sqlite" if "sqlite" in self._config["connections"][ALIAS]["engine"] else "postgres"
         self._context: TortoiseContext | None = None
-        self._statements: Statements | None = None
         self._client: Any = None
+        self._in_flight: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
         """Gets ready without connecting: a server may start before its database does."""
@@ -159,7 +125,14 @@ class Database:
             await context.init(config=self._config, _enable_global_fallback=True)
         self._context = context
         self._client = context.connections.get(ALIAS)
-        self._statements = Statements(self._client, self.dialect)
+
+    async def close(self) -> None:
+        """Lets transactions in flight end, then closes every connection. Safe to call twice."""
+        context, self._context, self._client = self._context, None, None
+        if context is not None:
+            if self._in_flight:
+                await asyncio.wait(self._in_flight, timeout=_CLOSE_SECONDS)
+            await context.close_connections()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -168,64 +141,106 @@ class Database:
     async def __aexit__(self, *_exception: object) -> None:
         await self.close()
 
+    async def run(self, query: Callable[[], Awaitable[T]]) -> T:
+        """What a QuerySet gives; `query` makes it anew each time that it is sent."""
+
+        async def once() -> T:
+            queryset = query()
+            with self._observed(queryset):
+                return await queryset
+
+        return await self._repeated(once)
+
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
-        """See `Statements.fetch`."""
-        try:
-            return await self._opened().fetch(sql, *values)
-        except ConnectionLost:
-            await asyncio.sleep(SECOND_TRY_AFTER)
-        return await self._opened().fetch(sql, *values)
+        """The rows that a statement gives, `RETURNING` included. Placeholders are `$1`, `$2`, ... on both databases."""
+        return await self._repeated(
+            lambda: self._client.execute_query_dict(sql, self._bound(values)), reads=sql.startswith("SELECT")
+        )
 
     async def execute(self, sql: str, *values: object) -> int:
-        """See `Statements.execute`."""
-        try:
-            return await self._opened().execute(sql, *values)
-        except ConnectionLost:
-            await asyncio.sleep(SECOND_TRY_AFTER)
-        return await self._opened().execute(sql, *values)
+        """How many rows a statement without `RETURNING` changed."""
+        changed, _ = await self._repeated(lambda: self._client.execute_query(sql, self._bound(values)))
+        return int(changed)
 
-    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
-        """See `Statements.rows`."""
-        try:
-            return await self._opened().rows(sql, *values)
-        except ConnectionLost:
-            await asyncio.sleep(SECOND_TRY_AFTER)
-        return await self._opened().rows(sql, *values)
+    async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
+        """The rows of one of the few busiest SELECTs, by position: prepared, on PostgreSQL's own connections for it."""
+        if self.dialect == "sqlite":
+            _, rows = await self._repeated(lambda: self._client.execute_query(sql, by_number(values)))
+            return rows  # type: ignore[no-any-return]
+        return await self._repeated(lambda: self._client.read(sql, *values))
 
-    def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
-        """See `Statements.peek`."""
-        return None if self._statements is None else self._statements.peek(sql, *values)
+    def read_now(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
+        """As `read`, but at once and without leaving the event loop; None where that is not possible."""
+        if self.dialect == "postgres" or self._client is None:
+            return None
+        return self._client.read_now(sql, by_number(values))  # type: ignore[no-any-return]
 
-    def _opened(self) -> Statements:
-        if self._statements is None:
-            msg = "the database is not open"
-            raise DatabaseUnavailable(msg)
-        return self._statements
+    async def transaction(self, transaction: Transaction[T]) -> T:
+        """What a transaction returns, stored whole or not at all, READ COMMITTED.
+
+        A cancelled caller leaves; the transaction ends by commit or rollback in a task of its own, in bounded time.
+        """
+        task = asyncio.get_running_loop().create_task(self._repeated(lambda: self._client.transaction(transaction)))
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
+        return await asyncio.shield(task)
+
+    async def _repeated(self, send: Callable[[], Awaitable[T]], *, reads: bool = False) -> T:
+        lost, conflicts = False, 0
+        while True:
+            if self._client is None:
+                msg = "the database is not open"
+                raise DatabaseUnavailable(msg)
+            try:
+                return await send()
+            except RAISED_BY_DRIVERS as error:
+                failure = translated(error)
+            match failure:
+                case ConnectionLost() | StatementTimeout():
+                    await self._expire()
+                    if lost or not (reads or isinstance(failure, ConnectionLost)):
+                        raise failure from None
+                    lost = True
+                    await asyncio.sleep(SECOND_TRY_AFTER)
+                case Conflict() if conflicts < _CONFLICT_TRIES:
+                    conflicts += 1
+                    await asyncio.sleep(random.uniform(0, 0.02) * conflicts)  # noqa: S311 - nothing secret
+                case _:
+                    raise failure from None
+
+    async def _expire(self) -> None:
+        # Where one connection turned out to be dead, or read-only, so may all of them.
+        if self.dialect == "postgres" and self._client is not None:
+            await self._client.expire()
+
+    def _observed(self, _queryset: object) -> AbstractContextManager[object]:
+        """Around a QuerySet, for a subclass that traces statements."""
+        return contextlib.nullcontext()
+
+    def _bound(self, values: Sequence[object]) -> object:
+        return by_number(values) if self.dialect == "sqlite" else list(values)
 
     async def ping(self) -> None:
-        """Returns when the database answers a statement; raises `DatabaseError` otherwise."""
+        """Returns when the database answers a statement."""
         await self.fetch("SELECT 1 AS one")
 
+    async def now(self) -> int:
+        """The database's own clock, in epoch milliseconds, to the second."""
+        [row] = await self.fetch("SELECT CURRENT_TIMESTAMP AS now")
+        now = row["now"]
+        if isinstance(now, str):  # SQLite's, which is in UTC
+            now = datetime.strptime(now, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        return int(now.timestamp() * 1000)
+
+    def require_writer(self) -> None:
+        """Raises `DatabaseUnavailable` when what is written now would wait long."""
+        if self.dialect == "sqlite" and self._client is not None and self._client.backlog() > _LONG_BACKLOG_SECONDS:
+            msg = "WriterBusy"
+            raise DatabaseUnavailable(msg)
+
     def pool(self) -> Pool | None:
-        """The pool's state; None before its first connection, and on SQLite. May be asked from any thread."""
+        """The pool's state; None before its first connection, and on SQLite. May be called from any thread."""
         pool = getattr(self._client, "_pool", None)
         if pool is None:
             return None
         return Pool(pool.get_size(), pool.get_idle_size(), pool.get_max_size(), self._client.waiting)
-
-    async def unit(self, statements: Sequence[str], *values: object) -> Sequence[Row]:
-        """The rows of the last of several statements that share their values, stored whole or not at all. On SQLite.
-
-        A cancelled caller leaves, and interrupts nothing. Raises `DatabaseError`.
-        """
-        self._opened()
-        try:
-            return await self._client.unit(statements, _by_number(values))  # type: ignore[no-any-return]
-        except RAISED_BY_DRIVERS as error:
-            raise translated(error) from None
-
-    async def close(self) -> None:
-        """Lets units under way end, then closes every connection. Safe to call twice."""
-        context, self._context, self._statements = self._context, None, None
-        if context is not None:
-            await context.close_connections()

@@ -2,7 +2,9 @@
 
 DatabaseError
 ├─ DatabaseUnavailable   not reachable, locked, full, too slow: the same request may succeed later
-│  └─ ConnectionLost     the connection broke under a statement, whose outcome nobody knows
+│  ├─ ConnectionLost     the connection broke, or is of no use any more; the statement's outcome is unknown
+│  ├─ StatementTimeout   sent, and not answered in time; the statement's outcome is unknown
+│  └─ Conflict           undone because of what another transaction did at the same moment
 ├─ DatabaseBehind        reachable, but its tables are not those of this version: run `wxgate migrate`
 └─ UnsupportedDatabase   the URL or the installation cannot work: change it
 
@@ -15,11 +17,19 @@ class DatabaseError(Exception):
 
 
 class DatabaseUnavailable(DatabaseError):
-    """The database did not answer, or answered that it cannot work now."""
+    """The database did not respond, or responded that it cannot work now."""
 
 
 class ConnectionLost(DatabaseUnavailable):
-    """PostgreSQL, or what is in between, hung up in the middle of a statement."""
+    """PostgreSQL, or what is in between, hung up in the middle of a statement, or takes no writes any more."""
+
+
+class StatementTimeout(DatabaseUnavailable):
+    """Sent over a connection that may be dead: a read may be sent again over another."""
+
+
+class Conflict(DatabaseUnavailable):
+    """Nothing is stored; the same transaction may be run again at once."""
 
 
 class DatabaseBehind(DatabaseError):

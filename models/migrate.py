@@ -1,4 +1,4 @@
-"""Applies migrations, one process at a time, and tells whether any are missing."""
+"""Applies migrations, one process at a time, and knows which are missing."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from models.url import ALIAS, tortoise_config
 _ADVISORY_LOCK: Final = 0x777867617465
 _LOCK_WAIT_SECONDS: Final = 60.0
 _LOOKS: Final = 600
-_TOO_LONG: Final = "another process has been migrating for a minute"
+_TOO_LONG: Final = "waited 60 s for another migration"
 
 
 async def missing_migrations(database: Database) -> list[str]:
@@ -41,7 +41,7 @@ async def require_tables(database: Database) -> None:
 
 
 async def migrate(url: str, *, report: Callable[[str], None] = lambda _name: None) -> list[str]:
-    """Applies what is missing and returns its names; `report` is told each name before it runs.
+    """Applies what is missing and returns its names; `report` is called with each name before it runs.
 
     Tortoise takes no lock of its own, and replicas that start together would run the same step twice: PostgreSQL's
     advisory lock, or a lock on a file beside SQLite's, lets one process work while the others wait up to a minute.
@@ -81,8 +81,8 @@ async def _executor(url: str) -> AsyncIterator[MigrationExecutor]:
 async def _alone(client: BaseDBAsyncClient) -> AsyncIterator[None]:
     path = getattr(client, "filename", None)
     if path is None:
-        # Held by a transaction, for a pooler may run what comes after it elsewhere. Whoever waits holds no connection,
-        # or a few who wait would take all that the pooler has.
+        # Held by a transaction, for a pooler may run what comes after it elsewhere. One that waits holds no connection,
+        # or a few of them would take all that the pooler has.
         async with client.acquire_connection() as connection:
             for _ in range(_LOOKS):
                 async with connection.transaction():

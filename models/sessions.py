@@ -1,10 +1,19 @@
-"""A signed-in device."""
+"""A signed-in device: its session from login to cleanup, and the lookup that every request starts with."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
 
 from models.accounts import Account
-from models.users import User
+from models.database import Database
+from models.errors import DatabaseError
+from models.transactions import Row, Steps
+from models.users import USER_COLUMNS, User, UserRecord
 
 
 class Session(Model):
@@ -30,3 +39,223 @@ class Session(Model):
         table = "sessions"
         # Fixed, because Tortoise would make every edit of the docstring above a change of the schema.
         table_description = "Signed-in devices."
+
+
+# Last seen is written this seldom: precise to the hour is enough for a limit of days.
+SEEN_EVERY_MS: Final = 3_600_000
+
+_USER: Final = ", ".join(f"u.{column}" for column in USER_COLUMNS)
+_INSERT: Final = """
+INSERT INTO sessions (token_hash, user_id, account_id, created_at, last_seen_at, expires_at)
+VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (token_hash) DO NOTHING RETURNING token_hash"""
+_ACCOUNT_OF: Final = "SELECT account_id FROM sessions WHERE token_hash = $1"
+_SUPERSEDE: Final = "UPDATE sessions SET expires_at = $3 WHERE token_hash = $1 AND account_id = $2 AND expires_at > $3"
+_USER_AND_SESSIONS: Final = f"""
+SELECT {_USER}, s.token_hash, s.created_at AS issued_at, s.last_seen_at, s.expires_at
+FROM users u JOIN sessions s ON s.user_id = u.id WHERE u.id = $1"""  # noqa: S608 - constants only
+_DELETE: Final = "DELETE FROM sessions WHERE token_hash = $1"
+
+
+def insert_session(token_hash: str, *, user_id: str, account_id: int, now: int, expires_at: int) -> Steps[None]:
+    """Stores a login's session, of which there may already be the row that a lost COMMIT left.
+
+    Raises `DatabaseError` when another account holds the same hash.
+    """
+    if not (yield _INSERT, (token_hash, user_id, account_id, now, expires_at)):
+        [row] = yield _ACCOUNT_OF, (token_hash,)
+        if row["account_id"] != account_id:
+            msg = "IntegrityError"
+            raise DatabaseError(msg)
+
+
+def supersede(token_hash: str, *, account_id: int, ends_at: int) -> Steps[None]:
+    """Brings the end of an older session of the same account forward to `ends_at`; no other account's."""
+    yield _SUPERSEDE, (token_hash, account_id, ends_at)
+
+
+def drop_surplus(user_id: str, new: str, *, now: int, keep: int) -> Steps[UserRecord]:
+    """The user, who has at most `keep` live sessions afterwards, the one with the hash `new` among them."""
+    rows = yield _USER_AND_SESSIONS, (user_id,)
+    others = [row for row in rows if row["token_hash"] != new]
+    live = sorted((row for row in others if row["expires_at"] > now), key=lambda row: _rank(row, now), reverse=True)
+    for row in (*live[keep - 1 :], *(row for row in others if row["expires_at"] <= now)):
+        yield _DELETE, (row["token_hash"],)
+    return UserRecord(*[rows[0][column] for column in USER_COLUMNS])
+
+
+def _rank(row: Row, now: int) -> tuple[bool, int, int, str]:
+    """Which session stays rather than another.
+
+    One that has been in use since its login, and was last seen within the hour, may have been seen just now: "last
+    seen" is no more precise. Logins that came later do not drive it out.
+    """
+    seen, issued = row["last_seen_at"], row["issued_at"]
+    return (seen > issued and seen > now - SEEN_EVERY_MS, seen, issued, row["token_hash"])
+
+
+async def touch_session(database: Database, token_hash: str, *, now: int, unless_seen_after: int) -> None:
+    """Notes that the session is in use; of several requests at the same moment one writes. Raises `DatabaseError`."""
+    unseen = Session.filter(token_hash=token_hash, last_seen_at__lt=unless_seen_after)
+    await database.run(lambda: unseen.update(last_seen_at=now))
+
+
+class SessionRecord(NamedTuple):
+    """A live session and its user. Times in epoch milliseconds."""
+
+    account_id: int
+    last_seen_at: int
+    expires_at: int
+    user: UserRecord
+
+
+# The busiest statements of the server. Through a QuerySet this lookup costs some 400 us of CPU, prepared on a
+# connection of its own 60, and together with others 5 (`tests/benchmarks/lookups.py`).
+_FIND: Final = f"""
+SELECT s.token_hash, s.account_id, s.last_seen_at, s.expires_at, {_USER}
+FROM sessions s JOIN users u ON u.id = s.user_id
+WHERE s.token_hash """  # noqa: S608 - constants only
+_FIND_ONE: Final = f"{_FIND} = $1"
+_FIND_SEVERAL: Final = f"{_FIND} = ANY($1)"
+# With so many waiting, a second statement goes while the first is in flight, so that the database works while the
+# responses of the first are written.
+_ENOUGH: Final = 24
+_LARGEST_BATCH: Final = 256
+# A statement that takes longer does not hold up the next one.
+_SLOW_SECONDS: Final = 0.02
+_LARGEST_IN_FLIGHT: Final = 4
+
+_Wanted = list[tuple[str, "asyncio.Future[SessionRecord | None]"]]
+
+
+class SessionLookup:
+    """Finds sessions: on SQLite one at a time and at once, on PostgreSQL those that wait together by one statement.
+
+    A lone request is sent at once. One that comes while a statement is in flight waits for it, or for many others, but
+    not for long when it is slow. Nothing is cached, so that a session that has ended is found no more.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: _Wanted = []
+        self._in_flight = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._next: asyncio.Handle | None = None
+        # Whether the last statement found several: then others are about to join this one.
+        self._crowded = False
+
+    async def find(self, token_hash: str, *, now: int, seen_after: int) -> SessionRecord | None:
+        """The session with this hash if it has not expired and was seen after `seen_after`. Raises `DatabaseError`."""
+        rows = self._database.read_now(_FIND_ONE, token_hash)
+        if rows is not None or self._database.dialect == "sqlite":
+            if rows is None:
+                rows = await self._database.read(_FIND_ONE, token_hash)
+            session = _record(rows[0]) if rows else None
+        elif self._in_flight or self._crowded or self._next is not None:
+            session = await self._find_together(token_hash)
+        else:
+            session = await self._find_alone(token_hash)
+        alive = session is not None and session.expires_at > now and session.last_seen_at > seen_after
+        return session if alive else None
+
+    async def _find_alone(self, token_hash: str) -> SessionRecord | None:
+        self._in_flight += 1
+        try:
+            rows = await self._database.read(_FIND_ONE, token_hash)
+        except DatabaseError as error:
+            self._fail(self._take_all(), error)
+            raise
+        finally:
+            self._ended()
+        return _record(rows[0]) if rows else None
+
+    async def _find_together(self, token_hash: str) -> SessionRecord | None:
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[SessionRecord | None] = loop.create_future()
+        self._waiting.append((token_hash, found))
+        if self._next is None or len(self._waiting) == _ENOUGH:
+            self._schedule(loop)
+        return await found
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._unschedule()
+        if self._in_flight < (2 if len(self._waiting) >= _ENOUGH else 1):
+            self._next = loop.call_soon(self._send, loop)
+        elif self._in_flight < _LARGEST_IN_FLIGHT:
+            self._next = loop.call_later(_SLOW_SECONDS, self._send, loop)
+
+    def _unschedule(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _send(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._next = None
+        batch, self._waiting = self._waiting[:_LARGEST_BATCH], self._waiting[_LARGEST_BATCH:]
+        # A caller that has left, its request cancelled, needs no session.
+        wanted = [(token_hash, found) for token_hash, found in batch if not found.done()]
+        self._crowded = len(wanted) > 1
+        if wanted:
+            self._in_flight += 1
+            task = loop.create_task(self._find_all(wanted))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if self._waiting:
+            self._schedule(loop)
+
+    async def _find_all(self, wanted: _Wanted) -> None:
+        try:
+            rows = await self._database.read(_FIND_SEVERAL, [token_hash for token_hash, _ in wanted])
+            sessions = {row[0]: _record(row) for row in rows}
+            for token_hash, found in wanted:
+                if not found.done():
+                    found.set_result(sessions.get(token_hash))
+        except DatabaseError as error:
+            # Those that wait for the next statement have waited as long, and have no better prospects.
+            self._fail(wanted + self._take_all(), error)
+        finally:
+            for _, found in wanted:
+                found.cancel()  # does nothing but when this task was cancelled
+            self._ended()
+
+    def _ended(self) -> None:
+        self._in_flight -= 1
+        if self._waiting:
+            self._schedule(asyncio.get_running_loop())
+        else:
+            self._unschedule()
+
+    def _take_all(self) -> _Wanted:
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    @staticmethod
+    def _fail(wanted: _Wanted, error: DatabaseError) -> None:
+        for _, found in wanted:
+            if not found.done():
+                found.set_exception(type(error)(*error.args))
+
+
+def _record(row: Sequence[Any]) -> SessionRecord:
+    return SessionRecord(row[1], row[2], row[3], UserRecord._make(row[4:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Which sessions have ended (epoch milliseconds): by their absolute end, or for want of use."""
+
+    by: int
+    unseen_since: int
+
+
+async def delete_ended(database: Database, ended: Ended, *, after: str, size: int) -> tuple[int, str | None]:
+    """Deletes those that have ended of the next `size` sessions by hash; how many, and where to go on, None at the end.
+
+    In the order of the primary key, in which no two are equal: pages cost the same however many end in one
+    millisecond. Raises `DatabaseError`.
+    """
+    rest = Session.filter(token_hash__gt=after)
+    found = await database.run(lambda: rest.order_by("token_hash").offset(size - 1).limit(1).values_list("token_hash"))
+    last = str(found[0][0]) if found else None
+    page = rest if last is None else rest.filter(token_hash__lte=last)
+    gone = page.filter(Q(expires_at__lte=ended.by) | Q(last_seen_at__lte=ended.unseen_since))
+    return await database.run(gone.delete), last

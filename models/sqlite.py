@@ -2,22 +2,27 @@
 
 Tortoise holds one lock around its one connection. As shipped, a writer that waits for another process makes every
 reader wait with it, and the lock stays taken for good when opening the file fails. Its transactions begin DEFERRED, so
-that two processes which read first and write later fail with "database is locked" without waiting. What a login stores
-is a unit of `sqlite_units.py`: only migrations open transactions of Tortoise's.
+that two processes which read first and write later fail with "database is locked" without waiting. The server's own
+transactions run in `transaction_batcher.py`: only migrations open transactions of Tortoise's.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from tortoise.backends.base.client import ConnectionWrapper, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.exceptions import OperationalError
 
-from models import sqlite_units
+from models import transaction_batcher
+from models.errors import DatabaseUnavailable
+from models.transaction_batcher import TransactionBatcher
+from models.transactions import Transaction
+
+T = TypeVar("T")
 
 # How long a statement waits for another process.
 WAIT_MS: Final = 2000
@@ -29,8 +34,11 @@ NO_FILE: Final = "no such table: the database file does not exist"
 
 
 async def _acquire(lock: asyncio.Lock) -> None:
-    async with asyncio.timeout(sqlite_units.TURN_SECONDS):
-        await lock.acquire()
+    try:
+        async with asyncio.timeout(transaction_batcher.TURN_SECONDS):
+            await lock.acquire()
+    except TimeoutError as error:
+        raise DatabaseUnavailable(type(error).__name__) from None
 
 
 class _Held(ConnectionWrapper[Any]):
@@ -38,7 +46,7 @@ class _Held(ConnectionWrapper[Any]):
 
     async def __aenter__(self) -> Any:
         await _acquire(self._lock)
-        # Tortoise looked before it had the lock: somebody may have opened it since.
+        # Tortoise looked before it had the lock: another task may have opened it since.
         self.connection = self.client._connection  # noqa: SLF001 - Tortoise's own
         try:
             await self.ensure_connection()
@@ -60,7 +68,7 @@ class _Connection(SqliteClient):
 
     def __init__(self, file_path: str, *, create: bool, **pragmas: Any) -> None:
         self._create = create
-        # First of all the time-out: switching the journal mode already needs a lock that another process may hold.
+        # First of all the timeout: switching the journal mode already needs a lock that another process may hold.
         settings = {"busy_timeout": WAIT_MS, "synchronous": "NORMAL", "temp_store": "MEMORY"} | pragmas
         super().__init__(file_path, **settings)
 
@@ -86,7 +94,7 @@ class _Connection(SqliteClient):
         sqlite3.connect(f"file:{quote(self.filename)}?mode={mode}", uri=True).close()
 
     def _open_beside(self, **pragmas: Any) -> sqlite3.Connection:
-        """One more connection to the file, for whatever thread; its transactions begin and end by statements."""
+        """One more connection to the file, for any thread; its transactions begin and end by statements."""
         uri = f"file:{quote(self.filename)}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         try:
@@ -99,38 +107,38 @@ class _Connection(SqliteClient):
 
 
 class _Reader(_Connection):
-    """The connection that reads, in a thread; and beside it one for what is read sooner than a thread is told."""
+    """The connection that reads, in a thread; and beside it one for what is read sooner than a thread is woken."""
 
     def __init__(self, file_path: str, *, create: bool, **pragmas: Any) -> None:
         super().__init__(file_path, create=create, **pragmas, query_only=1)
-        self._peephole: sqlite3.Connection | None = None
+        self._direct: sqlite3.Connection | None = None
 
     async def create_connection(self, with_db: bool) -> None:
         await super().create_connection(with_db)
         try:
-            # Not in a thread: who is cancelled meanwhile would leave an open file to nobody. It was opened just now.
-            self._peephole = self._open_beside(busy_timeout=0, query_only=1)
+            # Not in a thread: a caller cancelled meanwhile would leave the file open. It was opened just now.
+            self._direct = self._open_beside(busy_timeout=0, query_only=1)
         except BaseException:
-            # With half of it open, whoever comes next would go the long way for ever.
+            # With half of it open, every later read would go through the thread.
             await super().close()
             raise
 
-    def peek(self, query: str, values: Sequence[Any] | Mapping[str, Any]) -> Sequence[Any] | None:
-        """The rows of a SELECT that touches a handful of pages; nothing bounds it.
+    def read_now(self, query: str, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        """The rows of a SELECT that touches a handful of pages, read in the event loop; nothing bounds it.
 
-        None, and the thread's turn, where it would wait: before the file is open, and while it is locked.
+        None where it would wait: before the file is open, and while it is locked.
         """
-        if self._peephole is None:
+        if self._direct is None:
             return None
         try:
-            return self._peephole.execute(query, values).fetchall()
+            return self._direct.execute(query, values).fetchall()
         except sqlite3.Error:
             return None
 
     async def close(self) -> None:
-        peephole, self._peephole = self._peephole, None
-        if peephole is not None:
-            peephole.close()
+        direct, self._direct = self._direct, None
+        if direct is not None:
+            direct.close()
         await super().close()
 
 
@@ -143,7 +151,7 @@ class WalClient(_Connection):
     def __init__(self, file_path: str, *, create: bool = False, **pragmas: Any) -> None:
         super().__init__(file_path, create=create, **pragmas)
         self._reader = _Reader(file_path, create=create, **pragmas)
-        self._units = sqlite_units.Units(self._open_for_units, self.acquire_connection)
+        self._batcher = TransactionBatcher(self._open_for_transactions, self.acquire_connection)
 
     def _in_transaction(self) -> TransactionContext:
         return SqliteTransactionContext(_ImmediateTransaction(self), self._lock)
@@ -158,21 +166,24 @@ class WalClient(_Connection):
             return await self._reader.execute_query(query, values)  # type: ignore[no-any-return]
         return await super().execute_query(query, values)  # type: ignore[no-any-return]
 
-    def peek(self, query: str, values: Sequence[Any] | Mapping[str, Any]) -> Sequence[Any] | None:
-        return self._reader.peek(query, values)
+    def read_now(self, query: str, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        return self._reader.read_now(query, values)
 
-    async def unit(self, statements: Sequence[str], values: Mapping[str, object]) -> list[sqlite3.Row]:
-        """See `Units.store`."""
-        rows: list[sqlite3.Row] = await self._units.store(statements, values)
-        return rows
+    async def transaction(self, transaction: Transaction[T]) -> T:
+        result: T = await self._batcher.run(transaction)
+        return result
 
-    def _open_for_units(self) -> sqlite3.Connection:
+    def backlog(self) -> float:
+        """See `TransactionBatcher.backlog`."""
+        return self._batcher.backlog()
+
+    def _open_for_transactions(self) -> sqlite3.Connection:
         connection = self._open_beside(**self.pragmas)
         connection.row_factory = sqlite3.Row
         return connection
 
     async def close(self) -> None:
-        await self._units.close()
+        await self._batcher.close()
         await self._reader.close()
         await super().close()
 

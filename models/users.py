@@ -1,10 +1,12 @@
-"""A person, as the server's clients see them."""
+"""A user, as the server's clients see them, and which submitted profile replaces which."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from tortoise import fields
 from tortoise.models import Model
+
+from models.database import Database
 
 #: Columns of `users` that `UserRecord` holds, in its order. The statements in this package select exactly these.
 USER_COLUMNS = (
@@ -57,7 +59,56 @@ class UserRecord(NamedTuple):
     created_at: int
     updated_at: int
 
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
-        """The record in a row that holds at least `USER_COLUMNS`."""
-        return cls(*[row[column] for column in USER_COLUMNS])
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """User info to store. `profile_at` is the watermark's time in epoch milliseconds."""
+
+    nick_name: str
+    nick_name_is_real: bool
+    avatar_url: str
+    avatar_url_is_real: bool
+    # False when WeChat gave nothing but placeholders: then a 0 or an empty text erases nothing.
+    is_real: bool
+    gender: int
+    city: str
+    province: str
+    country: str
+    language: str
+    profile_at: int
+
+
+async def store_profile(database: Database, user_id: str, profile: Profile, *, now: int) -> UserRecord | None:
+    """The user after the submission: changed if its watermark is newer than any before, else unchanged.
+
+    A repeated or overtaken submission changes nothing. None when the user is gone. Raises `DatabaseError`.
+    """
+    stored = User.filter(id=user_id)
+    while True:
+        rows = await database.run(lambda: stored.values_list(*USER_COLUMNS, "profile_at"))
+        if not rows:
+            return None
+        *columns, profile_at = rows[0]
+        user = UserRecord._make(columns)
+        if profile_at is not None and profile_at >= profile.profile_at:
+            return user
+        user = _merged(user, profile)._replace(updated_at=now)
+        # Compare and swap: with what another submission stored meanwhile, look again.
+        seen = {"profile_at__isnull": True} if profile_at is None else {"profile_at": profile_at}
+        changes = {name: value for name, value in user._asdict().items() if name not in {"id", "created_at"}}
+        if await database.run(lambda: stored.filter(**seen).update(**changes, profile_at=profile.profile_at)):  # noqa: B023
+            return user
+
+
+def _merged(user: UserRecord, profile: Profile) -> UserRecord:
+    """What is real replaces what is there; anything fills what is empty."""
+    changes: dict[str, Any] = {
+        name: getattr(profile, name)
+        for name in ("gender", "city", "province", "country", "language")
+        if profile.is_real or getattr(profile, name)
+    }
+    if profile.nick_name_is_real or not user.nick_name:
+        changes["nick_name"] = profile.nick_name
+    if profile.avatar_url_is_real or not user.avatar_url:
+        changes["avatar_url"] = profile.avatar_url
+    return user._replace(**changes)

@@ -5,19 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from graph.accounts.errors import KeyInUse, KeyRingMismatch
+from graph.accounts.errors import KeyInUse, KeyRingMismatch, UnknownKey
 from graph.security.encryption import KeyRing, SealContext, Sealed
 from graph.security.errors import SecurityError
+from models.accounts import SealedAccount, count_accounts_by_key, read_sealed, reseal
 from models.database import Database
-from models.keys import (
-    SealedAccount,
-    accounts_sealed_otherwise,
-    add_canary,
-    count_accounts_by_key,
-    drop_canary,
-    read_canaries,
-    reseal,
-)
+from models.encryption_keys import add_canary, drop_canary, read_canaries
 
 _log = logging.getLogger(__name__)
 
@@ -71,17 +64,19 @@ async def key_usage(database: Database, key_ring: KeyRing) -> dict[str, int]:
     return {key_id: counted.get(key_id, 0) for key_id in ids}
 
 
-async def forget(database: Database, key_id: str, *, lost: bool) -> int:
+async def retire(database: Database, key_id: str, *, lost: bool) -> int:
     """Lets a key leave the ring; returns how many accounts it still seals, which is 0 unless it is `lost`.
 
-    With a lost key the session_keys that it sealed are lost too; their people get new ones when they next log in.
-    Raises `KeyInUse`, `DatabaseError`.
+    With a lost key the session_keys that it sealed are lost too; their users get new ones when they next log in.
+    Raises `KeyInUse`, `UnknownKey`, `DatabaseError`.
     """
     accounts = (await count_accounts_by_key(database)).get(key_id, 0)
     if accounts and not lost:
         msg = f"The key '{key_id}' still seals {accounts} accounts: run `wxgate keys rotate` first, or add --lost."
         raise KeyInUse(msg)
-    await drop_canary(database, key_id)
+    if not await drop_canary(database, key_id) and not accounts:
+        msg = f"This database was never written with a key '{key_id}': `wxgate keys list` shows those that it knows."
+        raise UnknownKey(msg)
     return accounts
 
 
@@ -92,7 +87,7 @@ class Rotation:
     resealed: int = 0
     # Logins stored new keys meanwhile, which are sealed with the current key already, and nothing else was left.
     overtaken: int = 0
-    # Sealed with a key that is gone, or damaged: these people get a new session_key when they next log in.
+    # Sealed with a key that is gone, or damaged: these users get a new session_key when they next log in.
     unreadable: int = 0
 
 
@@ -101,12 +96,18 @@ async def rotate(database: Database, key_ring: KeyRing) -> Rotation:
 
     Raises `DatabaseError`.
     """
-    outcome, after, prefix = Rotation(), 0, f"v1.{key_ring.current_id}."
-    while batch := await accounts_sealed_otherwise(database, prefix, after=after, limit=BATCH):
+    outcome, after = Rotation(), 0
+    while batch := await read_sealed(database, after=after, limit=BATCH):
         for account in batch:
-            await _reseal(database, key_ring, account, outcome)
+            if _sealed_otherwise(account, key_ring):
+                await _reseal(database, key_ring, account, outcome)
         after = batch[-1].id
     return outcome
+
+
+def _sealed_otherwise(account: SealedAccount, key_ring: KeyRing) -> bool:
+    prefix = f"v1.{key_ring.current_id}."
+    return any(not text.startswith(prefix) for text in account.sealed)
 
 
 async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount, outcome: Rotation) -> None:
@@ -127,11 +128,10 @@ async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount,
         outcome.resealed += 1
         return
     # A login was faster. Its own key is sealed as it should be; the one that it shifted to "previous" is not.
-    prefix = f"v1.{key_ring.current_id}."
-    again = await accounts_sealed_otherwise(database, prefix, after=account.id - 1, last=account.id, limit=1)
-    for changed in again:
-        await _reseal(database, key_ring, changed, outcome)
-    if not again:
+    again = await read_sealed(database, after=account.id - 1, last=account.id, limit=1)
+    if again and _sealed_otherwise(again[0], key_ring):
+        await _reseal(database, key_ring, again[0], outcome)
+    else:
         outcome.overtaken += 1
 
 

@@ -1,12 +1,13 @@
-"""What the server refuses to do for a person.
+"""What the server refuses to do for a user or an operator.
 
 AccountError
 ├─ Unauthenticated    no token, or one that is malformed, unknown, expired or superseded
 ├─ SessionKeyStale    no session_key that the server holds signed the submission
 ├─ LoginNotStored     WeChat took the code, but the database could not take the login
-├─ LoginsTooFrequent  WeChat took the code, but its person has signed in too often
+├─ LoginsTooFrequent  WeChat took the code, but its user has signed in too often
 ├─ KeyRingMismatch    the encryption keys are not those that the database was written with
-└─ KeyInUse           an encryption key cannot be forgotten while it seals something
+├─ KeyInUse           an encryption key cannot be retired while it seals something
+└─ UnknownKey         no such encryption key was ever in use
 """
 
 
@@ -15,7 +16,7 @@ class AccountError(Exception):
 
 
 class Unauthenticated(AccountError):
-    """The request needs a person to be signed in, and its token names nobody."""
+    """The request needs a signed-in user, and its token is none's."""
 
 
 class SessionKeyStale(AccountError):
@@ -30,14 +31,14 @@ class SessionKeyStale(AccountError):
 
 
 class LoginNotStored(AccountError):
-    """The code is spent and nobody is signed in: repeating the request cannot help, a new code can."""
+    """The code is spent and no user signed in: repeating the request cannot help, a new code can."""
 
 
 class LoginsTooFrequent(AccountError):
     """The code is spent; a new one is worth something after `retry_after_ms` milliseconds."""
 
     def __init__(self, retry_after_ms: int) -> None:
-        super().__init__("too many logins of one person")
+        super().__init__("too many logins of one user")
         self.retry_after_ms = retry_after_ms
 
 
@@ -47,3 +48,7 @@ class KeyRingMismatch(AccountError):
 
 class KeyInUse(AccountError):
     """The message names the key's id, and says what to do first."""
+
+
+class UnknownKey(AccountError):
+    """The message names the key's id."""

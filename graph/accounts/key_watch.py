@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Self
 
 from graph.security.encryption import KeyRing
+from models.accounts import count_accounts_by_key
 from models.database import Database
 from models.errors import DatabaseError
-from models.keys import count_accounts_by_key
 
 AGAIN_AFTER: Final = 60.0
 # However many accounts there are, and however slow the database: it works for this hundredth part of the time.

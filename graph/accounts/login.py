@@ -1,4 +1,4 @@
-"""Turns a `wx.login` code into a person and a session token."""
+"""Turns a `wx.login` code into a user and a session token."""
 
 import asyncio
 import contextlib
@@ -18,6 +18,7 @@ from graph.security.rate_limit import RateLimit
 from graph.security.tokens import SessionToken, opaque_id
 from graph.wechat.client import WeChatClient
 from graph.wechat.types import Code2Session
+from models.accounts import NewKey
 from models.database import Database
 from models.errors import DatabaseUnavailable
 from models.logins import NewSession, sign_in
@@ -41,8 +42,8 @@ class LoggedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What WeChat said, and when it was asked (epoch milliseconds)."""
+class _Response:
+    """WeChat's response, and when it was called (epoch milliseconds)."""
 
     session: Code2Session
     asked_at: int
@@ -52,7 +53,7 @@ class _Answer:
 class _Flight:
     """One call to WeChat, and how many logins are still at work with it."""
 
-    call: asyncio.Task[_Answer]
+    call: asyncio.Task[_Response]
     logins: int = 0
 
 
@@ -60,7 +61,7 @@ LoginObserver = Callable[[LoggedIn | Exception], None]
 
 
 class Logins:
-    """Signs people in. `now` gives epoch milliseconds; `finished` is told how each login ended."""
+    """Signs users in. `now` gives epoch milliseconds; `finished` is called with the outcome of each login."""
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class Logins:
         self._stored_at = -_ANSWERED_FOR
 
     async def login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
-        """Signs in whoever holds `code`; `token`, the one that the client still has, is superseded.
+        """Signs in the user of `code`; `token`, the one that the client still has, is superseded.
 
         A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
         the same code that overlap share the call (each gets a session of its own). Raises `CircuitOpen`,
@@ -110,12 +111,12 @@ class Logins:
         await self._rate_limit.count("address", address)
         await self._key_check.ensure()
         await self._require_tables()
-        async with self._asked(code) as call:
-            # Shielded: the client that asked first may go away while others wait for the same answer.
-            answer = await asyncio.shield(call)
-            await self._count_person(answer.session.openid)
+        async with self._calling(code) as call:
+            # Shielded: the client that came first may go away while others wait for the same response.
+            response = await asyncio.shield(call)
+            await self._count_user(response.session.openid)
             try:
-                return await self._store(answer, token)
+                return await self._store(response, token)
             except DatabaseUnavailable as error:
                 _log.warning("a login could not be stored", extra={"reason": str(error)})
                 raise LoginNotStored from None
@@ -123,10 +124,11 @@ class Logins:
     async def _require_tables(self) -> None:
         """The logins of one moment share the question whether the database can take them.
 
-        While others are being stored, and one was just now, it has been answered. The question would wait behind their
+        While others are being stored, and one was just now, it is known. The question would wait behind their
         statements, and all who share it would go on at the same moment: in step, they let first WeChat and then the
         database lie idle.
         """
+        self._database.require_writer()
         if self._storing and time.monotonic() < self._stored_at + _ANSWERED_FOR:
             return
         if self._question is None or self._question.done():
@@ -134,30 +136,34 @@ class Logins:
             self._question.add_done_callback(_retrieve)
         await asyncio.shield(self._question)
 
-    async def _count_person(self, openid: str) -> None:
-        # A storage shared with others need not learn who signs in.
-        person = hashlib.sha256(f"{self._app_id}\0{openid}".encode()).hexdigest()
+    async def _count_user(self, openid: str) -> None:
+        # A storage shared with others need not learn which users sign in.
+        user = hashlib.sha256(f"{self._app_id}\0{openid}".encode()).hexdigest()
         try:
-            await self._rate_limit.count("account", person)
+            await self._rate_limit.count("account", user)
         except RateLimited as limited:
             raise LoginsTooFrequent(limited.retry_after_ms) from None
 
-    async def _store(self, answer: _Answer, token: str | None) -> LoggedIn:
-        wechat, issued = answer.session, self._sessions.issue()
+    async def _store(self, response: _Response, token: str | None) -> LoggedIn:
+        wechat, issued = response.session, self._sessions.issue(superseding=token)
         place = session_key_context(self._app_id, wechat.openid)
         session_key = wechat.session_key.get_secret_value().encode()
         new = NewSession(
             user_id=opaque_id(),
-            app_id=self._app_id,
-            openid=wechat.openid,
-            unionid=wechat.unionid,
-            session_key=self._key_ring.seal(session_key, place),
-            session_key_fingerprint=self._key_ring.fingerprint(session_key, place),
-            session_key_at=answer.asked_at,
+            key=NewKey(
+                app_id=self._app_id,
+                openid=wechat.openid,
+                unionid=wechat.unionid,
+                session_key=self._key_ring.seal(session_key, place),
+                session_key_fingerprint=self._key_ring.fingerprint(session_key, place),
+                session_key_at=response.asked_at,
+            ),
             token_hash=issued.token_hash,
             now=issued.created_at,
             expires_at=issued.expires_at,
             keep=self._sessions.max_per_user,
+            superseded=issued.superseded,
+            superseded_ends_at=issued.superseded_ends_at,
         )
         self._storing += 1
         try:
@@ -168,13 +174,10 @@ class Logins:
         if wechat.unionid is not None and record.unionid != wechat.unionid:
             # Two Open Platform accounts after one another, perhaps; which is right is not for a login to decide.
             _log.warning("kept the unionid that was stored first", extra={"account": record.account_id})
-        # Whom this login made has no other session.
-        if token and not record.is_new_user:
-            await self._sessions.supersede(token, account_id=record.account_id)
         return LoggedIn(issued.token, issued.expires_at, record.user, record.is_new_user)
 
     @contextlib.asynccontextmanager
-    async def _asked(self, code: str) -> AsyncIterator[asyncio.Task[_Answer]]:
+    async def _calling(self, code: str) -> AsyncIterator[asyncio.Task[_Response]]:
         """The one call for this code, for as long as any login is at work with it."""
         key = hashlib.sha256(f"{self._app_id}\0{code}".encode("utf-8", "surrogatepass")).digest()
         flight = self._flights.get(key)
@@ -188,11 +191,11 @@ class Logins:
             flight.logins -= 1
             self._forget(key)
 
-    async def _code2session(self, code: str) -> _Answer:
+    async def _code2session(self, code: str) -> _Response:
         asked_at = self._now()
-        return _Answer(await self._wechat.code2session(code), asked_at)
+        return _Response(await self._wechat.code2session(code), asked_at)
 
-    def _landed(self, key: bytes, call: asyncio.Task[_Answer]) -> None:
+    def _landed(self, key: bytes, call: asyncio.Task[_Response]) -> None:
         _retrieve(call)
         self._forget(key)
 
@@ -203,6 +206,6 @@ class Logins:
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:
-    """Looks at how a task ended, so that asyncio does not report a failure for which everybody who waited has gone."""
+    """Looks at how a task ended, so that asyncio does not report a failure whose callers have all left."""
     if not task.cancelled():
         task.exception()

@@ -15,10 +15,9 @@ from graph.security.rate_limit import RateLimit
 from graph.wechat.crypto import Submission
 from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
 from graph.wechat.types import UserInfo
+from models.accounts import SessionKeysRecord, find_session_keys
 from models.database import Database
-from models.lookup import SessionKeysRecord, find_session_keys
-from models.profile import Profile, store_profile
-from models.users import UserRecord
+from models.users import Profile, UserRecord, store_profile
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ def is_anonymous(nick_name: str) -> bool:
 class Profiles:
     """Verifies submissions and keeps the newest. `now` gives epoch milliseconds, `sleep` takes seconds.
 
-    `tried` is told which key signed a submission (current, previous, none), and what came of it.
+    `tried` is called with the key that signed a submission (current, previous, none), and what came of it.
     """
 
     def __init__(
@@ -72,10 +71,10 @@ class Profiles:
     async def submit_user_info(
         self, viewer: Viewer, *, address: str, raw_data: str, signature: str, encrypted_data: str, iv: str
     ) -> UserRecord:
-        """The person with what they submitted. The same submission again, or an older one, changes nothing.
+        """The user with what they submitted. The same submission again, or an older one, changes nothing.
 
         Raises `RateLimited` for the client's `address` or the account, `SubmissionError` (see `graph.wechat.errors`),
-        `SessionKeyStale`, `Unauthenticated` when the person is gone, `DatabaseError`.
+        `SessionKeyStale`, `Unauthenticated` when the user is gone, `DatabaseError`.
         """
         await self._rate_limit.count("address", address)
         await self._rate_limit.count("account", str(viewer.account_id))
@@ -104,7 +103,7 @@ class Profiles:
         raise SessionKeyStale(submission.likely_cause())
 
     def _try(self, keys: SessionKeysRecord, submission: Submission) -> UserInfo | None:
-        """What the submission says, if one of the account's keys signed it."""
+        """What the submission holds, if one of the account's keys signed it."""
         current = self._unseal(keys, keys.session_key)
         if current is not None and submission.signed_by(current):
             info = self._read(submission, current, keys, slot="current")
@@ -133,7 +132,7 @@ class Profiles:
                 max_ahead=self._max_ahead,
             )
         except (DecryptFailed, WatermarkOutOfRange) as error:
-            # The client hears one thing whatever failed; whoever helps its developer needs to know which.
+            # The client is sent one code whatever failed; an operator who helps its developer needs to know which.
             _log.info("a submission was refused", extra={"reason": error.reason})
             self._tried(slot, error.reason)
             raise
@@ -144,7 +143,7 @@ class Profiles:
         try:
             session_key = self._key_ring.open(Sealed(sealed), session_key_context(keys.app_id, keys.openid))
         except SecurityError as error:
-            # As good as no key: the person logs in again and a new one is stored.
+            # As good as no key: the user logs in again and a new one is stored.
             _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})
             return None
         return SecretStr(session_key.decode())

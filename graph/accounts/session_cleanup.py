@@ -11,15 +11,18 @@ from typing import Final
 from graph.accounts.sessions import DAY_MS
 from models.database import Database
 from models.errors import DatabaseError
-from models.sweep import Cursor, Ended, delete_ended, finish_lease, keep_lease, take_lease
+from models.leases import finish_lease, keep_lease, take_lease
+from models.sessions import Ended, delete_ended
 
 _log = logging.getLogger(__name__)
 
-PAGE: Final = 500
+PAGE: Final = 1000
+PROGRESS_SECONDS: Final = 10.0
+_LEASE: Final = "sweep"
 # All replicas together sweep so often; each looks so often whether it is time, about.
 EVERY_MS: Final = 3_600_000
 LOOK_EVERY_SECONDS: Final = 300.0
-# Whoever dies while sweeping is waited for so long.
+# A process that dies while it sweeps is waited for so long.
 LEASE_MS: Final = 60_000
 # Between two pages it rests four times as long as a page took: a fifth of one connection's time is its share.
 _REST: Final = 4
@@ -32,29 +35,43 @@ class Sweeper:
     def __init__(self, *, database: Database, idle_days: int, absolute_days: int, now: Callable[[], int]) -> None:
         self._database = database
         self._idle_ms = idle_days * DAY_MS
-        self._absolute_ms = absolute_days * DAY_MS
         self._now = now
 
     async def sweep(self, *, unless_done_within_ms: int = 0) -> int | None:
         """How many went; None when another process is at it, or was within that time. Raises `DatabaseError`."""
-        now = self._now()
+        now = await self._earlier_now()
         mine = await take_lease(
-            self._database, until=now + LEASE_MS, now=now, unless_done_after=now - unless_done_within_ms
+            self._database, _LEASE, until=now + LEASE_MS, now=now, unless_done_after=now - unless_done_within_ms
         )
         if not mine:
             return None
-        unseen_since = now - self._idle_ms
-        ended = Ended(by=now, unseen_since=unseen_since, none_after=max(now, unseen_since + self._absolute_ms))
-        total = 0
-        place: Cursor | None = Cursor()
+        try:
+            removed = await self._delete_all(Ended(by=now, unseen_since=now - self._idle_ms))
+        except BaseException:
+            # Interrupted, perhaps by the operator: the next process need not wait for the lease to expire.
+            with contextlib.suppress(DatabaseError):
+                await keep_lease(self._database, _LEASE, until=0)
+            raise
+        # As of when it began: what has ended since is for the next time.
+        await finish_lease(self._database, _LEASE, now=now)
+        return removed
+
+    async def _earlier_now(self) -> int:
+        """Of this process's time and the database's: a clock that is ahead must not end the sessions of all."""
+        return min(self._now(), await self._database.now())
+
+    async def _delete_all(self, ended: Ended) -> int:
+        total, reported = 0, time.monotonic()
+        place: str | None = ""
         while place is not None:
             started = time.monotonic()
             deleted, place = await delete_ended(self._database, ended, after=place, size=PAGE)
             total += deleted
-            await keep_lease(self._database, until=self._now() + LEASE_MS)
+            if started - reported > PROGRESS_SECONDS:
+                reported = started
+                await keep_lease(self._database, _LEASE, until=await self._earlier_now() + LEASE_MS)
+                _log.info("removing sessions that have ended", extra={"sessions": total})
             await asyncio.sleep(max(_LEAST_REST_SECONDS, _REST * (time.monotonic() - started)))
-        # As of when it began: what has ended since is for the next time.
-        await finish_lease(self._database, now=now)
         return total
 
     @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""Who holds a token, and for how long."""
+"""Which user holds a token, and for how long."""
 
 import logging
 from collections.abc import Callable
@@ -9,21 +9,18 @@ from graph.accounts.errors import Unauthenticated
 from graph.security.tokens import SessionToken, TokenHash
 from models.database import Database
 from models.errors import DatabaseError
-from models.logins import supersede
-from models.lookup import SessionLookup, touch_session
+from models.sessions import SEEN_EVERY_MS, SessionLookup, touch_session
 from models.users import UserRecord
 
 _log = logging.getLogger(__name__)
 
 # Pages that were loading when a login superseded their token may finish with it.
 SUPERSEDED_FOR_MS: Final = 60_000
-# "Last seen" is written this seldom: precise to the hour is enough for a limit of days.
-TOUCH_EVERY_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 
 
 class Viewer(NamedTuple):
-    """A signed-in person, on one device."""
+    """A signed-in user, on one device."""
 
     user: UserRecord
     account_id: int
@@ -31,12 +28,15 @@ class Viewer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IssuedSession:
-    """A token that nobody has stored yet. Times in epoch milliseconds."""
+    """A token that is not stored yet. Times in epoch milliseconds."""
 
     token: SessionToken = field(repr=False)
     token_hash: TokenHash = field(repr=False)
     created_at: int
     expires_at: int
+    # The hash of the token that the client still held, whose session ends at `superseded_ends_at`.
+    superseded: TokenHash | None = field(default=None, repr=False)
+    superseded_ends_at: int = 0
 
 
 class Sessions:
@@ -52,13 +52,16 @@ class Sessions:
         self.max_per_user = max_per_user
         self._now = now
 
-    def issue(self) -> IssuedSession:
-        """A new token and the hash to store it under."""
+    def issue(self, superseding: str | None = None) -> IssuedSession:
+        """A new token and the hash to store it under; `superseding`, whatever the client sent as its token, ends."""
         token, now = SessionToken.issue(), self._now()
-        return IssuedSession(token, token.hash(), now, now + self._absolute_ms)
+        held = SessionToken.parse(superseding) if superseding else None
+        return IssuedSession(
+            token, token.hash(), now, now + self._absolute_ms, held.hash() if held else None, now + SUPERSEDED_FOR_MS
+        )
 
     async def authenticate(self, token_text: str) -> Viewer:
-        """The person who holds this token.
+        """The user who holds this token.
 
         Raises `Unauthenticated`, alike for malformed, unknown, expired and superseded tokens, and `DatabaseError`.
         """
@@ -69,24 +72,13 @@ class Sessions:
         session = await self._lookup.find(token_hash, now=now, seen_after=now - self._idle_ms)
         if session is None:
             raise Unauthenticated
-        if session.last_seen_at < now - TOUCH_EVERY_MS:
+        if session.last_seen_at < now - SEEN_EVERY_MS:
             await self._touch(token_hash, now)
         return Viewer(session.user, session.account_id)
 
     async def _touch(self, token_hash: TokenHash, now: int) -> None:
         try:
-            await touch_session(self._database, token_hash, now=now, unless_seen_after=now - TOUCH_EVERY_MS)
+            await touch_session(self._database, token_hash, now=now, unless_seen_after=now - SEEN_EVERY_MS)
         except DatabaseError as error:
-            # A database that can still read (disk full, locked) must not sign anyone out.
+            # A database that can still read (disk full, locked) must not sign any user out.
             _log.warning("could not note that a session is in use", extra={"reason": str(error)})
-
-    async def supersede(self, token_text: str, *, account_id: int) -> None:
-        """Ends, in a minute, the session that a new login of this account was sent with.
-
-        `token_text` is whatever the client sent as its token; a session of another account is left alone. Raises
-        `DatabaseError`.
-        """
-        token = SessionToken.parse(token_text)
-        if token is not None:
-            ends_at = self._now() + SUPERSEDED_FOR_MS
-            await supersede(self._database, token.hash(), account_id=account_id, ends_at=ends_at)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from graph.accounts.errors import KeyInUse, KeyRingMismatch
+from graph.accounts.errors import KeyInUse, KeyRingMismatch, UnknownKey
 from graph.execution.trusted_documents import TrustedDocumentsError
 from graph.security.errors import KeyRingError, RateLimitStorageUnusable
 from graph.settings import SettingsError
@@ -19,7 +19,7 @@ def faults_in_one_sentence() -> Iterator[None]:
     sentence = ""
     try:
         yield
-    except (SettingsError, KeyRingMismatch, KeyInUse) as error:
+    except (SettingsError, KeyRingMismatch, KeyInUse, UnknownKey) as error:
         sentence = str(error)
     except KeyRingError as error:
         sentence = f"WXGATE_ENCRYPTION_KEYS: {error}."

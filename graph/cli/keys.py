@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from graph.accounts.encryption_keys import KeyCheck, Rotation, forget, key_usage, rotate
+from graph.accounts.encryption_keys import KeyCheck, Rotation, key_usage, retire, rotate
 from graph.cli.errors import faults_in_one_sentence
 from graph.composition import epoch_ms
 from graph.security.encryption import KeyRing, generate_entry
@@ -96,4 +96,4 @@ async def _rotate(key_ring: KeyRing) -> Rotation:
 
 async def _forget(key_id: str, *, lost: bool) -> int:
     async with _database() as database:
-        return await forget(database, key_id, lost=lost)
+        return await retire(database, key_id, lost=lost)

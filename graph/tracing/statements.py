@@ -1,18 +1,24 @@
-"""A span for each statement: its verb and its table, for the rest of it and its values say who somebody is."""
+"""A span for each statement: its verb and its table, for the rest of it and its values identify users."""
 
 import contextlib
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
+from tortoise.queryset import BulkCreateQuery, DeleteQuery, UpdateQuery
 
-from models.database import Database, Row
+from models.database import Database
 from models.errors import DatabaseError
+from models.transactions import Row, Transaction
 
+T = TypeVar("T")
+
+_VERBS: Final = {UpdateQuery: "UPDATE", DeleteQuery: "DELETE", BulkCreateQuery: "INSERT"}
 _VERB: Final = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b")
 _TABLE: Final = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+([a-z_]+)")
 
@@ -25,7 +31,7 @@ def statement_name(sql: str) -> str:
 
 
 class TracedDatabase(Database):
-    """A database that tells what it is asked, as part of whatever span is current.
+    """A database whose statements are spans of whatever span is current.
 
     Sessions that were looked up together are one statement, and one span, of the request that came first.
     """
@@ -36,34 +42,38 @@ class TracedDatabase(Database):
         self._system = {"sqlite": "sqlite", "postgres": "postgresql"}[self.dialect]
 
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
-        """See `Statements.fetch`."""
+        """See `Database.fetch`."""
         with self._span(statement_name(sql)):
             return await super().fetch(sql, *values)
 
     async def execute(self, sql: str, *values: object) -> int:
-        """See `Statements.execute`."""
+        """See `Database.execute`."""
         with self._span(statement_name(sql)):
             return await super().execute(sql, *values)
 
-    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
-        """See `Statements.rows`."""
+    async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
+        """See `Database.read`."""
         with self._span(statement_name(sql)):
-            return await super().rows(sql, *values)
+            return await super().read(sql, *values)
 
-    def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
-        """See `Statements.peek`; what could not be had at once is asked for again, and told then."""
+    def read_now(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
+        """See `Database.read_now`; what could not be had at once is read again, and a span then."""
         start = time.time_ns()
-        rows = super().peek(sql, *values)
+        rows = super().read_now(sql, *values)
         if rows is not None and trace.get_current_span().is_recording():
             self._tracer.start_span(
                 statement_name(sql), kind=SpanKind.CLIENT, start_time=start, attributes={"db.system.name": self._system}
             ).end()
         return rows
 
-    async def unit(self, statements: Sequence[str], *values: object) -> Sequence[Row]:
-        """See `Database.unit`; all of it is one span."""
+    async def transaction(self, transaction: Transaction[T]) -> T:
+        """See `Database.transaction`; all of it is one span."""
         with self._span("transaction"):
-            return await super().unit(statements, *values)
+            return await super().transaction(transaction)
+
+    def _observed(self, queryset: Any) -> AbstractContextManager[object]:
+        verb = _VERBS.get(type(queryset), "SELECT")
+        return self._span(f"{verb} {queryset.model._meta.db_table}")  # noqa: SLF001 - Tortoise documents `_meta`
 
     @contextlib.contextmanager
     def _span(self, name: str) -> Iterator[None]:

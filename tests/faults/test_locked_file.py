@@ -39,7 +39,7 @@ def locked(file: Path) -> Iterator[None]:
 async def test_everybody_is_known_and_the_server_ready_while_logins_wait(
     server: TestServer, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.sqlite_units.TURN_SECONDS", 60)  # they wait until this test lets them write
+    monkeypatch.setattr("models.transaction_batcher.TURN_SECONDS", 60)  # they wait until this test lets them write
     tokens = [(await server.login(person))["token"] for person in ("alice", "bob")]
     codes = [server.wechat.login("alice") for _ in range(LOGINS)]
     async with asyncio.timeout(BOUND):

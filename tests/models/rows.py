@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+from models.accounts import NewKey, SessionKeysRecord, find_session_keys
 from models.database import Database
 from models.logins import NewSession, SignedInRecord, sign_in
-from models.lookup import SessionKeysRecord, find_session_keys
-from models.profile import Profile
+from models.users import Profile
 
 NOON: Final = 1_750_000_000_000
 MINUTE: Final = 60_000
@@ -24,20 +24,26 @@ def a_login(
     now: int | None = None,
     expires_at: int = NOON + 30 * DAY,
     keep: int = 50,
+    superseded: str | None = None,
+    superseded_ends_at: int = 0,
 ) -> NewSession:
-    """The login number `number`, which names its token and the person, if they turn out to be new."""
+    """The login number `number`, which names its token and the user, if they turn out to be new."""
     return NewSession(
         user_id=f"user-{number}",
-        app_id=app_id,
-        openid=openid,
-        unionid=unionid,
-        session_key=f"sealed {key} by {number}",
-        session_key_fingerprint=f"of {key}",
-        session_key_at=asked_at,
+        key=NewKey(
+            app_id=app_id,
+            openid=openid,
+            unionid=unionid,
+            session_key=f"sealed {key} by {number}",
+            session_key_fingerprint=f"of {key}",
+            session_key_at=asked_at,
+        ),
         token_hash=f"token-{number}",
         now=asked_at if now is None else now,
         expires_at=expires_at,
         keep=keep,
+        superseded=superseded,
+        superseded_ends_at=superseded_ends_at,
     )
 
 
@@ -51,7 +57,7 @@ def a_profile(
     city: str = "Guangzhou",
     profile_at: int = NOON,
 ) -> Profile:
-    """User info as WeChat gives it; with `real=False`, in place of the person's own."""
+    """User info as WeChat gives it; with `real=False`, in place of the user's own."""
     return Profile(
         nick_name=nick_name,
         nick_name_is_real=real,

@@ -2,9 +2,10 @@
 
 import pytest
 
+from models.accounts import find_session_keys
 from models.database import Database
 from models.logins import sign_in
-from models.lookup import SessionLookup, find_session_keys, touch_session
+from models.sessions import SessionLookup, touch_session
 from tests.models.rows import DAY, MINUTE, NOON, a_login, column
 
 

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
 
-from models.database import Database, Row
+from models.database import Database
 from models.errors import DatabaseBehind, DatabaseUnavailable
 from models.logins import sign_in
 from models.migrate import migrate, missing_migrations, require_tables
@@ -38,7 +38,7 @@ POSTGRES_CATALOGUE: Final = (
 
 async def catalogue(database: Database) -> list[Mapping[str, str]]:
     statements = SQLITE_CATALOGUE if database.dialect == "sqlite" else POSTGRES_CATALOGUE
-    rows: list[Row] = []
+    rows: list[Mapping[str, Any]] = []
     for statement in statements:
         rows += await database.fetch(statement)
     # The two generators set blanks differently.

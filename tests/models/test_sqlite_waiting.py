@@ -10,8 +10,8 @@ import pytest
 from models.database import Database
 from models.errors import DatabaseUnavailable
 from models.logins import sign_in
-from models.lookup import SessionLookup
 from models.migrate import migrate, require_tables
+from models.sessions import SessionLookup
 from tests.models.rows import NOON, a_login, column
 
 # Seconds; whatever takes longer waits for ever.
@@ -87,7 +87,7 @@ async def test_reads_are_answered_while_writers_wait_who_write_when_their_turn_c
     url: str, other: OtherProcess, monkeypatch: pytest.MonkeyPatch, write: Write
 ) -> None:
     monkeypatch.setattr("models.sqlite.WAIT_MS", 60_000)
-    monkeypatch.setattr("models.sqlite_units.TURN_SECONDS", 60)
+    monkeypatch.setattr("models.transaction_batcher.TURN_SECONDS", 60)
     async with asyncio.timeout(BOUND), Database(url) as database:
         other.lock()
         waiting = writers(database, write)
@@ -115,7 +115,7 @@ async def test_who_waits_behind_a_waiting_writer_is_sent_away_while_it_still_wai
         await database.execute("DELETE FROM encryption_keys")  # opens the connection that writes
         other.lock()
         with monkeypatch.context() as impatient:
-            impatient.setattr("models.sqlite_units.TURN_SECONDS", 0.1)
+            impatient.setattr("models.transaction_batcher.TURN_SECONDS", 0.1)
             first = asyncio.ensure_future(write(database, 50))
             await asyncio.sleep(0.05)
             others = writers(database, write)

@@ -1,14 +1,15 @@
 """What a login leaves in the tables: the account and its two keys, the person, the session."""
 
 import asyncio
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
 from models.database import Database
 from models.errors import DatabaseError, DatabaseUnavailable
-from models.logins import sign_in, supersede
-from models.lookup import SessionLookup
+from models.logins import sign_in
+from models.sessions import SessionLookup
 from models.users import UserRecord
 from tests.models.rows import DAY, MINUTE, NOON, Keys, a_login, column, keys_of, stored
 
@@ -222,26 +223,22 @@ async def test_a_login_that_cannot_be_stored_whole_is_not_stored_at_all(database
     assert await column(database, "SELECT COUNT(*) FROM users") == [1]
 
 
-async def test_a_superseded_session_ends_when_it_is_told_to(database: Database) -> None:
-    record = await stored(database, a_login(1))
-
-    await supersede(database, "token-1", account_id=record.account_id, ends_at=NOON + MINUTE)
+async def test_a_superseded_session_ends_at_the_time_that_the_login_sets(database: Database) -> None:
+    await stored(database, a_login(1), a_login(2, superseded="token-1", superseded_ends_at=NOON + MINUTE))
 
     assert await SessionLookup(database).find("token-1", now=NOON + MINUTE - 1, seen_after=0) is not None
     assert await SessionLookup(database).find("token-1", now=NOON + MINUTE, seen_after=0) is None
 
 
 async def test_superseding_never_prolongs_a_session(database: Database) -> None:
-    record = await stored(database, a_login(1, expires_at=NOON + 1))
-    await supersede(database, "token-1", account_id=record.account_id, ends_at=NOON + MINUTE)
-    assert await column(database, "SELECT expires_at FROM sessions") == [NOON + 1]
+    login = a_login(2, superseded="token-1", superseded_ends_at=NOON + MINUTE)
+    await stored(database, a_login(1, expires_at=NOON + 1), login)
+    assert await column(database, "SELECT expires_at FROM sessions ORDER BY 1") == [NOON + 1, NOON + 30 * DAY]
 
 
-async def test_nobody_supersedes_a_session_of_another_account(database: Database) -> None:
-    await sign_in(database, a_login(1))
-    bob = await sign_in(database, a_login(2, openid="openid-bob"))
-
-    await supersede(database, "token-1", account_id=bob.account_id, ends_at=NOON)
+async def test_a_login_supersedes_no_session_of_another_account(database: Database) -> None:
+    bob = a_login(2, openid="openid-bob")
+    await stored(database, a_login(1), bob, replace(bob, token_hash="token-3", superseded="token-1"))
 
     assert await column(database, "SELECT DISTINCT expires_at FROM sessions") == [NOON + 30 * DAY]
 
@@ -253,6 +250,19 @@ async def test_a_login_drops_surplus_sessions_least_recently_seen_first(database
     await sign_in(database, a_login(5, now=NOON + MINUTE, keep=4))
 
     kept = ["token-0", "token-3", "token-4", "token-5"]
+    assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == kept
+
+
+async def test_a_session_in_use_within_the_hour_outlives_any_number_of_later_logins(database: Database) -> None:
+    await stored(database, a_login(0, now=NOON - DAY), a_login(1, now=NOON - DAY))
+    seen = "UPDATE sessions SET last_seen_at = $2 WHERE token_hash = $1"
+    await database.execute(seen, "token-0", NOON + 10 * MINUTE)  # used ever since: written hourly
+    await database.execute(seen, "token-1", NOON - MINUTE)
+
+    for number in range(10):
+        await sign_in(database, a_login(number + 2, now=NOON + 59 * MINUTE + number, keep=3))
+
+    kept = ["token-0", "token-10", "token-11"]
     assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == kept
 
 

@@ -7,8 +7,7 @@ import pytest
 from models.database import Database
 from models.errors import DatabaseError, DatabaseUnavailable
 from models.logins import sign_in
-from models.profile import Profile, store_profile
-from models.users import USER_COLUMNS, UserRecord
+from models.users import USER_COLUMNS, Profile, UserRecord, store_profile
 from tests.models.rows import MINUTE, NOON, a_login, a_profile, column
 
 ALICE = UserRecord(

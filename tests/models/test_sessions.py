@@ -9,8 +9,10 @@ import pytest
 from models.database import Database
 from models.errors import DatabaseUnavailable
 from models.logins import sign_in
-from models.lookup import SessionLookup, SessionRecord
+from models.sessions import SessionLookup, SessionRecord
 from tests.models.rows import NOON, a_login
+
+pytestmark = pytest.mark.parametrize("tables_url", ["postgres"], indirect=True)
 
 
 class Watched:
@@ -23,17 +25,17 @@ class Watched:
         self.held: asyncio.Event | None = None
         self.fails = False
 
-    def peek(self, _sql: str, *_values: object) -> None:
-        """Looks nowhere: every statement goes the long way."""
+    def read_now(self, _sql: str, *_values: object) -> None:
+        """Has nothing at once."""
 
-    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
+    async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         self.statements.append(sql)
         if self.held is not None:
             await self.held.wait()
         if self.fails:
             msg = "ConnectionRefusedError"
             raise DatabaseUnavailable(msg)
-        return await self.database.rows(sql, *values)
+        return await self.database.read(sql, *values)
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ async def test_those_who_ask_at_once_are_answered_each_with_their_own(
     assert [session and session.user for session in found] == [
         people[number] if number < 5 else None for number in asked
     ]
-    assert len(watched.statements) == 1
+    assert len(watched.statements) == 2, "the first was sent at once"
 
 
 async def test_one_who_asks_alone_does_not_wait(database: Database, lookup: SessionLookup, watched: Watched) -> None:
@@ -100,7 +102,7 @@ async def test_more_than_a_statement_takes_are_found_by_several(
     await sign_in(database, a_login())
     found = await asyncio.gather(*(find(lookup, number) for number in range(600)))
     assert [place for place, session in enumerate(found) if session is not None] == [1]
-    assert len(watched.statements) == 3
+    assert len(watched.statements) == 4
 
 
 async def test_whoever_goes_away_takes_nobody_along(

@@ -4,16 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from models.accounts import SealedAccount, count_accounts_by_key, read_sealed, reseal
 from models.database import Database
-from models.keys import (
-    SealedAccount,
-    accounts_sealed_otherwise,
-    add_canary,
-    count_accounts_by_key,
-    drop_canary,
-    read_canaries,
-    reseal,
-)
+from models.encryption_keys import add_canary, drop_canary, read_canaries
 from models.logins import sign_in
 from tests.models.rows import NOON, Keys, a_login, column, keys_of
 
@@ -22,7 +15,7 @@ async def sealed(database: Database, number: int, *session_keys: str) -> int:
     """The id of an account of its own whose logins stored these keys, the last one last."""
     for at, text in enumerate(session_keys):
         login = a_login(10 * number + at, openid=f"openid-{number}", key=text, asked_at=NOON + at)
-        record = await sign_in(database, replace(login, session_key=text))
+        record = await sign_in(database, replace(login, key=replace(login.key, session_key=text)))
     return record.account_id
 
 
@@ -42,7 +35,8 @@ async def test_a_canary_that_is_there_stays_as_it_is(database: Database) -> None
 async def test_a_retired_key_is_forgotten_alone(database: Database) -> None:
     await add_canary(database, "k1", "first", now=NOON)
     await add_canary(database, "k2", "other", now=NOON)
-    await drop_canary(database, "k1")
+    assert await drop_canary(database, "k1")
+    assert not await drop_canary(database, "k3")
     assert await read_canaries(database) == {"k2": "other"}
 
 
@@ -70,33 +64,22 @@ async def test_key_ids_are_counted_apart_whatever_their_length_and_letters(datab
     assert await count_accounts_by_key(database) == dict.fromkeys(ids, 1)
 
 
-async def test_accounts_are_counted_batch_by_batch_and_each_of_them_once(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("models.keys._COUNT_AT_ONCE", 2)
+async def test_accounts_are_counted_batch_by_batch_and_each_of_them_once(database: Database) -> None:
     for number in range(5):
         await sealed(database, number, f"v1.k{number % 2}.a", "v1.k2.b")
-    rests = 0
-
-    async def rest() -> None:
-        nonlocal rests
-        rests += 1
-
-    assert await count_accounts_by_key(database, rest=rest) == {"k0": 3, "k1": 2, "k2": 5}
-    assert rests == 3
+    assert await count_accounts_by_key(database, batch=2) == {"k0": 3, "k1": 2, "k2": 5}
 
 
-async def test_accounts_that_another_key_seals_are_found_in_batches(database: Database) -> None:
-    old = [await sealed(database, number, f"v1.k1.{number}") for number in range(3)]
-    await sealed(database, 3, "v1.k2.current")
-    mixed = await sealed(database, 4, "v1.k1.previous", "v1.k2.current")
+async def test_accounts_are_read_in_batches_with_what_they_hold(database: Database) -> None:
+    ids = [await sealed(database, number, f"v1.k1.{number}") for number in range(3)]
+    ids.append(await sealed(database, 4, "v1.k1.previous", "v1.k2.current"))
 
-    first = await accounts_sealed_otherwise(database, "v1.k2.", after=0, limit=2)
-    rest = await accounts_sealed_otherwise(database, "v1.k2.", after=first[-1].id, limit=5)
+    first = await read_sealed(database, after=0, limit=2)
+    rest = await read_sealed(database, after=first[-1].id, limit=5)
 
-    assert [account.id for account in first] == old[:2]
-    assert [account.id for account in rest] == [old[2], mixed]
-    assert rest[-1] == SealedAccount(mixed, "wx-one", "openid-4", "v1.k2.current", "v1.k1.previous")
+    assert [account.id for account in (*first, *rest)] == ids
+    assert rest[-1] == SealedAccount(ids[-1], "wx-one", "openid-4", "v1.k2.current", "v1.k1.previous")
+    assert [account.id for account in await read_sealed(database, after=0, last=ids[0], limit=5)] == ids[:1]
     assert "v1." not in repr(rest)
 
 
@@ -104,7 +87,7 @@ async def test_a_rotation_replaces_both_keys_and_nothing_else(database: Database
     account_id = await sealed(database, 1, "v1.k1.a", "v1.k1.b")
     await sealed(database, 2, "v1.k1.c")
     [before] = await database.fetch("SELECT * FROM accounts WHERE id = $1", account_id)
-    [account, _] = await accounts_sealed_otherwise(database, "v1.k2.", after=0, limit=9)
+    [account, _] = await read_sealed(database, after=0, limit=9)
 
     assert await reseal(database, account, session_key="v1.k2.b", fingerprint="of two", previous_session_key="v1.k2.a")
 
@@ -115,7 +98,7 @@ async def test_a_rotation_replaces_both_keys_and_nothing_else(database: Database
 
 async def test_a_rotation_of_an_account_without_previous_key_gives_it_none(database: Database) -> None:
     account_id = await sealed(database, 1, "v1.k1.a")
-    [account] = await accounts_sealed_otherwise(database, "v1.k2.", after=0, limit=9)
+    [account] = await read_sealed(database, after=0, limit=9)
 
     assert await reseal(database, account, session_key="v1.k2.a", fingerprint="two", previous_session_key=None)
 
@@ -125,9 +108,9 @@ async def test_a_rotation_of_an_account_without_previous_key_gives_it_none(datab
 @pytest.mark.parametrize("key", ["v1.k1.a", "v1.k2.new"], ids=["the same key, sealed anew", "another key"])
 async def test_a_rotation_gives_way_to_a_login_that_was_faster(database: Database, key: str) -> None:
     account_id = await sealed(database, 1, "v1.k1.a")
-    [seen] = await accounts_sealed_otherwise(database, "v1.k2.", after=0, limit=9)
+    [seen] = await read_sealed(database, after=0, limit=9)
     login = a_login(99, openid="openid-1", key=key, asked_at=NOON + 5)
-    await sign_in(database, replace(login, session_key="v1.k2.by-login"))
+    await sign_in(database, replace(login, key=replace(login.key, session_key="v1.k2.by-login")))
     before = await keys_of(database, account_id)
 
     assert not await reseal(database, seen, session_key="v1.k2.late", fingerprint="late", previous_session_key=None)
@@ -137,7 +120,7 @@ async def test_a_rotation_gives_way_to_a_login_that_was_faster(database: Databas
 
 async def test_a_rotation_gives_way_to_an_overtaken_login_that_only_left_a_previous_key(database: Database) -> None:
     account_id = await sealed(database, 1, "v1.k1.a")
-    [seen] = await accounts_sealed_otherwise(database, "v1.k2.", after=0, limit=9)
+    [seen] = await read_sealed(database, after=0, limit=9)
     await sign_in(database, a_login(99, openid="openid-1", key="older", asked_at=NOON - 5))
 
     assert not await reseal(database, seen, session_key="v1.k2.a", fingerprint="two", previous_session_key=None)
