@@ -18,8 +18,7 @@ from graph.http.headers import Head, head_of
 from graph.http.negotiation import response_media_type
 from graph.http.request import Bodies, RequestLimits, decode_query_string, read_body
 from graph.http.responses import GRAPHQL_RESPONSE_JSON, JSON, HttpError, error_response, json_response
-from graph.schema.context import Context
-from graph.services import Services
+from graph.schema.context import Context, Services
 
 
 class GraphQLEndpoint:
