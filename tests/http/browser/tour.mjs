@@ -101,7 +101,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, wire, shoot }) => 
   seen.tabsAfterReload = await titles();
   await press("Show Phone");
   await press("▶ Me");
-  seen.steps.afterReload = await outcome("Who am I?", "nobody is signed in");
+  seen.steps.afterReload = await outcome("Who am I?", "no user is signed in");
   seen.bytes.reload = wire.bytes - before;
   seen.keptAfterReload = await everythingKept(page);
   await shoot("6-after-reload-in-the-dark");
