@@ -24,10 +24,10 @@ from graph.instrumentation import observe_calls, observe_logins
 from graph.observability.metrics import Metrics
 from graph.observability.metrics.readings import connections, rate_limit_storage, sealed_accounts, wechat_guards
 from graph.schema.build import build_schema, graphql_core_schema
+from graph.schema.context import Services
 from graph.schema.errors import coded
 from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit, RateLimitStorage
-from graph.services import Services
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
@@ -134,7 +134,7 @@ def compose(
         tried=metrics.submission_opened,
     )
     executor = build_executor(settings, plans=plans)
-    metrics.expect_operations(executor.trusted_operations())
+    metrics.expect_operations(executor.documents.trusted_operations())
     key_watch = KeyWatch(database=database, key_ring=key_ring, now=now)
     metrics.watch(
         *connections(database.pool),

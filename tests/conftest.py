@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, ItemsView, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from httpx import create_ssl_context
@@ -23,6 +23,29 @@ from tests.server import APP_ID, APP_SECRET, Clock, TestServer, open_server, set
 from tests.shared_simulator import SharedSimulator, open_shared_simulator
 
 pytest_plugins = ["graph.simulator.pytest_plugin"]
+
+# Folders and files, relative to this one, that start processes, browsers or builds, or repeat a lot: see "slow" in
+# pyproject.toml.
+SLOW: Final = (
+    *(
+        "benchmarks/",
+        "cli/",
+        "deploy/",
+        "examples/",
+        "faults/",
+        "http/barrage/",
+        "http/test_audits",
+        "http/test_explorer",
+    ),
+    *(
+        "http/test_fuzz",
+        "models/test_pgbouncer",
+        "models/test_postgres",
+        "models/test_tls",
+        "observability/metrics/test_serve",
+    ),
+    *("schema/plans/test_equality", "test_doctor", "test_packaging", "tracing/"),
+)
 
 # The suite starts the server in dozens of processes: the first of them compiles it for all.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -50,6 +73,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     superfluous = [item for item in items if parameters(item) >= {"plans": False, "database_url": "postgres"}.items()]
     config.hook.pytest_deselected(items=superfluous)
     items[:] = [item for item in items if item not in superfluous]
+
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 def parameters(item: pytest.Item) -> "ItemsView[str, object]":

@@ -80,7 +80,7 @@ class TestServer:
     async def wechat_is_asked(self) -> None:
         """Returns when the ordered fault has been met: WeChat has a request, and holds up its answer."""
         async with asyncio.timeout(5):
-            while self.wechat.state.faults.standing():  # noqa: ASYNC110 - its thread has no event for this loop
+            while self.wechat.state.faults.active():  # noqa: ASYNC110 - its thread has no event for this loop
                 await asyncio.sleep(0.002)
 
     async def login(self, person: str = "alice", *, token: str | None = None, **fields: object) -> Any:

@@ -122,3 +122,31 @@ def test_nothing_names_a_package_registry_or_a_path_of_one_machine() -> None:
         if (match := FORBIDDEN.search(path.read_text("utf-8", errors="replace")))
     ]
     assert found == []
+
+
+# Folders whose names are still to be shortened.
+LONG_NAMES = tuple(
+    f"tests/{folder}"
+    for folder in (
+        "accounts/",
+        "cli/",
+        "faults/",
+        "http/",
+        "models/",
+        "observability/",
+        "settings/",
+        "wechat/",
+        "test_",
+    )
+)
+
+
+def test_the_names_of_tests_have_less_than_80_characters() -> None:
+    long = [
+        f"{name_of(path)}: {function.name}"
+        for path in PYTHON
+        if name_of(path).startswith("tests/") and not name_of(path).startswith(LONG_NAMES)
+        for function in functions(path)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) and len(function.name) >= 80
+    ]
+    assert long == []

@@ -1,4 +1,4 @@
-"""Turns the fields of plain selections into functions that write them."""
+"""Compiles plain selections into functions that write values."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -22,54 +22,51 @@ from graphql import (
     SelectionSetNode,
     get_nullable_type,
 )
-
-# Under this name Strawberry keeps its own field in graphql-core's; pinned by a test.
-STRAWBERRY_FIELD: Final = "strawberry-definition"
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.field import StrawberryField
 
 # Values of exactly these types are their own serialization.
 _PLAIN: Final[Mapping[object, type]] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
 
-Complete = Callable[[Any], Any]
+Write = Callable[[Any], Any]
 
 
 class _Member(NamedTuple):
-    """One field of an object: its key, where its value is, the type that is written as it is, how others are."""
+    """One field of an object. A value of type `plain` is written as it is, any other but null by `write`."""
 
     key: str
     attribute: str
+    required: bool
     plain: type | None
-    complete: Complete
+    write: Write
 
 
-class NotPlain(Exception):
-    """The operation, or what a resolver gave, is for graphql-core."""
+class Unsupported(Exception):
+    """The operation, or the value that a resolver returned, is for graphql-core."""
 
 
 class Compiler:
-    """Turns selections into functions. Every method raises `NotPlain`."""
+    """Every method raises `Unsupported`."""
 
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
 
-    def key(self, node: FieldNode) -> str:
-        return node.alias.value if node.alias else node.name.value
-
     def fields(self, parent: GraphQLObjectType, selections: SelectionSetNode) -> list[FieldNode]:
-        """The fields of a selection set with its fragments laid open, each key once."""
+        """The fields of a selection set with its fragments expanded, each response key once."""
         found: dict[str, FieldNode] = {}
-        for node in self.laid_open(parent, selections):
+        for node in self.expand_fragments(parent, selections):
             # Two fields of one key are one field, says validation; what is below them would have to be merged.
-            if self.key(node) in found and node.selection_set is not None:
-                raise NotPlain
-            found.setdefault(self.key(node), node)
+            if response_key(node) in found and node.selection_set is not None:
+                raise Unsupported
+            found.setdefault(response_key(node), node)
         return list(found.values())
 
-    def laid_open(self, parent: GraphQLObjectType, selections: SelectionSetNode) -> list[FieldNode]:
+    def expand_fragments(self, parent: GraphQLObjectType, selections: SelectionSetNode) -> list[FieldNode]:
         """The fields of a selection set and its fragments, as often as they are written."""
         nodes: list[FieldNode] = []
         for node in selections.selections:
             if node.directives:
-                raise NotPlain
+                raise Unsupported
             if isinstance(node, FieldNode):
                 nodes.append(node)
                 continue
@@ -77,97 +74,100 @@ class Compiler:
             assert isinstance(fragment, (FragmentDefinitionNode, InlineFragmentNode))  # noqa: S101 - no other kind
             condition = fragment.type_condition
             if fragment.directives or (condition is not None and condition.name.value != parent.name):
-                raise NotPlain
-            nodes.extend(self.laid_open(parent, fragment.selection_set))
+                raise Unsupported
+            nodes.extend(self.expand_fragments(parent, fragment.selection_set))
         return nodes
 
-    def completion(self, kind: GraphQLOutputType, selections: SelectionSetNode | None) -> Complete:
-        """Turns what a resolver gave into what is written."""
+    def compile(self, kind: GraphQLOutputType, selections: SelectionSetNode | None) -> Write:
+        """A function from a resolver's value to what the response holds; it raises `Unsupported` too."""
         if isinstance(kind, GraphQLNonNull):
-            return _required(self.completion(kind.of_type, selections))
+            return _nullable(self._compile(kind.of_type, selections), required=True)
+        return _nullable(self._compile(kind, selections), required=False)
+
+    def _compile(self, kind: GraphQLOutputType, selections: SelectionSetNode | None) -> Write:
+        """For values that are not null."""
         if isinstance(kind, GraphQLList):
-            return _nullable(_listed(self.completion(kind.of_type, selections)))
+            return _list(self.compile(kind.of_type, selections))
         if isinstance(kind, GraphQLObjectType) and selections is not None and kind.is_type_of is None:
-            return _nullable(_filled(self._members(kind, selections)))
+            return _object([self._member(kind, node) for node in self.fields(kind, selections)])
         if isinstance(kind, GraphQLEnumType):
-            return _nullable(_remembered(_written(kind.serialize)))
+            return _memoized(kind.serialize)
         if isinstance(kind, GraphQLScalarType):
-            return _nullable(_written(kind.serialize))
-        raise NotPlain
+            return kind.serialize
+        raise Unsupported
 
-    def _members(self, kind: GraphQLObjectType, selections: SelectionSetNode) -> list[_Member]:
-        members: list[_Member] = []
-        for node in self.fields(kind, selections):
-            name = node.name.value
-            if name == "__typename":
-                members.append(_Member(self.key(node), "__class__", None, _constant(kind.name)))
-                continue
-            field = kind.fields[name]
-            if field.args or not getattr(field.resolve, "_is_default", False):
-                raise NotPlain
-            attribute = field.extensions[STRAWBERRY_FIELD].python_name
-            complete = self.completion(field.type, node.selection_set)
-            members.append(_Member(self.key(node), attribute, _PLAIN.get(get_nullable_type(field.type)), complete))
-        return members
+    def _member(self, kind: GraphQLObjectType, node: FieldNode) -> _Member:
+        key, name = response_key(node), node.name.value
+        if name == "__typename":
+            return _Member(key, "__class__", True, None, lambda _source: kind.name)
+        field = kind.fields[name]
+        definition = strawberry_field(field.extensions)
+        if definition is None or not definition.is_basic_field or field.args:
+            raise Unsupported
+        nullable = get_nullable_type(field.type)
+        write = self._compile(nullable, node.selection_set)
+        required = isinstance(field.type, GraphQLNonNull)
+        return _Member(key, definition.python_name, required, _PLAIN.get(nullable), write)
 
 
-def _constant(value: str) -> Complete:
-    return lambda _source: value
+def response_key(node: FieldNode) -> str:
+    """The alias, or else the name."""
+    return node.alias.value if node.alias else node.name.value
 
 
-def _nullable(complete: Complete) -> Complete:
-    return lambda value: None if value is None else complete(value)
+def strawberry_field(extensions: Mapping[str, Any]) -> StrawberryField | None:
+    """Strawberry's definition of a field, from the extensions of graphql-core's."""
+    field = extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    return field if isinstance(field, StrawberryField) else None
 
 
-def _required(complete: Complete) -> Complete:
-    def completed(value: Any) -> Any:
-        result = complete(value)
-        if result is None:
-            raise NotPlain
-        return result
+def _nullable(write: Write, *, required: bool) -> Write:
+    def write_nullable(value: Any) -> Any:
+        written = None if value is None else write(value)
+        if written is None and (required or value is not None):
+            raise Unsupported
+        return written
 
-    return completed
+    return write_nullable
 
 
-def _listed(complete: Complete) -> Complete:
-    def completed(values: Any) -> Any:
+def _list(write: Write) -> Write:
+    def write_list(values: Any) -> Any:
         if type(values) is not list:
-            raise NotPlain
-        return [complete(value) for value in values]
+            raise Unsupported
+        return [write(value) for value in values]
 
-    return completed
-
-
-def _written(serialize: Callable[[Any], Any]) -> Complete:
-    def completed(value: Any) -> Any:
-        result = serialize(value)
-        if result is None:
-            raise NotPlain
-        return result
-
-    return completed
+    return write_list
 
 
-def _remembered(complete: Complete) -> Complete:
+def _memoized(serialize: Write) -> Write:
     """For the members of enums, which live as long as the process."""
     known: dict[int, Any] = {}
 
-    def completed(value: Any) -> Any:
+    def write_enum(value: Any) -> Any:
         name = known.get(id(value))
         if name is None:
-            name = complete(value)
+            name = serialize(value)
             if isinstance(value, Enum):
                 known[id(value)] = name
         return name
 
-    return completed
+    return write_enum
 
 
-def _filled(members: list[_Member]) -> Complete:
+def _object(members: list[_Member]) -> Write:
     # One more than are needed, for with a single name `attrgetter` would return no tuple.
     values = attrgetter(*[member.attribute for member in members], "__class__")
-    writing = [(member.key, member.plain, member.complete) for member in members]
-    return lambda source: {
-        key: value if type(value) is plain else complete(value)
-        for (key, plain, complete), value in zip(writing, values(source), strict=False)
-    }
+
+    def write_object(source: Any) -> Any:
+        written = {}
+        for (key, _, required, plain, write), value in zip(members, values(source), strict=False):
+            if type(value) is plain or (value is None and not required):
+                written[key] = value
+                continue
+            written[key] = None if value is None else write(value)
+            if written[key] is None:
+                raise Unsupported
+        return written
+
+    return write_object

@@ -1,11 +1,11 @@
 """Keeps the newest documents ready: parsing and validating one takes ten times as long as running it."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, get_operation_ast
+from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode
 
 from graph.execution.plan import Plan, plan_of
 
@@ -16,42 +16,37 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a document; `plan` where it is plain."""
+    """One operation of a document; `plan` is None where graphql-core has to run it."""
 
-    node: OperationDefinitionNode
     plan: Plan | None
     name: str | None
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
 class ReadyDocument:
-    """A valid document and, once they were asked for, its operations; without `plans` graphql-core runs them all."""
+    """A valid document. `operations` are by name; the only one of a document is under None as well."""
 
-    __slots__ = ("_operations", "_plans", "_schema", "node")
+    node: DocumentNode
+    operations: Mapping[str | None, Operation]
 
-    def __init__(self, schema: GraphQLSchema, node: DocumentNode, *, plans: bool) -> None:
-        self.node = node
-        self._schema = schema
-        self._plans = plans
-        self._operations: dict[str | None, Operation] = {}
-
-    def operation(self, name: str | None) -> Operation | None:
-        """The operation of this name, or the only one; None when the name does not choose exactly one."""
-        known = self._operations.get(name)
-        if known is None:
-            node = get_operation_ast(self.node, name)
-            if node is None:
-                return None
-            plan = plan_of(self._schema, self.node, node) if self._plans else None
-            own_name = node.name.value if node.name else None
-            known = self._operations[name] = Operation(node, plan, own_name, node.operation.value)
-        return known
+    @classmethod
+    def of(cls, schema: GraphQLSchema, node: DocumentNode, *, plans: bool) -> "ReadyDocument":
+        operations: dict[str | None, Operation] = {}
+        for definition in node.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                plan = plan_of(schema, node, definition) if plans else None
+                name = definition.name.value if definition.name else None
+                operations[name] = Operation(plan, name, definition.operation.value)
+        if len(operations) == 1:
+            [operations[None]] = operations.values()
+        return cls(node, operations)
 
 
-class KeptDocuments:
-    """Documents by their text, so many bytes of them; the ones that were not asked for longest go first.
+class DocumentCache:
+    """Documents by their text, at most `most_bytes` of them; the least recently used go first.
 
-    Only what `make` returns is kept: whatever it raises for a bad document takes no good one's place.
+    Only what `make` returns is cached: a document for which it raises displaces no valid one.
     """
 
     def __init__(self, make: Callable[[str], ReadyDocument], most_bytes: int = MOST_BYTES) -> None:
@@ -60,12 +55,15 @@ class KeptDocuments:
         self._bytes = 0
         self._documents: OrderedDict[str, ReadyDocument] = OrderedDict()
 
-    def __call__(self, text: str) -> ReadyDocument:
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    def get(self, text: str) -> ReadyDocument:
         """The document with this text. Raises what `make` raises."""
-        known = self._documents.get(text)
-        if known is not None:
+        cached = self._documents.get(text)
+        if cached is not None:
             self._documents.move_to_end(text)
-            return known
+            return cached
         made = self._documents[text] = self._make(text)
         self._bytes += _size(text, made)
         while self._bytes > self._most_bytes:

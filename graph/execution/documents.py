@@ -1,7 +1,6 @@
 """Finds the document that a request wants to run, parsed, validated and of a bounded size.
 
-A trusted document is parsed and validated once, when the server is put together; any other once in a while, for the
-newest ones are kept.
+A trusted document is parsed and validated once, at startup; any other when it is not in the cache.
 """
 
 import re
@@ -15,7 +14,6 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
-    OperationDefinitionNode,
     ValueNode,
     VariableDefinitionNode,
     VariableNode,
@@ -26,7 +24,7 @@ from graphql import (
 )
 
 from graph.errors import CodedError, ErrorAction, ErrorCode
-from graph.execution.document_cache import KeptDocuments, ReadyDocument
+from graph.execution.document_cache import DocumentCache, ReadyDocument
 from graph.execution.document_limits import DocumentTooLarge, Limits, measure
 from graph.execution.trusted_documents import TrustedDocument, TrustedDocuments, TrustedDocumentsError
 
@@ -38,7 +36,7 @@ _QUOTED_VALUE: Final = re.compile(r"\b(String|BlockString|Int|Float) '.*'", re.D
 class GraphQLRequest:
     """A well-formed request, not yet parsed: a document, or the id of a trusted one, or both.
 
-    Nobody changes it; it is not frozen because that would triple the price of making one.
+    Immutable by convention: a frozen dataclass takes three times as long to make.
     """
 
     query: str | None = field(repr=False)
@@ -52,14 +50,14 @@ class TrustedTextDiffers(Exception):
 
 
 class DocumentRefused(Exception):
-    """What is wrong with a document or its variables, as graphql-core says it, under one code."""
+    """What is wrong with a document or its variables, in graphql-core's words, under one code."""
 
     def __init__(self, code: ErrorCode, errors: list[GraphQLError]) -> None:
         super().__init__(code)
-        self.errors = [(error, CodedError(code, discreet(error), ErrorAction.FIX_REQUEST)) for error in errors]
+        self.errors = [(error, CodedError(code, redacted_message(error), ErrorAction.FIX_REQUEST)) for error in errors]
 
 
-def discreet(error: GraphQLError) -> str:
+def redacted_message(error: GraphQLError) -> str:
     """graphql-core's message without the values that it quotes: they may be a login code or a token."""
     if isinstance(error, GraphQLSyntaxError):
         return _QUOTED_VALUE.sub(r"\1", error.message)
@@ -91,7 +89,7 @@ class Documents:
         plans: bool = True,
     ) -> None:
         if trusted_only and trusted is None:
-            msg = "Nothing but trusted documents is to run, and there are none: name their file."
+            msg = "Only trusted documents may run, and there are none: name their file."
             raise TrustedDocumentsError(msg)
         self._schema = schema
         self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
@@ -99,7 +97,7 @@ class Documents:
         self._limits = limits or Limits()
         self._introspection_limits = self._limits.with_room_for_introspection() if introspection else self._limits
         self._plans = plans
-        self._kept = KeptDocuments(self._validated)
+        self.cache = DocumentCache(self._validated)
         self._trusted = trusted
         self._trusted_only = trusted_only
         self._trusted_by_id = {document.id: self._checked(document) for document in trusted or ()}
@@ -116,7 +114,7 @@ class Documents:
                 raise TrustedTextDiffers
             return self._trusted_by_id[trusted.id]
         if request.query is not None and not self._trusted_only:
-            return self._kept(request.query)
+            return self.cache.get(request.query)
         if named is None:
             msg = "This server runs trusted documents only: name one by documentId."
             raise DocumentRefused(ErrorCode.PERSISTED_QUERY_ID_REQUIRED, [GraphQLError(msg)])
@@ -127,11 +125,9 @@ class Documents:
         raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_FOUND, [GraphQLError("PersistedQueryNotFound")])
 
     def trusted_operations(self) -> Iterator[str]:
-        """The names of the operations of trusted documents: those that are known before anybody asks."""
+        """The names of the operations of trusted documents."""
         for document in self._trusted_by_id.values():
-            for node in document.node.definitions:
-                if isinstance(node, OperationDefinitionNode) and node.name is not None:
-                    yield node.name.value
+            yield from filter(None, document.operations)
 
     def _checked(self, trusted: TrustedDocument) -> ReadyDocument:
         """A trusted document, ready to be executed. Raises `TrustedDocumentsError`."""
@@ -149,7 +145,7 @@ class Documents:
         )
         if invalid:
             raise DocumentRefused(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
-        return ReadyDocument(self._schema, document, plans=self._plans)
+        return ReadyDocument.of(self._schema, document, plans=self._plans)
 
     def _parsed(self, query: str) -> DocumentNode:
         """The document, of a size that is safe to validate and to execute."""

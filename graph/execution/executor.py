@@ -7,35 +7,28 @@ mistakes with their documents, and has no room for the checks in between.
 import inspect
 import logging
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
 
-from graphql import (
-    ExecutionResult,
-    GraphQLError,
-    GraphQLSchema,
-    MiddlewareManager,
-    OperationType,
-    execute,
-)
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, MiddlewareManager, execute
 
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.execution.document_cache import Operation, ReadyDocument
-from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest, discreet
-from graph.execution.plan import Deviation
+from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest, redacted_message
+from graph.execution.plan import Fallback
 
 _log = logging.getLogger(__name__)
+
+_NOT_CHOSEN: Final = "operationName must choose exactly one operation of the document."
 
 
 @dataclass(slots=True)
 class GraphQLResponse:
-    """The answer's members. `data` is absent (`has_data` false) when nothing was executed.
+    """`body` has no member `data` (`has_data` is false) when nothing was executed.
 
-    Like a request, not frozen for its price alone.
-
-    `retry_after_ms`: when an error says so, what the client should wait. `operation_kind` is query or mutation, None
-    when no operation was chosen; `codes` are those of the errors, in their order.
+    `retry_after_ms` is the longest wait that an error asks for. `operation_kind` is query or mutation, None when no
+    operation was chosen; `codes` are those of the errors, in their order. Not frozen, because that costs time.
     """
 
     body: dict[str, Any] = field(repr=False)
@@ -51,7 +44,7 @@ class MutationRefused(Exception):
 
 
 class Executor:
-    """Answers GraphQL requests from one schema. `max_errors` bounds what is said about wrong variables.
+    """Executes GraphQL requests on one schema. `max_errors` bounds the errors about wrong variables.
 
     `coded` gives the client's view of an exception that a resolver raised, or None for a defect.
     """
@@ -66,14 +59,10 @@ class Executor:
         max_errors: int,
     ) -> None:
         self._schema = schema
-        self._documents = documents
+        self.documents = documents
         self._coded = coded
         self._hide_suggestions = hide_suggestions
         self._max_errors = max_errors
-
-    def trusted_operations(self) -> Iterator[str]:
-        """See `Documents.trusted_operations`."""
-        return self._documents.trusted_operations()
 
     async def execute(
         self, request: GraphQLRequest, context: object, *, request_id: str, mutations: bool = True
@@ -84,21 +73,24 @@ class Executor:
         `TrustedTextDiffers`.
         """
         try:
-            document, operation = self._chosen(request)
+            document = self.documents.find(request)
         except DocumentRefused as refused:
-            return _refusal(refused.errors, request_id)
-        if operation.node.operation is OperationType.MUTATION and not mutations:
+            return _refusal(refused, request_id)
+        operation = document.operations.get(request.operation_name)
+        if operation is None:
+            unresolved = DocumentRefused(ErrorCode.OPERATION_RESOLUTION_FAILURE, [GraphQLError(_NOT_CHOSEN)])
+            return _refusal(unresolved, request_id)
+        if operation.kind == "mutation" and not mutations:
             raise MutationRefused
-        planned = Deviation() if operation.plan is None else await operation.plan.run(context, request.variables)
+        planned = Fallback() if operation.plan is None else await operation.plan.run(context, request.variables)
         if type(planned) is dict:
             return GraphQLResponse({"data": planned}, True, None, operation.name, operation.kind)
         result = (
             planned
             if isinstance(planned, ExecutionResult)
-            else await self._result(request, document, context, cast("Deviation", planned).middleware)
+            else await self._result(request, document, context, cast("Fallback", planned).middleware)
         )
-        response = self._response(result, request_id)
-        return replace(response, operation_name=operation.name, operation_kind=operation.kind)
+        return self._response(result, request_id, operation)
 
     async def _result(
         self, request: GraphQLRequest, document: ReadyDocument, context: object, middleware: MiddlewareManager | None
@@ -115,32 +107,25 @@ class Executor:
         )
         return await outcome if inspect.isawaitable(outcome) else outcome
 
-    def _chosen(self, request: GraphQLRequest) -> tuple[ReadyDocument, Operation]:
-        document = self._documents.find(request)
-        operation = document.operation(request.operation_name)
-        if operation is None:
-            unresolved = GraphQLError("operationName must choose exactly one operation of the document.")
-            raise DocumentRefused(ErrorCode.OPERATION_RESOLUTION_FAILURE, [unresolved])
-        return document, operation
-
-    def _response(self, result: ExecutionResult, request_id: str) -> GraphQLResponse:
+    def _response(self, result: ExecutionResult, request_id: str, operation: Operation) -> GraphQLResponse:
         if not result.errors:
-            return GraphQLResponse({"data": result.data}, has_data=True)
+            return GraphQLResponse({"data": result.data}, True, None, operation.name, operation.kind)
         if result.data is None and all(error.path is None for error in result.errors):
-            return _refusal(DocumentRefused(ErrorCode.BAD_USER_INPUT, result.errors).errors, request_id)
+            refused = DocumentRefused(ErrorCode.BAD_USER_INPUT, result.errors)
+            return _refusal(refused, request_id, operation)
         known = [(error, self._code_of(error, request_id)) for error in result.errors]
-        errors = [_formatted(*error, request_id) for error in known]
+        body = {"errors": [_formatted(*error, request_id) for error in known], "data": result.data}
         retry_after_ms = max((error.retry_after_ms or 0 for _, error in known), default=0) or None
-        return GraphQLResponse({"errors": errors, "data": result.data}, True, retry_after_ms, codes=_codes(known))
+        return GraphQLResponse(body, True, retry_after_ms, operation.name, operation.kind, _codes(known))
 
     def _code_of(self, error: GraphQLError, request_id: str) -> CodedError:
         original = error.original_error
         if original is None or isinstance(original, GraphQLError):
             # graphql-core's own verdict on an argument, reached only when the operation was under way.
-            return CodedError(ErrorCode.BAD_USER_INPUT, discreet(error), ErrorAction.FIX_REQUEST)
+            return CodedError(ErrorCode.BAD_USER_INPUT, redacted_message(error), ErrorAction.FIX_REQUEST)
         known = self._coded(original)
         if known is None:
-            # Where it happened, but not what it said: the text of an unforeseen exception may hold anything.
+            # Where it was raised, but not its message: that of an unforeseen exception may hold anything.
             frames = "".join(traceback.format_tb(original.__traceback__))
             _log.error(
                 "a resolver failed",
@@ -149,9 +134,10 @@ class Executor:
         return known or INTERNAL
 
 
-def _refusal(errors: list[tuple[GraphQLError, CodedError]], request_id: str) -> GraphQLResponse:
-    formatted = [_formatted(*error, request_id) for error in errors]
-    return GraphQLResponse({"errors": formatted}, has_data=False, codes=_codes(errors))
+def _refusal(refused: DocumentRefused, request_id: str, operation: Operation | None = None) -> GraphQLResponse:
+    name, kind = (operation.name, operation.kind) if operation else (None, None)
+    body = {"errors": [_formatted(*error, request_id) for error in refused.errors]}
+    return GraphQLResponse(body, False, None, name, kind, _codes(refused.errors))
 
 
 def _codes(errors: list[tuple[GraphQLError, CodedError]]) -> tuple[str, ...]:
@@ -161,7 +147,7 @@ def _codes(errors: list[tuple[GraphQLError, CodedError]]) -> tuple[str, ...]:
 def _formatted(error: GraphQLError, known: CodedError, request_id: str) -> dict[str, Any]:
     formatted: dict[str, Any] = {"message": known.message}
     if error.locations:
-        formatted["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+        formatted["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
     if error.path:
         formatted["path"] = error.path
     formatted["extensions"] = known.extensions(request_id)

@@ -1,9 +1,9 @@
-"""The plain case of an operation, worked out once for each kept document: one root field with plain fields below it.
+"""The plain case of an operation, prepared once for each cached document: one root field with plain fields below it.
 
 What graphql-core finds out anew for every request (which fields, from which attributes, written how) is the same for
 all requests with the same document. A plan holds it as nested functions; a request then runs the root field's resolver
 and fills a dictionary. Whatever is not plain (a directive, an argument below the root, a null where none may be, a
-value that cannot be written) is left to graphql-core, which is given what the resolver gave: nothing runs
+value that cannot be written) is left to graphql-core, which is given what the resolver returned: nothing runs
 twice, and every error is graphql-core's own. The server is the same without this file, and slower.
 """
 
@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CoroutineType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from graphql import (
     DocumentNode,
@@ -34,36 +34,36 @@ from graphql import (
 from graphql.pyutils import Path
 from strawberry import Info
 
-from graph.execution.compiler import STRAWBERRY_FIELD, Compiler, NotPlain
+from graph.execution.compiler import Compiler, Unsupported, response_key, strawberry_field
 
 _NO_ARGUMENTS: Final[dict[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Deviation:
-    """A request that is not plain; `middleware` gives graphql-core what the root field's resolver gave or raised."""
+class Fallback:
+    """A request for graphql-core; `middleware` hands it what the root field's resolver returned or raised."""
 
     middleware: MiddlewareManager | None = None
 
 
 class Plan:
-    """How to answer one operation of one document."""
+    """How to run one operation of one document."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
-        """Raises `NotPlain`; see `plan_of`."""
+        """Raises `Unsupported`; see `plan_of`."""
         root = schema.get_root_type(operation.operation)
         fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
         compiler = Compiler(fragments)
-        nodes = [] if root is None else compiler.laid_open(root, operation.selection_set)
+        nodes = [] if root is None else compiler.expand_fragments(root, operation.selection_set)
         if root is None or operation.directives or len(nodes) != 1 or nodes[0].name.value not in root.fields:
-            raise NotPlain
+            raise Unsupported
         [self._node] = nodes
         self._field: GraphQLField = root.fields[self._node.name.value]
         if self._field.resolve is None:
-            raise NotPlain
+            raise Unsupported
         self._resolve = _resolver(self._field) or self._field.resolve
-        self._key = compiler.key(self._node)
-        self._complete = compiler.completion(self._field.type, self._node.selection_set)
+        self._key = response_key(self._node)
+        self._write = compiler.compile(self._field.type, self._node.selection_set)
         self._schema = schema
         self._definitions: tuple[VariableDefinitionNode, ...] = tuple(operation.variable_definitions or ())
         self._takes_arguments = bool(self._field.args)
@@ -74,52 +74,52 @@ class Plan:
         self._info_after = (inspect.isawaitable, None, GraphQLResolveInfoHelpers(_gathered, _untracked))
         self._no_variables = get_variable_values(schema, (), {})
 
-    async def run(self, context: object, variables: Mapping[str, Any]) -> dict[str, Any] | ExecutionResult | Deviation:
-        """The member `data` of the answer; or what is there instead of it, for the root field failed; or neither."""
+    async def run(self, context: object, variables: Mapping[str, Any]) -> dict[str, Any] | ExecutionResult | Fallback:
+        """`data` of the response, or the result of a root field that failed, or a `Fallback` to graphql-core."""
         values, arguments = self._no_variables, _NO_ARGUMENTS
         if self._definitions:
             values = get_variable_values(self._schema, self._definitions, dict(variables))
         if isinstance(values, list):
-            return Deviation()
+            return Fallback()
         if self._takes_arguments:
             try:
                 arguments = get_argument_values(self._field, self._node, values)
             except GraphQLError:
-                return Deviation()
+                return Fallback()
         info: GraphQLResolveInfo[Any] = GraphQLResolveInfo._make(
             (*self._info_before, values, context, *self._info_after)
         )
         try:
-            given = self._resolve(None, info, **arguments)
-            if type(given) is CoroutineType or inspect.isawaitable(given):
-                given = await given
+            returned = self._resolve(None, info, **arguments)
+            if type(returned) is CoroutineType or inspect.isawaitable(returned):
+                returned = await returned
         except GraphQLError as error:
-            return _deviation(error)
+            return _fallback(error)
         except Exception as error:
-            # Whoever is refused must not cost more than whoever is served: a server is refusing when it is busiest.
+            # A refusal must not cost more than a success: a server refuses most when it is busiest.
             data = None if isinstance(self._field.type, GraphQLNonNull) else {self._key: None}
             return ExecutionResult(data, [located_error(error, [self._node], [self._key])])
         try:
-            return {self._key: self._complete(given)}
+            return {self._key: self._write(returned)}
         except Exception:
-            return _deviation(given)
+            return _fallback(returned)
 
 
 def plan_of(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> Plan | None:
     """The plan of an operation of a valid document, or None where the operation is not plain."""
     try:
         return Plan(schema, document, operation)
-    except NotPlain:
+    except Unsupported:
         return None
 
 
 def _resolver(field: GraphQLField) -> Callable[..., Any] | None:
-    """The resolver itself, where the one that Strawberry makes of it would only hand it `self` and `info`.
+    """The resolver itself, where Strawberry's wrapper would only pass it `self` and `info`.
 
-    Strawberry's also runs extensions and exception handlers; the latter are a schema's, and none here has any.
+    The wrapper also runs extensions and exception handlers; the latter are a schema's, and none here has any.
     """
-    definition = field.extensions.get(STRAWBERRY_FIELD)
-    resolver = getattr(definition, "base_resolver", None)
+    definition = strawberry_field(field.extensions)
+    resolver = definition.base_resolver if definition else None
     if (
         definition is None
         or resolver is None
@@ -129,14 +129,15 @@ def _resolver(field: GraphQLField) -> Callable[..., Any] | None:
         or resolver.parent_parameter
     ):
         return None
-    function, itself = resolver.wrapped_func, (None,) if resolver.self_parameter else ()
+    function: Callable[..., Any] = cast("Any", resolver.wrapped_func)
+    itself = (None,) if resolver.self_parameter else ()
     if resolver.info_parameter is None:
         return lambda _root, _info: function(*itself)
     name = resolver.info_parameter.name
-    return lambda _root, info: function(*itself, **{name: Info(_raw_info=info, _field=definition)})
+    return lambda _root, info: function(*itself, **{name: Info(info, definition)})
 
 
-def _deviation(outcome: object) -> Deviation:
+def _fallback(outcome: object) -> Fallback:
     def replay(next_: Callable[..., Any], root: object, info: GraphQLResolveInfo[Any], **arguments: object) -> object:
         if info.path.prev is not None:
             return next_(root, info, **arguments)
@@ -144,7 +145,7 @@ def _deviation(outcome: object) -> Deviation:
             raise outcome
         return outcome
 
-    return Deviation(MiddlewareManager(replay))
+    return Fallback(MiddlewareManager(replay))
 
 
 async def _gathered(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
@@ -152,4 +153,4 @@ async def _gathered(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
 
 
 def _untracked(_values: object) -> None:
-    """A resolver that works on when its field has failed keeps its own account; none here does."""
+    """For resolvers that go on after their field has failed; none here does."""

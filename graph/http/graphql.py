@@ -14,9 +14,8 @@ from graph.http.client_address import ClientAddresses
 from graph.http.headers import Headers
 from graph.http.request import BodyDecoder, JsonLimits, decode_query_string, read_body, refuse_foreign_get
 from graph.http.responses import GRAPHQL_RESPONSE_JSON, JSON, JsonResponse, error_response, response_media_type
-from graph.schema.context import Context
+from graph.schema.context import Context, Services
 from graph.server.http_error import HttpError
-from graph.services import Services
 
 if TYPE_CHECKING:
     from starlette.responses import Response

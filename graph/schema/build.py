@@ -1,4 +1,4 @@
-"""Puts the schema together."""
+"""Builds the schema."""
 
 from datetime import datetime
 from functools import cache

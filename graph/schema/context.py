@@ -6,29 +6,36 @@ from dataclasses import dataclass, field
 import strawberry
 
 from graph.accounts.errors import Unauthenticated
-from graph.accounts.sessions import Viewer
-from graph.services import Services
+from graph.accounts.login import Logins
+from graph.accounts.profile import Profiles
+from graph.accounts.sessions import Sessions, Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The opened parts that resolvers use."""
+
+    sessions: Sessions
+    logins: Logins
+    profiles: Profiles
 
 
 @dataclass(slots=True)
 class Context:
-    """One request: the server's parts, and who claims to be asking. Not frozen, for its price alone."""
+    """One request. Not frozen, because that costs time."""
 
     services: Services
     # The text behind `Authorization: Bearer`; None when the request has no such header.
     token: str | None = field(repr=False)
-    # Tells where the request comes from, as rate limits count: see `graph.http.client_address`.
+    # The client's address as rate limits count it: see `graph.http.client_address`.
     address: Callable[[], str] = field(repr=False)
 
     async def viewer(self) -> Viewer | None:
-        """The signed-in person, or None when the request carries no token.
-
-        Raises `Unauthenticated` when it carries one that is worth nothing, and `DatabaseError`.
-        """
+        """The signed-in user, None without a token. Raises `Unauthenticated` for a bad token, and `DatabaseError`."""
         return None if self.token is None else await self.services.sessions.authenticate(self.token)
 
     async def require_viewer(self) -> Viewer:
-        """The signed-in person. Raises `Unauthenticated`, `DatabaseError`."""
+        """The signed-in user. Raises `Unauthenticated`, `DatabaseError`."""
         viewer = await self.viewer()
         if viewer is None:
             raise Unauthenticated

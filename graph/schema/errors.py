@@ -1,4 +1,4 @@
-"""Which code an exception has in an answer, and the enums of codes and actions in the schema.
+"""The code that an exception has in a response, and the enums of codes and actions in the schema.
 
 Exceptions are raised where they are known and translated here, once. What is not in the table is a defect: it is
 logged with its traceback and reaches the client as `INTERNAL_SERVER_ERROR` and nothing more.

@@ -1,4 +1,4 @@
-"""What a client can do."""
+"""The mutations."""
 
 from typing import Annotated
 
@@ -10,10 +10,8 @@ from graph.schema.types import LoginPayload, User
 
 @strawberry.type(description="What a client can do.")
 class Mutation:
-    """The root of mutations."""
-
     @strawberry.mutation(
-        description="Signs in the person who holds a code of wx.login. A token that the request still carries is "
+        description="Signs in the user who holds a code of wx.login. A token that the request still carries is "
         "superseded: it works for another minute. Errors: LOGIN_CODE_INVALID, LOGIN_CODE_USED, USER_BLOCKED, "
         "RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
     )
@@ -22,7 +20,6 @@ class Mutation:
         info: Info,
         code: Annotated[str, strawberry.argument(description="`res.code` of wx.login: works once, for five minutes.")],
     ) -> LoginPayload:
-        """See the description."""
         context = info.context
         logins, address = context.services.logins, context.address()
         return LoginPayload.of(await logins.login(code, address=address, token=context.token))
@@ -46,7 +43,6 @@ class Mutation:
         encrypted_data: Annotated[str, strawberry.argument(description="`res.encryptedData`: base64.")],
         iv: Annotated[str, strawberry.argument(description="`res.iv`: base64 of 16 bytes.")],
     ) -> User:
-        """See the description."""
         context = info.context
         viewer = await context.require_viewer()
         user = await context.services.profiles.submit_user_info(

@@ -1,4 +1,4 @@
-"""The types that operations answer with."""
+"""The types that operations return."""
 
 from datetime import UTC, datetime
 from enum import Enum
@@ -13,20 +13,16 @@ from models.users import UserRecord
 
 @strawberry.enum(description="WeChat's gender. WeChat has given only UNKNOWN since October 2021.")
 class Gender(Enum):
-    """WeChat's numbers."""
-
     UNKNOWN = strawberry.enum_value(0, description="Not given.")
     MALE = strawberry.enum_value(1, description="WeChat's 1.")
     FEMALE = strawberry.enum_value(2, description="WeChat's 2.")
 
 
-@strawberry.type(description="A person who uses the mini-program.")
+@strawberry.type(description="A user of the mini-program.")
 class User:
     """The client's view of a row of `users`; what WeChat has not given is null."""
 
-    id: strawberry.ID = strawberry.field(
-        description="Identifies the person in this server. Opaque; not WeChat's openid."
-    )
+    id: strawberry.ID = strawberry.field(description="Identifies the user in this server. Opaque; not WeChat's openid.")
     nick_name: str | None = strawberry.field(description="Nickname as last submitted; null before that.")
     avatar_url: str | None = strawberry.field(description="Address of the picture as last submitted; null before that.")
     gender: Gender = strawberry.field(description="Gender as last submitted.")
@@ -35,14 +31,13 @@ class User:
     country: str | None = strawberry.field(description="Country; null where WeChat gives none.")
     language: str | None = strawberry.field(description="Language that city, province and country are in, like zh_CN.")
     is_anonymous: bool = strawberry.field(
-        description="True while the person has no nickname of their own: none submitted, or WeChat's 微信用户."
+        description="True while the user has no nickname of their own: none submitted, or WeChat's 微信用户."
     )
-    created_at: datetime = strawberry.field(description="When the person first signed in.")
+    created_at: datetime = strawberry.field(description="When the user first signed in.")
     updated_at: datetime = strawberry.field(description="When their user info was last submitted.")
 
     @classmethod
     def of(cls, record: UserRecord) -> Self:
-        """The person in a row."""
         return cls(
             id=strawberry.ID(record.id),
             nick_name=record.nick_name or None,
@@ -60,20 +55,17 @@ class User:
 
 @strawberry.type(description="A completed login.")
 class LoginPayload:
-    """What a mini-program keeps after `login`."""
-
     token: str = strawberry.field(
         description="Send it as `Authorization: Bearer <token>`. Keep it in storage; it survives restarts."
     )
     expires_at: datetime = strawberry.field(
         description="The token ends at this time at the latest, and sooner when it is not used for days."
     )
-    user: User = strawberry.field(description="The person who is now signed in.")
-    is_new_user: bool = strawberry.field(description="True when this login created the person.")
+    user: User = strawberry.field(description="The user who is now signed in.")
+    is_new_user: bool = strawberry.field(description="True when this login created the user.")
 
     @classmethod
     def of(cls, login: LoggedIn) -> Self:
-        """The payload of a login."""
         return cls(
             token=login.token.get_secret_value(),
             expires_at=_time(login.expires_at),

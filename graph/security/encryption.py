@@ -1,8 +1,8 @@
-"""Secrets at rest: a ring of keys seals a value for one place in the database and opens it only there.
+"""Secrets at rest: a ring of keys seals a value for one context in the database and opens it only there.
 
 A sealed value is text, `v1.<key id>.<base64url(nonce || ciphertext || tag)>`, unpadded, AES-256-GCM. Its associated
 data are version, key id, table, column, app id and openid, each as UTF-8 after its length in 4 big-endian bytes.
-A value therefore opens in no other row or column, and no two places share an encoding.
+A value therefore opens in no other row or column, and no two contexts share an encoding.
 
 A row is its account's natural key (app id, openid) and not its primary key: the natural key is known before the row
 exists, so one upsert statement can carry the sealed value.
@@ -61,7 +61,7 @@ class SealContext:
 
 
 _CANARY: Final = b"this ring holds the key"
-_CANARY_PLACE: Final = SealContext(table="", column="canary", app_id="", openid="")
+_CANARY_CONTEXT: Final = SealContext(table="", column="canary", app_id="", openid="")
 
 
 class KeyRing:
@@ -106,15 +106,15 @@ class KeyRing:
         return f"KeyRing(ids={self.ids!r})"
 
     def seal(
-        self, plaintext: bytes, place: SealContext, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes
+        self, plaintext: bytes, context: SealContext, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes
     ) -> Sealed:
         """Seal with the current key. Tests may fix the nonce; a nonce used twice in one row gives both values away."""
-        return self._seal(self.current_id, plaintext, place, random_bytes)
+        return self._seal(self.current_id, plaintext, context, random_bytes)
 
-    def open(self, sealed: Sealed, place: SealContext) -> bytes:
+    def open(self, sealed: Sealed, context: SealContext) -> bytes:
         """The plaintext; UnknownKey when its key is not in the ring, Tampered for every other failure."""
         key_id, payload = _parts(sealed)
-        data = _associated_data(key_id, place)
+        data = _associated_data(key_id, context)
         cipher = AES.new(self._subkey(key_id, _PURPOSE_SEAL, data), AES.MODE_GCM, nonce=payload[:NONCE_BYTES])
         cipher.update(data)
         try:
@@ -122,13 +122,13 @@ class KeyRing:
         except ValueError:
             raise Tampered from None
 
-    def fingerprint(self, plaintext: bytes, place: SealContext) -> str:
+    def fingerprint(self, plaintext: bytes, context: SealContext) -> str:
         """22 characters by which one SQL statement sees, without opening, that a row's value has not changed.
 
-        HMAC-SHA256 under a key of its own, cut to 128 bits, as unpadded base64url. Equal values in two places
+        HMAC-SHA256 under a key of its own, cut to 128 bits, as unpadded base64url. Equal values in two contexts
         differ. So does a value from itself after the current key was changed: it then counts as new, once.
         """
-        subkey = self._subkey(self.current_id, _PURPOSE_FINGERPRINT, _associated_data(self.current_id, place))
+        subkey = self._subkey(self.current_id, _PURPOSE_FINGERPRINT, _associated_data(self.current_id, context))
         return _encoded(hmac.digest(subkey, plaintext, "sha256")[:FINGERPRINT_BYTES])
 
     def canary(self, key_id: str) -> Sealed:
@@ -136,17 +136,19 @@ class KeyRing:
 
         Raises UnknownKey.
         """
-        return self._seal(key_id, _CANARY, _CANARY_PLACE, secrets.token_bytes)
+        return self._seal(key_id, _CANARY, _CANARY_CONTEXT, secrets.token_bytes)
 
     def check_canary(self, key_id: str, sealed: Sealed) -> bool:
         """Whether this ring's key of that id made the canary; a key missing from the ring did not."""
         try:
-            return key_id_of(sealed) == key_id and self.open(sealed, _CANARY_PLACE) == _CANARY
+            return key_id_of(sealed) == key_id and self.open(sealed, _CANARY_CONTEXT) == _CANARY
         except (UnknownKey, Tampered):
             return False
 
-    def _seal(self, key_id: str, plaintext: bytes, place: SealContext, random_bytes: Callable[[int], bytes]) -> Sealed:
-        data = _associated_data(key_id, place)
+    def _seal(
+        self, key_id: str, plaintext: bytes, context: SealContext, random_bytes: Callable[[int], bytes]
+    ) -> Sealed:
+        data = _associated_data(key_id, context)
         nonce = random_bytes(NONCE_BYTES)
         cipher = AES.new(self._subkey(key_id, _PURPOSE_SEAL, data), AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES)
         cipher.update(data)
@@ -202,8 +204,8 @@ def _parts(sealed: str) -> tuple[str, bytes]:
     return match[1], payload
 
 
-def _associated_data(key_id: str, place: SealContext) -> bytes:
-    fields = (_VERSION, key_id, place.table, place.column, place.app_id, place.openid)
+def _associated_data(key_id: str, context: SealContext) -> bytes:
+    fields = (_VERSION, key_id, context.table, context.column, context.app_id, context.openid)
     return b"".join(map(_prefixed, fields))
 
 

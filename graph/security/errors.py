@@ -4,7 +4,7 @@ SecurityError
 ├── KeyRingError    the configured keys cannot be used: refuse to start
 ├── UnknownKey      sealed by a key that the ring does not hold: treat the value as absent
 ├── Tampered        not a seal, or not this key's seal, or not for this place
-├── RateLimited     somebody does something too often
+├── RateLimited     a caller exceeds a rate
 └── RateLimitStorageUnusable    the configured storage of rate limits cannot be one: refuse to start
 """
 

@@ -25,7 +25,6 @@ class LocalCounters(Storage):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """None can happen."""
         return OSError
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
@@ -40,7 +39,6 @@ class LocalCounters(Storage):
         return count + amount
 
     async def get(self, key: str) -> int:
-        """What the counter holds."""
         count, until = self._counters.get(key, (0, 0.0))
         return count if until > self._now() / 1000 else 0
 
@@ -49,22 +47,20 @@ class LocalCounters(Storage):
         return self._counters.get(key, (0, self._now() / 1000))[1]
 
     async def check(self) -> bool:
-        """It is always there."""
         return True
 
     async def reset(self) -> int:
-        """Forgets all counters and says how many there were."""
+        """Clears all counters and returns how many there were."""
         found = len(self._counters)
         self._counters.clear()
         return found
 
     async def clear(self, key: str) -> None:
-        """Forgets one counter."""
         self._counters.pop(key, None)
 
     def _make_room(self, now: float) -> None:
         if len(self._counters) < self._most:
             return
         living = [(key, counter) for key, counter in self._counters.items() if counter[1] > now]
-        # Whoever has so many addresses that the older half is forgotten had as many times the limit anyway.
+        # A client with so many addresses that the older half is dropped had as many times the limit anyway.
         self._counters = dict(living[-self._most // 2 :])

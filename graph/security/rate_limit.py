@@ -1,7 +1,7 @@
-"""Counts what somebody does, here or for all replicas together, and refuses what is too much.
+"""Counts requests, in this process or for all replicas together, and refuses those beyond a rate.
 
 The counting is the library `limits`' (fixed windows that begin with the first count). A shared storage that does not
-answer is neither a reason to refuse everybody nor to let everybody through: the server counts on its own meanwhile, so
+answer is neither a reason to refuse every request nor to accept every one: the server counts on its own meanwhile, so
 that each replica allows what all of them together should.
 """
 
@@ -23,11 +23,11 @@ from graph.security.local_counters import LocalCounters
 
 _log = logging.getLogger(__name__)
 
-# An answer from the same network takes one or two milliseconds.
-_ANSWER_WITHIN: Final = 0.25
-_ASK_AGAIN_AFTER: Final = 1.0
+# A response from the same network takes one or two milliseconds.
+_TIMEOUT: Final = 0.25
+_RETRY_AFTER: Final = 1.0
 _CONNECTIONS: Final = 32
-# Redis tells what is left of a window in whole seconds: who comes back as told must not come too early.
+# Redis gives the rest of a window in whole seconds: a client that waits so long must not come too early.
 _ROUNDED_OFF: Final = 0.5
 
 
@@ -35,9 +35,9 @@ class RateLimitStorage:
     """Where rate limits count; an async context manager, to close what it opened. `now` gives epoch milliseconds."""
 
     def __init__(self, url: SecretStr, *, namespace: str, now: Callable[[], int]) -> None:
-        """`namespace` keeps what shares the storage apart: different mini-programs count different people.
+        """`namespace` keeps what shares the storage apart: mini-programs count their own users.
 
-        Raises `RateLimitStorageUnusable`; whether a shared storage answers shows when it is asked.
+        Raises `RateLimitStorageUnusable`; a shared storage is not contacted yet.
         """
         self.failures = 0
         self._namespace = namespace
@@ -45,7 +45,7 @@ class RateLimitStorage:
         self._local = LocalCounters(now)
         self._pool: Any = None
         self._shared = None if url.get_secret_value() == "memory://" else self._connected(url.get_secret_value())
-        self._ask_again_at = 0.0
+        self._retry_at = 0.0
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,31 +54,31 @@ class RateLimitStorage:
         if self._pool is not None:
             await self._pool.aclose()
 
-    async def wait_ms(self, rate: RateLimitItem, *who: str) -> int:
-        """Counts one more for `who`: 0 within the rate, otherwise milliseconds until it counts anew."""
-        if self._shared is not None and self._is_worth_asking():
+    async def wait_ms(self, rate: RateLimitItem, *caller: str) -> int:
+        """Counts one more for `caller`: 0 within the rate, otherwise milliseconds until it counts anew."""
+        if self._shared is not None and self._may_try():
             try:
-                async with asyncio.timeout(_ANSWER_WITHIN):
-                    left = await self._seconds_left(self._shared, rate, *who)
+                async with asyncio.timeout(_TIMEOUT):
+                    left = await self._seconds_left(self._shared, rate, *caller)
             except Exception as error:
                 self._failed(error)
             else:
                 self._answered()
                 return _milliseconds(left and left + _ROUNDED_OFF, rate)
-        return _milliseconds(await self._seconds_left(self._local, rate, *who), rate)
+        return _milliseconds(await self._seconds_left(self._local, rate, *caller), rate)
 
-    def _is_worth_asking(self) -> bool:
-        """Always while it answers; after a failure for one request at a time, now and then."""
-        if not self._ask_again_at:
+    def _may_try(self) -> bool:
+        """Always while it responds; after a failure, one request at a time retries."""
+        if not self._retry_at:
             return True
-        if time.monotonic() < self._ask_again_at:
+        if time.monotonic() < self._retry_at:
             return False
-        self._ask_again_at = time.monotonic() + _ASK_AGAIN_AFTER
+        self._retry_at = time.monotonic() + _RETRY_AFTER
         return True
 
-    async def _seconds_left(self, storage: Storage, rate: RateLimitItem, *who: str) -> float:
+    async def _seconds_left(self, storage: Storage, rate: RateLimitItem, *caller: str) -> float:
         """Counts one more: 0 within the rate, otherwise how long its window still lasts."""
-        key = rate.key_for(*who)
+        key = rate.key_for(*caller)
         if await storage.incr(key, rate.get_expiry()) <= rate.amount:
             return 0
         return max(0.001, await storage.get_expiry(key) - self._now() / 1000)
@@ -94,8 +94,8 @@ class RateLimitStorage:
             self._pool = redis.BlockingConnectionPool.from_url(
                 re.sub("^valkey", "redis", url),
                 max_connections=_CONNECTIONS,
-                socket_timeout=_ANSWER_WITHIN,
-                socket_connect_timeout=_ANSWER_WITHIN,
+                socket_timeout=_TIMEOUT,
+                socket_connect_timeout=_TIMEOUT,
             )
             self._pool.make_connection()  # connects nothing yet, but knows its options
             return RedisStorage(
@@ -111,15 +111,15 @@ class RateLimitStorage:
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1
-        if not self._ask_again_at:
+        if not self._retry_at:
             cause = error.__cause__ if isinstance(error, StorageError) else None
             reason = type(cause or error).__name__
             _log.warning("the storage of the rate limits does not answer: counting here", extra={"reason": reason})
-        self._ask_again_at = time.monotonic() + _ASK_AGAIN_AFTER
+        self._retry_at = time.monotonic() + _RETRY_AFTER
 
     def _answered(self) -> None:
-        if self._ask_again_at:
-            self._ask_again_at = 0.0
+        if self._retry_at:
+            self._retry_at = 0.0
             _log.info("the storage of the rate limits answers again")
 
 
@@ -128,7 +128,7 @@ def _milliseconds(left: float, rate: RateLimitItem) -> int:
 
 
 class RateLimit:
-    """The rates of one kind of doing, in the notation of `limits`: `30/minute`, `10/second;500/hour`; "" for none."""
+    """The rates of one kind of request, in the notation of `limits`: `30/minute`, `10/second;500/hour`; "" for none."""
 
     def __init__(
         self,
@@ -138,15 +138,15 @@ class RateLimit:
         *,
         refused: Callable[[str, str], None] = lambda _what, _kind: None,
     ) -> None:
-        """`refused` is told what was refused, and to which kind."""
+        """`refused` receives what was refused, and to which kind."""
         self._what = what
         self._rates = parse_many(rates) if rates else []
         self._storage = storage
         self._refused = refused
 
-    async def count(self, kind: str, who: str) -> None:
-        """Counts one for `who`, who is of this kind (an address, an account). Raises `RateLimited` beyond the rates."""
-        waits = [await self._storage.wait_ms(rate, self._what, kind, who) for rate in self._rates]
+    async def count(self, kind: str, caller: str) -> None:
+        """Counts one for `caller`, an address or account by its kind. Raises `RateLimited` beyond the rates."""
+        waits = [await self._storage.wait_ms(rate, self._what, kind, caller) for rate in self._rates]
         longest = max(waits, default=0)
         if longest:
             self._refused(self._what, kind)

@@ -1,10 +1,10 @@
-"""WeChat, played offline: its server API and the phone in a made-up person's hand.
+"""WeChat, simulated offline: its server API and the phone of a fake user.
 
-`app` joins the two sides: `wechat_side` (HTTP manners and `endpoints`, with `mishaps` where a fault stands) and
-`device` (what `phone` gives to a mini-program; `fault_desk` orders the faults). Behind them `state` puts together what
-WeChat remembers: `people`, `codes`, `session_keys`, `access_tokens`, `faults`, `text_check`, with every made-up value
-from `chance` and all cryptography in `sealing`. `serving` puts it on a socket, and `pytest_plugin` makes that a fixture
-for other people's tests. It shares no code with the client in `graph.wechat`: the two cannot agree on a mistake.
+`app` routes both sides: WeChat's `endpoints` (with `fault_responses` where a fault is active) and the `device`, which
+is the `phone` over HTTP. Behind them `state` holds what WeChat remembers: `users`, `codes`, `session_keys`,
+`access_tokens`, `faults`, `text_check`, with `fake_values` and `crypto`. `serving` puts it on a socket, and
+`pytest_plugin` makes that a fixture for other suites. It shares no code with the client in `graph.wechat`: the two
+cannot agree on a mistake.
 """
 
 from graph.simulator.app import create_simulator

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from graph.simulator.errors import INVALID_CREDENTIAL, TOKEN_EXPIRED, TOKEN_MISSING, Refused
+from graph.simulator.errors import INVALID_CREDENTIAL, TOKEN_EXPIRED, TOKEN_MISSING, ErrcodeError
 
 TOKEN_LIFE = 7200.0
 OVERLAP = 300.0
@@ -18,12 +18,12 @@ _REMEMBERED = 1000
 class AccessToken:
     text: str = field(repr=False)
     expires_at: float
-    # When a newer token put it out of service; an answer of "not latest" rather than "expired".
+    # When a newer token put it out of service; the errcode is "not latest" rather than "expired".
     superseded_at: float | None = None
 
 
 class AccessTokens:
-    """The two kinds know nothing of each other: fetching one never harms the other."""
+    """The two kinds are independent: fetching one never affects the other."""
 
     def __init__(self, make: Callable[[], str], now: Callable[[], float]) -> None:
         self._make = make
@@ -55,18 +55,18 @@ class AccessTokens:
         return self._stable.text, int(self._stable.expires_at - now)
 
     def check(self, text: str | None) -> None:
-        """Raises Refused with 41001, 40001 or 42001."""
+        """Raises ErrcodeError with 41001, 40001 or 42001."""
         if not text:
-            raise Refused(TOKEN_MISSING)
+            raise ErrcodeError(TOKEN_MISSING)
         token = self._by_text.get(text)
         now = self._now()
         if token is None or (token.superseded_at is not None and token.superseded_at <= now):
-            raise Refused(INVALID_CREDENTIAL)
+            raise ErrcodeError(INVALID_CREDENTIAL)
         if token.expires_at <= now:
-            raise Refused(TOKEN_EXPIRED)
+            raise ErrcodeError(TOKEN_EXPIRED)
 
     def expire_all(self) -> None:
-        """End the life of every token now, so that the next call with one is answered 42001."""
+        """End the life of every token now, so that the next call with one gets 42001."""
         now = self._now()
         for token in self._by_text.values():
             token.expires_at = min(token.expires_at, now)

@@ -1,58 +1,110 @@
-"""The two sides as one ASGI application, for the root of a server or any prefix of another."""
+"""WeChat's server and the phone as one ASGI application, for the root of a server or any prefix of another."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.simulator import device, fault_desk
-from graph.simulator.body import Body
-from graph.simulator.errors import Misplayed
+from graph.simulator import device
+from graph.simulator.bodies import Fields, json_response, parse_fields, read_body
+from graph.simulator.endpoints import ENDPOINTS, ApiRequest, Endpoint
+from graph.simulator.errors import INVALID_CODE, MALFORMED_POST, BadRequest, ErrcodeError
+from graph.simulator.fault_responses import play
+from graph.simulator.faults import Fault
 from graph.simulator.state import SimulatorState
-from graph.simulator.wechat_side import wechat_routes
-from graph.simulator.wire import json_response, read_body
 
-Action = Callable[[SimulatorState, Body], dict[str, object]]
+View = Callable[[SimulatorState], dict[str, object]]
+Action = Callable[[SimulatorState, Any], dict[str, object]]
 
-# By path: the name that the action has in `errMsg`, and what it does.
-_ACTIONS: Mapping[str, tuple[str, Action]] = {
-    "/device/login": ("login", device.login),
-    "/device/user-info": ("getUserInfo", device.user_info),
-    "/device/phone-number": ("getPhoneNumber", device.phone_number),
-    "/device/check-session": ("checkSession", device.check_session),
-    "/device/expire-session-key": ("expireSessionKey", device.expire_session_key),
-    "/device/faults": ("faults", fault_desk.order),
+# Every method reaches the endpoint: a wrong one is an errcode with WeChat, never a 405.
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+# By path: the name of the action in `errMsg`, its fields, its function.
+_ACTIONS: Mapping[str, tuple[str, type[Fields], Action]] = {
+    "/device/login": ("login", device.LoginFields, device.login),
+    "/device/user-info": ("getUserInfo", device.UserInfoFields, device.user_info),
+    "/device/phone-number": ("getPhoneNumber", device.PhoneNumberFields, device.phone_number),
+    "/device/check-session": ("checkSession", device.UserFields, device.check_session),
+    "/device/expire-session-key": ("expireSessionKey", device.UserFields, device.expire_session_key),
+    "/device/faults": ("faults", Fault, device.add_fault),
 }
-_VIEWS: Mapping[tuple[str, str], Callable[[SimulatorState], dict[str, object]]] = {
-    ("GET", "/device/people"): device.people,
-    ("GET", "/device/faults"): fault_desk.listing,
-    ("DELETE", "/device/faults"): fault_desk.clear,
+_VIEWS: Mapping[tuple[str, str], View] = {
+    ("GET", "/device/users"): device.users,
+    ("GET", "/device/faults"): device.faults,
+    ("DELETE", "/device/faults"): device.clear_faults,
 }
 
 
 def create_simulator(state: SimulatorState) -> Starlette:
-    """An application without lifespan or global state: two of them in one process do not meet."""
-    views = [_view(state, method, path, look) for (method, path), look in _VIEWS.items()]
-    actions = [_action(state, path, name, act) for path, (name, act) in _ACTIONS.items()]
-    return Starlette(routes=[*wechat_routes(state), *views, *actions])
+    """An application without lifespan or global state: two of them in one process are independent."""
+    endpoints = [_endpoint(state, path, endpoint) for path, endpoint in ENDPOINTS.items()]
+    views = [_view(state, method, path, view) for (method, path), view in _VIEWS.items()]
+    actions = [_action(state, path, *action) for path, action in _ACTIONS.items()]
+    return Starlette(routes=[*endpoints, *views, *actions])
 
 
-def _view(state: SimulatorState, method: str, path: str, look: Callable[[SimulatorState], dict[str, object]]) -> Route:
+def _view(state: SimulatorState, method: str, path: str, view: View) -> Route:
     async def serve(_request: Request) -> Response:
-        return json_response(look(state))
+        return json_response(view(state))
 
     return Route(path, serve, methods=[method])
 
 
-def _action(state: SimulatorState, path: str, name: str, act: Action) -> Route:
+def _action(state: SimulatorState, path: str, name: str, fields: type[Fields], act: Action) -> Route:
     async def serve(request: Request) -> Response:
         try:
-            return json_response(act(state, Body(await read_body(request))))
+            return json_response(act(state, parse_fields(fields, await read_body(request))))
         except ClientDisconnect:
             return Response()
-        except Misplayed as misplayed:
-            return json_response({"errMsg": f"{name}:fail {misplayed}"}, status=400)
+        except BadRequest as error:
+            return json_response({"errMsg": f"{name}:fail {error}"}, status=400)
 
     return Route(path, serve, methods=["POST"])
+
+
+def _endpoint(state: SimulatorState, path: str, endpoint: Endpoint) -> Route:
+    async def serve(request: Request) -> Response:
+        if request.method not in {"GET", "HEAD"} and "content-length" not in request.headers:
+            return Response(status_code=412)
+        try:
+            body = await read_body(request)
+        except ClientDisconnect:
+            return Response()
+        except BadRequest:
+            return _refusal(state, path, MALFORMED_POST)
+        api_request = ApiRequest(request.method, request.query_params, body)
+
+        def respond() -> Response:
+            return _response(state, path, endpoint, api_request)
+
+        fault = state.faults.take(path)
+        if fault is None:
+            return respond()
+        refuse = partial(_refusal, state, path)
+        return await play(fault, state.faults, request, respond=respond, refuse=refuse)
+
+    return Route(path, serve, methods=_METHODS)
+
+
+def _response(state: SimulatorState, path: str, endpoint: Endpoint, request: ApiRequest) -> Response:
+    try:
+        payload = endpoint(state, request)
+    except ErrcodeError as error:
+        return _refusal(state, path, error.errcode, error.errmsg)
+    # Only the oldest family sends its successes as text; the others name an "encoding" that no client needs.
+    content_type = "text/plain" if path.startswith("/sns/") else "application/json; encoding=utf-8"
+    return json_response(payload, content_type=content_type)
+
+
+def _refusal(state: SimulatorState, path: str, errcode: int, errmsg: str | None = None) -> Response:
+    """`/sns` puts a comma before the rid, the others do not, and `/wxa` adds a hint to an invalid code."""
+    errmsg = errmsg or ErrcodeError(errcode).errmsg
+    if path.startswith("/sns/"):
+        errmsg += ","
+    elif path.startswith("/wxa/") and errcode == INVALID_CODE:
+        errmsg += f" hint: [{state.fakes.hint()}]"
+    payload = {"errcode": errcode, "errmsg": f"{errmsg} rid: {state.fakes.rid(state.clock())}"}
+    return json_response(payload, content_type="text/plain")

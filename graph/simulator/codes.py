@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from graph.simulator.errors import CODE_USED, INVALID_CODE, Refused
+from graph.simulator.errors import CODE_USED, INVALID_CODE, ErrcodeError
 
 CODE_LIFE = 300.0
 
@@ -21,7 +21,7 @@ class _Held(Generic[Grant]):
 class Codes(Generic[Grant]):
     """Codes of one kind, each standing for a `Grant`.
 
-    A used code is remembered for five minutes more, to be told apart (40163) from one that never was (40029).
+    A used code is remembered for five minutes more, to differ (40163) from one that never was (40029).
     """
 
     def __init__(self, make: Callable[[], str], now: Callable[[], float]) -> None:
@@ -37,17 +37,17 @@ class Codes(Generic[Grant]):
         return code
 
     def look_up(self, code: str) -> Grant:
-        """What the code stands for, without using it. Raises Refused with 40029 or 40163."""
+        """What the code stands for, without using it. Raises ErrcodeError with 40029 or 40163."""
         self._forget()
         held = self._held.get(code)
         if held is None:
-            raise Refused(INVALID_CODE)
+            raise ErrcodeError(INVALID_CODE)
         if held.used:
-            raise Refused(CODE_USED)
+            raise ErrcodeError(CODE_USED)
         return held.grant
 
     def use(self, code: str) -> Grant:
-        """Raises Refused with 40029 or 40163."""
+        """Raises ErrcodeError with 40029 or 40163."""
         grant = self.look_up(code)
         del self._held[code]
         self._held[code] = _Held(grant, self._now() + CODE_LIFE, used=True)

@@ -1,8 +1,8 @@
-"""How the simulator says no, on either side of the wire.
+"""The simulator's errors, on either side of the wire.
 
 SimulatorError
-├── Refused     WeChat's server answers with an errcode (still HTTP 200)
-└── Misplayed   the phone, or a fault, was asked for something that cannot be played (HTTP 400)
+├── ErrcodeError   WeChat's server responds with an errcode (still HTTP 200)
+└── BadRequest     a request to the phone, or for a fault, that makes no sense (HTTP 400)
 """
 
 SYSTEM_ERROR = -1
@@ -68,10 +68,10 @@ ERRMSG = {
 
 
 class SimulatorError(Exception):
-    """Root of the family."""
+    """Head of the family."""
 
 
-class Refused(SimulatorError):
+class ErrcodeError(SimulatorError):
     """`errmsg` replaces the table's wording where one code has two."""
 
     def __init__(self, errcode: int, errmsg: str | None = None) -> None:
@@ -80,5 +80,5 @@ class Refused(SimulatorError):
         self.errmsg = errmsg if errmsg is not None else ERRMSG.get(errcode, f"simulated error {errcode}")
 
 
-class Misplayed(SimulatorError):
-    """The message is shown to whoever made the request, so it repeats no secret."""
+class BadRequest(SimulatorError):
+    """The client reads the message, so it repeats no secret."""

@@ -1,4 +1,4 @@
-"""Every made-up value of the simulator, in the shape that WeChat gives it."""
+"""Every fake value of the simulator, in the shape that WeChat gives it."""
 
 import base64
 import hashlib
@@ -11,10 +11,10 @@ _ALPHANUMERIC = string.ascii_letters + string.digits
 _TOKEN_ALPHABET = _ALPHANUMERIC + "-_"
 
 
-class Chance:
+class FakeValues:
     """Drawn values depend on the seed and on the order of drawing; derived ones on the seed and the name alone.
 
-    Without a seed, values come from the operating system and nothing can be foretold.
+    Without a seed, values come from the operating system and cannot be predicted.
     """
 
     def __init__(self, seed: int | None) -> None:
@@ -30,7 +30,7 @@ class Chance:
         return "0" + self._text(_ALPHANUMERIC, 31)
 
     def phone_code(self) -> str:
-        """A getPhoneNumber code: 64 hex digits, so the two kinds are told apart at sight."""
+        """A getPhoneNumber code: 64 hex digits, so the two kinds differ at sight."""
         return self._random.randbytes(32).hex()
 
     def session_key(self) -> str:
@@ -38,7 +38,6 @@ class Chance:
         return base64.b64encode(self._random.randbytes(16)).decode()
 
     def iv(self) -> str:
-        """16 bytes as base64 text."""
         return base64.b64encode(self._random.randbytes(16)).decode()
 
     def access_token(self) -> str:
@@ -53,31 +52,31 @@ class Chance:
         """The bracketed mark that `/wxa` puts into its messages about codes."""
         return f"{self._text(_ALPHANUMERIC, 6)}-{self._text(_ALPHANUMERIC, 3)}"
 
-    def openid(self, app_id: str, person: str) -> str:
+    def openid(self, app_id: str, user: str) -> str:
         """28 characters beginning with o; the same after a restart, and another in every app."""
-        return "o" + self._derived_text("openid", app_id, person)[:27]
+        return "o" + self._derived_text("openid", app_id, user)[:27]
 
-    def unionid(self, person: str) -> str:
+    def unionid(self, user: str) -> str:
         """28 characters beginning with o; the same in every app, as within one Open Platform account."""
-        return "o" + self._derived_text("unionid", person)[:27]
+        return "o" + self._derived_text("unionid", user)[:27]
 
-    def avatar_url(self, person: str) -> str:
+    def avatar_url(self, user: str) -> str:
         """An address in the form of WeChat's picture hosts; nothing answers there."""
-        return f"https://thirdwx.qlogo.cn/mmopen/vi_32/{self._derived_text('avatar', person)}/132"
+        return f"https://thirdwx.qlogo.cn/mmopen/vi_32/{self._derived_text('avatar', user)}/132"
 
-    def gender(self, person: str) -> int:
-        """1 or 2: a person who gives real data has one."""
-        return 1 + self._derived("gender", person)[0] % 2
+    def gender(self, user: str) -> int:
+        """1 or 2."""
+        return 1 + self._derived("gender", user)[0] % 2
 
-    def phone_number(self, person: str) -> str:
-        """Within 1380000xxxx, plainly made up; ten thousand numbers, so two people of a large cast may share one."""
-        return f"1380000{int.from_bytes(self._derived('phone', person)[:4]) % 10_000:04d}"
+    def phone_number(self, user: str) -> str:
+        """Within 1380000xxxx, plainly fake; there are ten thousand, so two of many users may share one."""
+        return f"1380000{int.from_bytes(self._derived('phone', user)[:4]) % 10_000:04d}"
 
     def _text(self, alphabet: str, length: int) -> str:
         return "".join(self._random.choices(alphabet, k=length))
 
     def _derived(self, *what: str) -> bytes:
-        # Each part carries its length: ("a", "bc") and ("ab", "c") are different people.
+        # Each part carries its length: ("a", "bc") and ("ab", "c") are different users.
         message = b"".join(len(part.encode()).to_bytes(4) + part.encode() for part in what)
         return hmac.digest(self._salt, message, hashlib.sha256)
 

@@ -7,8 +7,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from graph.simulator.bodies import json_response
 from graph.simulator.faults import Fault, Faults
-from graph.simulator.wire import json_response
 
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 _CHUNK = b"x" * 65536
@@ -19,32 +19,31 @@ async def play(
     faults: Faults,
     request: Request,
     *,
-    answer: Callable[[], Response],
+    respond: Callable[[], Response],
     refuse: Callable[[int, str | None], Response],
 ) -> Response:
-    """`answer` carries the request out. The body of `request` must have been read, or its end would not be seen."""
+    """`respond` carries the request out. The body of `request` must have been read, or its end would not be seen."""
     if fault.kind in {"delay", "truncated", "missing-openid"}:
-        # These spoil the answer that WeChat did give.
-        return await _spoil(fault, faults, request, answer())
-    done = answer() if fault.carried_out else None
+        return await _spoil(fault, faults, request, respond())
+    done = respond() if fault.carried_out else None
     if fault.kind == "hang":
         if await _client_waits(request, faults, seconds=None):
-            return done or answer()
+            return done or respond()
         return Response()
     if fault.kind == "errcode":
         return refuse(fault.errcode, fault.errmsg)
     return _stand_in(fault)
 
 
-async def _spoil(fault: Fault, faults: Faults, request: Request, answer: Response) -> Response:
+async def _spoil(fault: Fault, faults: Faults, request: Request, response: Response) -> Response:
     if fault.kind == "delay":
         await _client_waits(request, faults, seconds=fault.seconds)
-        return answer
-    body = bytes(answer.body)
+        return response
+    body = bytes(response.body)
     if fault.kind == "truncated":
-        return Response(body[: len(body) // 2], headers={"content-type": answer.headers["content-type"]})
+        return Response(body[: len(body) // 2], headers={"content-type": response.headers["content-type"]})
     payload = {name: value for name, value in orjson.loads(body).items() if name != "openid"}
-    return json_response(payload, content_type=answer.headers["content-type"])
+    return json_response(payload, content_type=response.headers["content-type"])
 
 
 def _stand_in(fault: Fault) -> Response:
@@ -71,7 +70,7 @@ async def _huge(size: int) -> AsyncIterator[bytes]:
 
 
 async def _client_waits(request: Request, faults: Faults, *, seconds: float | None) -> bool:
-    """Wait, but no longer than the client does, or the faults stand. False: the client has gone.
+    """Wait until the client disconnects (False) or the faults are cleared.
 
     A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
     """
@@ -79,7 +78,7 @@ async def _client_waits(request: Request, faults: Faults, *, seconds: float | No
     cleared = asyncio.Event()
     gone = asyncio.ensure_future(_disconnect(request))
     over = asyncio.ensure_future(cleared.wait())
-    with faults.woken_by_clear(lambda: loop.call_soon_threadsafe(cleared.set)):
+    with faults.on_clear(lambda: loop.call_soon_threadsafe(cleared.set)):
         try:
             await asyncio.wait({gone, over}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             return not gone.done()

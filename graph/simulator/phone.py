@@ -1,19 +1,17 @@
-"""The phone in a person's hand: what wx.login, wx.getUserInfo and the rest give to the mini-program."""
+"""A user's phone: what wx.login, wx.getUserInfo and the rest return to the mini-program."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from graph.simulator.codes import Codes
 from graph.simulator.crypto import compact, encrypt, sign
-from graph.simulator.fake_values import Chance
-from graph.simulator.people import Person
+from graph.simulator.fake_values import FakeValues
 from graph.simulator.session_keys import SessionKeys
+from graph.simulator.users import User
 
 Policy = Literal["new", "old"]
 ProfileApi = Literal["getUserInfo", "getUserProfile"]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
-PROFILE_APIS: tuple[ProfileApi, ...] = get_args(ProfileApi)
 
 ANONYMOUS_NAME = "微信用户"
 ANONYMOUS_AVATAR = (
@@ -33,60 +31,60 @@ class PhoneNumber:
 
 @dataclass(slots=True, frozen=True)
 class PhoneGrant:
-    """What a phone code stands for; `at` is the moment of the tap, which the watermark tells."""
+    """What a phone code stands for; `at` is the time of the tap, as in the watermark."""
 
-    person: str
+    user: str
     number: PhoneNumber
     at: int
 
 
 @dataclass(slots=True, frozen=True)
 class Phone:
-    """Answers are what the `success` callback gets, under WeChat's own names.
+    """Methods return what the `success` callback gets, under WeChat's own names.
 
-    Everything is sealed with the session_key that is valid at that moment, whatever the server holds.
+    Everything is encrypted with the session_key that is valid at that time, whatever the server has stored.
     """
 
     app_id: str
-    chance: Chance
+    fakes: FakeValues
     now: Callable[[], float]
     session_keys: SessionKeys
     login_codes: Codes[str]
     phone_codes: Codes[PhoneGrant]
 
-    def login(self, person: Person, *, renew_session_key: bool | None = None) -> dict[str, object]:
-        self.session_keys.log_in(person.name, renew=renew_session_key)
-        person.last_seen = self.now()
-        return {"errMsg": "login:ok", "code": self.login_codes.issue(person.name)}
+    def login(self, user: User, *, renew_session_key: bool | None = None) -> dict[str, object]:
+        self.session_keys.log_in(user.name, renew=renew_session_key)
+        user.last_seen = self.now()
+        return {"errMsg": "login:ok", "code": self.login_codes.issue(user.name)}
 
-    def check_session(self, person: Person) -> dict[str, object]:
-        if self.session_keys.is_of_last_login(person.name):
+    def check_session(self, user: User) -> dict[str, object]:
+        if self.session_keys.is_of_last_login(user.name):
             return {"errMsg": "checkSession:ok"}
         return {"errMsg": "checkSession:fail session time out, need relogin"}
 
     def user_info(
-        self, person: Person, *, policy: Policy = "new", api: ProfileApi = "getUserInfo", iv: str | None = None
+        self, user: User, *, policy: Policy = "new", api: ProfileApi = "getUserInfo", iv: str | None = None
     ) -> dict[str, object]:
-        """`iv` is for tests that reproduce known bytes; it is drawn otherwise."""
-        person.last_seen = self.now()
-        profile = _profile(person, policy)
-        plain: dict[str, object] = {"openId": person.openid} if api == "getUserInfo" else {}
+        """`iv` is for tests that reproduce known bytes; it is random otherwise."""
+        user.last_seen = self.now()
+        profile = _profile(user, policy)
+        plain: dict[str, object] = {"openId": user.openid} if api == "getUserInfo" else {}
         plain |= profile
-        if api == "getUserInfo" and person.unionid is not None:
-            plain["unionId"] = person.unionid
+        if api == "getUserInfo" and user.unionid is not None:
+            plain["unionId"] = user.unionid
         raw_data = compact(profile)
-        session_key = self.session_keys.current(person.name)
+        session_key = self.session_keys.current(user.name)
         return {
             "errMsg": f"{api}:ok",
             "userInfo": profile,
             "rawData": raw_data,
             "signature": sign(raw_data, session_key),
-            **self._seal(plain, session_key, int(self.now()), iv),
+            **self._encrypted(plain, session_key, int(self.now()), iv),
         }
 
-    def phone_number(self, person: Person, number: PhoneNumber, *, iv: str | None = None) -> dict[str, object]:
+    def phone_number(self, user: User, number: PhoneNumber, *, iv: str | None = None) -> dict[str, object]:
         """Both styles at once, as WeChat gives them: a code for the server, and the number encrypted."""
-        person.last_seen = self.now()
+        user.last_seen = self.now()
         at = int(self.now())
         plain: dict[str, object] = {
             "phoneNumber": number.shown,
@@ -95,24 +93,24 @@ class Phone:
         }
         return {
             "errMsg": "getPhoneNumber:ok",
-            "code": self.phone_codes.issue(PhoneGrant(person.name, number, at)),
-            **self._seal(plain, self.session_keys.current(person.name), at, iv),
+            "code": self.phone_codes.issue(PhoneGrant(user.name, number, at)),
+            **self._encrypted(plain, self.session_keys.current(user.name), at, iv),
         }
 
-    def _seal(self, plain: dict[str, object], session_key: str, at: int, iv: str | None) -> dict[str, object]:
-        iv = iv or self.chance.iv()
+    def _encrypted(self, plain: dict[str, object], session_key: str, at: int, iv: str | None) -> dict[str, object]:
+        iv = iv or self.fakes.iv()
         marked = plain | {"watermark": {"timestamp": at, "appid": self.app_id}}
         return {"encryptedData": encrypt(marked, session_key, iv), "iv": iv}
 
 
-def _profile(person: Person, policy: Policy) -> dict[str, object]:
+def _profile(user: User, policy: Policy) -> dict[str, object]:
     real = policy == "old"
     return {
-        "nickName": person.nick_name if real else ANONYMOUS_NAME,
-        "gender": person.gender if real else 0,
-        "language": person.language,
-        "city": person.city if real else "",
-        "province": person.province if real else "",
-        "country": person.country if real else "",
-        "avatarUrl": person.avatar_url if real else ANONYMOUS_AVATAR,
+        "nickName": user.nick_name if real else ANONYMOUS_NAME,
+        "gender": user.gender if real else 0,
+        "language": user.language,
+        "city": user.city if real else "",
+        "province": user.province if real else "",
+        "country": user.country if real else "",
+        "avatarUrl": user.avatar_url if real else ANONYMOUS_AVATAR,
     }

@@ -1,4 +1,4 @@
-"""A running simulator as a pytest fixture, for the suites of those who write against WeChat.
+"""A running simulator as a pytest fixture, for any suite that needs a WeChat.
 
 In the `conftest.py` at the root of the tests:
 
@@ -26,7 +26,7 @@ from graph.simulator.state import SimulatorState
 
 @pytest.fixture
 def wechat_simulator_state() -> SimulatorState:
-    """The made-up app that the simulator plays; the same people, codes and keys in every run."""
+    """The fake app; the same users, codes and keys in every run."""
     return SimulatorState("wx0123456789abcdef", "0123456789abcdef0123456789abcdef", seed=0)
 
 

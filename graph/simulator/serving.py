@@ -14,8 +14,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from graph.simulator.app import create_simulator
-from graph.simulator.people import DEFAULT_PERSON
 from graph.simulator.state import SimulatorState
+from graph.simulator.users import DEFAULT_USER
 
 _TIMEOUT = 10.0
 
@@ -35,33 +35,30 @@ class WeChatSimulator:
     def app_secret(self) -> str:
         return self.state.app_secret
 
-    def login(self, person: str = DEFAULT_PERSON, **fields: object) -> str:
+    def login(self, user: str = DEFAULT_USER, **fields: object) -> str:
         """A fresh code, as from wx.login."""
-        code: str = self.device("POST", "login", person=person, **fields)["code"]
+        code: str = self.device("POST", "login", user=user, **fields)["code"]
         return code
 
-    def user_info(self, person: str = DEFAULT_PERSON, **fields: object) -> dict[str, Any]:
-        return self.device("POST", "user-info", person=person, **fields)
+    def user_info(self, user: str = DEFAULT_USER, **fields: object) -> dict[str, Any]:
+        return self.device("POST", "user-info", user=user, **fields)
 
-    def phone_number(self, person: str = DEFAULT_PERSON, **fields: object) -> dict[str, Any]:
-        return self.device("POST", "phone-number", person=person, **fields)
+    def phone_number(self, user: str = DEFAULT_USER, **fields: object) -> dict[str, Any]:
+        return self.device("POST", "phone-number", user=user, **fields)
 
-    def check_session(self, person: str = DEFAULT_PERSON) -> bool:
-        return bool(self.device("POST", "check-session", person=person)["errMsg"] == "checkSession:ok")
+    def check_session(self, user: str = DEFAULT_USER) -> bool:
+        return bool(self.device("POST", "check-session", user=user)["errMsg"] == "checkSession:ok")
 
-    def expire_session_key(self, person: str = DEFAULT_PERSON) -> None:
-        self.device("POST", "expire-session-key", person=person)
+    def expire_session_key(self, user: str = DEFAULT_USER) -> None:
+        self.device("POST", "expire-session-key", user=user)
 
     def fail(self, kind: str, **fields: object) -> None:
-        """Order a fault."""
         self.device("POST", "faults", kind=kind, **fields)
 
     def heal(self) -> None:
-        """Clear all faults."""
         self.device("DELETE", "faults")
 
     def advance(self, seconds: float) -> None:
-        """Let time pass in the simulator only."""
         self.state.advance(seconds)
 
     def device(self, method: str, action: str, **fields: object) -> dict[str, Any]:
@@ -70,12 +67,12 @@ class WeChatSimulator:
         try:
             connection.request(method, f"/device/{action}", orjson.dumps(fields) if fields else None)
             response = connection.getresponse()
-            answer: dict[str, Any] = orjson.loads(response.read())
+            result: dict[str, Any] = orjson.loads(response.read())
         finally:
             connection.close()
         if response.status != http.client.OK:
-            raise ValueError(answer["errMsg"])
-        return answer
+            raise ValueError(result["errMsg"])
+        return result
 
 
 class _SilentProtocol(H11Protocol):
@@ -91,7 +88,7 @@ class _SilentProtocol(H11Protocol):
 
 @contextmanager
 def serve(state: SimulatorState) -> Iterator[WeChatSimulator]:
-    """The simulator on a free loopback port until the block ends; for fixtures of another scope than ours."""
+    """The simulator on a free loopback port until the block ends; for fixtures of another scope."""
     with listening(create_simulator(state)) as base_url:
         try:
             yield WeChatSimulator(base_url, state)
@@ -101,7 +98,7 @@ def serve(state: SimulatorState) -> Iterator[WeChatSimulator]:
 
 @contextmanager
 def listening(app: ASGIApp) -> Iterator[str]:
-    """The base URL of a simulator, or of what puts one in another's place, until the block ends."""
+    """Serves the application on a free loopback port until the block ends, and yields its base URL."""
     config = uvicorn.Config(
         app,
         http=_SilentProtocol,

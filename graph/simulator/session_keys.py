@@ -1,4 +1,4 @@
-"""The one session_key that is valid for a person at a time, and when it is replaced.
+"""The one session_key that is valid for a user at a time, and when it is replaced.
 
 WeChat replaces the key at wx.login, on the phone, before any server sees the code: whatever was encrypted earlier can
 no longer be read with the key that the new code brings. A code brings the key that is valid when it is exchanged.
@@ -38,7 +38,7 @@ class RenewalPolicy:
 
 
 class SessionKeys:
-    """The valid keys, by person."""
+    """The valid keys, by the name of the user."""
 
     def __init__(self, make: Callable[[], str], now: Callable[[], float], policy: RenewalPolicy) -> None:
         self._make = make
@@ -46,59 +46,59 @@ class SessionKeys:
         self._policy = policy
         self._held: dict[str, SessionKey] = {}
 
-    def log_in(self, person: str, *, renew: bool | None = None) -> None:
+    def log_in(self, user: str, *, renew: bool | None = None) -> None:
         """What wx.login does to the key; `renew` overrules the policy for this once.
 
         A key that no login has brought about is always replaced: data collected before wx.login stays unreadable,
         as with WeChat.
         """
-        key = self._living(person)
+        key = self._living(user)
         if (
             key is None
             or key.origin == "unseen"
             or (self._policy.replaces(key, self._now()) if renew is None else renew)
         ):
-            self._issue(person, "login")
+            self._issue(user, "login")
         else:
             key.origin = "login"
 
-    def current(self, person: str) -> str:
-        """The key that is valid now. Where none is, a new one takes effect that no server has seen."""
-        return self._valid(person).text
+    def current(self, user: str) -> str:
+        """The valid key; where there is none, a new one that no server has seen."""
+        return self._valid(user).text
 
-    def hand_over(self, person: str) -> str:
+    def hand_over(self, user: str) -> str:
         """The valid key, given to the server in exchange for a code."""
-        key = self._valid(person)
+        key = self._valid(user)
         key.origin = "login"
         return key.text
 
-    def is_of_last_login(self, person: str) -> bool:
+    def is_of_last_login(self, user: str) -> bool:
         """What wx.checkSession asks: does the key of the last code still live?"""
-        return self._valid(person).origin == "login"
+        return self._valid(user).origin == "login"
 
-    def expire(self, person: str) -> None:
-        """Replace the key behind everybody's back, as a data prefetch or WeChat's own clock does."""
-        self._issue(person, "unseen")
+    def expire(self, user: str) -> None:
+        """Replace the key unseen, as a data prefetch or WeChat's own clock does."""
+        self._issue(user, "unseen")
 
-    def reset(self, person: str) -> str:
+    def reset(self, user: str) -> str:
         """A new key that dies when the old one would have: resetting prolongs nothing."""
-        old = self._valid(person)
-        self._held[person] = SessionKey(self._make(), old.issued_at, old.expires_at, "reset")
-        return self._held[person].text
+        old = self._valid(user)
+        self._held[user] = SessionKey(self._make(), old.issued_at, old.expires_at, "reset")
+        return self._held[user].text
 
-    def put(self, person: str, text: str) -> None:
+    def put(self, user: str, text: str) -> None:
         """Make a chosen key the valid one, for tests that reproduce known bytes."""
-        self._issue(person, "login", text)
+        self._issue(user, "login", text)
 
-    def _valid(self, person: str) -> SessionKey:
-        return self._living(person) or self._issue(person, "unseen")
+    def _valid(self, user: str) -> SessionKey:
+        return self._living(user) or self._issue(user, "unseen")
 
-    def _living(self, person: str) -> SessionKey | None:
-        key = self._held.get(person)
+    def _living(self, user: str) -> SessionKey | None:
+        key = self._held.get(user)
         return key if key is not None and key.expires_at > self._now() else None
 
-    def _issue(self, person: str, origin: Literal["login", "unseen"], text: str | None = None) -> SessionKey:
+    def _issue(self, user: str, origin: Literal["login", "unseen"], text: str | None = None) -> SessionKey:
         now = self._now()
         key = SessionKey(text or self._make(), now, now + self._policy.life, origin)
-        self._held[person] = key
+        self._held[user] = key
         return key

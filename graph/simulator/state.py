@@ -7,19 +7,19 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from graph.simulator.access_tokens import AccessTokens
 from graph.simulator.codes import Codes
-from graph.simulator.fake_values import Chance
+from graph.simulator.fake_values import FakeValues
 from graph.simulator.faults import Faults
-from graph.simulator.people import People
 from graph.simulator.phone import Phone, PhoneGrant
 from graph.simulator.session_keys import RENEW_AFTER, SESSION_KEY_LIFE, Renewal, RenewalPolicy, SessionKeys
 from graph.simulator.text_check import RISKY_WORDS, TextCheck, Verdict
+from graph.simulator.users import Users
 
 
 @dataclass(eq=False)
 class SimulatorState:
-    """The parts, put together.
+    """All parts of the simulator.
 
-    With a `seed`, a person's openid, unionid and other lasting traits depend on seed, app and name alone, and so
+    With a `seed`, a user's openid, unionid and other lasting fields depend on seed, app and name alone, and so
     survive a restart; codes, keys and tokens repeat in the order in which they are asked for. All time is `now` plus
     what `advance` has added.
     """
@@ -33,25 +33,25 @@ class SimulatorState:
     renew_after: float = RENEW_AFTER
     session_key_life: float = SESSION_KEY_LIFE
     risky_words: Mapping[str, Verdict] = field(default_factory=lambda: RISKY_WORDS, repr=False)
-    max_people: int = 100_000
+    max_users: int = 100_000
 
     def __post_init__(self) -> None:
         self._advanced = 0.0
-        self.chance = Chance(self.seed)
+        self.fakes = FakeValues(self.seed)
         self.faults = Faults()
-        self.people = People(self.app_id, self.chance, limit=self.max_people)
-        self.login_codes: Codes[str] = Codes(self.chance.code, self.clock)
-        self.phone_codes: Codes[PhoneGrant] = Codes(self.chance.phone_code, self.clock)
-        self.access_tokens = AccessTokens(self.chance.access_token, self.clock)
+        self.users = Users(self.app_id, self.fakes, limit=self.max_users)
+        self.login_codes: Codes[str] = Codes(self.fakes.code, self.clock)
+        self.phone_codes: Codes[PhoneGrant] = Codes(self.fakes.phone_code, self.clock)
+        self.access_tokens = AccessTokens(self.fakes.access_token, self.clock)
         self.session_keys = SessionKeys(
-            self.chance.session_key,
+            self.fakes.session_key,
             self.clock,
             RenewalPolicy(self.renew, self.renew_after, self.session_key_life),
         )
         self.text_check = TextCheck(self.risky_words)
         self.phone = Phone(
             app_id=self.app_id,
-            chance=self.chance,
+            fakes=self.fakes,
             now=self.clock,
             session_keys=self.session_keys,
             login_codes=self.login_codes,
@@ -63,7 +63,7 @@ class SimulatorState:
         return self.now() + self._advanced
 
     def advance(self, seconds: float) -> None:
-        """Let time pass in here only, so that codes, keys and tokens grow old without waiting."""
+        """Let time pass in this simulator only, so that codes, keys and tokens expire without waiting."""
         self._advanced += seconds
 
     def is_secret(self, app_secret: str) -> bool:

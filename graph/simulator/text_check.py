@@ -1,4 +1,4 @@
-"""What msg_sec_check 2.0 thinks of a text: risky where it holds a listed word."""
+"""The verdict of msg_sec_check 2.0 on a text: risky where it holds a listed word."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -30,7 +30,7 @@ class TextCheck:
         r"""The verdict and the word behind it.
 
         A word counts only where the body spells it in real UTF-8: WeChat overlooks Chinese written as \uXXXX, and so
-        must we, or a client with that mistake would pass every test and check nothing in earnest.
+        must this, or a client with that mistake would pass every test and check nothing in production.
         """
         found: dict[str, tuple[Verdict, str]] = {}
         for word, verdict in self._words.items():

@@ -30,7 +30,7 @@ def forged(
     """A submission of Alice's under her own session_key, which says what it likes: nothing in it is WeChat's."""
     session_key = wechat.state.session_keys.current("alice")
     raw_data = compact(PROFILE if raw is None else raw)
-    content: dict[str, object] = {"openId": wechat.state.people.meet("alice").openid, **PROFILE}
+    content: dict[str, object] = {"openId": wechat.state.users.get("alice").openid, **PROFILE}
     content["watermark"] = watermark or {"timestamp": int(wechat.state.clock()), "appid": APP_ID}
     return {
         "rawData": raw_data,
@@ -63,7 +63,7 @@ def with_the_ciphertext_of_bob(wechat: WeChatSimulator) -> dict[str, Any]:
 
 
 FORGERIES: Final[dict[str, Callable[[WeChatSimulator], dict[str, Any]]]] = {
-    "another openid": lambda wechat: forged(wechat, openId=wechat.state.people.meet("bob").openid),
+    "another openid": lambda wechat: forged(wechat, openId=wechat.state.users.get("bob").openid),
     "another app": lambda wechat: forged(wechat, watermark=stamp(wechat, appid="wx0123456789abcdef")),
     "no watermark": lambda wechat: forged(wechat, watermark="none"),
     "no time": lambda wechat: forged(wechat, watermark=stamp(wechat, timestamp="now")),

@@ -70,7 +70,7 @@ async def test_a_code_that_wechat_does_not_know_is_invalid(server: TestServer) -
 async def test_what_cannot_be_a_code_is_invalid_and_never_shown_to_wechat(server: TestServer, code: str) -> None:
     server.wechat.fail("errcode", errcode=40013)
     assert (await refusal(server, code))["code"] == "LOGIN_CODE_INVALID"
-    assert len(server.wechat.state.faults.standing()) == 1, "WeChat was asked"
+    assert len(server.wechat.state.faults.active()) == 1, "WeChat was asked"
 
 
 @on_sqlite

@@ -98,7 +98,7 @@ class Person:
         await asyncio.sleep(self.chance.uniform(0, NETWORK_SECONDS))
 
     async def _device(self, action: str, **fields: object) -> Any:
-        return (await self.phone.post(f"/device/{action}", json={"person": self.name, **fields})).json()
+        return (await self.phone.post(f"/device/{action}", json={"user": self.name, **fields})).json()
 
     async def _graphql(self, query: str, variables: object, *, token: str = "") -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

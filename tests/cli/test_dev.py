@@ -34,7 +34,7 @@ def database_url(tmp_path: Path) -> str:
 
 
 def code_for(server: Process, person: str) -> str:
-    response = httpx.post(f"{server.url}/simulator/device/login", json={"person": person}, trust_env=False)
+    response = httpx.post(f"{server.url}/simulator/device/login", json={"user": person}, trust_env=False)
     return str(response.json()["code"])
 
 
@@ -127,7 +127,7 @@ def test_with_credentials_it_talks_to_wechat_and_mounts_no_simulator(
         WXGATE_WECHAT_APP_SECRET=wechat_simulator.app_secret,
         WXGATE_WECHAT_BASE_URL=wechat_simulator.base_url,
     ) as server:
-        assert server.get("/simulator/device/people").status_code == 404
+        assert server.get("/simulator/device/users").status_code == 404
         assert server.graphql(LOGIN, code=wechat_simulator.login("alice"))["login"]["isNewUser"]
     assert "paste" not in server.output
     assert "simulated" not in server.output

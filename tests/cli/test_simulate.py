@@ -31,14 +31,14 @@ def test_with_the_printed_lines_pasted_serve_signs_people_in_and_remembers_them(
         }
         assert run("migrate", cwd=tmp_path, **variables).returncode == 0
         with serving("serve", cwd=tmp_path, **variables) as before:
-            login = before.login(phone(simulator, "login", person="alice")["code"])
-            submission = phone(simulator, "user-info", person="alice", policy="old", nickName="Ailisi")
+            login = before.login(phone(simulator, "login", user="alice")["code"])
+            submission = phone(simulator, "user-info", user="alice", policy="old", nickName="Ailisi")
             submitted = before.graphql(SUBMIT, token=login["token"], **submission)["submitUserInfo"]
             assert submitted["nickName"] == "Ailisi"
             assert before.me(login["token"]) == submitted
         with serving("serve", cwd=tmp_path, **variables) as after:
             assert after.me(login["token"]) == submitted
-            again = after.login(phone(simulator, "login", person="alice")["code"])
+            again = after.login(phone(simulator, "login", user="alice")["code"])
             assert again["user"] == submitted
     assert secrets_in(before.output + after.output) == []
 
@@ -57,8 +57,8 @@ def test_a_seed_gives_the_same_mini_program_people_and_codes_every_time(tmp_path
     runs = []
     for seed in ("7", "7", "8"):
         with serving("simulate", "--seed", seed, cwd=tmp_path) as simulator:
-            code = phone(simulator, "login", person="alice")["code"]
-            [person] = simulator.get("/device/people").json()["people"]
+            code = phone(simulator, "login", user="alice")["code"]
+            [person] = simulator.get("/device/users").json()["users"]
             printed = exports(simulator)
             app = (printed["WXGATE_WECHAT_APP_ID"], printed["WXGATE_WECHAT_APP_SECRET"])
             runs.append((*app, person["openId"], code))

@@ -101,9 +101,7 @@ def test_who_hears_late_of_a_dead_token_takes_the_one_that_others_fetched(switch
         assert mine.calls() == {"wx.checkSession": 1, "Me": 4, "wx.login": 1, "Login": 1}
 
 
-def test_a_token_that_expires_while_the_app_is_open_is_replaced_and_the_operation_repeated(
-    switch_on: SwitchOn, data: Path
-) -> None:
+def test_an_operation_is_repeated_when_the_token_has_expired(switch_on: SwitchOn, data: Path) -> None:
     with switch_on() as mine:
         mine.launch("home")
         mine.sees(".name", "Nameless")

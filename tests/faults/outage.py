@@ -123,7 +123,7 @@ class Crowd:
         return any(error["extensions"]["action"] == "WAIT" for error in errors)
 
     async def _code(self, person: str) -> str:
-        return str((await self._phone.post("/device/login", json={"person": person})).json()["code"])
+        return str((await self._phone.post("/device/login", json={"user": person})).json()["code"])
 
     async def _ask(self, operation: str, query: str, variables: dict[str, str], token: str = "") -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -38,7 +38,7 @@ def test_the_first_tab_explains_the_sign_in_in_three_operations(tour: Any) -> No
 def test_the_phone_signs_a_person_in_submits_their_user_info_and_shows_who_they_are(tour: Any) -> None:
     steps = tour["steps"]
     assert steps["login"].startswith("Signed in for the first time.")
-    assert steps["newPolicy"] == "Proved and kept. But WeChat now calls everybody “微信用户”."
+    assert steps["newPolicy"] == "Proved and kept. But WeChat now calls every user “微信用户”."
     assert steps["oldPolicy"] == "Proved and kept: the nickname is “Li Lei”."
     assert steps["me"] == "You are “Li Lei”."
     assert '"nickName":"LiLei"' in unwrapped(tour["panes"]["response"])
@@ -66,7 +66,7 @@ def test_the_phone_shows_what_get_phone_number_gives(tour: Any) -> None:
 def test_a_reload_keeps_the_tabs_and_forgets_the_token(tour: Any) -> None:
     assert tour["tabs"] == ["Me", "Typed"]
     assert tour["tabsAfterReload"] == tour["tabs"]
-    assert tour["steps"]["afterReload"].startswith("null: nobody is signed in.")
+    assert tour["steps"]["afterReload"].startswith("null: no user is signed in.")
 
 
 def test_no_place_that_a_page_can_write_to_holds_a_secret(tour: Any) -> None:

@@ -119,7 +119,7 @@ def test_an_uncommitted_change_answers_for_what_is_committed(clone: Clone) -> No
     assert earlier_schema(clone.path) == Earlier(NEWER)
 
 
-def test_a_committed_change_answers_for_the_schema_before_it_also_after_other_commits(clone: Clone) -> None:
+def test_a_committed_change_answers_for_the_schema_before_it(clone: Clone) -> None:
     clone.commit(OLD)
     clone.commit(NEWER)
     clone.commit(NEWEST)

@@ -229,4 +229,4 @@ def test_limits_and_introspection_are_those_of_the_server(tmp_path: Path) -> Non
 def test_a_server_of_nothing_but_trusted_documents_needs_some() -> None:
     with pytest.raises(TrustedDocumentsError) as caught:
         documents_of(None, only=True)
-    assert sentence(caught.value) == "Nothing but trusted documents is to run, and there are none: name their file."
+    assert sentence(caught.value) == "Only trusted documents may run, and there are none: name their file."

@@ -29,8 +29,8 @@ def valkey() -> Iterator[ValkeyServer]:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However busy the machine is, a storage that answers is not taken for one that does not."""
-    monkeypatch.setattr(rate_limit, "_ANSWER_WITHIN", 30.0)
+    """However busy the machine is, a storage that responds is not taken for one that does not."""
+    monkeypatch.setattr(rate_limit, "_TIMEOUT", 30.0)
 
 
 def url_of(server: ValkeyServer, scheme: str = "redis") -> SecretStr:
@@ -50,7 +50,7 @@ async def test_a_storage_in_memory_counts_for_each_on_its_own(clock: Clock) -> N
         await RateLimit("submit", "2/minute", storage).count("address", "a")
 
 
-async def test_the_memory_of_counters_is_bounded_and_loses_the_older_ones_first(clock: Clock) -> None:
+async def test_the_counters_are_bounded_and_the_oldest_go_first(clock: Clock) -> None:
     counters = LocalCounters(clock, most=100)
     for who in range(1000):
         assert await counters.incr(f"address-{who}", 60) == 1
@@ -91,7 +91,7 @@ async def test_many_at_once_are_counted_one_by_one_in_a_shared_storage(valkey: V
         assert storage.failures == 0
 
 
-async def test_a_shared_storage_forgets_who_has_not_come_back(valkey: ValkeyServer, clock: Clock) -> None:
+async def test_a_window_of_a_shared_storage_ends(valkey: ValkeyServer, clock: Clock) -> None:
     async with RateLimitStorage(url_of(valkey), namespace="wx1", now=clock) as storage:
         rate = parse("1/second")
         assert await storage.wait_ms(rate, "brief") == 0
@@ -101,10 +101,10 @@ async def test_a_shared_storage_forgets_who_has_not_come_back(valkey: ValkeyServ
                 await asyncio.sleep(0.1)
 
 
-async def test_while_the_shared_storage_is_away_the_server_counts_on_its_own(
+async def test_without_its_shared_storage_the_server_counts_on_its_own(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(rate_limit, "_ASK_AGAIN_AFTER", 0.0)
+    monkeypatch.setattr(rate_limit, "_RETRY_AFTER", 0.0)
     port = free_port()
     with caplog.at_level(logging.INFO, "graph.security.rate_limit"):
         async with RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port}/0"), namespace="wx1", now=clock) as storage:
@@ -115,13 +115,13 @@ async def test_while_the_shared_storage_is_away_the_server_counts_on_its_own(
             with ValkeyServer(port=port):
                 assert await storage.wait_ms(RATE, "away") == 0
             assert storage.failures == 3
-    # Said once when it goes and once when it comes, not at every request.
-    said = [record.levelname for record in caplog.records if record.name == "graph.security.rate_limit"]
-    assert said == ["WARNING", "INFO"]
+    # Once when it fails and once when it is back, not for every request.
+    levels = [record.levelname for record in caplog.records if record.name == "graph.security.rate_limit"]
+    assert levels == ["WARNING", "INFO"]
     assert str(port) not in caplog.text
 
 
-async def test_a_shared_storage_that_hangs_holds_nobody_up(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_shared_storage_that_hangs_delays_no_request(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     hung, gone = asyncio.Event(), asyncio.Event()
 
     async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -134,11 +134,11 @@ async def test_a_shared_storage_that_hangs_holds_nobody_up(clock: Clock, monkeyp
         server,
         RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port_of(server)}"), namespace="wx1", now=clock) as storage,
     ):
-        monkeypatch.setattr(rate_limit, "_ANSWER_WITHIN", 0.05)
-        monkeypatch.setattr(rate_limit, "_ASK_AGAIN_AFTER", 3600.0)
+        monkeypatch.setattr(rate_limit, "_TIMEOUT", 0.05)
+        monkeypatch.setattr(rate_limit, "_RETRY_AFTER", 3600.0)
         async with asyncio.timeout(20):
             assert await storage.wait_ms(RATE, "hung") == 0
-        # From now on it is not even asked.
+        # From now on it is not contacted.
         assert await storage.wait_ms(RATE, "hung") == 0
         assert await storage.wait_ms(RATE, "hung") == 60_000
         assert storage.failures == 1

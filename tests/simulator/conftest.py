@@ -1,4 +1,4 @@
-"""One simulated app, a clock that tests turn, and a client for both sides of it."""
+"""One simulated app, a clock that tests set, and a client for both sides of it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ class Clock:
 
 @dataclass
 class Simulator:
-    """The two doors: `phone(...)` is the device in the hand, the rest is WeChat's server."""
+    """`phone(...)` is a user's device, the rest is WeChat's server."""
 
     state: SimulatorState
     http: httpx.AsyncClient
@@ -36,8 +36,8 @@ class Simulator:
         answer: dict[str, Any] = response.json()
         return answer
 
-    async def login(self, person: str = "alice", **fields: Any) -> str:
-        code: str = (await self.phone("login", person=person, **fields))["code"]
+    async def login(self, user: str = "alice", **fields: Any) -> str:
+        code: str = (await self.phone("login", user=user, **fields))["code"]
         return code
 
     async def code2session(self, code: str, **changes: str | None) -> dict[str, Any]:
@@ -49,8 +49,8 @@ class Simulator:
         }
         return await self.get("/sns/jscode2session", **(query | changes))
 
-    async def sign_in(self, person: str = "alice", **fields: Any) -> dict[str, Any]:
-        return await self.code2session(await self.login(person, **fields))
+    async def sign_in(self, user: str = "alice", **fields: Any) -> dict[str, Any]:
+        return await self.code2session(await self.login(user, **fields))
 
     async def token(self, **changes: str | None) -> dict[str, Any]:
         query: dict[str, str | None] = {"grant_type": "client_credential", "appid": APP_ID, "secret": APP_SECRET}

@@ -1,4 +1,4 @@
-"""The phone's side: what its bodies may say, and how it answers the ones that make no sense."""
+"""The phone's side: the fields of its bodies, and the responses to bodies that make no sense."""
 
 import json
 
@@ -19,10 +19,8 @@ async def test_login_answers_in_wechats_words(simulator: Simulator) -> None:
     assert answer == {"errMsg": "login:ok", "code": answer["code"]}
 
 
-@pytest.mark.parametrize("content", [b"", b" ", b"{}", b'{"person": null}'])
-async def test_everything_in_a_body_is_optional_and_the_default_person_is_one(
-    simulator: Simulator, content: bytes
-) -> None:
+@pytest.mark.parametrize("content", [b"", b" ", b"{}", b'{"user": null}'])
+async def test_every_field_is_optional_and_the_default_user_is_one(simulator: Simulator, content: bytes) -> None:
     response = await simulator.http.post("/device/login", content=content)
 
     session = await simulator.code2session(response.json()["code"])
@@ -30,7 +28,7 @@ async def test_everything_in_a_body_is_optional_and_the_default_person_is_one(
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize("content", [b"{", b"[]", b'"alice"', b"7", b"\xff\xfe", b'{"person": "\\ud83d"}', b"[" * 5000])
+@pytest.mark.parametrize("content", [b"{", b"[]", b'"alice"', b"7", b"\xff\xfe", b'{"user": "\\ud83d"}', b"[" * 5000])
 async def test_a_malformed_body_gets_a_sentence(simulator: Simulator, action: str, content: bytes) -> None:
     response = await simulator.http.post(f"/device/{action}", content=content)
 
@@ -42,17 +40,17 @@ async def test_a_malformed_body_gets_a_sentence(simulator: Simulator, action: st
 @pytest.mark.parametrize(
     ("action", "fields", "sentence"),
     [
-        ("login", {"person": 7}, "login:fail person must be a string of at most 2048 characters"),
-        ("login", {"person": ""}, "login:fail person must be a name of 1 to 64 characters"),
-        ("login", {"person": "x" * 65}, "login:fail person must be a name of 1 to 64 characters"),
-        ("login", {"gender": 3}, "login:fail gender must be 0 (not told), 1 (man) or 2 (woman)"),
-        ("login", {"gender": True}, "login:fail gender must be a whole number"),
-        ("login", {"unionId": 1}, "login:fail unionId must be a string of at most 2048 characters"),
-        ("login", {"renewSessionKey": "yes"}, "login:fail renewSessionKey must be true or false"),
-        ("user-info", {"policy": "newest"}, "getUserInfo:fail policy must be one of new, old"),
-        ("user-info", {"api": {}}, "getUserInfo:fail api must be one of getUserInfo, getUserProfile"),
-        ("phone-number", {"countryCode": 8.5}, "getPhoneNumber:fail countryCode must be a whole number"),
-        ("check-session", {"preson": "x"}, "checkSession:fail unknown field 'preson'; this endpoint reads person"),
+        ("login", {"user": 7}, "login:fail user: Input should be a valid string"),
+        ("login", {"user": ""}, "login:fail user: String should have at least 1 character"),
+        ("login", {"user": "x" * 65}, "login:fail user: String should have at most 64 characters"),
+        ("login", {"gender": 3}, "login:fail gender: Input should be less than or equal to 2"),
+        ("login", {"gender": True}, "login:fail gender: Input should be a valid integer"),
+        ("login", {"unionId": 1}, "login:fail unionId: Input should be a valid boolean"),
+        ("login", {"renewSessionKey": "yes"}, "login:fail renewSessionKey: Input should be a valid boolean"),
+        ("user-info", {"policy": "newest"}, "getUserInfo:fail policy: Input should be 'new' or 'old'"),
+        ("user-info", {"api": {}}, "getUserInfo:fail api: Input should be 'getUserInfo' or 'getUserProfile'"),
+        ("phone-number", {"countryCode": 8.5}, "getPhoneNumber:fail countryCode: Input should be a valid string"),
+        ("check-session", {"usr": "x"}, "checkSession:fail usr: Extra inputs are not permitted"),
     ],
 )
 async def test_a_wrong_field_gets_a_sentence_that_names_it(
@@ -65,7 +63,7 @@ async def test_a_wrong_field_gets_a_sentence_that_names_it(
 
 
 async def test_a_body_beyond_a_mebibyte_is_refused(simulator: Simulator) -> None:
-    content = json.dumps({"person": "x" * 1024 * 1024})
+    content = json.dumps({"user": "x" * 1024 * 1024})
 
     assert (await simulator.http.post("/device/login", content=content)).status_code == 400
     assert (await simulator.http.post("/cgi-bin/stable_token", content=content)).json()["errcode"] == 47001
@@ -76,31 +74,31 @@ async def test_the_options_that_a_shim_passes_on_are_taken(simulator: Simulator)
     await simulator.phone("user-info", lang="en", desc="for your card", withCredentials=True)
 
 
-async def test_people_are_listed_without_keys_and_codes(simulator: Simulator) -> None:
+async def test_users_are_listed_without_keys_and_codes(simulator: Simulator) -> None:
     code = await simulator.login("alice", nickName="Alice")
     session = await simulator.code2session(code)
-    await simulator.phone("login", person="bob")
+    await simulator.phone("login", user="bob")
 
-    response = await simulator.http.get("/device/people")
+    response = await simulator.http.get("/device/users")
 
     answer = response.json()
-    assert answer["errMsg"] == "people:ok"
-    assert [person["person"] for person in answer["people"]] == ["alice", "bob"]
-    assert answer["people"][0]["openId"] == session["openid"]
-    assert answer["people"][0]["nickName"] == "Alice"
+    assert answer["errMsg"] == "users:ok"
+    assert [user["user"] for user in answer["users"]] == ["alice", "bob"]
+    assert answer["users"][0]["openId"] == session["openid"]
+    assert answer["users"][0]["nickName"] == "Alice"
     assert session["session_key"] not in response.text
     assert code not in response.text
     assert APP_SECRET not in response.text
 
 
-async def test_only_so_many_people_can_be_played() -> None:
-    async with playing(SimulatorState(APP_ID, APP_SECRET, max_people=1)) as simulator:
+async def test_the_number_of_users_is_bounded() -> None:
+    async with playing(SimulatorState(APP_ID, APP_SECRET, max_users=1)) as simulator:
         await simulator.login("alice")
-        refused = await simulator.http.post("/device/login", json={"person": "bob"})
+        refused = await simulator.http.post("/device/login", json={"user": "bob"})
         await simulator.login("alice")
 
     assert refused.status_code == 400
-    assert refused.json() == {"errMsg": "login:fail this simulator already plays 1 people"}
+    assert refused.json() == {"errMsg": "login:fail this simulator already has 1 users"}
 
 
 async def test_the_simulator_works_under_a_prefix(state: SimulatorState) -> None:

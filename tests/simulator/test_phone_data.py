@@ -10,7 +10,7 @@ import pytest
 from Crypto.Cipher import AES
 
 from graph.simulator import SimulatorState
-from graph.simulator.phone import PhoneNumber
+from graph.simulator.phone import PhoneNumber, ProfileApi
 from tests.simulator.conftest import APP_ID, APP_SECRET, START, Clock, Simulator
 
 VECTORS = json.loads((Path(__file__).parents[1] / "wechat" / "vectors.json").read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def test_a_vector_with_real_data_is_reproduced_byte_for_byte(vector_id: str) -> 
     vector = WHOLE[vector_id]
     plain = json.loads(vector["plaintext"])
     state = state_of(vector)
-    person = state.people.meet(
+    user = state.users.get(
         "alice",
         openid=plain["openId"],
         unionid=plain.get("unionId", False),
@@ -55,7 +55,7 @@ def test_a_vector_with_real_data_is_reproduced_byte_for_byte(vector_id: str) -> 
         country=plain["country"],
     )
 
-    answer = state.phone.user_info(person, policy="old", iv=vector.get("iv"))
+    answer = state.phone.user_info(user, policy="old", iv=vector.get("iv"))
 
     assert opened(answer, vector["session_key"]) == vector["plaintext"]
     assert answer["encryptedData"] == vector["encryptedData"]
@@ -64,26 +64,19 @@ def test_a_vector_with_real_data_is_reproduced_byte_for_byte(vector_id: str) -> 
         assert answer["signature"] == vector["signature"]
 
 
-def test_the_anonymous_get_user_profile_vector_is_reproduced_byte_for_byte() -> None:
-    vector = WHOLE["syn-getuserprofile-no-openid"]
-    state = state_of(vector)
-
-    answer = state.phone.user_info(state.people.meet("alice"), api="getUserProfile", iv=vector["iv"])
-
-    assert answer["encryptedData"] == vector["encryptedData"]
-    assert answer["rawData"] == vector["rawData"]
-    assert answer["signature"] == vector["signature"]
-
-
-def test_the_anonymous_get_user_info_vector_is_reproduced_but_for_the_place_of_the_unionid() -> None:
-    vector = WHOLE["syn-getuserinfo-anonymous"]
+@pytest.mark.parametrize(
+    ("vector_id", "api"),
+    [("syn-getuserprofile-no-openid", "getUserProfile"), ("syn-getuserinfo-anonymous", "getUserInfo")],
+)
+def test_an_anonymous_vector_is_reproduced(vector_id: str, api: ProfileApi) -> None:
+    vector = WHOLE[vector_id]
     plain = json.loads(vector["plaintext"])
     state = state_of(vector)
-    person = state.people.meet("alice", openid=plain["openId"], unionid=plain["unionId"])
+    user = state.users.get("alice", openid=plain.get("openId", "o"), unionid=plain.get("unionId", False))
 
-    answer = state.phone.user_info(person, iv=vector["iv"])
+    answer = state.phone.user_info(user, api=api, iv=vector["iv"])
 
-    # WeChat's own example, and so the simulator, has the unionId behind the avatar; this vector was made up otherwise.
+    # Not byte for byte: WeChat's own example has the unionId behind the avatar; this vector was made otherwise.
     assert json.loads(opened(answer, vector["session_key"])) == plain
     assert answer["rawData"] == vector["rawData"]
     assert answer["signature"] == vector["signature"]
@@ -92,7 +85,7 @@ def test_the_anonymous_get_user_info_vector_is_reproduced_but_for_the_place_of_t
 async def test_user_data_is_sealed_with_the_key_that_the_code_brings(simulator: Simulator) -> None:
     session = await simulator.sign_in(unionId=True)
 
-    answer = await simulator.phone("user-info", person="alice")
+    answer = await simulator.phone("user-info", user="alice")
 
     assert answer.keys() == {"errMsg", "userInfo", "rawData", "signature", "encryptedData", "iv"}
     assert answer["errMsg"] == "getUserInfo:ok"
@@ -108,8 +101,8 @@ async def test_user_data_is_sealed_with_the_key_that_the_code_brings(simulator: 
     assert json.loads(answer["rawData"]) == answer["userInfo"]
 
 
-async def test_the_new_policy_hands_out_the_anonymous_pair_whatever_is_known(simulator: Simulator) -> None:
-    answer = await simulator.phone("user-info", person="alice", nickName="Alice", gender=2, city="Shenzhen")
+async def test_the_new_policy_gives_the_anonymous_pair(simulator: Simulator) -> None:
+    answer = await simulator.phone("user-info", user="alice", nickName="Alice", gender=2, city="Shenzhen")
 
     assert answer["userInfo"] == {
         "nickName": "微信用户",
@@ -123,7 +116,7 @@ async def test_the_new_policy_hands_out_the_anonymous_pair_whatever_is_known(sim
     assert answer["userInfo"]["avatarUrl"].startswith("https://thirdwx.qlogo.cn/mmopen/vi_32/POgEwh4mIHO4")
 
 
-async def test_the_old_policy_hands_out_what_was_set_and_remembers_it(simulator: Simulator) -> None:
+async def test_the_old_policy_gives_the_fields_that_were_set(simulator: Simulator) -> None:
     chosen = {
         "nickName": "熊猫🐼",
         "gender": 2,
@@ -133,16 +126,16 @@ async def test_the_old_policy_hands_out_what_was_set_and_remembers_it(simulator:
         "country": "CN",
         "avatarUrl": "https://example.invalid/a.png",
     }
-    await simulator.phone("login", person="alice", **chosen)
+    await simulator.phone("login", user="alice", **chosen)
 
-    answer = await simulator.phone("user-info", person="alice", policy="old")
+    answer = await simulator.phone("user-info", user="alice", policy="old")
 
     assert answer["userInfo"] == chosen
     assert answer["rawData"] == json.dumps(chosen, ensure_ascii=False, separators=(",", ":"))
 
 
-async def test_a_person_of_whom_nothing_was_set_still_has_a_whole_old_profile(simulator: Simulator) -> None:
-    profile = (await simulator.phone("user-info", person="bob", policy="old"))["userInfo"]
+async def test_a_user_without_set_fields_still_has_a_whole_old_profile(simulator: Simulator) -> None:
+    profile = (await simulator.phone("user-info", user="bob", policy="old"))["userInfo"]
 
     assert profile["nickName"] == "bob"
     assert profile["gender"] in {1, 2}
@@ -152,7 +145,7 @@ async def test_a_person_of_whom_nothing_was_set_still_has_a_whole_old_profile(si
 async def test_get_user_profile_seals_neither_openid_nor_unionid(simulator: Simulator) -> None:
     session = await simulator.sign_in(unionId=True)
 
-    answer = await simulator.phone("user-info", person="alice", api="getUserProfile")
+    answer = await simulator.phone("user-info", user="alice", api="getUserProfile")
 
     assert answer["errMsg"] == "getUserProfile:ok"
     assert json.loads(opened(answer, session["session_key"])).keys() == {*answer["userInfo"], "watermark"}
@@ -163,50 +156,40 @@ async def test_data_collected_before_the_login_cannot_be_read_with_its_key(simul
         expected = hashlib.sha1((data["rawData"] + session["session_key"]).encode()).hexdigest()  # noqa: S324
         return bool(data["signature"] == expected)
 
-    before_any = await simulator.phone("user-info", person="alice")
+    before_any = await simulator.phone("user-info", user="alice")
     assert not fits(before_any, await simulator.sign_in())
-    await simulator.phone("expire-session-key", person="alice")
-    behind_an_expired_key = await simulator.phone("user-info", person="alice")
+    await simulator.phone("expire-session-key", user="alice")
+    behind_an_expired_key = await simulator.phone("user-info", user="alice")
     assert not fits(behind_an_expired_key, await simulator.sign_in())
-    between = await simulator.phone("user-info", person="alice")
+    between = await simulator.phone("user-info", user="alice")
     assert not fits(between, await simulator.sign_in(renewSessionKey=True))
-    assert fits(await simulator.phone("user-info", person="alice"), await simulator.sign_in())
-
-
-async def test_data_sealed_behind_an_expired_key_cannot_be_read_with_the_old_one(simulator: Simulator) -> None:
-    session = await simulator.sign_in()
-    await simulator.phone("expire-session-key", person="alice")
-
-    answer = await simulator.phone("user-info", person="alice")
-
-    signature = hashlib.sha1((answer["rawData"] + session["session_key"]).encode()).hexdigest()  # noqa: S324
-    assert signature != answer["signature"]
+    assert fits(await simulator.phone("user-info", user="alice"), await simulator.sign_in())
 
 
 async def test_without_credentials_nothing_is_sealed(simulator: Simulator) -> None:
-    answer = await simulator.phone("user-info", person="alice", withCredentials=False)
+    answer = await simulator.phone("user-info", user="alice", withCredentials=False)
 
     assert answer.keys() == {"errMsg", "userInfo", "rawData"}
 
 
-async def test_a_person_may_say_no(simulator: Simulator) -> None:
+async def test_a_user_may_deny(simulator: Simulator) -> None:
     assert await simulator.phone("user-info", deny=True) == {"errMsg": "getUserInfo:fail auth deny"}
     denied = await simulator.phone("user-info", deny=True, api="getUserProfile")
     assert denied == {"errMsg": "getUserProfile:fail auth deny"}
     assert await simulator.phone("phone-number", deny=True) == {"errMsg": "getPhoneNumber:fail user deny"}
 
 
-async def test_the_watermark_tells_the_moment_on_the_phone(simulator: Simulator, clock: Clock) -> None:
+async def test_the_watermark_is_the_time_on_the_phone(simulator: Simulator, clock: Clock) -> None:
     session = await simulator.sign_in()
     clock.time += 42.9
 
-    answer = await simulator.phone("user-info", person="alice")
+    answer = await simulator.phone("user-info", user="alice")
 
     assert json.loads(opened(answer, session["session_key"]))["watermark"]["timestamp"] == START + 42
 
 
 async def test_every_iv_is_another(simulator: Simulator) -> None:
-    ivs = {(await simulator.phone("user-info", person="alice"))["iv"] for _ in range(20)}
+    ivs = {(await simulator.phone("user-info", user="alice"))["iv"] for _ in range(20)}
 
     assert len(ivs) == 20
     assert all(len(base64.b64decode(iv, validate=True)) == 16 for iv in ivs)
@@ -219,7 +202,7 @@ def test_the_phone_vector_is_reproduced_byte_for_byte() -> None:
     iv = WHOLE["syn-emoji-utf8mb4"]["iv"]
 
     answer = state.phone.phone_number(
-        state.people.meet("alice"), PhoneNumber("+8613800000000", "13800000000", "86"), iv=iv
+        state.users.get("alice"), PhoneNumber("+8613800000000", "13800000000", "86"), iv=iv
     )
 
     assert answer["encryptedData"] == vector["encryptedData"]
@@ -228,7 +211,7 @@ def test_the_phone_vector_is_reproduced_byte_for_byte() -> None:
 async def test_the_phone_number_is_sealed_in_the_old_style(simulator: Simulator) -> None:
     session = await simulator.sign_in()
 
-    answer = await simulator.phone("phone-number", person="alice", purePhoneNumber="13800000001")
+    answer = await simulator.phone("phone-number", user="alice", purePhoneNumber="13800000001")
 
     assert answer.keys() == {"errMsg", "code", "encryptedData", "iv"}
     assert answer["errMsg"] == "getPhoneNumber:ok"

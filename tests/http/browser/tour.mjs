@@ -71,14 +71,14 @@ await withBrowser(process.argv.slice(2), async (page, { base, wire, shoot }) => 
   await press("getPhoneNumber");
   seen.phoneNumber = JSON.parse(await page.locator(".phone pre").textContent());
 
-  await press("New person");
-  await page.getByLabel("Name of the new person").fill("王小明");
+  await press("New user");
+  await page.getByLabel("Name of the new user").fill("王小明");
   await press("Make");
   await page.locator(`${pane} .view-line`, { hasText: "Bearer" }).waitFor({ state: "detached" });
   seen.panes.headersOfNobody = await textOf(page, pane);
   await signIn();
   seen.steps.newPerson = await outcome("Sign in", "for the first time");
-  await page.getByLabel("Who holds the phone").selectOption("Li Lei");
+  await page.getByLabel("User of the phone").selectOption("Li Lei");
   await press("▶ Me");
   seen.steps.meAgain = await outcome("Who am I?", "You are");
   seen.bytes.firstVisit = wire.bytes;
@@ -101,7 +101,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, wire, shoot }) => 
   seen.tabsAfterReload = await titles();
   await press("Show Phone");
   await press("▶ Me");
-  seen.steps.afterReload = await outcome("Who am I?", "nobody is signed in");
+  seen.steps.afterReload = await outcome("Who am I?", "no user is signed in");
   seen.bytes.reload = wire.bytes - before;
   seen.keptAfterReload = await everythingKept(page);
   await shoot("6-after-reload-in-the-dark");

@@ -55,7 +55,7 @@ def test_an_answer_by_plan_is_graphql_core_s_answer(drawn: Drawn, world: tuple[t
     if decoded.get("errors", [{}])[0].get("extensions", {}).get("code") == "GRAPHQL_VALIDATION_FAILED":
         MADE["invalid"] += 1
         return
-    operation = WITH[1].find(GraphQLRequest(drawn.text)).operation(None)
+    operation = WITH[1].find(GraphQLRequest(drawn.text)).operations.get(None)
     assert operation is not None
     MADE["planned" if operation.plan else "unplanned"] += 1
 
@@ -95,7 +95,7 @@ def test_the_documents_were_of_every_kind() -> None:
     ],
 )
 async def test_these_are_answered_by_plan(text: str) -> None:
-    operation = WITH[1].find(GraphQLRequest(text)).operation(None)
+    operation = WITH[1].find(GraphQLRequest(text)).operations.get(None)
     assert operation is not None
     assert operation.plan is not None
     variables = {"name": "n", "of": 1}
@@ -120,7 +120,7 @@ async def test_these_are_answered_by_plan(text: str) -> None:
     ],
 )
 async def test_these_are_left_to_graphql_core(text: str) -> None:
-    operation = WITH[1].find(GraphQLRequest(text)).operation(None)
+    operation = WITH[1].find(GraphQLRequest(text)).operations.get(None)
     assert operation is not None
     assert operation.plan is None
     planned, plain, _ = await answers(Drawn(text, {}), ())

@@ -6,7 +6,7 @@ import pytest
 import strawberry
 from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLScalarType, get_operation_ast, parse
 
-from graph.execution.compiler import STRAWBERRY_FIELD, Compiler, NotPlain, _remembered
+from graph.execution.compiler import Compiler, Unsupported, _memoized
 from graph.execution.documents import GraphQLRequest
 from graph.execution.plan import _resolver, plan_of
 from graph.schema.build import build_schema
@@ -37,7 +37,6 @@ def test_this_server_s_schema_has_nothing_else_that_strawberry_s_wrapper_would_r
     converter = build_schema().schema_converter
     assert converter.exception_handlers == ()
     assert converter.config.info_class is strawberry.Info
-    assert converter.DEFINITION_BACKREF == STRAWBERRY_FIELD
     assert list(build_schema().extensions) == []
 
 
@@ -75,7 +74,7 @@ async def test_resolvers_of_every_kind_see_and_answer_the_same(text: str, world:
 
 def test_a_plan_calls_the_resolver_itself_where_it_may() -> None:
     for text, itself in (("{ seen }", True), ("{ doubled }", False), ("{ rooted }", False), ("{ tripled }", False)):
-        operation = WITH[1].find(GraphQLRequest(text)).operation(None)
+        operation = WITH[1].find(GraphQLRequest(text)).operations.get(None)
         assert operation is not None
         assert operation.plan is not None
         assert (operation.plan._resolve is not operation.plan._field.resolve) == itself
@@ -128,7 +127,7 @@ def test_what_is_not_plain_has_no_plan_whatever_validation_lets_through(text: st
 async def test_what_is_unusual_but_right_is_written_by_the_plan_itself(
     text: str, strange: tuple[str, int], value: object
 ) -> None:
-    operation = WITH[1].find(GraphQLRequest(f"{{ thing {{ {text} }} }}")).operation(None)
+    operation = WITH[1].find(GraphQLRequest(f"{{ thing {{ {text} }} }}")).operations.get(None)
     assert operation is not None
     assert operation.plan is not None
     assert await operation.plan.run(World((strange,)), {}) == {"thing": {text.partition(" ")[0]: value}}
@@ -136,9 +135,9 @@ async def test_what_is_unusual_but_right_is_written_by_the_plan_itself(
 
 def test_a_scalar_or_enum_that_makes_nothing_of_something_is_for_graphql_core() -> None:
     scalar = GraphQLScalarType("Nothing", serialize=lambda _: None)
-    complete = Compiler({}).completion(scalar, None)
+    complete = Compiler({}).compile(scalar, None)
     assert complete(None) is None
-    with pytest.raises(NotPlain):
+    with pytest.raises(Unsupported):
         complete("something")
 
 
@@ -152,7 +151,7 @@ def test_an_enum_of_the_schema_remembers_its_members(monkeypatch: pytest.MonkeyP
         return serialize(value)
 
     monkeypatch.setattr(colour, "serialize", noted)
-    complete = Compiler({}).completion(colour, None)
+    complete = Compiler({}).compile(colour, None)
     assert [complete(value) for value in (Colour.RED, None, Colour.RED, Colour.BLUE)] == ["RED", None, "RED", "BLUE"]
     assert asked == [Colour.RED, Colour.BLUE]
 
@@ -164,7 +163,7 @@ def test_the_name_of_a_member_is_asked_for_once_and_of_anything_else_each_time()
         asked.append(value)
         return f"name of {value}"
 
-    complete = _remembered(name_of)
+    complete = _memoized(name_of)
     for value in (Colour.RED, Colour.BLUE, Colour.RED, 1, 1, "RED", "RED", Colour.BLUE):
         assert complete(value) == f"name of {value}"
     assert asked == [Colour.RED, Colour.BLUE, 1, 1, "RED", "RED"]
@@ -172,9 +171,9 @@ def test_the_name_of_a_member_is_asked_for_once_and_of_anything_else_each_time()
 
 def test_a_member_without_a_name_has_none_the_next_time_either() -> None:
     def nameless(_value: Any) -> str:
-        raise NotPlain
+        raise Unsupported
 
-    complete = _remembered(nameless)
+    complete = _memoized(nameless)
     for _ in range(2):
-        with pytest.raises(NotPlain):
+        with pytest.raises(Unsupported):
             complete(Colour.RED)

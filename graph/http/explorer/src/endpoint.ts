@@ -1,4 +1,4 @@
-// Sends operations to the endpoint beside this page, and tells whoever listens what was asked and answered.
+// Sends operations to the endpoint beside this page, and notifies listeners of requests and responses.
 
 import type { FetcherParams, FetcherResult } from "@graphiql/toolkit";
 import { Kind, parse } from "graphql";

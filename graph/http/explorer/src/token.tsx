@@ -27,7 +27,7 @@ onAnswer(({ body }) => {
   if (typeof given === "string") token.set(given);
 });
 
-/** Keeps the pane up to date. A token that somebody wrote there by hand stays. */
+/** Keeps the pane up to date. A token that was entered by hand stays. */
 export function TokenInHeaders() {
   const editor = useGraphiQL((state) => state.headerEditor);
   const value = useSyncExternalStore(token.subscribe, token.get);
@@ -45,7 +45,7 @@ export function TokenInHeaders() {
   return null;
 }
 
-/** The text of the pane as it should be; null where it is so already, or is somebody's own. */
+/** The text of the pane as it should be; null where it is so already, or was entered by hand. */
 function withToken(text: string, value: string | null): string | null {
   let headers: Record<string, unknown>;
   try {

@@ -1,10 +1,10 @@
-// A phone beside the editors: it plays somebody who uses a mini-program, for people who have none at hand.
+// A phone beside the editors: it simulates a user of a mini-program.
 
 import type { GraphiQLPlugin } from "@graphiql/react";
 import { useEffect, useSyncExternalStore } from "react";
 import { token } from "../token";
-import { Mischief, PhoneNumber } from "./mischief";
-import { PersonWithPhone } from "./person";
+import { Faults, PhoneNumber } from "./faults";
+import { UserWithPhone } from "./user";
 import "./phone.css";
 import { attempt, catchUp } from "./state";
 import { Steps } from "./steps";
@@ -13,7 +13,7 @@ export const phone: GraphiQLPlugin = { title: "Phone", icon: PhoneIcon, content:
 
 function Phone() {
   const isSignedIn = useSyncExternalStore(token.subscribe, token.get) !== null;
-  useEffect(() => void attempt("mischief", catchUp), []);
+  useEffect(() => void attempt("faults", catchUp), []);
   return (
     <section className="phone" aria-label="Phone">
       <header>
@@ -25,10 +25,10 @@ function Phone() {
           <strong>Grey</strong> asks WeChat, which this server plays. <strong>Pink</strong> sends an operation to the
           server. Nobody here is real.
         </p>
-        <PersonWithPhone />
+        <UserWithPhone />
       </header>
       <Steps />
-      <Mischief />
+      <Faults />
       <PhoneNumber />
     </section>
   );

@@ -25,12 +25,12 @@ async function device<T>(method: "GET" | "POST" | "DELETE", path: string, body?:
 }
 
 export const wechat = {
-  login: (person: string) => device<{ code: string }>("POST", "login", { person }),
-  getUserInfo: (person: string, policy: Policy) => device<Submission>("POST", "user-info", { person, policy }),
-  getPhoneNumber: (person: string) =>
-    device<{ code: string; encryptedData: string; iv: string }>("POST", "phone-number", { person }),
-  expireSessionKey: (person: string) => device("POST", "expire-session-key", { person }),
-  people: () => device<{ people: { person: string }[] }>("GET", "people"),
+  login: (user: string) => device<{ code: string }>("POST", "login", { user }),
+  getUserInfo: (user: string, policy: Policy) => device<Submission>("POST", "user-info", { user, policy }),
+  getPhoneNumber: (user: string) =>
+    device<{ code: string; encryptedData: string; iv: string }>("POST", "phone-number", { user }),
+  expireSessionKey: (user: string) => device("POST", "expire-session-key", { user }),
+  users: () => device<{ users: { user: string }[] }>("GET", "users"),
   faults: () => device<{ faults: unknown[] }>("GET", "faults"),
   /** Every call of the server's fails until `comeBack`. */
   goDown: () => device("POST", "faults", { kind: "bad-gateway", times: null }),

@@ -12,49 +12,49 @@ export interface Outcome {
 }
 
 interface Phone {
-  people: string[];
-  person: string;
+  users: string[];
+  user: string;
   policy: Policy;
   code: string | null;
   collected: boolean;
   phoneNumber: object | null;
   isWeChatDown: boolean;
-  /** What the server said to each operation, and what the last mischief did. */
-  outcomes: Partial<Record<Operation | "mischief", Outcome>>;
+  /** The outcome of each operation, and of the last fault. */
+  outcomes: Partial<Record<Operation | "faults", Outcome>>;
 }
 
 const nothingDone = { code: null, collected: false, phoneNumber: null, outcomes: {} };
 const tokens = new Map<string, string>();
 
 export const usePhone = create<Phone>(() => ({
-  people: ["Li Lei", "Han Meimei"],
-  person: "Li Lei",
+  users: ["Li Lei", "Han Meimei"],
+  user: "Li Lei",
   policy: "new",
   isWeChatDown: false,
   ...nothingDone,
 }));
 
-/** Hands the phone to somebody else, with the token of their last login. */
-export function handTo(person: string) {
-  usePhone.setState(({ people }) => ({ person, people: [...new Set([...people, person])], ...nothingDone }));
-  token.set(tokens.get(person) ?? null);
+/** Gives the phone to another user, with the token of the last login. */
+export function handTo(user: string) {
+  usePhone.setState(({ users }) => ({ user, users: [...new Set([...users, user])], ...nothingDone }));
+  token.set(tokens.get(user) ?? null);
 }
 
 /** What was done with the simulator before this page was opened. */
 export async function catchUp() {
-  const [{ people }, { faults }] = await Promise.all([wechat.people(), wechat.faults()]);
+  const [{ users }, { faults }] = await Promise.all([wechat.users(), wechat.faults()]);
   usePhone.setState((phone) => ({
-    people: [...new Set([...phone.people, ...people.map(({ person }) => person)])],
+    users: [...new Set([...phone.users, ...users.map(({ user }) => user)])],
     isWeChatDown: faults.length > 0,
   }));
 }
 
-export function report(step: Operation | "mischief", outcome: Outcome | undefined) {
+export function report(step: Operation | "faults", outcome: Outcome | undefined) {
   usePhone.setState(({ outcomes }) => ({ outcomes: { ...outcomes, [step]: outcome } }));
 }
 
-/** Does something that may fail before the server is asked, and says so where it was begun. */
-export async function attempt(step: Operation | "mischief", action: () => Promise<unknown>) {
+/** Does something that may fail before the server is asked, and reports an error at that step. */
+export async function attempt(step: Operation | "faults", action: () => Promise<unknown>) {
   try {
     await action();
   } catch (error) {
@@ -65,7 +65,7 @@ export async function attempt(step: Operation | "mischief", action: () => Promis
 onAnswer(({ operation, body }) => {
   if (operation !== "Login" && operation !== "SubmitUserInfo" && operation !== "Me") return;
   const given = body.data?.login?.token;
-  if (given) tokens.set(usePhone.getState().person, given);
+  if (given) tokens.set(usePhone.getState().user, given);
   report(operation, failure(body) ?? success[operation](body.data ?? {}));
 });
 
@@ -77,13 +77,13 @@ const success: Record<Operation, (data: any) => Outcome | undefined> = {
     user &&
     well(
       user.isAnonymous
-        ? `Proved and kept. But WeChat now calls everybody “${user.nickName}”.`
+        ? `Proved and kept. But WeChat now calls every user “${user.nickName}”.`
         : `Proved and kept: the nickname is “${user.nickName}”.`,
     ),
   Me: ({ me }) =>
     me === null
-      ? { went: "wrong", text: "null: nobody is signed in. Begin with step 1." }
-      : me && well(me.nickName ? `You are “${me.nickName}”.` : "You are somebody without a nickname: step 2 tells it."),
+      ? { went: "wrong", text: "null: no user is signed in. Begin with step 1." }
+      : me && well(me.nickName ? `You are “${me.nickName}”.` : "You have no nickname yet: step 2 submits it."),
 };
 
 function failure({ errors }: Answer["body"]): Outcome | undefined {

@@ -8,18 +8,18 @@ import { type Policy, wechat } from "./simulator";
 import { attempt, type Outcome, report, usePhone } from "./state";
 
 export function Steps() {
-  const { person, policy, code, collected, outcomes } = usePhone();
+  const { user, policy, code, collected, outcomes } = usePhone();
   const { fill, send } = useOperations();
 
   async function login() {
-    const { code } = await wechat.login(person);
+    const { code } = await wechat.login(user);
     usePhone.setState({ code });
     report("Login", undefined);
     fill("Login", { code });
   }
 
   async function getUserInfo() {
-    const { rawData, signature, encryptedData, iv } = await wechat.getUserInfo(person, policy);
+    const { rawData, signature, encryptedData, iv } = await wechat.getUserInfo(user, policy);
     usePhone.setState({ collected: true });
     report("SubmitUserInfo", undefined);
     fill("SubmitUserInfo", { rawData, signature, encryptedData, iv });
@@ -28,7 +28,7 @@ export function Steps() {
   return (
     <ol className="phone-steps">
       <Step title="Sign in" outcome={outcomes.Login}>
-        <p>WeChat gives the phone a code. It stands for this person, once, for five minutes.</p>
+        <p>WeChat gives the phone a code. It stands for this user, once, for five minutes.</p>
         <Ask call="wx.login" onClick={() => attempt("Login", login)} done={code && "The code is in Variables."} />
         <p>The server asks WeChat whose code it is, and gives the phone a token.</p>
         <Send operation="Login" onClick={send} disabled={!code} />

@@ -1,11 +1,11 @@
-// Who holds the phone: somebody known, or somebody new by any name.
+// The user of the phone: a known one, or a new one with any name.
 
 import { Button } from "@graphiql/react";
 import { type FormEvent, useState } from "react";
 import { handTo, usePhone } from "./state";
 
-export function PersonWithPhone() {
-  const { people, person } = usePhone();
+export function UserWithPhone() {
+  const { users, user } = usePhone();
   const [isNaming, setNaming] = useState(false);
 
   function name(event: FormEvent<HTMLFormElement>) {
@@ -16,24 +16,24 @@ export function PersonWithPhone() {
   }
 
   return (
-    <div className="phone-person">
+    <div className="phone-user">
       <span className="phone-face" aria-hidden="true">
-        {[...person][0]?.toUpperCase()}
+        {[...user][0]?.toUpperCase()}
       </span>
       {isNaming ? (
         <form onSubmit={name}>
-          <input name="name" aria-label="Name of the new person" placeholder="Any name" maxLength={64} autoFocus />
+          <input name="name" aria-label="Name of the new user" placeholder="Any name" maxLength={64} autoFocus />
           <Button type="submit">Make</Button>
         </form>
       ) : (
         <>
-          <select aria-label="Who holds the phone" value={person} onChange={(event) => handTo(event.target.value)}>
-            {people.map((known) => (
+          <select aria-label="User of the phone" value={user} onChange={(event) => handTo(event.target.value)}>
+            {users.map((known) => (
               <option key={known}>{known}</option>
             ))}
           </select>
           <Button type="button" onClick={() => setNaming(true)}>
-            New person
+            New user
           </Button>
         </>
       )}

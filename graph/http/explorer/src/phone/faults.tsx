@@ -6,54 +6,54 @@ import { wechat } from "./simulator";
 import { attempt, report, usePhone } from "./state";
 import { OutcomeLine } from "./steps";
 
-export function Mischief() {
-  const { person, code, isWeChatDown, outcomes } = usePhone();
+export function Faults() {
+  const { user, code, isWeChatDown, outcomes } = usePhone();
   const { fill, send } = useOperations();
-  const tell = (text: string) => report("mischief", { went: "wrong", text });
+  const warn = (text: string) => report("faults", { went: "wrong", text });
 
   async function expire() {
-    await wechat.expireSessionKey(person);
-    tell("WeChat has a new session_key, which the server does not have yet. Try step 2.");
+    await wechat.expireSessionKey(user);
+    warn("WeChat has a new session_key, which the server does not have yet. Try step 2.");
   }
 
   async function repeat() {
     fill("Login", { code });
     await send("Login");
     if (usePhone.getState().outcomes.Login?.went === "well") await send("Login");
-    tell("The same code a second time: step 1 has the answer.");
+    warn("The same code a second time: step 1 has the answer.");
   }
 
   async function toggle() {
     await (isWeChatDown ? wechat.comeBack() : wechat.goDown());
     usePhone.setState({ isWeChatDown: !isWeChatDown });
-    if (isWeChatDown) report("mischief", { went: "well", text: "WeChat answers again." });
-    else tell("The server cannot reach WeChat. Try step 1; steps 2 and 3 work without it.");
+    if (isWeChatDown) report("faults", { went: "well", text: "WeChat answers again." });
+    else warn("The server cannot reach WeChat. Try step 1; steps 2 and 3 work without it.");
   }
 
   return (
     <section>
       <h3>Make it go wrong</h3>
       <div className="phone-acts">
-        <Button type="button" onClick={() => attempt("mischief", expire)}>
+        <Button type="button" onClick={() => attempt("faults", expire)}>
           session_key expired
         </Button>
-        <Button type="button" onClick={() => attempt("mischief", repeat)} disabled={!code}>
+        <Button type="button" onClick={() => attempt("faults", repeat)} disabled={!code}>
           code used twice
         </Button>
-        <Button type="button" onClick={() => attempt("mischief", toggle)} aria-pressed={isWeChatDown}>
+        <Button type="button" onClick={() => attempt("faults", toggle)} aria-pressed={isWeChatDown}>
           {isWeChatDown ? "bring WeChat back" : "WeChat is down"}
         </Button>
       </div>
-      {outcomes.mischief && <OutcomeLine {...outcomes.mischief} />}
+      {outcomes.faults && <OutcomeLine {...outcomes.faults} />}
     </section>
   );
 }
 
 export function PhoneNumber() {
-  const { person, phoneNumber } = usePhone();
+  const { user, phoneNumber } = usePhone();
 
   async function ask() {
-    const { errMsg: _, ...answer } = await wechat.getPhoneNumber(person);
+    const { errMsg: _, ...answer } = await wechat.getPhoneNumber(user);
     usePhone.setState({ phoneNumber: answer });
   }
 
@@ -62,7 +62,7 @@ export function PhoneNumber() {
       <h3>Phone number</h3>
       <p>A tap on this button gives a code and the encrypted number. This server has no operation that takes them.</p>
       <div className="phone-acts">
-        <Button type="button" className="phone-ask" onClick={() => attempt("mischief", ask)}>
+        <Button type="button" className="phone-ask" onClick={() => attempt("faults", ask)}>
           getPhoneNumber
         </Button>
       </div>

@@ -1,0 +1,100 @@
+"""The fake users of the mini-program."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
+
+from graph.simulator.errors import BadRequest
+from graph.simulator.fake_values import FakeValues
+
+DEFAULT_USER = "me"
+
+
+class Profile(TypedDict, total=False):
+    """What may be set; the rest is derived from the seed and the name."""
+
+    openid: str
+    # True: one derived from the name. False: none, as in an app that no Open Platform account holds.
+    unionid: bool | str
+    nick_name: str
+    avatar_url: str
+    gender: int
+    language: str
+    city: str
+    province: str
+    country: str
+
+
+@dataclass(slots=True)
+class User:
+    """One WeChat user of this app, with the data that the old privacy policy would give."""
+
+    name: str
+    openid: str
+    unionid: str | None
+    nick_name: str
+    avatar_url: str
+    gender: int
+    phone_number: str
+    language: str = "zh_CN"
+    city: str = "Guangzhou"
+    province: str = "Guangdong"
+    country: str = "China"
+    last_seen: float | None = None
+
+
+class Users:
+    """Every user mentioned so far, by name. At most `limit`, so that a load test cannot fill the memory."""
+
+    def __init__(self, app_id: str, fakes: FakeValues, *, limit: int) -> None:
+        self._app_id = app_id
+        self._fakes = fakes
+        self._limit = limit
+        self._by_name: dict[str, User] = {}
+        self._by_openid: dict[str, User] = {}
+
+    def get(self, name: str, **profile: Unpack[Profile]) -> User:
+        """The user of that name, made on first mention; a given field stays changed.
+
+        Giving a unionid later is the real case of an app that joins an Open Platform account.
+        """
+        user = self._by_name.get(name) or self._make(name)
+        for field, value in profile.items():
+            if field == "unionid":
+                setattr(user, field, self._fakes.unionid(name) if value is True else value or None)
+            elif field == "openid":
+                self._move(user, str(value))
+            else:
+                setattr(user, field, value)
+        return user
+
+    def by_openid(self, openid: str) -> User | None:
+        return self._by_openid.get(openid)
+
+    def __iter__(self) -> Iterator[User]:
+        return iter(tuple(self._by_name.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def _make(self, name: str) -> User:
+        if len(self._by_name) >= self._limit:
+            message = f"this simulator already has {self._limit} users"
+            raise BadRequest(message)
+        user = User(
+            name=name,
+            openid=self._fakes.openid(self._app_id, name),
+            unionid=None,
+            nick_name=name,
+            avatar_url=self._fakes.avatar_url(name),
+            gender=self._fakes.gender(name),
+            phone_number=self._fakes.phone_number(name),
+        )
+        self._by_name[name] = user
+        self._by_openid[user.openid] = user
+        return user
+
+    def _move(self, user: User, openid: str) -> None:
+        del self._by_openid[user.openid]
+        user.openid = openid
+        self._by_openid[openid] = user
