@@ -20,7 +20,7 @@ from graph.cli.errors import faults_in_one_sentence
 from graph.composition import epoch_ms
 from graph.http.access_log import LOGGER, MESSAGE, RequestLog
 from graph.http.facts import Observer
-from graph.observability.logging import QuickLines, configure_logging
+from graph.observability.logging import AccessLogWriter, configure_logging
 from graph.security.encryption import KeyRing
 from graph.server.closing import turn_newcomers_away
 from graph.server.protocol import ConnectionLimits
@@ -208,7 +208,7 @@ def _check_metrics_ports(settings: Settings, workers: int) -> None:
 
 def _request_log(settings: Settings) -> Observer:
     if settings.log.level in {"DEBUG", "INFO"}:
-        return RequestLog(QuickLines(LOGGER, MESSAGE, style=settings.log.format))
+        return RequestLog(AccessLogWriter(LOGGER, MESSAGE, style=settings.log.format))
     return lambda _facts: None
 
 
