@@ -25,7 +25,7 @@ from graph.http.request import RequestLimits
 from graph.http.responses import HttpError, error_response
 from graph.instrumentation import observe_requests
 from graph.observability.logging import logged
-from graph.observability.metrics.server import MetricsServer
+from graph.observability.metrics import serve_metrics
 from graph.server.shutdown import Shutdown
 from graph.settings import LimitSettings, Settings
 
@@ -66,7 +66,7 @@ def create_app(
         async with contextlib.AsyncExitStack() as opened:
             if settings.metrics.port is not None:
                 port = settings.metrics.port and settings.metrics.port + app.state.worker
-                await opened.enter_async_context(MetricsServer(parts.metrics.registry, settings.metrics.host, port))
+                opened.enter_context(serve_metrics(parts.metrics.registry, settings.metrics.host, port))
             await opened.enter_async_context(parts.opened())
             yield
 
