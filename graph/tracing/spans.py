@@ -1,14 +1,17 @@
-"""One span a request, and below it one for each try of a call to WeChat and each statement.
+"""One OpenTelemetry span a request, and below it one for each try of a call to WeChat and each statement.
 
 A span holds names that the server chose, and the name of the client's operation: no argument, no token, no header, no
 path that is unknown, no text of an exception.
 """
 
 import asyncio
+import contextlib
+import re
 import threading
 import time
-from collections.abc import Sequence
-from typing import Final, Self
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Final, Self
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -22,19 +25,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from graph.http.access_log import LONGEST_NAME
 from graph.http.facts import Facts, facts_of
 from graph.http.headers import head_of
-from graph.tracing.statements import TracedDatabase
+from models.database import Database, Row
+from models.errors import DatabaseError
 
-# A collector that does not take the last spans by then does not get them: whoever stops the server is waiting.
-LAST_SECONDS: Final = 3.0
+# A collector that does not take the last spans within so many seconds does not get them: a shutdown waits for it.
+_FLUSH_SECONDS: Final = 3.0
 _LONGEST_METHOD: Final = 10
 _SERVICE: Final = Resource({"service.name": "wxgate"})
+_VERB: Final = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b")
+_TABLE: Final = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+([a-z_]+)")
 
 
 class Tracing:
     """A provider of its own, and nothing global; an async context manager, which at its end sends what is left."""
 
     def __init__(self) -> None:
-        # What the environment says of the service and the host stands above its name here.
+        # The environment's description of service and host has precedence over the name here.
         resource = Resource.create().merge(_SERVICE).merge(OTELResourceDetector().detect())
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self.tracer = self._provider.get_tracer("wxgate")
@@ -46,13 +52,13 @@ class Tracing:
     async def __aexit__(self, *_: object) -> None:
         last = threading.Thread(target=self._provider.shutdown, daemon=True)
         last.start()
-        await asyncio.to_thread(last.join, LAST_SECONDS)
+        await asyncio.to_thread(last.join, _FLUSH_SECONDS)
 
     def middleware(self, app: ASGIApp, probes: frozenset[str]) -> ASGIApp:
-        """The application with a span around each request but probes."""
+        """The application with a span around each request except probes."""
         return TracingMiddleware(app, self.tracer, probes)
 
-    def database(self, url: str) -> TracedDatabase:
+    def database(self, url: str) -> "TracedDatabase":
         """The database with a span around each statement."""
         return TracedDatabase(url, self.tracer)
 
@@ -68,16 +74,16 @@ class Tracing:
             attributes={"wechat.endpoint": endpoint, "wechat.outcome": outcome},
         )
         if outcome != "ok":
-            _fail(span, outcome)
+            _set_error(span, outcome)
         span.end(end)
 
 
 class TracingMiddleware:
     """Around everything else, so that a span is as long as its request.
 
-    Whoever calls may not be trusted: a `traceparent` that said who is the parent would let strangers decide what is
-    recorded, and write into traces of others. It becomes a link, by which both sides still find each other; its
-    `tracestate` may hold any text, and is left out.
+    The caller is not trusted: a `traceparent` taken as the parent would let any client decide what is recorded, and
+    write into the traces of others. It becomes a link, by which both sides still find each other; `tracestate` may hold
+    any text, and is left out.
     """
 
     def __init__(self, app: ASGIApp, tracer: Tracer, probes: frozenset[str]) -> None:
@@ -109,7 +115,7 @@ def _describe(span: Span, facts: Facts) -> None:
     operation = facts.operation if facts.operation is None or len(facts.operation) <= LONGEST_NAME else "?"
     method = facts.method if len(facts.method) <= _LONGEST_METHOD else "?"
     code = next(iter(facts.codes), None)
-    told: dict[str, str | int | None] = {
+    values: dict[str, str | int | None] = {
         "wxgate.request_id": facts.request_id,
         "http.request.method": method,
         "http.response.status_code": facts.status,
@@ -118,7 +124,7 @@ def _describe(span: Span, facts: Facts) -> None:
         "graphql.operation.name": operation,
         "error.type": code or (str(facts.status) if facts.status >= 500 else None),
     }
-    span.set_attributes({name: value for name, value in told.items() if value is not None})
+    span.set_attributes({name: value for name, value in values.items() if value is not None})
     span.update_name(" ".join(filter(None, [facts.kind, operation])) or method)
     if facts.status >= 500 or code == "INTERNAL_SERVER_ERROR":
         span.set_status(Status(StatusCode.ERROR))
@@ -132,6 +138,67 @@ def _links(traceparent: str | None) -> Sequence[Link]:
     return (Link(SpanContext(theirs.trace_id, theirs.span_id, is_remote=True, trace_flags=theirs.trace_flags)),)
 
 
-def _fail(span: Span, reason: str) -> None:
+def _set_error(span: Span, reason: str) -> None:
     span.set_attribute("error.type", reason)
     span.set_status(Status(StatusCode.ERROR))
+
+
+@lru_cache(maxsize=256)
+def _statement_name(sql: str) -> str:
+    """`SELECT sessions`: verb and first table. The rest of a statement, and its values, would say whose it is."""
+    found = [pattern.search(sql) for pattern in (_VERB, _TABLE)]
+    return " ".join(match[1] for match in found if match) or "statement"
+
+
+class TracedDatabase(Database):
+    """A database whose statements are spans below the current one.
+
+    Sessions that were looked up together are one statement, and one span, of the request that came first.
+    """
+
+    def __init__(self, url: str, tracer: Tracer) -> None:
+        super().__init__(url)
+        self._tracer = tracer
+        self._attributes = {"db.system.name": {"sqlite": "sqlite", "postgres": "postgresql"}[self.dialect]}
+
+    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+        with self._span(_statement_name(sql)):
+            return await super().fetch(sql, *values)
+
+    async def execute(self, sql: str, *values: object) -> int:
+        with self._span(_statement_name(sql)):
+            return await super().execute(sql, *values)
+
+    async def rows(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
+        with self._span(_statement_name(sql)):
+            return await super().rows(sql, *values)
+
+    def peek(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
+        start = time.time_ns()
+        rows = super().peek(sql, *values)
+        if rows is not None and trace.get_current_span().is_recording():
+            name, kind = _statement_name(sql), SpanKind.CLIENT
+            self._tracer.start_span(name, kind=kind, start_time=start, attributes=self._attributes).end()
+        return rows
+
+    async def unit(self, statements: Sequence[str], *values: object) -> Sequence[Row]:
+        with self._span("transaction"):
+            return await super().unit(statements, *values)
+
+    @contextlib.contextmanager
+    def _span(self, name: str) -> Iterator[None]:
+        if not trace.get_current_span().is_recording():
+            yield
+            return
+        with self._tracer.start_as_current_span(
+            name,
+            kind=SpanKind.CLIENT,
+            attributes=self._attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield
+            except DatabaseError as error:
+                _set_error(span, type(error).__name__)
+                raise
