@@ -145,7 +145,7 @@ def _set_error(span: Span, reason: str) -> None:
 
 @lru_cache(maxsize=256)
 def _statement_name(sql: str) -> str:
-    """`SELECT sessions`: verb and first table. The rest of a statement, and its values, would say whose it is."""
+    """`SELECT sessions`: verb and first table. The rest of a statement, and its values, would identify a user."""
     found = [pattern.search(sql) for pattern in (_VERB, _TABLE)]
     return " ".join(match[1] for match in found if match) or "statement"
 

@@ -1,4 +1,4 @@
-"""A log that is not read, or cannot be written, keeps the server from nothing, and says what it lost."""
+"""A log that is not read, or cannot be written, stops no server, and counts what it lost."""
 
 import fcntl
 import os
