@@ -24,7 +24,7 @@ from graph.http.request import JsonLimits
 from graph.http.responses import error_response
 from graph.instrumentation import observe_requests
 from graph.observability.logging import logged
-from graph.observability.metrics.server import MetricsServer
+from graph.observability.metrics import serve_metrics
 from graph.server.http_error import HttpError
 from graph.server.limits import RequestLimits
 from graph.server.shutdown import Shutdown
@@ -69,7 +69,7 @@ def create_app(
         async with contextlib.AsyncExitStack() as opened:
             if settings.metrics.port is not None:
                 port = settings.metrics.port and settings.metrics.port + app.state.worker
-                await opened.enter_async_context(MetricsServer(parts.metrics.registry, settings.metrics.host, port))
+                opened.enter_context(serve_metrics(parts.metrics.registry, settings.metrics.host, port))
             await opened.enter_async_context(parts.opened())
             yield
 

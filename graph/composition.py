@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graph.accounts.encryption_keys import KeyCheck
-from graph.accounts.key_watch import KeyWatch
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.session_cleanup import Sweeper
@@ -22,7 +21,6 @@ from graph.execution.executor import Executor
 from graph.execution.trusted_documents import TrustedDocuments
 from graph.instrumentation import observe_calls, observe_logins
 from graph.observability.metrics import Metrics
-from graph.observability.metrics.readings import connections, rate_limit_storage, sealed_accounts, wechat_guards
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.context import Services
 from graph.schema.errors import coded
@@ -135,14 +133,12 @@ def compose(
     )
     executor = build_executor(settings, plans=plans)
     metrics.expect_operations(executor.documents.trusted_operations())
-    key_watch = KeyWatch(database=database, key_ring=key_ring, now=now)
     metrics.watch(
-        *connections(database.pool),
-        *wechat_guards(lambda: wechat.breaker.state, lambda: wechat.bulkhead.taken),
-        *sealed_accounts(key_watch.accounts, key_watch.counted_at),
-        rate_limit_storage(lambda: storage.failures),
+        pool=database.pool,
+        breaker=lambda: wechat.breaker.state,
+        logins=lambda: wechat.bulkhead.taken,
+        storage_failures=lambda: storage.failures,
     )
-    watching = [key_watch] if settings.metrics.port is not None else []
     return Parts(
         settings=settings,
         database=database,
@@ -152,7 +148,7 @@ def compose(
         metrics=metrics,
         tracing=tracing,
         sweeper=sweeper,
-        resources=(*([tracing] if tracing else []), wechat, database, storage, *watching),
+        resources=(*([tracing] if tracing else []), wechat, database, storage),
     )
 
 

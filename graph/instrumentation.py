@@ -1,4 +1,4 @@
-"""Tells the metrics and traces what happened, in the few words that a label may have."""
+"""Reports what happened to metrics and traces, in the few words that a label may have."""
 
 from collections.abc import Callable
 
@@ -11,42 +11,41 @@ from graph.wechat.errors import WeChatError, WeChatUnavailable
 
 
 def observe_logins(metrics: Metrics) -> LoginObserver:
-    """Counts new people, those who came back, and the rest by the code of their error."""
+    """Counts new users, returning ones, and failures by the code of their error."""
 
-    def finished(outcome: LoggedIn | Exception) -> None:
+    def observe(outcome: LoggedIn | Exception) -> None:
         if isinstance(outcome, Exception):
             metrics.login_finished(code_of(outcome))
         else:
             metrics.login_finished("new" if outcome.is_new_user else "returning")
 
-    return finished
+    return observe
 
 
 def observe_requests(metrics: Metrics) -> Observer:
-    """Counts what `RequestMiddleware` knows of a request."""
+    """Counts requests, their operations and their errors."""
 
-    def finished(record: RequestRecord) -> None:
+    def observe(record: RequestRecord) -> None:
         metrics.request_finished(record.method, record.path, record.status, record.seconds)
         if record.kind is not None:
             metrics.operation_finished(record.operation, record.kind, record.codes, record.seconds)
         elif record.codes:
-            metrics.errors_answered(record.codes)
+            metrics.errors_returned(record.codes)
 
-    return finished
-
-
-def observe_calls(*tell: Callable[[str, str, float], None]) -> CallObserver:
-    """Tells of WeChat's answers, and of what kept it from answering."""
-
-    def called(endpoint: str, error: WeChatError | None, seconds: float) -> None:
-        outcome = "ok" if error is None else _outcome(error)
-        for told in tell:
-            told(endpoint, outcome, seconds)
-
-    return called
+    return observe
 
 
-def _outcome(error: WeChatError) -> str:
-    if error.errcode is None and isinstance(error, WeChatUnavailable):
-        return error.reason
-    return str(error.errcode)
+def observe_calls(*observers: Callable[[str, str, float], None]) -> CallObserver:
+    """Gives `observers` endpoint, outcome and seconds of each call: `ok`, WeChat's errcode, or what prevented it."""
+
+    def observe(endpoint: str, error: WeChatError | None, seconds: float) -> None:
+        if error is None:
+            outcome = "ok"
+        elif error.errcode is None and isinstance(error, WeChatUnavailable):
+            outcome = error.reason
+        else:
+            outcome = str(error.errcode)
+        for observer in observers:
+            observer(endpoint, outcome, seconds)
+
+    return observe

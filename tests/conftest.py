@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from httpx import create_ssl_context
 
-from graph.observability.logging import silence_indiscreet_libraries
+from graph.observability.logging import silence_verbose_libraries
 from graph.settings import Settings
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator
@@ -97,7 +97,7 @@ def no_secret_is_logged() -> Iterator[None]:
     level = root.level
     root.addHandler(listener)
     root.setLevel(logging.DEBUG)
-    silence_indiscreet_libraries()
+    silence_verbose_libraries()
     yield
     root.removeHandler(listener)
     root.setLevel(level)

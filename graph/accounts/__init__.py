@@ -1,6 +1,6 @@
 """What the server does for a person, one use case a file.
 
 `login.py` turns a `wx.login` code into a session, `sessions.py` knows who holds a token, `profile.py` takes signed and
-encrypted user info, `keys.py` keeps the encryption keys and the database in step, `key_watch.py` knows how much each of
-them seals, `sweep.py` removes sessions that have ended.
+encrypted user info, `encryption_keys.py` keeps the encryption keys and the database in step, `session_cleanup.py`
+removes sessions that have ended.
 """

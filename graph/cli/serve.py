@@ -20,7 +20,7 @@ from graph.cli.errors import faults_in_one_sentence
 from graph.composition import epoch_ms
 from graph.http.access_log import LOGGER, MESSAGE, AccessLog, Observer
 from graph.http.client_address import ClientAddresses
-from graph.observability.logging import QuickLines, configure_logging
+from graph.observability.logging import AccessLogWriter, configure_logging
 from graph.security.encryption import KeyRing
 from graph.server.limits import ConnectionLimits
 from graph.server.server import announce, freeze_heap, in_url, listen, run
@@ -207,7 +207,7 @@ def _check_metrics_ports(settings: Settings, workers: int) -> None:
 
 def _request_log(settings: Settings) -> Observer:
     if settings.log.level in {"DEBUG", "INFO"}:
-        return AccessLog(QuickLines(LOGGER, MESSAGE, style=settings.log.format))
+        return AccessLog(AccessLogWriter(LOGGER, MESSAGE, style=settings.log.format))
     return lambda _record: None
 
 

@@ -1,18 +1,16 @@
-"""Traces by OpenTelemetry, for whoever asks for them: until `load_tracing` nothing of it is imported.
-
-`spans.py` has the span of a request and those of calls to WeChat, `statements.py` those of the database; `errors.py`
-says what is missing.
-"""
+"""Traces by OpenTelemetry, an extra: until `load_tracing` nothing of it is imported."""
 
 import importlib
 from typing import TYPE_CHECKING, cast
-
-from graph.tracing.errors import TracingUnavailable
 
 if TYPE_CHECKING:
     from graph.tracing.spans import Tracing
 
 __all__ = ["TracingUnavailable", "load_tracing"]
+
+
+class TracingUnavailable(Exception):
+    """The rest of a sentence that begins with the setting's name."""
 
 
 def load_tracing() -> "Tracing":

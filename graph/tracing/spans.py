@@ -1,4 +1,4 @@
-"""One span a request, and below it one for each try of a call to WeChat and each statement.
+"""One OpenTelemetry span a request, and below it one for each try of a call to WeChat and each statement.
 
 A span holds names that the server chose, and the name of the client's operation: no argument, no token, no header, no
 path that is unknown, no text of an exception.
@@ -23,8 +23,8 @@ from graph.http.access_log import LONGEST_NAME, RequestRecord, record_of
 from graph.http.headers import headers_of
 from graph.tracing.statements import TracedDatabase
 
-# A collector that does not take the last spans by then does not get them: whoever stops the server is waiting.
-LAST_SECONDS: Final = 3.0
+# A collector that does not take the last spans within so many seconds does not get them: a shutdown waits for it.
+_FLUSH_SECONDS: Final = 3.0
 _LONGEST_METHOD: Final = 10
 _SERVICE: Final = Resource({"service.name": "wxgate"})
 
@@ -33,7 +33,7 @@ class Tracing:
     """A provider of its own, and nothing global; an async context manager, which at its end sends what is left."""
 
     def __init__(self) -> None:
-        # What the environment says of the service and the host stands above its name here.
+        # The environment's description of service and host has precedence over the name here.
         resource = Resource.create().merge(_SERVICE).merge(OTELResourceDetector().detect())
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self.tracer = self._provider.get_tracer("wxgate")
@@ -45,13 +45,13 @@ class Tracing:
     async def __aexit__(self, *_: object) -> None:
         last = threading.Thread(target=self._provider.shutdown, daemon=True)
         last.start()
-        await asyncio.to_thread(last.join, LAST_SECONDS)
+        await asyncio.to_thread(last.join, _FLUSH_SECONDS)
 
     def middleware(self, app: ASGIApp, probes: frozenset[str]) -> ASGIApp:
-        """The application with a span around each request but probes."""
+        """The application with a span around each request except probes."""
         return TracingMiddleware(app, self.tracer, probes)
 
-    def database(self, url: str) -> TracedDatabase:
+    def database(self, url: str) -> "TracedDatabase":
         """The database with a span around each statement."""
         return TracedDatabase(url, self.tracer)
 
@@ -67,16 +67,16 @@ class Tracing:
             attributes={"wechat.endpoint": endpoint, "wechat.outcome": outcome},
         )
         if outcome != "ok":
-            _fail(span, outcome)
+            _set_error(span, outcome)
         span.end(end)
 
 
 class TracingMiddleware:
     """Around everything else, so that a span is as long as its request.
 
-    Whoever calls may not be trusted: a `traceparent` that said who is the parent would let strangers decide what is
-    recorded, and write into traces of others. It becomes a link, by which both sides still find each other; its
-    `tracestate` may hold any text, and is left out.
+    The caller is not trusted: a `traceparent` taken as the parent would let any client decide what is recorded, and
+    write into the traces of others. It becomes a link, by which both sides still find each other; `tracestate` may hold
+    any text, and is left out.
     """
 
     def __init__(self, app: ASGIApp, tracer: Tracer, probes: frozenset[str]) -> None:
@@ -108,7 +108,7 @@ def _describe(span: Span, record: RequestRecord) -> None:
     operation = record.operation if record.operation is None or len(record.operation) <= LONGEST_NAME else "?"
     method = record.method if len(record.method) <= _LONGEST_METHOD else "?"
     code = next(iter(record.codes), None)
-    told: dict[str, str | int | None] = {
+    values: dict[str, str | int | None] = {
         "wxgate.request_id": record.request_id,
         "http.request.method": method,
         "http.response.status_code": record.status,
@@ -117,7 +117,7 @@ def _describe(span: Span, record: RequestRecord) -> None:
         "graphql.operation.name": operation,
         "error.type": code or (str(record.status) if record.status >= 500 else None),
     }
-    span.set_attributes({name: value for name, value in told.items() if value is not None})
+    span.set_attributes({name: value for name, value in values.items() if value is not None})
     span.update_name(" ".join(filter(None, [record.kind, operation])) or method)
     if record.status >= 500 or code == "INTERNAL_SERVER_ERROR":
         span.set_status(Status(StatusCode.ERROR))
@@ -131,6 +131,6 @@ def _links(traceparent: str | None) -> Sequence[Link]:
     return (Link(SpanContext(theirs.trace_id, theirs.span_id, is_remote=True, trace_flags=theirs.trace_flags)),)
 
 
-def _fail(span: Span, reason: str) -> None:
+def _set_error(span: Span, reason: str) -> None:
     span.set_attribute("error.type", reason)
     span.set_status(Status(StatusCode.ERROR))

@@ -9,7 +9,7 @@ from graph.simulator.serving import WeChatSimulator
 from graph.wechat.circuit_breaker import FAILURES
 from tests.faults.proxy import FaultProxy
 from tests.faults.recovery import BOUND, readiness
-from tests.observability.metrics.exposition import Figures, scrape, until
+from tests.observability.exposition import Figures, scrape, until
 from tests.processes import free_port
 from tests.server import LOGIN, ME, Clock, open_server, settings_for
 

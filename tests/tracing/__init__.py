@@ -1,1 +1,1 @@
-"""What the server tells a collector of traces."""
+"""Tracing."""

@@ -1,4 +1,4 @@
-"""A collector of traces as OTLP knows it, on a socket, which keeps all that it is sent."""
+"""A collector of traces as OTLP knows it, on a socket, which keeps all that it receives."""
 
 import threading
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Collector:
         return span
 
     def service(self) -> Attributes:
-        """What is said of the sender."""
+        """How the sender describes itself."""
         request = ExportTraceServiceRequest.FromString(self.bodies[0])
         return _attributes(request.resource_spans[0].resource.attributes)
 
@@ -73,7 +73,7 @@ def collecting() -> Iterator[Collector]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """No request log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         collector.url = f"http://127.0.0.1:{server.server_port}"

@@ -49,6 +49,6 @@ async def scrape(settings: MetricsSettings) -> Scrape:
 async def until(what: Callable[[Scrape], bool], settings: MetricsSettings) -> Scrape:
     """The first figures of which it is true."""
     async with asyncio.timeout(PATIENCE):
-        while not what(found := await scrape(settings)):  # noqa: ASYNC110 - nobody tells
+        while not what(found := await scrape(settings)):  # noqa: ASYNC110 - no event announces it
             await asyncio.sleep(0.02)
     return found

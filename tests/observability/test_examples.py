@@ -10,12 +10,12 @@ from typing import Any, Final
 import pytest
 
 from graph.settings import MetricsSettings
-from tests.observability.metrics.exposition import until
+from tests.observability.exposition import scrape
 from tests.programs import program
 from tests.server import TestServer
 
 HERE: Final = Path(__file__).parent
-EXAMPLES: Final = HERE.parents[2] / "examples" / "observability"
+EXAMPLES: Final = HERE.parents[1] / "examples" / "observability"
 DASHBOARD: Final[dict[str, Any]] = json.loads((EXAMPLES / "dashboard.json").read_text("utf-8"))
 PANELS: Final[list[dict[str, Any]]] = DASHBOARD["panels"]
 SHOWN: Final[list[str]] = [target["expr"] for panel in PANELS for target in panel.get("targets", [])]
@@ -66,7 +66,7 @@ async def test_whatever_they_speak_of_is_there_and_whatever_is_there_is_shown(
 ) -> None:
     token = (await server.login("alice"))["token"]
     await server.me(token)
-    served = await until(lambda seen: bool(seen.figures("wxgate_sealed_accounts")), metrics_settings)
+    served = await scrape(metrics_settings)
     expressions = [*SHOWN, *re.findall(r"expr: (.*(?:\n {10}.*)*)", ALERTS)]
     spoken_of = {name for expr in expressions for name in NAME.findall(expr)}
     assert len(spoken_of) > 15

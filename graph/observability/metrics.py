@@ -1,0 +1,245 @@
+"""What the server counts, by prometheus-client, and the port on which Prometheus reads it.
+
+Of what clients choose only a bounded number of values become labels: a label is for ever, and so is its memory.
+"""
+
+import logging
+import platform
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+    start_http_server,
+)
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from models.database import Pool
+
+_log = logging.getLogger(__name__)
+
+_REQUEST_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_CALL_SECONDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+_BREAKER_STATES: Final = ("closed", "half_open", "open")
+OTHER: Final = "(other)"
+ANONYMOUS: Final = "(anonymous)"  # no name of GraphQL's
+# Clients choose the names of operations, and a valid document may have any. No session token is as short.
+_MAX_OPERATIONS: Final = 100
+_MAX_OPERATION_LENGTH: Final = 40
+# WeChat's documents list about a dozen errcodes a call.
+_MAX_OUTCOMES: Final = 50
+# A scraper that is silent for longer loses its connection.
+_SCRAPE_SECONDS: Final = 5
+
+
+class _BoundedLabel:
+    """The values that one label may take: so many, then `OTHER`."""
+
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self._known: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        if value not in self._known:
+            if len(self._known) >= self._maximum:
+                return OTHER
+            self._known.add(value)
+        return value
+
+
+class Metrics:
+    """One server's metrics, in a registry of their own. `codes` are those that errors can have.
+
+    Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
+    `request_finished` and `operation_finished` are called by every request: they keep what `labels()` returns.
+    """
+
+    def __init__(self, codes: Iterable[str]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # series of their own that nothing here reads
+        self.registry = registry = CollectorRegistry()
+        self._requests = Histogram(
+            "wxgate_http_request_duration_seconds",
+            "Requests by method, path (the known ones) and status, and how long they took.",
+            ("method", "path", "status"),
+            buckets=_REQUEST_SECONDS,
+            registry=registry,
+        )
+        self._operations = Histogram(
+            "wxgate_graphql_operation_duration_seconds",
+            "GraphQL operations that ran, by name, kind (query, mutation) and outcome (ok, error).",
+            ("operation", "kind", "outcome"),
+            buckets=_REQUEST_SECONDS,
+            registry=registry,
+        )
+        self._calls = Histogram(
+            "wxgate_wechat_call_duration_seconds",
+            "Calls to WeChat, each try for itself, by outcome: ok, WeChat's errcode, or what went wrong.",
+            ("endpoint", "outcome"),
+            buckets=_CALL_SECONDS,
+            registry=registry,
+        )
+        self._errors = self._counter("errors", "Errors in responses, by extensions.code.", ("code",))
+        self._logins = self._counter("logins", "Logins: new, returning, or the code of an error.", ("outcome",))
+        self._decryptions = self._counter(
+            "decryptions",
+            "Submissions, by the session_key that signed them (current, previous, none) and their outcome.",
+            ("key", "outcome"),
+        )
+        self._refusals = self._counter(
+            "rate_limit_refusals",
+            "Requests over a rate limit, by what they asked for and whose limit it was.",
+            ("what", "kind"),
+        )
+        for code in codes:
+            self._errors.labels(code)
+        for outcome in ("new", "returning"):
+            self._logins.labels(outcome)
+        for signed, opened in (("current", "opened"), ("previous", "opened"), ("none", "refused")):
+            self._decryptions.labels(signed, opened)
+        for what in ("login", "submit"):
+            for kind in ("account", "address"):
+                self._refusals.labels(what, kind)
+        Info("wxgate_build", "What is running.", registry=registry).info(
+            {"version": version("wxgate"), "python": platform.python_version()}
+        )
+        GCCollector(registry)
+        ProcessCollector(registry=registry)
+        self._request_children: dict[tuple[str, str, int], Histogram] = {}
+        self._operation_children: dict[tuple[str | None, str, bool], Histogram] = {}
+        self._operation_names = _BoundedLabel(_MAX_OPERATIONS)
+        self._call_outcomes = _BoundedLabel(_MAX_OUTCOMES)
+
+    def request_finished(self, method: str, path: str, status: int, seconds: float) -> None:
+        """Counts a request. `path`: one that the server knows, or a word for all others."""
+        child = self._request_children.get((method, path, status))
+        if child is None:
+            child = self._requests.labels(method if method in _METHODS else OTHER, path, status)
+            if method in _METHODS:
+                self._request_children[method, path, status] = child
+        child.observe(seconds)
+
+    def operation_finished(self, name: str | None, kind: str, codes: Sequence[str], seconds: float) -> None:
+        """Counts an operation of a valid document, and the codes of the errors in its response, if any."""
+        child = self._operation_children.get((name, kind, not codes))
+        if child is None:
+            label = self._operation_label(name)
+            child = self._operations.labels(label, kind, "error" if codes else "ok")
+            if label != OTHER:
+                self._operation_children[name, kind, not codes] = child
+        child.observe(seconds)
+        if codes:
+            self.errors_returned(codes)
+
+    def expect_operations(self, names: Iterable[str]) -> None:
+        """Keeps room for the operations of a deployment's own clients, which others could take with theirs."""
+        for name in names:
+            self._operation_label(name)
+
+    def errors_returned(self, codes: Sequence[str]) -> None:
+        """Counts the errors of a response that no operation gave: a refused document or request."""
+        for code in codes:
+            self._errors.labels(code).inc()
+
+    def login_finished(self, outcome: str) -> None:
+        """Counts a login: `new`, `returning`, or the code of its error."""
+        self._logins.labels(outcome).inc()
+
+    def submission_opened(self, key: str, outcome: str) -> None:
+        """Counts a submission that was tried with the account's session_keys."""
+        self._decryptions.labels(key, outcome).inc()
+
+    def wechat_called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """Counts one try of a call to WeChat."""
+        self._calls.labels(endpoint, self._call_outcomes(outcome)).observe(seconds)
+
+    def rate_limit_refused(self, what: str, kind: str) -> None:
+        """Counts a refusal: of what (login, submit), and by whose limit (address, account)."""
+        self._refusals.labels(what, kind).inc()
+
+    def watch(
+        self,
+        *,
+        pool: Callable[[], Pool | None],
+        breaker: Callable[[], str],
+        logins: Callable[[], int],
+        storage_failures: Callable[[], int],
+    ) -> None:
+        """Adds what is known elsewhere. The thread that a scrape has calls these; they must not wait for anything."""
+        self.registry.register(_Watched(lambda: _state(pool(), breaker(), logins(), storage_failures())))
+
+    def _counter(self, name: str, documentation: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(f"wxgate_{name}", documentation, labels, registry=self.registry)
+
+    def _operation_label(self, name: str | None) -> str:
+        label = ANONYMOUS if name is None else name
+        return self._operation_names(label) if len(label) <= _MAX_OPERATION_LENGTH else OTHER
+
+
+class _Watched(Collector):
+    def __init__(self, read: Callable[[], Iterable[Metric]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        return self._read()
+
+
+def _state(pool: Pool | None, breaker: str, logins: int, storage_failures: int) -> Iterator[Metric]:
+    state = GaugeMetricFamily(
+        "wxgate_wechat_breaker_state", "1 for the state that the circuit breaker around WeChat is in.", labels=["state"]
+    )
+    for name in _BREAKER_STATES:
+        state.add_metric([name], float(name == breaker))
+    yield state
+    yield GaugeMetricFamily("wxgate_logins_under_way", "Logins that call WeChat, or are about to.", logins)
+    yield CounterMetricFamily(
+        "wxgate_rate_limit_storage_failures",
+        "Counts that the shared storage of rate limits did not take.",
+        storage_failures,
+    )
+    connections = GaugeMetricFamily(
+        "wxgate_database_connections", "Connections to PostgreSQL, idle or busy.", labels=["state"]
+    )
+    if pool is not None:
+        connections.add_metric(["idle"], pool.idle)
+        connections.add_metric(["busy"], pool.size - pool.idle)
+        yield connections
+        yield GaugeMetricFamily("wxgate_database_connections_max", "How many there may be.", pool.most)
+        yield GaugeMetricFamily("wxgate_database_waiting", "Statements that wait for a connection.", pool.waiting)
+
+
+@contextmanager
+def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> Iterator[int]:
+    """Serves `GET /metrics` from threads; gives the port, of which 0 picks a free one. Raises `OSError`.
+
+    So a server whose event loop is stuck is still observed. Leaving it may take half a second.
+    """
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        msg = f"WXGATE_METRICS_PORT: cannot listen on {host} port {port}: {error.strerror}"
+        raise OSError(error.errno, msg) from None
+    # The public places of the standard library's server: a time limit, and no traceback on standard error.
+    server.RequestHandlerClass.timeout = _SCRAPE_SECONDS  # type: ignore[attr-defined]
+    server.handle_error = _scrape_failed  # type: ignore[assignment]
+    _log.info("metrics are served", extra={"host": host, "metrics_port": server.server_port})
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _scrape_failed(*_: object) -> None:
+    _log.info("a scrape failed", extra={"reason": type(sys.exception()).__name__})
