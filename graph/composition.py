@@ -95,6 +95,8 @@ def compose(
         app_id=secrets.app_id,
         app_secret=secrets.app_secret,
         base_url=settings.wechat.base_url,
+        ca_file=settings.wechat.ca_file,
+        proxy=settings.wechat.proxy,
         # Half of those whom the door lets in at most, so that a WeChat that hangs leaves room for everybody else.
         max_connections=min(MAX_CONNECTIONS, -(-settings.limit.concurrency // 2)),
         sleep=sleep,
@@ -138,7 +140,7 @@ def compose(
     key_watch = KeyWatch(database=database, key_ring=key_ring, now=now)
     metrics.watch(
         *connections(database.pool),
-        *wechat_guards(lambda: wechat.breaker.state, lambda: wechat.bulkhead.taken),
+        *wechat_guards(lambda: wechat.breaker.state, lambda: wechat.concurrency.in_use),
         *sealed_accounts(key_watch.accounts, key_watch.counted_at),
         rate_limit_storage(lambda: storage.failures),
     )

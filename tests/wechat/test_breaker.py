@@ -1,13 +1,22 @@
 """When WeChat is not asked any more, and how it is found out that it answers again."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from itertools import pairwise
 
 import httpx
 import pytest
 
-from graph.wechat.circuit_breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, PROBE_SECONDS, CircuitBreaker
+from graph.wechat.circuit_breaker import (
+    FAILURES,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    RETRY_AFTER,
+    STOPS,
+    CircuitBreaker,
+    ConcurrencyLimit,
+)
 from graph.wechat.errors import (
     CircuitOpen,
     LoginCodeInvalid,
@@ -18,7 +27,7 @@ from graph.wechat.errors import (
     WeChatRateLimited,
     WeChatUnavailable,
 )
-from tests.wechat.far_side import JS_CODE, OPENID, SESSION, client, refusal
+from tests.wechat.fake_server import JS_CODE, OPENID, SESSION, client, refusal
 
 
 @dataclass
@@ -90,8 +99,8 @@ def test_an_answer_in_between_keeps_it_closed(breaker: CircuitBreaker, answer: W
 
 def test_a_refusal_is_an_answer_however_often_it_is_given(breaker: CircuitBreaker) -> None:
     for _ in range(5 * FAILURES):
-        with pytest.raises(WeChatMisconfigured):
-            call(breaker, WeChatMisconfigured(errcode=40013))
+        with pytest.raises(LoginCodeInvalid):
+            call(breaker, LoginCodeInvalid(errcode=40029))
     assert state_of(breaker) == "closed"
 
 
@@ -111,7 +120,7 @@ def test_after_the_pause_one_call_is_let_through_and_its_answer_opens_the_way(
     with breaker.call():
         assert state_of(breaker) == "half_open"
         error = refused(breaker)
-        assert (error.retry_after, error.reason) == (PROBE_SECONDS, "a probe is under way")
+        assert (error.retry_after, error.reason) == (RETRY_AFTER, "a probe is under way")
     assert state_of(breaker) == "closed"
     fail(breaker, FAILURES - 1)
     assert state_of(breaker) == "closed", "what was before the probe still counts"
@@ -221,3 +230,94 @@ async def test_what_opens_and_closes_it_is_logged_once(
         "WeChat does not answer: logins are refused for a while",
         "WeChat answers again",
     ]
+
+
+STOP_ERRORS = [
+    (WeChatRateLimited(errcode=45011, retry_after=60), 60, 60),
+    (WeChatRateLimited(errcode=45009, retry_after=3600), 60, 3600),
+    (WeChatMisconfigured(errcode=40164), 30, 30),
+    (WeChatMisconfigured(errcode=40125), 30, 30),
+]
+
+
+def stop(breaker: CircuitBreaker, error: WeChatError, times: int = STOPS) -> None:
+    for _ in range(times):
+        with pytest.raises(type(error)):
+            call(breaker, error)
+
+
+@pytest.mark.parametrize(("error", "pause", "named"), STOP_ERRORS)
+def test_a_stop_of_wechat_closes_the_way_for_its_time(
+    error: WeChatError, pause: float, named: float, breaker: CircuitBreaker, stopwatch: Stopwatch
+) -> None:
+    stop(breaker, error)
+    stopwatch.seconds += 10
+    with pytest.raises(type(error)) as caught, breaker.call():
+        raise AssertionError
+    assert caught.value is not error
+    assert (caught.value.errcode, vars(caught.value)["retry_after"]) == (error.errcode, named - 10)
+    stopwatch.seconds += pause - 10
+    stop(breaker, error, times=1)
+    assert state_of(breaker) == "open", "a probe that is refused"
+    stopwatch.seconds += pause
+    call(breaker)
+    assert state_of(breaker) == "closed"
+
+
+@pytest.mark.parametrize("answer", [None, LoginCodeUsed(errcode=40163), WeChatMisconfigured(errcode=99999)])
+def test_stops_between_other_responses_shut_nobody_out(breaker: CircuitBreaker, answer: WeChatError | None) -> None:
+    for _ in range(3):
+        stop(breaker, WeChatRateLimited(errcode=45011), times=STOPS - 1)
+        with contextlib.suppress(WeChatError):
+            call(breaker, answer)
+    assert state_of(breaker) == "closed"
+
+
+async def test_the_client_sends_no_code_after_a_stop() -> None:
+    asked = 0
+
+    def limited(_: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return refusal(45011)
+
+    async with client(limited) as wechat:
+        for _ in range(150):
+            with pytest.raises(WeChatRateLimited), wechat.slot():
+                await wechat.code2session(JS_CODE)
+    assert asked == STOPS
+
+
+def test_a_caller_without_a_slot_is_refused_and_hears_when_to_come_back() -> None:
+    limit = ConcurrencyLimit(3)
+    with contextlib.ExitStack() as inside:
+        for _ in range(3):
+            inside.enter_context(limit.slot())
+        with pytest.raises(CircuitOpen, match="too many wait for it") as caught, limit.slot():
+            raise AssertionError
+        assert (caught.value.retry_after, limit.in_use) == (RETRY_AFTER, 3)
+    assert limit.in_use == 0
+
+
+@pytest.mark.parametrize("error", [KeyError(), asyncio.CancelledError()])
+def test_a_slot_is_free_again_whatever_happens_in_it(error: BaseException) -> None:
+    limit = ConcurrencyLimit(1)
+    with pytest.raises(type(error)), limit.slot():
+        raise error
+    assert limit.in_use == 0
+
+
+async def test_the_client_has_as_many_slots_as_connections_and_none_for_a_call_that_would_be_refused() -> None:
+    async with client(lambda _: httpx.Response(500), max_connections=3) as wechat:
+        with contextlib.ExitStack() as inside:
+            for _ in range(3):
+                inside.enter_context(wechat.slot())
+            for _ in range(2 * FAILURES):
+                with pytest.raises(CircuitOpen, match="too many"), wechat.slot():
+                    raise AssertionError
+        for _ in range(FAILURES):
+            with pytest.raises(WeChatUnavailable), wechat.slot():
+                await wechat.code2session(JS_CODE)
+        with pytest.raises(CircuitOpen, match="did not answer"), wechat.slot():
+            raise AssertionError
+        assert wechat.concurrency.in_use == 0
