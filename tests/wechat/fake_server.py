@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 from pydantic import SecretStr
 
 from graph.wechat.client import WeChatClient
+from graph.wechat.errors import WeChatUnavailable
 
 APP_ID = "wx0123456789abcdef"
 APP_SECRET = "5ec2e70000000000000000005ec2e700"
@@ -122,3 +124,15 @@ async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(20):
         while not holds():  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0.002)
+
+
+async def reason(wechat: WeChatClient) -> str:
+    async with wechat:
+        with pytest.raises(WeChatUnavailable) as caught:
+            await wechat.code2session(JS_CODE)
+    return caught.value.reason
+
+
+async def log_in(wechat: WeChatClient, number: int) -> None:
+    """With a code of its own, whose session must come back."""
+    assert (await wechat.code2session(f"code{number}")).openid == f"code{number}"

@@ -242,19 +242,6 @@ async def test_a_session_does_not_print() -> None:
     assert SESSION_KEY not in str(session.session_key)
 
 
-async def test_one_person_s_cookies_do_not_travel_with_the_next_one() -> None:
-    seen = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request.headers.get("cookie"))
-        return httpx.Response(200, json=SESSION, headers={"set-cookie": "sid=person; Path=/"})
-
-    async with client(answer) as wechat:
-        await wechat.code2session(JS_CODE)
-        await wechat.code2session(JS_CODE)
-    assert seen == [None, None]
-
-
 @pytest.mark.parametrize(
     ("errcode", "level"), [(40013, logging.ERROR), (99999, logging.ERROR), (40029, logging.WARNING), (45011, 30)]
 )

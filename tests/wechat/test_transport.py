@@ -9,11 +9,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-import trustme
-from pydantic import SecretStr
 
 from graph.wechat.circuit_breaker import FAILURES
-from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatUnavailable
 from tests.wechat.fake_server import (
     APP_ID,
@@ -25,6 +22,8 @@ from tests.wechat.fake_server import (
     FakeServer,
     client,
     http,
+    log_in,
+    reason,
     session_for,
     until,
 )
@@ -32,36 +31,6 @@ from tests.wechat.fake_server import (
 pytestmark = pytest.mark.parametrize(
     "anyio_backend", [("asyncio", {"use_uvloop": uvloop}) for uvloop in (False, True)], ids=["asyncio", "uvloop"]
 )
-
-
-@pytest.fixture
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def certified(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
-@pytest.fixture
-def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
-    authority.cert_pem.write_to_path(path := str(tmp_path / "ca.pem"))
-    return Path(path)
-
-
-async def reason(wechat: WeChatClient) -> str:
-    async with wechat:
-        with pytest.raises(WeChatUnavailable) as caught:
-            await wechat.code2session(JS_CODE)
-    return caught.value.reason
-
-
-async def log_in(wechat: WeChatClient, number: int) -> None:
-    """With a code of its own, whose session must come back."""
-    assert (await wechat.code2session(f"code{number}")).openid == f"code{number}"
 
 
 @pytest.mark.parametrize("code", [JS_CODE, "the code is a mock one&appid=x#%00+/?=", "%2B%20~!$'()*,;:@[]|\\\"<>^`{}"])
@@ -257,61 +226,3 @@ async def test_a_lack_of_file_descriptors_is_named() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         await wechat.aclose()
     assert caught.value.reason == "no file descriptors left"
-
-
-async def test_a_ca_file_vouches_and_nothing_else_does(
-    certified: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
-    server = FakeServer()
-    async with server.listening(certified) as url:
-        assert await reason(client(base_url=url)) == "certificate not trusted"
-        elsewhere = url.replace("127.0.0.1", "localhost")
-        assert await reason(client(base_url=elsewhere, ca_file=ca_file)) == "certificate not trusted"
-        assert server.heads == [], "the secret was sent"
-        async with client(base_url=url, ca_file=ca_file) as wechat:
-            await log_in(wechat, 1)
-            await log_in(wechat, 2)
-
-
-class FakeProxy:
-    """Opens a tunnel to `port` whatever is asked for, or refuses."""
-
-    def __init__(self, port: int, *, status: str = "200 OK") -> None:
-        self.port, self.status = port, status
-        self.heads: list[bytes] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.heads.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(f"HTTP/1.1 {self.status}\r\n\r\n".encode())
-        if self.status == "200 OK":
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.port)
-            await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
-        writer.close()
-
-
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-    except OSError:
-        pass
-    writer.close()
-
-
-async def test_a_proxy_passes_the_call_on_and_learns_no_secret(certified: ssl.SSLContext, ca_file: Path) -> None:
-    server = FakeServer()
-    async with server.listening(certified) as url:
-        far = FakeProxy(int(url.rpartition(":")[2]))
-        async with await asyncio.start_server(far.serve, "127.0.0.1", 0) as listening:
-            proxy = SecretStr(f"http://user:pass%40word@127.0.0.1:{listening.sockets[0].getsockname()[1]}")
-            async with client(base_url=url, ca_file=ca_file, proxy=proxy) as wechat:
-                await log_in(wechat, 1)
-                await log_in(wechat, 2)
-            [head] = far.heads
-            assert head.startswith(b"CONNECT 127.0.0.1:")
-            assert b"proxy-authorization: basic dxnlcjpwyxnzqhdvcmq=\r\n" in head.lower()
-            assert APP_SECRET.encode() not in head
-
-            far.status = "403 Forbidden"
-            assert await reason(client(base_url=url, ca_file=ca_file, proxy=proxy)) == "proxy failed"
