@@ -93,6 +93,8 @@ def compose(
         app_id=secrets.app_id,
         app_secret=secrets.app_secret,
         base_url=settings.wechat.base_url,
+        ca_file=settings.wechat.ca_file,
+        proxy=settings.wechat.proxy,
         # Half of those whom the door lets in at most, so that a WeChat that hangs leaves room for everybody else.
         max_connections=min(MAX_CONNECTIONS, -(-settings.limit.concurrency // 2)),
         sleep=sleep,
@@ -136,7 +138,7 @@ def compose(
     metrics.watch(
         pool=database.pool,
         breaker=lambda: wechat.breaker.state,
-        logins=lambda: wechat.bulkhead.taken,
+        logins=lambda: wechat.concurrency.in_use,
         storage_failures=lambda: storage.failures,
     )
     return Parts(

@@ -99,7 +99,7 @@ class Logins:
         is spent, `LoginsTooFrequent` and `LoginNotStored` after.
         """
         try:
-            with self._wechat.place():
+            with self._wechat.slot():
                 logged_in = await self._login(code, address=address, token=token)
         except Exception as error:
             self._finished(error)

@@ -139,7 +139,11 @@ async def _wechat_advice(settings: Settings) -> str | None:
     if settings.wechat.app_id is None or settings.wechat.app_secret is None:
         return "not asked without AppID and AppSecret."
     client = WeChatClient(
-        app_id=settings.wechat.app_id, app_secret=settings.wechat.app_secret, base_url=settings.wechat.base_url
+        app_id=settings.wechat.app_id,
+        app_secret=settings.wechat.app_secret,
+        base_url=settings.wechat.base_url,
+        ca_file=settings.wechat.ca_file,
+        proxy=settings.wechat.proxy,
     )
     async with client:
         try:

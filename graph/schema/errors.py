@@ -7,6 +7,7 @@ logged with its traceback and reaches the client as `INTERNAL_SERVER_ERROR` and 
 import math
 import types
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -24,6 +25,7 @@ from graph.wechat.errors import (
     SignatureMismatch,
     UserBlocked,
     WatermarkOutOfRange,
+    WeChatError,
     WeChatMisconfigured,
     WeChatRateLimited,
     WeChatUnavailable,
@@ -104,10 +106,8 @@ def coded(error: BaseException) -> CodedError | None:
         message = "The data was signed with another session_key: log in, collect it again, submit it again."
         message = f"{message} {error.hint}" if error.hint else message
         return CodedError(ErrorCode.SESSION_KEY_STALE, message, ErrorAction.COLLECT_AGAIN, retryable=True)
-    if isinstance(error, CircuitOpen):
-        message = "WeChat does not answer just now: wait, then try again with the same code, which is not spent."
-        wait = math.ceil(1000 * error.retry_after)
-        return CodedError(ErrorCode.WECHAT_UNAVAILABLE, message, ErrorAction.WAIT, retryable=True, retry_after_ms=wait)
+    if isinstance(error, WeChatError) and (special := _of_wechat(error)) is not None:
+        return special
     if isinstance(error, (WeChatRateLimited, RateLimited, LoginsTooFrequent)):
         return _rate_limited(error)
     for kind in type(error).__mro__:
@@ -121,11 +121,25 @@ def code_of(error: BaseException) -> str:
     return (coded(error) or INTERNAL).code.name
 
 
+def _of_wechat(error: WeChatError) -> CodedError | None:
+    """What depends on more than the kind of error."""
+    if isinstance(error, LoginCodeInvalid) and error.reason:
+        message = f"WeChat does not know this code: {error.reason}"
+        return CodedError(ErrorCode.LOGIN_CODE_INVALID, message, ErrorAction.FIX_REQUEST)
+    if isinstance(error, WeChatMisconfigured) and error.retry_after is not None:
+        return replace(_KNOWN[WeChatMisconfigured], retry_after_ms=math.ceil(1000 * error.retry_after))
+    if isinstance(error, CircuitOpen):
+        message = "WeChat does not answer just now: wait, then try again with the same code, which is not spent."
+        wait = math.ceil(1000 * error.retry_after)
+        return CodedError(ErrorCode.WECHAT_UNAVAILABLE, message, ErrorAction.WAIT, retryable=True, retry_after_ms=wait)
+    return None
+
+
 def _rate_limited(error: WeChatRateLimited | RateLimited | LoginsTooFrequent) -> CodedError:
     match error:
         case WeChatRateLimited():
             message, action = "WeChat takes no more logins of this mini-program for a while.", ErrorAction.WAIT
-            wait = error.retry_after * 1000
+            wait = math.ceil(1000 * error.retry_after)
         case LoginsTooFrequent():
             message, action = (
                 "This person signed in too often: wait, then try again with a new code.",

@@ -8,7 +8,18 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import SettingsConfigDict
 
 from graph.settings.environment import PREFIX, Group, group_in
-from graph.settings.values import AppId, AppSecret, BaseUrl, Hosts, Networks, Origins, Rate, StorageUrl
+from graph.settings.values import (
+    AppId,
+    AppSecret,
+    BaseUrl,
+    CaFile,
+    Hosts,
+    Networks,
+    Origins,
+    ProxyUrl,
+    Rate,
+    StorageUrl,
+)
 
 
 class WeChatSettings(Group):
@@ -19,6 +30,8 @@ class WeChatSettings(Group):
     app_id: AppId | None = Field(None, description="The mini-program's AppID.")
     app_secret: AppSecret | None = Field(None, description="Its AppSecret.")
     base_url: BaseUrl = Field("https://api.weixin.qq.com", description="WeChat's API; plain http only to loopback.")
+    ca_file: CaFile | None = Field(None, description="PEM file of the only CAs to trust for WeChat.")
+    proxy: ProxyUrl | None = Field(None, description="Proxy to WeChat, `http(s)://user:password@host:port`.")
 
 
 class DatabaseSettings(Group):

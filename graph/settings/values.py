@@ -2,6 +2,8 @@
 
 import ipaddress
 import re
+import ssl
+from pathlib import Path
 from typing import Annotated, Final
 
 import httpx
@@ -45,6 +47,27 @@ def _base_url(value: str) -> str:
         msg = "must begin with https:// (plain http carries the AppSecret in the open, and is allowed only to loopback)"
         raise ValueError(msg)
     return value.rstrip("/")
+
+
+def _ca_file(value: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=str(value))
+    except OSError:
+        msg = "must be a file of certificates in PEM"
+        raise ValueError(msg) from None
+    return value
+
+
+def _proxy(value: SecretStr) -> SecretStr:
+    try:
+        url = httpx.URL(value.get_secret_value())
+        is_good = url.scheme in {"http", "https"} and bool(url.host) and url.raw_path == b"/" and not url.fragment
+    except httpx.InvalidURL:
+        is_good = False
+    if not is_good:
+        msg = "must be like http://proxy:3128 or http://user:password@proxy:3128"
+        raise ValueError(msg)
+    return value
 
 
 def is_loopback(host: str) -> bool:
@@ -113,6 +136,8 @@ _List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 AppId = Annotated[str, AfterValidator(_app_id)]
 AppSecret = Annotated[SecretStr, AfterValidator(_app_secret)]
+CaFile = Annotated[Path, AfterValidator(_ca_file)]
+ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Hosts = Annotated[_List, AfterValidator(_hosts)]
 Origins = Annotated[_List, AfterValidator(_origins)]

@@ -1,4 +1,4 @@
-"""Stops asking a WeChat that does not answer, and finds out with one call at a time when it does again."""
+"""Keeps calls from a WeChat that fails, hangs or has said stop, and probes with one call at a time."""
 
 import contextlib
 import logging
@@ -6,17 +6,29 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
-from graph.wechat.errors import CircuitOpen, WeChatError, WeChatUnavailable
+from graph.wechat.errors import (
+    CircuitOpen,
+    WeChatError,
+    WeChatMisconfigured,
+    WeChatRateLimited,
+    WeChatUnavailable,
+)
 
 logger = logging.getLogger(__name__)
 
-# Calls in a row without a usable answer: one that arrives in between shows that most people still get in.
+# Calls in a row without a usable response: one that arrives in between shows that most users still get in.
 FAILURES: Final = 10
+# Responses in a row that say stop: a user who provokes them alone does not shut the others out.
+STOPS: Final = 3
 # Seconds until the first probe, doubled by each one that fails; a login code lives for five minutes.
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 30.0
-# Seconds that whoever comes while a probe is under way is told to wait.
-PROBE_SECONDS: Final = 1.0
+# Seconds that a caller waits who comes while a probe is under way, or finds no slot.
+RETRY_AFTER: Final = 1.0
+# Seconds until a probe after errcodes that do not depend on the code: short, for an operator may mend it at any time.
+STOP_PAUSES: Final = {45011: 60.0, 45009: 60.0} | dict.fromkeys(
+    (40001, 40013, 40125, 40164, 40243, 41002, 41004, 48001, 50002, 50004, 89503, 89506, 89507), 30.0
+)
 
 BreakerState = Literal["closed", "open", "half_open"]
 
@@ -24,79 +36,123 @@ BreakerState = Literal["closed", "open", "half_open"]
 class CircuitBreaker:
     """Closed, it lets calls pass; open, it refuses them; half open, it waits for the one that it let pass.
 
-    Only `WeChatUnavailable` is a failure: to refuse a code is to answer. `clock` gives seconds and never goes back.
+    `WeChatUnavailable` is a failure, an errcode in `STOP_PAUSES` a stop; to refuse a code is to answer. `clock` gives
+    seconds and never goes back.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._state: BreakerState = "closed"
-        self._failures = 0
+        self._failures = self._stops = 0
         self._pause = FIRST_PAUSE
         self._probe_at = 0.0
-        # Counts changes of state: the outcome of a call that began before the last one says nothing about now.
+        self._refusal: Callable[[float], WeChatError] = _no_response
+        # Counts changes of state: the outcome of a call that began before the last one means nothing now.
         self._era = 0
 
     @property
     def state(self) -> BreakerState:
-        """For operators. An open breaker whose pause is over stays open until somebody comes to try."""
+        """For operators. An open breaker whose pause is over stays open until a call comes."""
         return self._state
 
     def check(self) -> None:
-        """Raises `CircuitOpen` where `call` would, for whoever has work to do before it."""
+        """Raises where `call` would, for a caller that has work to do before it."""
         if self._state == "half_open":
-            raise CircuitOpen(reason="a probe is under way", retry_after=PROBE_SECONDS)
+            raise CircuitOpen(reason="a probe is under way", retry_after=RETRY_AFTER)
         if self._state == "open" and (wait := self._probe_at - self._clock()) > 0:
-            raise CircuitOpen(reason="it did not answer lately", retry_after=wait)
+            raise self._refusal(wait)
 
     @contextlib.contextmanager
-    def call(self) -> Iterator[None]:
-        """Around one call, retries and all. Raises `CircuitOpen`."""
-        era = self._admit()
+    def call(self) -> Iterator[bool]:
+        """Around one call, retries and all; gives whether it is a probe.
+
+        Raises `CircuitOpen`, or WeChat's own stop with what is left of its time.
+        """
+        self.check()
+        is_probe = self._state == "open"
+        if is_probe:
+            self._change("half_open")
+        era = self._era
         try:
-            yield
+            yield is_probe
         except WeChatUnavailable:
-            self._failed(era)
+            if era == self._era:
+                self._failed()
             raise
-        except WeChatError:
-            self._answered(era)
+        except WeChatError as error:
+            if era == self._era:
+                self._answered(error)
             raise
         except BaseException:
-            self._given_up(era)
+            # The caller has gone, so nothing was learnt: the next one may probe.
+            if era == self._era and is_probe:
+                self._change("open")
             raise
         else:
-            self._answered(era)
+            if era == self._era:
+                self._answered()
 
-    def _admit(self) -> int:
-        self.check()
-        if self._state == "open":
-            self._turn("half_open")
-        return self._era
-
-    def _failed(self, era: int) -> None:
-        if era != self._era:
-            return
+    def _failed(self) -> None:
         self._failures += 1
         if self._state == "half_open":
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
         elif self._failures < FAILURES:
             return
-        self._probe_at = self._clock() + self._pause
-        self._turn("open")
+        self._open(self._pause, _no_response)
         logger.warning("WeChat does not answer: logins are refused for a while", extra={"seconds": self._pause})
 
-    def _answered(self, era: int) -> None:
-        if era != self._era:
-            return
+    def _answered(self, error: WeChatError | None = None) -> None:
         self._failures, self._pause = 0, FIRST_PAUSE
+        if isinstance(error, (WeChatRateLimited, WeChatMisconfigured)) and error.errcode in STOP_PAUSES:
+            self._stopped(error, STOP_PAUSES[error.errcode])
+            return
+        self._stops = 0
         if self._state == "half_open":
-            self._turn("closed")
+            self._change("closed")
             logger.warning("WeChat answers again")
 
-    def _given_up(self, era: int) -> None:
-        """Nobody waited for the outcome, so nothing was learnt: whoever comes next may probe."""
-        if era == self._era and self._state == "half_open":
-            self._turn("open")
+    def _stopped(self, error: WeChatRateLimited | WeChatMisconfigured, pause: float) -> None:
+        self._stops += 1
+        if self._state == "closed" and self._stops < STOPS:
+            return
+        # WeChat may have named a longer time than it takes until the next probe.
+        longer = max(0.0, (error.retry_after or 0) - pause)
+        self._open(pause, lambda wait: error.repeated(retry_after=wait + longer))
+        logger.warning(
+            "WeChat refuses every call: logins are refused for a while",
+            extra={"errcode": error.errcode, "seconds": pause},
+        )
 
-    def _turn(self, state: BreakerState) -> None:
+    def _open(self, pause: float, refusal: Callable[[float], WeChatError]) -> None:
+        self._probe_at, self._refusal = self._clock() + pause, refusal
+        self._change("open")
+
+    def _change(self, state: BreakerState) -> None:
         self._state = state
         self._era += 1
+
+
+def _no_response(wait: float) -> WeChatError:
+    return CircuitOpen(reason="it did not answer lately", retry_after=wait)
+
+
+class ConcurrencyLimit:
+    """So many calls at once, from before their work begins: a WeChat that hangs does not flood the server with logins.
+
+    A caller that finds no slot is refused at once: to queue would only move the flood.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self.in_use = 0
+
+    @contextlib.contextmanager
+    def slot(self) -> Iterator[None]:
+        """Raises `CircuitOpen`."""
+        if self.in_use >= self._slots:
+            raise CircuitOpen(reason="too many wait for it", retry_after=RETRY_AFTER)
+        self.in_use += 1
+        try:
+            yield
+        finally:
+            self.in_use -= 1

@@ -8,6 +8,7 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -15,15 +16,14 @@ import httpx
 from pydantic import SecretStr
 
 from graph.wechat import responses
-from graph.wechat.bulkhead import Bulkhead
-from graph.wechat.circuit_breaker import CircuitBreaker
+from graph.wechat.circuit_breaker import CircuitBreaker, ConcurrencyLimit
 from graph.wechat.errors import LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
-from graph.wechat.responses import Answer
-from graph.wechat.transport import FAILURES, Connections, reason_of
+from graph.wechat.responses import Fields
+from graph.wechat.transport import FAILURES, FRESH, PooledTransport, reason_of
 from graph.wechat.types import AccessToken, Code2Session
 
 T = TypeVar("T")
-# Told of each try: the endpoint, what went wrong, and how many seconds it took.
+# Hears of each try: the endpoint, what went wrong, and how many seconds it took.
 CallObserver = Callable[[str, WeChatError | None, float], None]
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,8 @@ MAX_JITTER = 0.25  # seconds before the second try
 _HEADERS: Final = httpx.Headers({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wxgate"})
 _JSON_HEADERS: Final = httpx.Headers({**_HEADERS, "Content-Type": "application/json"})
 _LONGEST_ID = 64  # of an openid or unionid; today's have 28 or 29 characters
-_JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")  # the DevTools' tourist sends "the code is a mock one", blanks and all
+_JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")
+_MOCK_CODE = "the code is a mock one"  # the DevTools' tourist
 
 
 class WeChatClient:
@@ -45,7 +46,8 @@ class WeChatClient:
     All times are seconds. `connect_timeout` also bounds the wait for a free connection; `total_timeout` covers both
     tries and the pause between them. A second try is made after a transport error, HTTP 502-504 or errcode -1, and
     after nothing else: configuration, quota and codes do not get better by asking again. While `breaker` is open,
-    `CircuitOpen` is raised at once. `max_connections` is also how many `place` lets in.
+    `CircuitOpen`, or WeChat's own stop, is raised at once. `max_connections` is also the number of slots. `ca_file` and
+    `proxy` as in `PooledTransport`.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class WeChatClient:
         read_timeout: float = 3.0,
         total_timeout: float = 5.0,
         max_connections: int = MAX_CONNECTIONS,
+        ca_file: Path | None = None,
+        proxy: SecretStr | None = None,
         random: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         observe: CallObserver = lambda *_: None,
@@ -67,16 +71,17 @@ class WeChatClient:
         self._app_secret = app_secret
         self._total_timeout = total_timeout
         self.breaker = CircuitBreaker()
-        self.bulkhead = Bulkhead(max_connections)
+        self.concurrency = ConcurrencyLimit(max_connections)
         self._random = random
         self._sleep = sleep
         self._observe = observe
-        self._transport = transport or Connections(httpx.URL(base_url), limit=max_connections)
+        self._transport = transport or PooledTransport(
+            is_https=base_url.startswith("https:"), limit=max_connections, ca_file=ca_file, proxy=proxy
+        )
         base = base_url.rstrip("/")
-        self._code2session_url = httpx.URL(f"{base}/sns/jscode2session")
-        self._stable_token_url = httpx.URL(f"{base}/cgi-bin/stable_token")
-        timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
-        self._extensions = {"timeout": timeout.as_dict()}
+        self._code2session_url = f"{base}/sns/jscode2session"
+        self._stable_token_url = f"{base}/cgi-bin/stable_token"
+        self._timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout).as_dict()
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,20 +93,20 @@ class WeChatClient:
         await self._transport.aclose()
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[None]:
-        """Around whatever comes to a call, so that it is refused before anything is done for it.
+    def slot(self) -> Iterator[None]:
+        """Around all the work that a call is for, so that it is refused before anything is done for it.
 
-        Raises `CircuitOpen` when too many are inside, or the call would be refused as things stand.
+        Raises what `code2session` would as things stand, and `CircuitOpen` where no slot is free.
         """
         self.breaker.check()
-        with self.bulkhead.place():
+        with self.concurrency.slot():
             yield
 
     async def code2session(self, js_code: str) -> Code2Session:
         """Trade the code of wx.login, good once and for five minutes, for who logged in.
 
-        After a second try of ours LoginCodeUsed may mean that the first try spent the code and its answer was lost.
-        Whoever that was got no session from us, so the remedy is the same: wx.login again.
+        After a second try of ours LoginCodeUsed may mean that the first try spent the code and its response was lost.
+        That user got no session from us, so the remedy is the same: wx.login again.
         """
         if not _JS_CODE.fullmatch(js_code):
             raise LoginCodeInvalid
@@ -111,14 +116,13 @@ class WeChatClient:
             "js_code": js_code,
             "grant_type": "authorization_code",
         }
-        target = f"{self._code2session_url.raw_path.decode('ascii')}?{urlencode(query, quote_via=quote)}"
-        # Whatever prints a URL prints none that holds the secret: what is sent in its place is told apart.
-        extensions = self._extensions | {"target": target.encode("ascii")}
-
-        def build() -> httpx.Request:
-            return httpx.Request("GET", self._code2session_url, headers=_HEADERS, extensions=extensions)
-
-        return await self._call("code2session", build, _code2session)
+        url = f"{self._code2session_url}?{urlencode(query, quote_via=quote)}"
+        try:
+            return await self._call("code2session", "GET", url, _code2session)
+        except LoginCodeInvalid as error:
+            if js_code == _MOCK_CODE:
+                error.reason = "it is what Developer Tools give that run without an AppID."
+            raise
 
     async def get_stable_access_token(self, *, force_refresh: bool = False) -> AccessToken:
         """The token that stays the same for everybody until it expires, so that servers need no common store.
@@ -135,21 +139,39 @@ class WeChatClient:
         content = json.dumps(body, ensure_ascii=False).encode()
         return await self._call(
             "get_stable_access_token",
-            lambda: httpx.Request(
-                "POST", self._stable_token_url, headers=_JSON_HEADERS, content=content, extensions=self._extensions
-            ),
+            "POST",
+            self._stable_token_url,
             _access_token,
-            repeatable=not force_refresh,
+            content=content,
+            is_repeatable=not force_refresh,
         )
 
     async def _call(
-        self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool = True
+        self,
+        endpoint: str,
+        method: str,
+        url: str,
+        read: Callable[[Fields], T],
+        *,
+        content: bytes | None = None,
+        is_repeatable: bool = True,
     ) -> T:
-        with self.breaker.call():
-            return await self._ask(endpoint, build, read, repeatable=repeatable)
+        def request(*, fresh: bool) -> httpx.Request:
+            headers = _HEADERS if content is None else _JSON_HEADERS
+            extensions = {"timeout": self._timeout, FRESH: fresh}
+            return httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
+
+        with self.breaker.call() as is_probe:
+            return await self._ask(endpoint, request, read, fresh=is_probe, is_repeatable=is_repeatable)
 
     async def _ask(
-        self, endpoint: str, build: Callable[[], httpx.Request], read: Callable[[Answer], T], *, repeatable: bool
+        self,
+        endpoint: str,
+        request: Callable[..., httpx.Request],
+        read: Callable[[Fields], T],
+        *,
+        fresh: bool,
+        is_repeatable: bool,
     ) -> T:
         started = time.monotonic()
         attempt = 1
@@ -157,11 +179,13 @@ class WeChatClient:
             async with asyncio.timeout(self._total_timeout):
                 while True:
                     try:
-                        result = await self._try(build(), read)
+                        result = await self._try(request(fresh=fresh), read)
                     except WeChatError as error:
                         self._report(endpoint, error, attempt=attempt, started=started)
-                        if attempt == 2 or not (repeatable and _may_pass(error)):
+                        if attempt == 2 or not (is_repeatable and _may_pass(error)):
                             raise
+                        # The connections that there are may have died unnoticed, like the one that failed.
+                        fresh = error.http_status is None
                     else:
                         self._observe(endpoint, None, time.monotonic() - started)
                         return result
@@ -173,13 +197,13 @@ class WeChatClient:
         self._report(endpoint, late, attempt=attempt, started=started)
         raise late
 
-    async def _try(self, request: httpx.Request, read: Callable[[Answer], T]) -> T:
+    async def _try(self, request: httpx.Request, read: Callable[[Fields], T]) -> T:
         try:
             http_status, body = await self._exchange(request)
         except FAILURES as failure:
             reason = reason_of(failure)
         else:
-            return read(responses.read_answer(http_status, body))
+            return read(responses.read_response(http_status, body))
         raise WeChatUnavailable(reason)
 
     async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
@@ -218,18 +242,18 @@ class WeChatClient:
         )
 
 
-def _code2session(answer: Answer) -> Code2Session:
+def _code2session(fields: Fields) -> Code2Session:
     return Code2Session(
-        openid=responses.text(answer, "openid", longest=_LONGEST_ID),
-        session_key=SecretStr(responses.session_key(answer)),
-        unionid=responses.text_or_none(answer, "unionid", longest=_LONGEST_ID),
+        openid=responses.text(fields, "openid", longest=_LONGEST_ID),
+        session_key=SecretStr(responses.session_key(fields)),
+        unionid=responses.text_or_none(fields, "unionid", longest=_LONGEST_ID),
     )
 
 
-def _access_token(answer: Answer) -> AccessToken:
+def _access_token(fields: Fields) -> AccessToken:
     return AccessToken(
-        access_token=SecretStr(responses.text(answer, "access_token")),
-        expires_in=responses.seconds(answer, "expires_in"),
+        access_token=SecretStr(responses.text(fields, "access_token")),
+        expires_in=responses.seconds(fields, "expires_in"),
     )
 
 

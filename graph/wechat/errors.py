@@ -2,11 +2,11 @@
 
     WeChatError                 a call to WeChat did not give what was asked
     ├── WeChatUnavailable       no usable answer: network, time, HTTP status, body, errcode -1
-    ├── CircuitOpen          not even asked, because it does not answer, or too slowly: nothing is spent
+    ├── CircuitOpen             not even asked, because it does not answer, or too slowly: nothing is spent
     ├── WeChatRateLimited       too many calls: 45011 (this minute), 45009 (today)
     ├── LoginCodeInvalid        40029, 41008: wx.login must be called again
     ├── LoginCodeUsed           40163: the same, and probably a double submit
-    ├── UserBlocked             40226: WeChat refuses this person
+    ├── UserBlocked             40226: WeChat refuses this user
     └── WeChatMisconfigured     any other errcode: an alarm for operators, never retried
 
     SubmissionError             what a mini-program submitted cannot be believed
@@ -15,14 +15,14 @@
     ├── DecryptFailed           one outward error for everything after the signature
     └── WatermarkOutOfRange     genuine, but too old or from the future
 
-No message here ever holds a body, a URL, a code, a key or a person's data, so `str()` and `repr()` are safe to log.
+No message here ever holds a body, a URL, a code, a key or a user's data, so `str()` and `repr()` are safe to log.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class WeChatError(Exception):
-    """`rid` is WeChat's request id: its support asks for it, and it says nothing about a person."""
+    """`rid` is WeChat's request id: its support asks for it, and it names no user."""
 
     summary: ClassVar[str] = "WeChat refused the call"
 
@@ -33,9 +33,11 @@ class WeChatError(Exception):
         self.http_status = http_status
 
     def __str__(self) -> str:
-        facts = {"errcode": self.errcode, "rid": self.rid}
-        known = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+        known = ", ".join(f"{name} {value}" for name, value in self._facts().items() if value is not None)
         return f"{self.summary} ({known})" if known else self.summary
+
+    def _facts(self) -> dict[str, object]:
+        return {"errcode": self.errcode, "rid": self.rid}
 
 
 class WeChatUnavailable(WeChatError):
@@ -75,7 +77,7 @@ class WeChatRateLimited(WeChatError):
     def __init__(
         self,
         *,
-        retry_after: int = 60,
+        retry_after: float = 60,
         errcode: int | None = None,
         rid: str | None = None,
         http_status: int | None = None,
@@ -83,11 +85,29 @@ class WeChatRateLimited(WeChatError):
         super().__init__(errcode=errcode, rid=rid, http_status=http_status)
         self.retry_after = retry_after
 
+    def repeated(self, *, retry_after: float) -> Self:
+        """For a call that was not made because of this one."""
+        return type(self)(retry_after=retry_after, errcode=self.errcode, rid=self.rid, http_status=self.http_status)
+
 
 class LoginCodeInvalid(WeChatError):
-    """Expired, of another app, of another kind (a phone code), or nothing that can be a code; then errcode is None."""
+    """Expired, of another app, of another kind (a phone code), or nothing that can be a code; then errcode is None.
+
+    `reason`, safe to show, is given where no other code will do better.
+    """
 
     summary = "The login code is not valid"
+
+    def __init__(
+        self,
+        reason: str | None = None,
+        *,
+        errcode: int | None = None,
+        rid: str | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(errcode=errcode, rid=rid, http_status=http_status)
+        self.reason = reason
 
 
 class LoginCodeUsed(WeChatError):
@@ -97,15 +117,45 @@ class LoginCodeUsed(WeChatError):
 
 
 class UserBlocked(WeChatError):
-    """WeChat holds this person for high-risk; only they can settle it, with WeChat."""
+    """WeChat holds this user for high-risk; only they can settle it, with WeChat."""
 
     summary = "WeChat blocks this user"
 
 
 class WeChatMisconfigured(WeChatError):
-    """Wrong app id or secret, IP not allowed, frozen account, unknown errcode: no user can mend it."""
+    """Wrong app id or secret, IP not allowed, frozen account, unknown errcode: no user can mend it.
+
+    `refused_ip` is the server's own address as WeChat sees it (40164). `retry_after`, in seconds, is given where the
+    call was not made because others had failed so.
+    """
 
     summary = "WeChat rejects this server's configuration"
+
+    def __init__(
+        self,
+        *,
+        refused_ip: str | None = None,
+        retry_after: float | None = None,
+        errcode: int | None = None,
+        rid: str | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(errcode=errcode, rid=rid, http_status=http_status)
+        self.refused_ip = refused_ip
+        self.retry_after = retry_after
+
+    def _facts(self) -> dict[str, object]:
+        return {**super()._facts(), "refused IP": self.refused_ip}
+
+    def repeated(self, *, retry_after: float) -> Self:
+        """For a call that was not made because of this one."""
+        return type(self)(
+            refused_ip=self.refused_ip,
+            retry_after=retry_after,
+            errcode=self.errcode,
+            rid=self.rid,
+            http_status=self.http_status,
+        )
 
 
 class SubmissionError(Exception):

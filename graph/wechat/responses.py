@@ -1,5 +1,6 @@
-"""WeChat's answers: an HTTP status and bytes in, an object or one error of the family out."""
+"""WeChat's responses: an HTTP status and bytes in, an object or one error of the family out."""
 
+import ipaddress
 import json
 import re
 
@@ -13,11 +14,12 @@ from graph.wechat.errors import (
     WeChatUnavailable,
 )
 
-Answer = dict[str, object]
+Fields = dict[str, object]
 
 SYSTEM_BUSY = -1
 _MINUTE_QUOTA = 45011
 _DAILY_QUOTA = 45009
+_IP_NOT_ALLOWED = 40164
 
 # The daily quota comes back at midnight in Beijing, or when an operator clears it: worth a look once an hour.
 _RETRY_AFTER = {_MINUTE_QUOTA: 60, _DAILY_QUOTA: 3600}
@@ -31,11 +33,12 @@ _REFUSALS: dict[int, type[WeChatError]] = {
 
 _ERRCODE = re.compile(r"-?[0-9]{1,9}")
 _RID = re.compile(r"\brid:\s*([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})\b")
+_REFUSED_IP = re.compile(r"\binvalid ip ([0-9A-Fa-f.:]{2,45})(?![0-9A-Za-z.:])")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,512}")
 _SESSION_KEY = re.compile(r"[0-9A-Za-z+/]{21}[AQgw]==")
 
 
-def read_answer(http_status: int, body: bytes) -> Answer:
+def read_response(http_status: int, body: bytes) -> Fields:
     """Parse whatever the content type says: WeChat sends JSON as text/plain. Raises WeChatError.
 
     Undecodable bytes and control characters, both seen in errmsg, must not hide the errcode: they are let through
@@ -43,37 +46,37 @@ def read_answer(http_status: int, body: bytes) -> Answer:
     """
     if http_status != 200:
         raise WeChatUnavailable(reason=f"http {http_status}", http_status=http_status)
-    answer = _parse(body)
-    if not isinstance(answer, dict):
+    fields = _parse(body)
+    if not isinstance(fields, dict):
         raise WeChatUnavailable(reason=_what_it_is(body), http_status=http_status)
-    errcode = _errcode(answer)
+    errcode = _errcode(fields)
     if errcode != 0:
-        raise _refusal(errcode, rid=_rid(answer), http_status=http_status)
-    return answer
+        raise _refusal(errcode, fields, http_status)
+    return fields
 
 
-def text(answer: Answer, name: str, *, longest: int = 512) -> str:
+def text(fields: Fields, name: str, *, longest: int = 512) -> str:
     """A field that is needed: visible ASCII, at most `longest` characters. Raises WeChatUnavailable."""
-    value = answer.get(name)
+    value = fields.get(name)
     if not isinstance(value, str) or len(value) > longest or not _TOKEN.fullmatch(value):
         raise WeChatUnavailable(reason=f"missing {name}", http_status=200)
     return value
 
 
-def text_or_none(answer: Answer, name: str, *, longest: int = 512) -> str | None:
-    return text(answer, name, longest=longest) if answer.get(name) else None
+def text_or_none(fields: Fields, name: str, *, longest: int = 512) -> str | None:
+    return text(fields, name, longest=longest) if fields.get(name) else None
 
 
-def session_key(answer: Answer) -> str:
+def session_key(fields: Fields) -> str:
     """The field session_key: base64 of 16 bytes. Raises WeChatUnavailable."""
-    value = text(answer, "session_key")
+    value = text(fields, "session_key")
     if not _SESSION_KEY.fullmatch(value):
         raise WeChatUnavailable(reason="malformed session_key", http_status=200)
     return value
 
 
-def seconds(answer: Answer, name: str) -> int:
-    value = answer.get(name)
+def seconds(fields: Fields, name: str) -> int:
+    value = fields.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise WeChatUnavailable(reason=f"missing {name}", http_status=200)
     return value
@@ -91,8 +94,8 @@ def _what_it_is(body: bytes) -> str:
     return {b"": "empty body", b"<": "html body"}.get(start, "body is not a JSON object")
 
 
-def _errcode(answer: Answer) -> int:
-    errcode = answer.get("errcode")
+def _errcode(fields: Fields) -> int:
+    errcode = fields.get("errcode")
     if errcode is None:
         return 0
     if isinstance(errcode, str) and _ERRCODE.fullmatch(errcode):
@@ -102,15 +105,26 @@ def _errcode(answer: Answer) -> int:
     raise WeChatUnavailable(reason="unreadable errcode", http_status=200)
 
 
-def _rid(answer: Answer) -> str | None:
-    found = _RID.search(str(answer.get("errmsg")))
+def _rid(fields: Fields) -> str | None:
+    found = _RID.search(str(fields.get("errmsg")))
     return found[1] if found else None
 
 
-def _refusal(errcode: int, *, rid: str | None, http_status: int) -> WeChatError:
+def _refused_ip(fields: Fields) -> str | None:
+    found = _REFUSED_IP.search(str(fields.get("errmsg")))
+    try:
+        return str(ipaddress.ip_address(found[1])) if found else None
+    except ValueError:
+        return None
+
+
+def _refusal(errcode: int, fields: Fields, http_status: int) -> WeChatError:
     # By number alone: the words differ between hosts and years.
+    rid = _rid(fields)
     if errcode == SYSTEM_BUSY:
         return WeChatUnavailable(reason="system busy", errcode=errcode, rid=rid, http_status=http_status)
     if errcode in _RETRY_AFTER:
         return WeChatRateLimited(retry_after=_RETRY_AFTER[errcode], errcode=errcode, rid=rid, http_status=http_status)
+    if errcode == _IP_NOT_ALLOWED:
+        return WeChatMisconfigured(refused_ip=_refused_ip(fields), errcode=errcode, rid=rid, http_status=http_status)
     return _REFUSALS.get(errcode, WeChatMisconfigured)(errcode=errcode, rid=rid, http_status=http_status)

@@ -1,136 +1,162 @@
-"""The sockets to WeChat, and what may be told of them when they fail.
+"""Connections to WeChat: httpx over aiohttp, what neither of them guards against, and the reasons that may be logged.
 
-A URL to WeChat holds the AppSecret, and `httpx.AsyncClient` prints every URL at INFO: requests go straight to a
-transport below it, this one, which logs none. Exceptions may hold URLs too, and come no further than `reason_of`.
-
-httpx's own pool looks at every connection for every request, and makes ten times the work of one call when a hundred
-are under way; aiohttp below httpx still makes more than twice the work of this, and brings ten packages.
+A URL to WeChat holds the AppSecret, and `httpx.AsyncClient` logs every URL at INFO: requests go straight to a transport
+below it, which logs none. Exceptions of aiohttp hold URLs too, and come no further than `reason_of`.
 """
 
-import asyncio
+import errno
+import select
 import socket
-from collections import deque
-from typing import Final
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
-import aiohappyeyeballs
+import aiohttp
 import httpx
+from httpx_aiohttp import AiohttpTransport
+from pydantic import SecretStr
 
-from graph.wechat.connection import Connection
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
-FAILURES: Final[tuple[type[Exception], ...]] = (httpx.HTTPError, OSError, TimeoutError)
-"""What a call may raise that gets no usable answer."""
+FAILURES: Final[tuple[type[Exception], ...]] = (httpx.HTTPError, aiohttp.ClientError, OSError)
+"""What a call may raise that gets no usable response."""
 
-# How long a connection may lie idle, in seconds: less than what servers and routers commonly keep.
+FRESH: Final = "wxgate.fresh"
+"""The extension of a request that may not use a connection from before it."""
+
+# Seconds that a connection may be idle: less than what servers and routers commonly keep.
 _KEEPALIVE: Final = 30.0
-# RFC 8305, 5 and 8: how long an address may take before the next is tried as well.
-_NEXT_ADDRESS_AFTER: Final = 0.25
-_PORTS: Final = {"http": 80, "https": 443}
 
 
-class Connections(httpx.AsyncBaseTransport):
-    """Sockets to one origin, `limit` at the most, opened when they are needed; the one used last is used first.
+def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Trusts the certificates of `ca_file` alone, or else the public ones; never what the environment names.
 
-    Answers are read whole (see `Connection`). Of `httpx.Timeout`, "pool" bounds the wait for a free place, "connect"
-    all that comes before the request, and "read" the answer. Certificates are verified as httpx does it.
+    Raises `OSError`, of which `ssl.SSLError` is one, for a file that holds no certificates.
+    """
+    if ca_file is None:
+        return httpx.create_ssl_context(trust_env=False)
+    return ssl.create_default_context(cafile=str(ca_file))
+
+
+class PooledTransport(AiohttpTransport):
+    """Connections to one origin, `limit` at the most; of `httpx.Timeout`, "pool" bounds all that precedes the request.
+
+    Not left to the defaults of aiohttp: cookies, a second sending of a GET, and proxies of the environment, which would
+    see the secret. A `proxy` (an http(s) URL, perhaps with a password) is used for https alone, by CONNECT.
     """
 
-    def __init__(self, origin: httpx.URL, *, limit: int) -> None:
-        self._host = origin.raw_host.decode("ascii")
-        self._port = origin.port or _PORTS[origin.scheme]
-        # Neither certificates nor a proxy come from the environment: a proxy would see the secret.
-        self._tls = httpx.create_ssl_context(trust_env=False) if origin.scheme == "https" else None
-        self._places = asyncio.Semaphore(limit)
-        self._idle: deque[Connection] = deque()
-        self._sweep: asyncio.TimerHandle | None = None
-        self._is_closed = False
+    def __init__(
+        self, *, is_https: bool, limit: int, ca_file: Path | None = None, proxy: SecretStr | None = None
+    ) -> None:
+        super().__init__(
+            # Certificates take 20 ms to read; a context without any trusts none.
+            verify=tls_context(ca_file) if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            proxy=_proxy(proxy) if proxy and is_https else None,
+            limits=httpx.Limits(max_connections=limit, keepalive_expiry=_KEEPALIVE),
+            client=self._open,
+        )
+        self._connector: _Connector | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Raises `httpx.TransportError`."""
-        seconds = request.extensions["timeout"]
-        if self._places.locked():
-            await self._wait_for_a_place(seconds["pool"])
-        else:
-            await self._places.acquire()
-        try:
-            connection = self._idle_one() or await self._connected(seconds["connect"])
-            answer = await connection.exchange(_written(request), seconds=seconds["read"])
-        finally:
-            self._places.release()
-        if connection.is_free:
-            self._keep(connection)
-        return answer
+        """Raises one of `FAILURES`."""
+        if self._connector is not None and request.extensions.get(FRESH):
+            self._connector.expire()
+        return await super().handle_async_request(request)
 
-    async def aclose(self) -> None:
-        """Closes what is idle; what is under way ends with its request."""
-        self._is_closed = True
-        if self._sweep is not None:
-            self._sweep.cancel()
-        while self._idle:
-            self._idle.pop().abort()
+    def _open(self) -> aiohttp.ClientSession:
+        self._connector = _Connector(
+            limit=self.limits.max_connections or 0,
+            keepalive_timeout=self.limits.keepalive_expiry,
+            ssl=self.ssl_context,
+        )
+        return aiohttp.ClientSession(
+            connector=self._connector, cookie_jar=aiohttp.DummyCookieJar(), middlewares=(_send_once,)
+        )
 
-    async def _wait_for_a_place(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._places.acquire()
-        except TimeoutError:
-            msg = "no connection is free"
-            raise httpx.PoolTimeout(msg) from None
 
-    def _idle_one(self) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.may_be_used():
+def _proxy(address: SecretStr) -> httpx.Proxy:
+    url = httpx.URL(address.get_secret_value())
+    # As a header: aiohttp's own class for it is deprecated.
+    credentials = aiohttp.encode_basic_auth(url.username, url.password, "utf-8")
+    headers = {"Proxy-Authorization": credentials} if url.userinfo else None
+    return httpx.Proxy(url.copy_with(userinfo=b""), headers=headers)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Keeps connections, but gives none to a request on which something has come since its last response.
+
+    aiohttp would take that for the response to the next request, which is another user's.
+    """
+
+    _age = 0
+
+    def __init__(self, *, limit: int, keepalive_timeout: float | None, ssl: ssl.SSLContext) -> None:
+        super().__init__(limit=limit, keepalive_timeout=keepalive_timeout, ssl=ssl)
+        self._ages: WeakKeyDictionary[ResponseHandler, int] = WeakKeyDictionary()
+
+    def expire(self) -> None:
+        """Lets no request use a connection that there is."""
+        self._age += 1
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
+    ) -> "Connection":
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if self._is_usable(connection):
                 return connection
-            connection.abort()
-        return None
+            connection.close()
 
-    async def _connected(self, seconds: float) -> Connection:
-        loop = asyncio.get_running_loop()
-        server_hostname = None if self._tls is None else self._host
-        try:
-            async with asyncio.timeout(seconds):
-                addresses = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-                connected = await aiohappyeyeballs.start_connection(
-                    addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER, interleave=1
-                )
-                _, connection = await loop.create_connection(
-                    lambda: Connection(loop), sock=connected, ssl=self._tls, server_hostname=server_hostname
-                )
-        except TimeoutError:
-            msg = "no connection in time"
-            raise httpx.ConnectTimeout(msg) from None
-        except (OSError, RuntimeError):  # the second from uvloop, about a socket that failed at once
-            msg = "no connection"
-            raise httpx.ConnectError(msg) from None
-        return connection
-
-    def _keep(self, connection: Connection) -> None:
-        if self._is_closed:
-            connection.abort()
-            return
-        connection.idle_since = connection.loop.time()
-        self._idle.append(connection)
-        if self._sweep is None:
-            self._sweep = connection.loop.call_later(_KEEPALIVE, self._close_idle)
-
-    def _close_idle(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._idle and (not self._idle[0].is_free or self._idle[0].idle_since <= loop.time() - _KEEPALIVE):
-            self._idle.popleft().abort()
-        self._sweep = None
-        if self._idle:
-            self._sweep = loop.call_at(self._idle[0].idle_since + _KEEPALIVE, self._close_idle)
+    def _is_usable(self, connection: "Connection") -> bool:
+        protocol, transport = connection.protocol, connection.transport
+        if protocol is None or transport is None:
+            return False
+        age = self._ages.get(protocol)
+        if age is None:
+            self._ages[protocol] = self._age
+            return True
+        if age != self._age or protocol.should_close:
+            return False
+        # What the event loop has not read yet: a response that nothing asked for, an end or a reset.
+        unread = select.poll()
+        unread.register(transport.get_extra_info("socket"), select.POLLIN)
+        return not unread.poll(0)
 
 
-def _written(request: httpx.Request) -> bytes:
-    target: bytes = request.extensions.get("target", request.url.raw_path)
-    head = [b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), target)]
-    head += [b"%b: %b\r\n" % header for header in request.headers.raw]
-    return b"".join([*head, b"\r\n", request.content])
+async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """aiohttp sends a GET again by itself when its connection ends, and a login code is good for one."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientConnectionError, RuntimeError) as failure:  # the second from uvloop, about a broken socket
+        msg = "no response"
+        raise httpx.ReadError(msg) from failure
+
+
+# The first that fits: a kind of exception, its errnos if they matter, and the phrase.
+_REASONS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], tuple[int, ...] | None, str], ...]] = (
+    (aiohttp.ClientConnectorCertificateError, None, "certificate not trusted"),
+    ((aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError), None, "proxy failed"),
+    (OSError, (errno.ECONNREFUSED,), "connection refused"),
+    (OSError, (errno.EMFILE, errno.ENFILE), "no file descriptors left"),
+    (OSError, (socket.EAI_NONAME,), "unknown host"),
+    ((TimeoutError, httpx.TimeoutException), None, "timeout"),
+    ((aiohttp.ClientConnectorError, httpx.ConnectError), None, "connection failed"),
+    (Exception, None, "transport error"),
+)
 
 
 def reason_of(failure: Exception) -> str:
-    """What went wrong, in one of three fixed phrases."""
-    if isinstance(failure, (TimeoutError, httpx.TimeoutException)):
-        return "timeout"
-    return "connection failed" if isinstance(failure, httpx.ConnectError) else "transport error"
+    """What went wrong, as one of a few fixed phrases."""
+    # httpx-aiohttp takes a connection that ended for a timeout: its cause knows better.
+    cause = failure.__cause__ or failure
+    number = getattr(cause, "errno", None)
+    return next(
+        phrase for kind, errnos, phrase in _REASONS if isinstance(cause, kind) and (not errnos or number in errnos)
+    )

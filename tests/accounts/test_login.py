@@ -60,7 +60,7 @@ async def test_a_code_that_wechat_does_not_know_is_invalid(server: TestServer) -
     expired = server.wechat.login("alice")
     server.wechat.advance(301)
     of_a_phone_number = server.wechat.phone_number("alice")["code"]
-    invented = "the code is a mock one"
+    invented = "0716AVll20uHk94SLDml27etM946AVlq"
     for code in (expired, of_a_phone_number, invented):
         assert await refusal(server, code) == {"code": "LOGIN_CODE_INVALID", "action": "LOG_IN", "retryable": True}
 

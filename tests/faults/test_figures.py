@@ -44,7 +44,7 @@ async def test_a_wechat_that_is_not_there_and_a_breaker_that_leaves_it_alone(
     assert seen.figures(BREAKER) == {("closed",): 0, ("half_open",): 0, ("open",): 1}
     assert seen.figures("wxgate_logins_total")["WECHAT_UNAVAILABLE",] == FAILURES + 1
     calls = seen.figures("wxgate_wechat_call_duration_seconds_count")
-    assert calls == {("code2session", "connection failed"): 2 * FAILURES}, "each was tried twice, the last one never"
+    assert calls == {("code2session", "connection refused"): 2 * FAILURES}, "each was tried twice, the last one never"
 
 
 @on_sqlite

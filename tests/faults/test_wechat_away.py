@@ -10,7 +10,7 @@ import pytest
 
 from graph.settings import LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from graph.wechat.circuit_breaker import FAILURES
+from graph.wechat.circuit_breaker import FAILURES, STOPS
 from tests.faults.proxy import FaultProxy, Mode, fault_proxy
 from tests.faults.recovery import BOUND, extensions, readiness, soon
 from tests.server import LOGIN, Clock, TestServer, open_server, settings_for
@@ -116,3 +116,16 @@ async def test_a_wechat_that_talks_rubbish_is_asked_again_when_it_has_had_time(s
     server.wechat.heal()
     await asyncio.sleep(waiting["retryAfterMs"] / 1000)
     assert "errors" not in await server.post(LOGIN, {"code": code})
+
+
+@pytest.mark.parametrize(
+    ("errcode", "code"), [(45011, "RATE_LIMITED"), (45009, "RATE_LIMITED"), (40164, "WECHAT_MISCONFIGURED")]
+)
+async def test_a_wechat_that_says_stop_is_sent_no_more_codes(server: TestServer, errcode: int, code: str) -> None:
+    server.wechat.fail("errcode", errcode=errcode, times=STOPS)
+    for _ in range(STOPS):
+        assert (await extensions(server, LOGIN, {"code": server.wechat.login("bob")}))["code"] == code
+    # From here WeChat would let everybody in.
+    stopped = [await extensions(server, LOGIN, {"code": server.wechat.login("bob")}) for _ in range(20)]
+    assert {error["code"] for error in stopped} == {code}
+    assert all(error["retryAfterMs"] > 1000 for error in stopped)

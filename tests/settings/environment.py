@@ -8,10 +8,12 @@ import pytest
 from graph.settings import Settings, SettingsError, require_secrets
 from tests.server import APP_SECRET, ENCRYPTION_KEYS
 
+PROXY_URL = "http://user:proxy-password@proxy.example.com:3128"
 PASSWORD_URL = "postgres://somebody:Qx7password@db.internal/wxgate"
 STORAGE_URL = "redis://:Qx7password@cache.internal:6379/1"
 SECRETS = {
     "WXGATE_WECHAT_APP_SECRET": APP_SECRET,
+    "WXGATE_WECHAT_PROXY": PROXY_URL,
     "WXGATE_DATABASE_URL": PASSWORD_URL,
     "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
     "WXGATE_RATE_LIMIT_STORAGE": STORAGE_URL,

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import certifi
 import pytest
 from pydantic import SecretStr
 
 from graph.settings import Settings, variables
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
-from tests.settings.environment import PASSWORD_URL, STORAGE_URL, SetVariables, refusal, value_of
+from tests.settings.environment import PASSWORD_URL, PROXY_URL, STORAGE_URL, SetVariables, refusal, value_of
 
 # Where nothing at all is something else than nothing said: it switches the limit off.
 OFF_WHEN_EMPTY = {"WXGATE_RATE_LIMIT_LOGIN": "", "WXGATE_RATE_LIMIT_SUBMIT": ""}
@@ -16,6 +17,8 @@ VALUES: dict[str, tuple[str, object]] = {
     "WXGATE_WECHAT_APP_ID": (APP_ID, APP_ID),
     "WXGATE_WECHAT_APP_SECRET": (APP_SECRET, SecretStr(APP_SECRET)),
     "WXGATE_WECHAT_BASE_URL": ("http://127.0.0.1:9000/simulator/", "http://127.0.0.1:9000/simulator"),
+    "WXGATE_WECHAT_CA_FILE": (certifi.where(), Path(certifi.where())),
+    "WXGATE_WECHAT_PROXY": (PROXY_URL, SecretStr(PROXY_URL)),
     "WXGATE_DATABASE_URL": (PASSWORD_URL, SecretStr(PASSWORD_URL)),
     "WXGATE_ENCRYPTION_KEYS": (ENCRYPTION_KEYS, SecretStr(ENCRYPTION_KEYS)),
     "WXGATE_SESSION_IDLE_DAYS": ("1", 1),
@@ -66,6 +69,8 @@ DEFAULTS: dict[str, object] = {
     "WXGATE_WECHAT_APP_ID": None,
     "WXGATE_WECHAT_APP_SECRET": None,
     "WXGATE_WECHAT_BASE_URL": "https://api.weixin.qq.com",
+    "WXGATE_WECHAT_CA_FILE": None,
+    "WXGATE_WECHAT_PROXY": None,
     "WXGATE_DATABASE_URL": SecretStr("sqlite://wxgate.db"),
     "WXGATE_ENCRYPTION_KEYS": None,
     "WXGATE_SESSION_IDLE_DAYS": 7,
@@ -141,6 +146,11 @@ def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) 
         ("WXGATE_WECHAT_APP_ID", APP_ID.upper()),
         ("WXGATE_WECHAT_APP_ID", f"{APP_ID}\n"),
         ("WXGATE_WECHAT_APP_ID", f" {APP_ID}"),
+        ("WXGATE_WECHAT_CA_FILE", "/nowhere/ca.pem"),
+        ("WXGATE_WECHAT_CA_FILE", __file__),
+        ("WXGATE_WECHAT_PROXY", "Qx7.example.com:3128"),
+        ("WXGATE_WECHAT_PROXY", "socks5://Qx7:3128"),
+        ("WXGATE_WECHAT_PROXY", "http://proxy/Qx7"),
         ("WXGATE_WECHAT_APP_SECRET", "Qx7" * 11),
         ("WXGATE_WECHAT_APP_SECRET", APP_SECRET.upper()),
         ("WXGATE_WECHAT_APP_SECRET", APP_SECRET[:-1]),

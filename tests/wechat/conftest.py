@@ -1,27 +1,25 @@
-"""What the tests of the sockets to WeChat share."""
+"""A certificate for a fake WeChat at 127.0.0.1, and the CA that issued it."""
 
-import logging
 import ssl
-from collections.abc import Iterator
+from pathlib import Path
 
-import httpx
 import pytest
 import trustme
 
 
 @pytest.fixture
-def nothing_is_logged_as_a_fault(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Futures that nobody awaited and callbacks that failed are found in the log alone."""
-    yield
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+def authority() -> trustme.CA:
+    return trustme.CA()
 
 
 @pytest.fixture
-def trusted(monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """For a far side that is 127.0.0.1, and whose certificate the client trusts."""
-    authority = trustme.CA()
-    far, near = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
-    authority.issue_cert("127.0.0.1").configure_cert(far)
-    authority.configure_trust(near)
-    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: near)
-    return far
+def certified(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
+    authority.cert_pem.write_to_path(path := str(tmp_path / "ca.pem"))
+    return Path(path)

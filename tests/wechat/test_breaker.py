@@ -1,13 +1,21 @@
 """When WeChat is not asked any more, and how it is found out that it answers again."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from itertools import pairwise
 
 import httpx
 import pytest
 
-from graph.wechat.circuit_breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, PROBE_SECONDS, CircuitBreaker
+from graph.wechat.circuit_breaker import (
+    FAILURES,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    RETRY_AFTER,
+    STOPS,
+    CircuitBreaker,
+)
 from graph.wechat.errors import (
     CircuitOpen,
     LoginCodeInvalid,
@@ -18,7 +26,7 @@ from graph.wechat.errors import (
     WeChatRateLimited,
     WeChatUnavailable,
 )
-from tests.wechat.far_side import JS_CODE, OPENID, SESSION, client, refusal
+from tests.wechat.fake_server import JS_CODE, OPENID, SESSION, client, refusal
 
 
 @dataclass
@@ -90,8 +98,8 @@ def test_an_answer_in_between_keeps_it_closed(breaker: CircuitBreaker, answer: W
 
 def test_a_refusal_is_an_answer_however_often_it_is_given(breaker: CircuitBreaker) -> None:
     for _ in range(5 * FAILURES):
-        with pytest.raises(WeChatMisconfigured):
-            call(breaker, WeChatMisconfigured(errcode=40013))
+        with pytest.raises(LoginCodeInvalid):
+            call(breaker, LoginCodeInvalid(errcode=40029))
     assert state_of(breaker) == "closed"
 
 
@@ -111,7 +119,7 @@ def test_after_the_pause_one_call_is_let_through_and_its_answer_opens_the_way(
     with breaker.call():
         assert state_of(breaker) == "half_open"
         error = refused(breaker)
-        assert (error.retry_after, error.reason) == (PROBE_SECONDS, "a probe is under way")
+        assert (error.retry_after, error.reason) == (RETRY_AFTER, "a probe is under way")
     assert state_of(breaker) == "closed"
     fail(breaker, FAILURES - 1)
     assert state_of(breaker) == "closed", "what was before the probe still counts"
@@ -221,3 +229,59 @@ async def test_what_opens_and_closes_it_is_logged_once(
         "WeChat does not answer: logins are refused for a while",
         "WeChat answers again",
     ]
+
+
+STOP_ERRORS = [
+    (WeChatRateLimited(errcode=45011, retry_after=60), 60, 60),
+    (WeChatRateLimited(errcode=45009, retry_after=3600), 60, 3600),
+    (WeChatMisconfigured(errcode=40164), 30, 30),
+    (WeChatMisconfigured(errcode=40125), 30, 30),
+]
+
+
+def stop(breaker: CircuitBreaker, error: WeChatError, times: int = STOPS) -> None:
+    for _ in range(times):
+        with pytest.raises(type(error)):
+            call(breaker, error)
+
+
+@pytest.mark.parametrize(("error", "pause", "named"), STOP_ERRORS)
+def test_a_stop_of_wechat_closes_the_way_for_its_time(
+    error: WeChatError, pause: float, named: float, breaker: CircuitBreaker, stopwatch: Stopwatch
+) -> None:
+    stop(breaker, error)
+    stopwatch.seconds += 10
+    with pytest.raises(type(error)) as caught, breaker.call():
+        raise AssertionError
+    assert caught.value is not error
+    assert (caught.value.errcode, vars(caught.value)["retry_after"]) == (error.errcode, named - 10)
+    stopwatch.seconds += pause - 10
+    stop(breaker, error, times=1)
+    assert state_of(breaker) == "open", "a probe that is refused"
+    stopwatch.seconds += pause
+    call(breaker)
+    assert state_of(breaker) == "closed"
+
+
+@pytest.mark.parametrize("answer", [None, LoginCodeUsed(errcode=40163), WeChatMisconfigured(errcode=99999)])
+def test_stops_between_other_responses_shut_nobody_out(breaker: CircuitBreaker, answer: WeChatError | None) -> None:
+    for _ in range(3):
+        stop(breaker, WeChatRateLimited(errcode=45011), times=STOPS - 1)
+        with contextlib.suppress(WeChatError):
+            call(breaker, answer)
+    assert state_of(breaker) == "closed"
+
+
+async def test_the_client_sends_no_code_after_a_stop() -> None:
+    asked = 0
+
+    def limited(_: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return refusal(45011)
+
+    async with client(limited) as wechat:
+        for _ in range(150):
+            with pytest.raises(WeChatRateLimited), wechat.slot():
+                await wechat.code2session(JS_CODE)
+    assert asked == STOPS

@@ -8,6 +8,8 @@ import httpx
 import pytest
 import respx
 
+from graph.errors import ErrorAction
+from graph.schema.errors import coded
 from graph.wechat.errors import (
     LoginCodeInvalid,
     LoginCodeUsed,
@@ -17,7 +19,7 @@ from graph.wechat.errors import (
     WeChatRateLimited,
     WeChatUnavailable,
 )
-from tests.wechat.far_side import (
+from tests.wechat.fake_server import (
     APP_ID,
     APP_SECRET,
     JS_CODE,
@@ -29,7 +31,6 @@ from tests.wechat.far_side import (
     UNIONID,
     client,
     refusal,
-    target_of,
 )
 
 CODE2SESSION = "https://api.weixin.qq.com/sns/jscode2session"
@@ -50,7 +51,7 @@ async def test_code2session_is_a_get_with_four_parameters_in_the_query() -> None
         session = await wechat.code2session(JS_CODE)
     assert (session.openid, session.session_key.get_secret_value(), session.unionid) == (OPENID, SESSION_KEY, None)
     request = route.calls.last.request
-    assert dict(target_of(request).params) == {
+    assert dict(request.url.params) == {
         "appid": APP_ID,
         "secret": APP_SECRET,
         "js_code": JS_CODE,
@@ -67,7 +68,7 @@ async def test_a_code_cannot_smuggle_parameters() -> None:
     route = wechat_side.get(CODE2SESSION).respond(json=SESSION)
     async with client(wechat_side.async_handler) as wechat:
         await wechat.code2session(code)
-    params = target_of(route.calls.last.request).params
+    params = route.calls.last.request.url.params
     assert params.get_list("js_code") == [code]
     assert params.get_list("appid") == [APP_ID]
 
@@ -241,19 +242,6 @@ async def test_a_session_does_not_print() -> None:
     assert SESSION_KEY not in str(session.session_key)
 
 
-async def test_one_person_s_cookies_do_not_travel_with_the_next_one() -> None:
-    seen = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request.headers.get("cookie"))
-        return httpx.Response(200, json=SESSION, headers={"set-cookie": "sid=person; Path=/"})
-
-    async with client(answer) as wechat:
-        await wechat.code2session(JS_CODE)
-        await wechat.code2session(JS_CODE)
-    assert seen == [None, None]
-
-
 @pytest.mark.parametrize(
     ("errcode", "level"), [(40013, logging.ERROR), (99999, logging.ERROR), (40029, logging.WARNING), (45011, 30)]
 )
@@ -273,3 +261,33 @@ async def test_a_call_that_succeeds_logs_nothing_of_ours(caplog: pytest.LogCaptu
     async with client(lambda _: httpx.Response(200, json=SESSION)) as wechat:
         await wechat.code2session(JS_CODE)
     assert not [record for record in caplog.records if record.name.startswith("graph")]
+
+
+async def test_the_code_of_developer_tools_without_an_app_id_is_refused_with_its_reason() -> None:
+    async with client(lambda _: refusal(40029)) as wechat:
+        with pytest.raises(LoginCodeInvalid) as caught:
+            await wechat.code2session("the code is a mock one")
+    coded_error = coded(caught.value)
+    assert coded_error is not None
+    assert coded_error.action is ErrorAction.FIX_REQUEST
+    assert "Developer Tools" in coded_error.message
+    async with client(lambda _: httpx.Response(200, json=SESSION)) as wechat:
+        assert (await wechat.code2session("the code is a mock one")).openid == OPENID
+
+
+@pytest.mark.parametrize(
+    ("errmsg", "refused_ip"),
+    [
+        ("invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: x", "203.0.113.7"),
+        ("invalid ip 2001:db8::1, not in whitelist", "2001:db8::1"),
+        ("invalid ip 203.0.113.777, not in whitelist", None),
+        ("invalid ip 203.0.113.7<script>", "203.0.113.7"),
+        ("invalid ip bad, not in whitelist", None),
+        ("not in whitelist", None),
+    ],
+)
+async def test_an_ip_that_wechat_refuses_is_named(errmsg: str, refused_ip: str | None) -> None:
+    error = await error_for(refusal(40164, errmsg))
+    assert isinstance(error, WeChatMisconfigured)
+    assert error.refused_ip == refused_ip
+    assert str(error).endswith(f"refused IP {refused_ip})") is (refused_ip is not None)

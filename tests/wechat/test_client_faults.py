@@ -9,7 +9,7 @@ import pytest
 
 from graph.wechat.client import MAX_BODY_BYTES
 from graph.wechat.errors import LoginCodeUsed, WeChatError, WeChatUnavailable
-from tests.wechat.far_side import JS_CODE, OPENID, SESSION, TOKEN, Pauses, client, refusal
+from tests.wechat.fake_server import JS_CODE, OPENID, SESSION, TOKEN, Pauses, client, refusal
 
 
 class Script:

@@ -8,7 +8,7 @@ import respx
 from pydantic import SecretStr
 
 from graph.wechat.errors import WeChatUnavailable
-from tests.wechat.far_side import APP_ID, APP_SECRET, TOKEN, client
+from tests.wechat.fake_server import APP_ID, APP_SECRET, TOKEN, client
 
 STABLE_TOKEN = "https://api.weixin.qq.com/cgi-bin/stable_token"
 

@@ -1,0 +1,46 @@
+"""How many calls may wait for WeChat at once, and what a caller hears who comes then."""
+
+import asyncio
+import contextlib
+
+import httpx
+import pytest
+
+from graph.wechat.circuit_breaker import FAILURES, RETRY_AFTER, ConcurrencyLimit
+from graph.wechat.errors import CircuitOpen, WeChatUnavailable
+from tests.wechat.fake_server import JS_CODE, client
+
+
+def test_a_caller_without_a_slot_is_refused_and_hears_when_to_come_back() -> None:
+    limit = ConcurrencyLimit(3)
+    with contextlib.ExitStack() as inside:
+        for _ in range(3):
+            inside.enter_context(limit.slot())
+        with pytest.raises(CircuitOpen, match="too many wait for it") as caught, limit.slot():
+            raise AssertionError
+        assert (caught.value.retry_after, limit.in_use) == (RETRY_AFTER, 3)
+    assert limit.in_use == 0
+
+
+@pytest.mark.parametrize("error", [KeyError(), asyncio.CancelledError()])
+def test_a_slot_is_free_again_whatever_happens_in_it(error: BaseException) -> None:
+    limit = ConcurrencyLimit(1)
+    with pytest.raises(type(error)), limit.slot():
+        raise error
+    assert limit.in_use == 0
+
+
+async def test_the_client_has_as_many_slots_as_connections_and_none_for_a_call_that_would_be_refused() -> None:
+    async with client(lambda _: httpx.Response(500), max_connections=3) as wechat:
+        with contextlib.ExitStack() as inside:
+            for _ in range(3):
+                inside.enter_context(wechat.slot())
+            for _ in range(2 * FAILURES):
+                with pytest.raises(CircuitOpen, match="too many"), wechat.slot():
+                    raise AssertionError
+        for _ in range(FAILURES):
+            with pytest.raises(WeChatUnavailable), wechat.slot():
+                await wechat.code2session(JS_CODE)
+        with pytest.raises(CircuitOpen, match="did not answer"), wechat.slot():
+            raise AssertionError
+        assert wechat.concurrency.in_use == 0
