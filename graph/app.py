@@ -9,9 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.composition import compose, epoch_ms
+from graph.composition import Parts, compose, epoch_ms
 from graph.errors import ErrorCode
 from graph.http.access_log import LOGGER, MESSAGE, RequestLog
 from graph.http.client_address import ClientAddresses
@@ -37,20 +37,30 @@ PROBES = frozenset({"/livez", "/readyz"})
 def create_app(
     settings: Settings,
     *,
-    simulator: ASGIApp | None = None,
-    shutdown: Shutdown | None = None,
-    request_log: Observer | None = None,
     plans: bool = True,
     now: Callable[[], int] = epoch_ms,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
-    """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
+    """The server as an ASGI application with a lifespan. What it takes and raises, as for `compose`."""
+    return build_app(compose(settings, plans=plans, now=now, sleep=sleep))
 
-    `shutdown` is how whoever runs it announces its end.
-    `request_log` writes a line for each request; by default through this process's logging, whatever that costs.
-    The rest, and what it raises, as for `compose`. The lifespan raises `KeyRingMismatch`.
+
+def build_app(
+    parts: Parts,
+    *,
+    simulator: ASGIApp | None = None,
+    shutdown: Shutdown | None = None,
+    request_log: Observer | None = None,
+    worker: int = 0,
+) -> Starlette:
+    """The application of these parts; `simulator`, if given, is mounted under `/simulator`.
+
+    `shutdown` is how the one that runs it announces its end. `request_log` writes a line for each request; by default
+    through this process's logging, whatever that costs. `worker` is which of the processes that share the public port
+    this is: their metrics are served from as many ports. The lifespan raises `KeyRingMismatch`, and `OSError` when the
+    port for metrics is taken.
     """
-    parts = compose(settings, plans=plans, now=now, sleep=sleep)
+    settings = parts.settings
     endpoint = GraphQLEndpoint(
         parts.executor,
         parts.services,
@@ -65,9 +75,10 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as opened:
             if settings.metrics.port is not None:
-                port = settings.metrics.port and settings.metrics.port + app.state.worker
+                port = settings.metrics.port and settings.metrics.port + worker
                 await opened.enter_async_context(MetricsServer(parts.metrics.registry, settings.metrics.host, port))
             await opened.enter_async_context(parts.opened())
+            app.middleware_stack = stack
             yield
 
     routes: list[BaseRoute] = [
@@ -81,29 +92,35 @@ def create_app(
     if simulator is not None:
         routes.append(Mount(SIMULATOR_PREFIX, simulator))
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_routed})
-    # Which of the processes that share the public port this is: their figures are served from as many ports.
-    app.state.worker = 0
     # Such an answer would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
-    app.middleware_stack = _surrounded(
+    stack = _surrounded(
         Shortcut(app.build_middleware_stack(), GRAPHQL_PATH, endpoint),
         settings,
         known_paths,
         observers,
     )
     if parts.tracing:
-        app.middleware_stack = parts.tracing.middleware(app.middleware_stack, PROBES)
+        stack = parts.tracing.middleware(stack, PROBES)
+    app.middleware_stack = _before_startup(stack)
     return app
 
 
+def _before_startup(app: ASGIApp) -> ASGIApp:
+    """What serves until the lifespan has run: an error that says so, where each part would fail in its own way."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            msg = "The lifespan of wxgate's application has not run: an application that mounts it must run it."
+            raise RuntimeError(msg)
+        await app(scope, receive, send)
+
+    return refuse
+
+
 def _request_limits(limit: LimitSettings) -> RequestLimits:
-    return RequestLimits(
-        body_bytes=limit.body_bytes,
-        json_depth=limit.json_depth,
-        body_seconds=limit.body_seconds,
-        request_seconds=limit.request_seconds,
-    )
+    return RequestLimits.model_validate(limit.model_dump(include=set(RequestLimits.model_fields)))
 
 
 def _surrounded(

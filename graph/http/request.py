@@ -1,11 +1,11 @@
 """Turns the bytes of a request into a `GraphQLRequest`, or says exactly what is wrong with them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 import orjson
+from pydantic import BaseModel, Field
 from starlette.datastructures import QueryParams
 from starlette.types import Receive
 
@@ -14,16 +14,17 @@ from graph.execution.documents import GraphQLRequest
 from graph.execution.trusted_documents import is_same_id
 from graph.http.headers import Head
 from graph.http.responses import JSON, HttpError
+from graph.server import limits
 
 
-@dataclass(frozen=True, slots=True)
-class RequestLimits:
-    """How large a body may be, how deep its JSON, and how long it and the whole request may take."""
+class JsonLimits(BaseModel, frozen=True):
+    """How deep the JSON of a body may be."""
 
-    body_bytes: int = 64 * 1024
-    json_depth: int = 32
-    body_seconds: float = 5.0
-    request_seconds: float = 10.0
+    json_depth: int = Field(32, ge=4, description="Levels of objects and arrays in a body.")
+
+
+class RequestLimits(limits.RequestLimits, JsonLimits, frozen=True):
+    """What the endpoint itself enforces."""
 
 
 _MOST_KNOWN: Final = 256

@@ -1,14 +1,13 @@
 """Puts an ASGI application on a socket, and takes it off without losing a request."""
 
-import asyncio
 import contextlib
 import gc
 import logging
-import os
 import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
@@ -16,7 +15,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from graph.server.closing import LAST_CALL_SECONDS, last_call
+from graph.server.closing import last_call
 from graph.server.outbox import Outbox
 from graph.server.protocol import ConnectionLimits
 from graph.server.shutdown import Shutdown
@@ -24,31 +23,14 @@ from graph.server.whole import WholeRequests
 
 _log = logging.getLogger(__name__)
 
-_BACKLOG: Final = 2048
 # uvloop accepts one connection of a socket in each turn of the event loop: under load, hundreds of newcomers would wait
 # for seconds, and who still waits when a stopping server closes its socket is lost. So it has the same one many times.
 _DOORS: Final = 16
 _LET_GO: Final = (b"connection", b"close")
 _IN_FLIGHT_SECONDS: Final = 10
-# The parent of several workers turns newcomers away from the socket that they share, as soon as it notices the time.
-_PARENT_FIRST_SECONDS: Final = 3 * LAST_CALL_SECONDS
 # New objects that make the garbage collector look for circles among them. Requests leave none; as shipped (700) it
 # looks several times while the requests of one turn of the event loop are under way.
 _YOUNG_OBJECTS: Final = 20_000
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket, bound before anything else is opened. Raises `OSError`; port 0 picks a free one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}") from None
-
-
-def in_url(host: str) -> str:
-    """A host as URLs write it: IPv6 addresses in brackets."""
-    return f"[{host}]" if ":" in host else host
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +52,10 @@ class _Server(uvicorn.Server):
     Overridden are methods without an underscore; that uvicorn calls them as it does is pinned by tests.
     """
 
-    def __init__(self, config: uvicorn.Config, ending: Ending, parent: int | None) -> None:
+    def __init__(self, config: uvicorn.Config, ending: Ending, keep_running: Callable[[], bool]) -> None:
         super().__init__(config)
         self._ending = ending
-        self._parent = parent
+        self._keep_running = keep_running
         self._close_at: float | None = None
         self._told = False
 
@@ -90,8 +72,8 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to close now."""
-        if self._parent is not None and os.getppid() != self._parent:
-            self.should_exit = True  # a worker without its parent would keep the port from the next one
+        if not self._keep_running():
+            self.should_exit = True
         closing = await super().on_tick(counter)
         if self._ending.shutdown.announced:
             self._let_go()
@@ -107,10 +89,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Closes, and waits for requests in flight."""
-        if self._parent is None:
-            await last_call(sockets or [])
-        else:
-            await asyncio.sleep(_PARENT_FIRST_SECONDS)
+        await last_call(sockets or [])
         await super().shutdown(sockets)
 
 
@@ -118,23 +97,28 @@ def announce(listener: socket.socket, *, workers: int) -> None:
     """The line of the log that says where the server is; whoever reads it may stop it from then on."""
     # Until uvicorn, or the parent of several workers, listens to signals.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
     host, port = listener.getsockname()[:2]
     _log.info("listening", extra={"host": host, "port": port} | ({"workers": workers} if workers > 1 else {}))
 
 
 def run(
     app: ASGIApp,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     *,
     lifespan: bool,
     limits: ConnectionLimits | None = None,
     ending: Ending | None = None,
-    parent: int | None = None,
+    keep_running: Callable[[], bool] = lambda: True,
     busiest_path: bytes | None = None,
 ) -> None:
     """Serves until told to stop, as `Ending` says.
 
-    `parent` is the process whose socket this is, if it is shared. Whole requests to `busiest_path` have a shorter way.
+    `keep_running` is asked ten times a second, and ends it with False. Whole requests to `busiest_path` have a shorter
+    way.
     Raises `SystemExit` with 3 when the application does not start.
     """
     connections = limits or ConnectionLimits()
@@ -157,10 +141,11 @@ def run(
         timeout_graceful_shutdown=_IN_FLIGHT_SECONDS,
     )
     # First: a duplicate of one that blocks makes all that share it block, workers in the middle of their `accept` too.
-    listener.setblocking(False)
+    for listener in listeners:
+        listener.setblocking(False)
     with contextlib.ExitStack() as opened:
-        doors = [listener, *(opened.enter_context(listener.dup()) for _ in range(_DOORS - 1))]
-        _Server(config, ending or Ending(Shutdown()), parent).run(sockets=doors)
+        copies = [opened.enter_context(one.dup()) for one in listeners for _ in range(_DOORS - 1)]
+        _Server(config, ending or Ending(Shutdown()), keep_running).run(sockets=[*listeners, *copies])
 
 
 def settle() -> None:

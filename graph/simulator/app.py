@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -49,10 +50,18 @@ def _view(state: SimulatorState, method: str, path: str, look: Callable[[Simulat
 def _action(state: SimulatorState, path: str, name: str, act: Action) -> Route:
     async def serve(request: Request) -> Response:
         try:
-            return json_response(act(state, Body(await read_body(request))))
+            body = await read_body(request)
+            if body and not _is_json(request.headers):
+                return json_response({"errMsg": f"{name}:fail send the body as application/json"}, status=415)
+            return json_response(act(state, Body(body)))
         except ClientDisconnect:
             return Response()
         except Misplayed as misplayed:
             return json_response({"errMsg": f"{name}:fail {misplayed}"}, status=400)
 
     return Route(path, serve, methods=["POST"])
+
+
+def _is_json(headers: Headers) -> bool:
+    """For a page from elsewhere a browser sends any other type without asking, and names the page as the origin."""
+    return "origin" not in headers or headers.get("content-type", "").startswith("application/json")
