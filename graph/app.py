@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.composition import compose, epoch_ms
+from graph.composition import Parts, compose, epoch_ms
 from graph.errors import ErrorCode
 from graph.http.access_log import LOGGER, MESSAGE, AccessLog, Observer
 from graph.http.client_address import ClientAddresses
@@ -20,7 +20,6 @@ from graph.http.explorer_page import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
 from graph.http.middleware import HostAndConcurrencyMiddleware, ListedOriginsMiddleware, RequestMiddleware
-from graph.http.request import JsonLimits
 from graph.http.responses import error_response
 from graph.instrumentation import observe_requests
 from graph.observability.logging import logged
@@ -40,24 +39,34 @@ ROUTE_LIMITS: Final[Mapping[str, RequestLimits]] = {}
 def create_app(
     settings: Settings,
     *,
-    simulator: ASGIApp | None = None,
-    shutdown: Shutdown | None = None,
-    request_log: Observer | None = None,
     plans: bool = True,
     now: Callable[[], int] = epoch_ms,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
-    """The server as an ASGI application with a lifespan; `simulator`, if given, is mounted under `/simulator`.
+    """The server as an ASGI application with a lifespan. What it takes and raises, as for `compose`."""
+    return build_app(compose(settings, plans=plans, now=now, sleep=sleep))
 
-    `shutdown` is how whoever runs it announces its end.
-    `request_log` writes a line for each request; by default through this process's logging, whatever that costs.
-    The rest, and what it raises, as for `compose`. The lifespan raises `KeyRingMismatch`.
+
+def build_app(
+    parts: Parts,
+    *,
+    simulator: ASGIApp | None = None,
+    shutdown: Shutdown | None = None,
+    request_log: Observer | None = None,
+    worker: int = 0,
+) -> Starlette:
+    """The application of these parts; `simulator`, if given, is mounted under `/simulator`.
+
+    `shutdown` is how the one that runs it announces its end. `request_log` writes a line for each request; by default
+    through this process's logging, whatever that costs. `worker` is which of the processes that share the public port
+    this is: their metrics are served from as many ports. The lifespan raises `KeyRingMismatch`, and `OSError` when the
+    port for metrics is taken.
     """
-    parts = compose(settings, plans=plans, now=now, sleep=sleep)
+    settings = parts.settings
     endpoint = GraphQLEndpoint(
         parts.executor,
         parts.services,
-        limits=JsonLimits(json_depth=settings.limit.json_depth),
+        limits=settings.limit,
         clients=ClientAddresses(settings.http.trusted_proxies),
     )
     observers = [request_log or AccessLog(logged(LOGGER, MESSAGE))]
@@ -68,9 +77,10 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as opened:
             if settings.metrics.port is not None:
-                port = settings.metrics.port and settings.metrics.port + app.state.worker
+                port = settings.metrics.port and settings.metrics.port + worker
                 opened.enter_context(serve_metrics(parts.metrics.registry, settings.metrics.host, port))
             await opened.enter_async_context(parts.opened())
+            app.middleware_stack = stack
             yield
 
     routes: list[BaseRoute] = [
@@ -83,15 +93,26 @@ def create_app(
     if simulator is not None:
         routes.append(Mount(SIMULATOR_PREFIX, simulator))
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_routed})
-    # Which of the processes that share the public port this is: their figures are served from as many ports.
-    app.state.worker = 0
     # Such a response would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
-    app.middleware_stack = _surrounded(app, (GRAPHQL_PATH, endpoint), settings, observers)
+    stack = _surrounded(app, (GRAPHQL_PATH, endpoint), settings, observers)
     if parts.tracing:
-        app.middleware_stack = parts.tracing.middleware(app.middleware_stack, PROBES)
+        stack = parts.tracing.middleware(stack, PROBES)
+    app.middleware_stack = _before_startup(stack)
     return app
+
+
+def _before_startup(app: ASGIApp) -> ASGIApp:
+    """What serves until the lifespan has run: an error that says so, where each part would fail in its own way."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            msg = "The lifespan of wxgate's application has not run: an application that mounts it must run it."
+            raise RuntimeError(msg)
+        await app(scope, receive, send)
+
+    return refuse
 
 
 def _surrounded(
@@ -107,15 +128,7 @@ def _surrounded(
     )
     if settings.http.cors_origins:
         stack = ListedOriginsMiddleware(stack, settings.http.cors_origins)
-    return RequestMiddleware(stack, app.router.routes, observers, request_limits(settings), ROUTE_LIMITS)
-
-
-def request_limits(settings: Settings) -> RequestLimits:
-    """Those of routes without limits of their own."""
-    limit = settings.limit
-    return RequestLimits(
-        body_bytes=limit.body_bytes, body_seconds=limit.body_seconds, request_seconds=limit.request_seconds
-    )
+    return RequestMiddleware(stack, app.router.routes, observers, settings.limit, ROUTE_LIMITS)
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

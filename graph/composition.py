@@ -15,7 +15,6 @@ from graph.accounts.profile import Profiles
 from graph.accounts.session_cleanup import Sweeper
 from graph.accounts.sessions import Sessions
 from graph.errors import ErrorCode
-from graph.execution.document_limits import Limits
 from graph.execution.documents import Documents
 from graph.execution.executor import Executor
 from graph.execution.trusted_documents import TrustedDocuments
@@ -165,18 +164,7 @@ async def _compare_keys(key_check: KeyCheck) -> None:
 
 def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
     """What runs GraphQL requests; `plans` as in `compose`. Raises `TrustedDocumentsError`."""
-    limit, documents = settings.limit, settings.trusted.documents
-    limits = Limits(
-        tokens=limit.tokens,
-        characters=limit.characters,
-        depth=limit.depth,
-        aliases=limit.aliases,
-        fields=limit.fields,
-        directives=limit.directives,
-        fragments=limit.fragments,
-        operations=limit.operations,
-        errors=limit.errors,
-    )
+    limits, documents = settings.limit, settings.trusted.documents
     schema = graphql_core_schema(build_schema())
     allowed = Documents(
         schema,
@@ -186,4 +174,4 @@ def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
         trusted_only=settings.trusted.documents_only,
         plans=plans,
     )
-    return Executor(schema, allowed, coded=coded, hide_suggestions=not settings.introspection, max_errors=limit.errors)
+    return Executor(schema, allowed, coded=coded, hide_suggestions=not settings.introspection, max_errors=limits.errors)

@@ -57,7 +57,7 @@ def faults_in(output: str) -> dict[str, str]:
 
 def test_all_is_well(doctor: Doctor) -> None:
     subjects = [
-        *("settings", "encryption keys", "database", "migrations", "key ring"),
+        *("settings", "database", "migrations", "key ring"),
         *("trusted documents", "rate limits", "clock", "WeChat"),
     ]
     assert doctor() == (0, "".join(f"ok     {subject}\n" for subject in subjects))
@@ -76,7 +76,7 @@ def test_all_is_well_on_postgresql(doctor: Doctor, postgres_directory: str) -> N
             "WXGATE_WECHAT_APPID",
             "Qx7",
             "settings",
-            "WXGATE_WECHAT_APPID: no such setting; `wxgate settings` lists them",
+            "WXGATE_WECHAT_APPID: no such setting (did you mean WXGATE_WECHAT_APP_ID?)",
         ),
         ("WXGATE_LOG_LEVEL_FILE", "Qx7", "settings", "WXGATE_LOG_LEVEL_FILE: no such setting"),
         ("WXGATE_TRUSTED_DOCUMENTS", "/nowhere/Qx7.json", "trusted documents", "cannot be read: No such file"),
@@ -87,14 +87,6 @@ def test_all_is_well_on_postgresql(doctor: Doctor, postgres_directory: str) -> N
         ("WXGATE_WECHAT_APP_ID", "", "WeChat", "not asked without AppID and AppSecret"),
         ("WXGATE_WECHAT_APP_SECRET", "", "settings", "WXGATE_WECHAT_APP_SECRET is missing"),
         ("WXGATE_ENCRYPTION_KEYS", "", "settings", "WXGATE_ENCRYPTION_KEYS is missing"),
-        ("WXGATE_ENCRYPTION_KEYS", "k1:Qx7", "encryption keys", "WXGATE_ENCRYPTION_KEYS: entry 1 of the key ring"),
-        ("WXGATE_ENCRYPTION_KEYS", "k1:Qx7", "key ring", "cannot be compared with the database before"),
-        (
-            "WXGATE_DATABASE_URL",
-            "mysql://root:Qx7@db/x",
-            "database",
-            "WXGATE_DATABASE_URL must be sqlite:///absolute/path or ",
-        ),
         (
             "WXGATE_WECHAT_APP_SECRET",
             "8a4c2f1e6b9d07356cf2e8a1b4d9073f",
@@ -117,9 +109,22 @@ def test_a_wrong_setting_is_named_with_what_to_do(
     assert advice in faults_in(output)[subject]
 
 
-def test_a_setting_that_cannot_be_read_at_all_is_one_sentence(doctor: Doctor) -> None:
-    code, output = doctor(WXGATE_WECHAT_APP_SECRET="Qx7-malformed")
-    assert (code, output) == (1, "Error: WXGATE_WECHAT_APP_SECRET must be 32 hexadecimal digits.\n")
+def test_settings_that_cannot_be_read_are_named_all_at_once(doctor: Doctor) -> None:
+    code, output = doctor(
+        WXGATE_WECHAT_APP_SECRET="Qx7-malformed",
+        WXGATE_DATABASE_URL="mysql://root:Qx7@db/x",
+        WXGATE_ENCRYPTION_KEYS="k1:Qx7",
+        WXGATE_WECHAT_APP_ID="",
+        WXGATE_SESION_IDLE_DAYS="1",
+    )
+    assert code == 1
+    assert [line.removeprefix("Error: ").split()[0] for line in output.splitlines()] == [
+        "WXGATE_WECHAT_APP_ID",
+        "WXGATE_WECHAT_APP_SECRET",
+        "WXGATE_DATABASE_URL",
+        "WXGATE_ENCRYPTION_KEYS",
+        "WXGATE_SESION_IDLE_DAYS:",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -142,13 +147,13 @@ def test_wechat_s_refusal_is_explained(
 
 
 def test_a_wechat_out_of_reach_is_a_question_of_the_network(doctor: Doctor) -> None:
-    with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}"
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         code, output = doctor(WXGATE_WECHAT_BASE_URL=url)
     assert code == 1
     assert faults_in(output)["WeChat"].endswith(f"can this machine reach {url}?")
-    assert faults_in(output)["clock"] == "could not be compared: WeChat told no time."
+    assert faults_in(output)["clock"] == "could not be compared: WeChat sent no date."
 
 
 def test_a_database_that_was_never_made_is_named_and_not_made(doctor: Doctor, tmp_path: Path) -> None:
@@ -167,9 +172,9 @@ def test_missing_migrations_are_named(doctor: Doctor, tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_down_is_named_without_its_password(doctor: Doctor) -> None:
-    with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        port = nobody_listens.getsockname()[1]
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
         code, output = doctor(WXGATE_DATABASE_URL=f"postgres://somebody:Qx7password@127.0.0.1:{port}/wxgate")
     assert code == 1
     assert "is WXGATE_DATABASE_URL right, and is the database running?" in faults_in(output)["database"]
@@ -234,8 +239,8 @@ def test_a_clock_of_another_day_is_named(ahead: int, advice: str | None, doctor:
 
 
 @pytest.mark.parametrize("date", [None, "yesterday"])
-def test_a_server_that_tells_no_time_is_no_clock(date: str | None, doctor: Doctor) -> None:
+def test_a_server_that_sends_no_date_is_no_clock(date: str | None, doctor: Doctor) -> None:
     with server_with_date(date) as url:
         code, output = doctor(WXGATE_WECHAT_BASE_URL=url)
     assert code == 1
-    assert faults_in(output)["clock"] == "could not be compared: WeChat told no time."
+    assert faults_in(output)["clock"] == "could not be compared: WeChat sent no date."

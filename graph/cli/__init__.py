@@ -1,15 +1,15 @@
-"""The command `wxgate`: one function a subcommand. Exit codes: 0 done, 1 could not be done (and why), 2 wrong usage.
+"""The command `wxgate`: one function a subcommand. Exit codes: 0 done, 1 could not be done (and why), 2 wrong usage."""
 
-`serving.py` has what listens (`dev`, `serve`, `simulate`), `upkeep.py` what an operator runs now and then (`migrate`,
-`sweep`, `schema`, `settings`, `doctor`), `keys.py` the encryption keys; `faults.py` turns what goes wrong into one
-sentence.
-"""
+import copy
 
 import click
 
-from graph.cli.keys import keys
-from graph.cli.maintenance import doctor, migrate, schema, settings, sweep
-from graph.cli.serve import dev, serve, simulate
+from graph.cli.dev import dev
+from graph.cli.doctor import doctor
+from graph.cli.keys import keys, retire
+from graph.cli.maintenance import cleanup, migrate, schema, settings
+from graph.cli.serve import serve
+from graph.cli.simulate import simulate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,5 +18,14 @@ def main() -> None:
     """The login and user back end of a WeChat mini-program, as one GraphQL server."""
 
 
-for _command in (dev, serve, simulate, migrate, sweep, schema, settings, keys, doctor):
+def _hidden(command: click.Command) -> click.Command:
+    """For a name that a command had."""
+    alias = copy.copy(command)
+    alias.hidden = True
+    return alias
+
+
+for _command in (dev, serve, simulate, migrate, cleanup, schema, settings, keys, doctor):
     main.add_command(_command)
+main.add_command(_hidden(cleanup), "sweep")
+keys.add_command(_hidden(retire), "forget")

@@ -1,28 +1,33 @@
-"""Finds what keeps a server from signing people in, and says what to do about it."""
+"""`wxgate doctor`: finds what keeps a server from signing users in, and what to do about it."""
 
-import os
+import asyncio
+import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+import click
 import httpx
 from limits import RateLimitItemPerSecond
 from pydantic import SecretStr
 
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
+from graph.cli.errors import faults_in_one_message
 from graph.composition import build_executor, epoch_ms
 from graph.execution.trusted_documents import TrustedDocumentsError
+from graph.observability.logging import configure_logging
 from graph.security.encryption import KeyRing
-from graph.security.errors import KeyRingError, RateLimitStorageUnusable
+from graph.security.errors import RateLimitStorageUnusable
 from graph.security.rate_limit import RateLimitStorage
-from graph.settings import PREFIX, Settings, SettingsError, is_secret, require_secrets, variables
+from graph.settings import Settings, SettingsError, require_secrets, unknown_settings
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatError
 from models.database import Database
-from models.errors import DatabaseBehind, DatabaseError, UnsupportedDatabase
+from models.errors import DatabaseBehind, DatabaseError
 from models.migrate import missing_migrations
 
 TOLERATED_SKEW_SECONDS: Final = 60
@@ -37,68 +42,80 @@ _WECHAT_ADVICE: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One check. `advice` says what is wrong and what to do; None when all is well."""
 
     subject: str
     advice: str | None = None
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
+@click.command()
+def doctor() -> None:
+    """Check settings, database, migrations, keys, clock and WeChat credentials, and say what to do."""
+    with faults_in_one_message():
+        configure_logging(level="ERROR", style="text")
+        failed = asyncio.run(_print_results(_load_settings()))
+    sys.exit(1 if failed else 0)
+
+
+def _load_settings() -> Settings:
+    """What can be read. Raises `SettingsError` with all that is wrong: what is missing and what is unknown as well."""
+    with contextlib.suppress(SettingsError):
+        return Settings.load()
+    try:
+        return Settings.load(serving=True)
+    except SettingsError as error:
+        raise SettingsError("\n".join([str(error), *unknown_settings()])) from None
+
+
+async def _print_results(settings: Settings) -> int:
+    failed = 0
+    async for result in examine(settings):
+        verdict = "ok   " if result.advice is None else "FAULT"
+        click.echo(f"{verdict}  {result.subject}  {result.advice or ''}".rstrip())
+        failed += result.advice is not None
+    return failed
+
+
+async def examine(settings: Settings) -> AsyncIterator[CheckResult]:
     """Runs every check whose ground is not already gone. Never raises for a fault that it finds."""
-    yield Finding("settings", _settings_advice(settings))
-    yield Finding("encryption keys", _key_ring_advice(settings.encryption.keys))
-    async for finding in _database_findings(settings):
-        yield finding
-    yield Finding("trusted documents", _trusted_documents_advice(settings))
-    yield Finding("rate limits", await _rate_limits_advice(settings.rate_limit.storage))
-    yield Finding("clock", await _clock_advice(settings.wechat.base_url))
-    yield Finding("WeChat", await _wechat_advice(settings))
+    yield CheckResult("settings", _settings_advice(settings))
+    async for result in _check_database(settings):
+        yield result
+    yield CheckResult("trusted documents", _trusted_documents_advice(settings))
+    yield CheckResult("rate limits", await _rate_limits_advice(settings.rate_limit.storage))
+    yield CheckResult("clock", await _clock_advice(settings.wechat.base_url))
+    yield CheckResult("WeChat", await _wechat_advice(settings))
 
 
 def _settings_advice(settings: Settings) -> str | None:
-    known = {name + suffix for name, field in variables().items() for suffix in ("", "_FILE")[: 1 + is_secret(field)]}
-    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
-    if unknown:
-        return f"{', '.join(unknown)}: no such setting; `wxgate settings` lists them."
+    faults = unknown_settings()
     try:
         require_secrets(settings)
     except SettingsError as error:
-        return str(error)
-    return None
+        faults.append(str(error))
+    return "\n".join(faults) or None
 
 
-def _key_ring_advice(keys: SecretStr | None) -> str | None:
-    try:
-        KeyRing.parse(keys.get_secret_value() if keys else "")
-    except KeyRingError as error:
-        return f"WXGATE_ENCRYPTION_KEYS: {error}"
-    return None
-
-
-async def _database_findings(settings: Settings) -> AsyncIterator[Finding]:
+async def _check_database(settings: Settings) -> AsyncIterator[CheckResult]:
     try:
         async with Database(settings.database.url.get_secret_value()) as database:
             await database.ping()
-            yield Finding("database")
+            yield CheckResult("database")
             missing = await missing_migrations(database)
-            yield Finding("migrations", f"{', '.join(missing)}: run `wxgate migrate`." if missing else None)
+            yield CheckResult("migrations", f"{', '.join(missing)}: run `wxgate migrate`." if missing else None)
             if not missing and settings.encryption.keys is not None:
-                yield Finding("key ring", await _canary_advice(database, settings.encryption.keys))
-    except UnsupportedDatabase as error:
-        yield Finding("database", f"WXGATE_DATABASE_URL {error}.")
+                yield CheckResult("key ring", await _canary_advice(database, settings.encryption.keys))
     except DatabaseBehind:
-        yield Finding("database", "has no tables: if WXGATE_DATABASE_URL is right, run `wxgate migrate`.")
+        yield CheckResult("database", "has no tables: if WXGATE_DATABASE_URL is right, run `wxgate migrate`.")
     except DatabaseError as error:
-        yield Finding("database", f"{error}: is WXGATE_DATABASE_URL right, and is the database running?")
+        yield CheckResult("database", f"{error}: is WXGATE_DATABASE_URL right, and is the database running?")
 
 
 async def _canary_advice(database: Database, keys: SecretStr) -> str | None:
     try:
         key_ring = KeyRing.parse(keys.get_secret_value())
         await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).compare()
-    except KeyRingError:
-        return "cannot be compared with the database before it is well-formed."
     except KeyRingMismatch as error:
         return str(error)
     return None
@@ -129,7 +146,7 @@ async def _clock_advice(base_url: str) -> str | None:
             date = (await client.head(base_url)).headers.get("date", "")
         skew = time.time() - parsedate_to_datetime(date).timestamp()
     except (httpx.HTTPError, ValueError):
-        return "could not be compared: WeChat told no time."
+        return "could not be compared: WeChat sent no date."
     if abs(skew) > TOLERATED_SKEW_SECONDS:
         return f"is {skew:+.0f} s off WeChat's: synchronise it, or submissions will be refused for their watermark."
     return None

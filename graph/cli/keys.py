@@ -4,20 +4,21 @@ import asyncio
 
 import click
 
-from graph.accounts.encryption_keys import KeyCheck, Rotation, key_usage, retire, rotate
-from graph.cli.errors import faults_in_one_sentence
+from graph.accounts import encryption_keys
+from graph.accounts.encryption_keys import KeyCheck, Rotation, key_usage, rotate
+from graph.cli.errors import faults_in_one_message
 from graph.composition import epoch_ms
 from graph.security.encryption import KeyRing, generate_entry
-from graph.settings import DatabaseSettings, EncryptionSettings, SettingsError
+from graph.settings import Settings, SettingsError
 from models.database import Database
 
 
 @click.group()
 def keys() -> None:
-    """Make, list, rotate and forget the keys that seal session_keys at rest.
+    """Make, list, rotate and retire the keys that seal session_keys at rest.
 
     To replace a key without losing a login: put the new one at the end of the ring and restart every replica, move it
-    to the front and restart again, run `wxgate keys rotate`, run `wxgate keys forget` with the old one's id, and take
+    to the front and restart again, run `wxgate keys rotate`, run `wxgate keys retire` with the old one's id, and take
     it out of the ring.
     """
 
@@ -29,14 +30,14 @@ def new(key_id: str) -> None:
 
     A second key goes to the end of the ring first; once every replica runs with it, to the front. Then rotate.
     """
-    with faults_in_one_sentence():
+    with faults_in_one_message():
         click.echo(generate_entry(key_id))
 
 
 @keys.command("list")
 def list_() -> None:
     """List the keys of the ring and of the database, and how many accounts each seals."""
-    with faults_in_one_sentence():
+    with faults_in_one_message():
         key_ring = _key_ring()
         for key_id, accounts in asyncio.run(_usage(key_ring)).items():
             role = "encrypts" if key_id == key_ring.current_id else "decrypts" if key_id in key_ring.ids else "MISSING"
@@ -46,33 +47,36 @@ def list_() -> None:
 @keys.command("rotate")
 def rotate_() -> None:
     """Seal everything with the first key of the ring. Works beside running servers; may be stopped and run again."""
-    with faults_in_one_sentence():
+    with faults_in_one_message():
         done = asyncio.run(_rotate(_key_ring()))
         click.echo(f"{done.resealed} resealed, {done.overtaken} overtaken by a login, {done.unreadable} unreadable")
         if done.unreadable:
             msg = (
                 "What is unreadable was sealed with a key that is not in the ring, or is damaged: add the key, or "
-                "let it be; these people get a new session_key when they next log in."
+                "let it be; these users get a new session_key when they next log in."
             )
             raise click.ClickException(msg)
 
 
-@keys.command("forget")
+@keys.command()
 @click.argument("key_id")
-@click.option("--lost", is_flag=True, help="Although it still seals something, because nobody has the key any more.")
-def forget_(key_id: str, lost: bool) -> None:
+@click.option("--lost", is_flag=True, help="Although it still seals something, because the key itself is lost.")
+def retire(key_id: str, lost: bool) -> None:
     """Let a key leave the ring: after a rotation, or when it is lost."""
-    with faults_in_one_sentence():
-        ring = EncryptionSettings.load().keys
-        if ring is not None and KeyRing.parse(ring.get_secret_value()).current_id == key_id:
+    with faults_in_one_message():
+        key_ring = _key_ring()
+        if key_ring.current_id == key_id:
             msg = f"The key '{key_id}' is the one that encrypts: put another in front of it in WXGATE_ENCRYPTION_KEYS."
-            raise SettingsError(msg)
-        accounts = asyncio.run(_forget(key_id, lost=lost))
-        click.echo(f"{key_id} is forgotten; it sealed {accounts} accounts.")
+            raise click.ClickException(msg)
+        if lost and key_id in key_ring.ids:
+            msg = f"The key '{key_id}' is not lost, WXGATE_ENCRYPTION_KEYS has it: run `wxgate keys rotate`."
+            raise click.ClickException(msg)
+        accounts = asyncio.run(_retire(key_ring, key_id, lost=lost))
+        click.echo(f"{key_id} is retired; it sealed {accounts} accounts.")
 
 
 def _key_ring() -> KeyRing:
-    ring = EncryptionSettings.load().keys
+    ring = Settings.load("encryption").encryption.keys
     if ring is None:
         msg = "WXGATE_ENCRYPTION_KEYS is missing: make a key with `wxgate keys new`."
         raise SettingsError(msg)
@@ -80,7 +84,7 @@ def _key_ring() -> KeyRing:
 
 
 def _database() -> Database:
-    return Database(DatabaseSettings.load().url.get_secret_value())
+    return Database(Settings.load("database").database.url.get_secret_value())
 
 
 async def _usage(key_ring: KeyRing) -> dict[str, int]:
@@ -94,6 +98,6 @@ async def _rotate(key_ring: KeyRing) -> Rotation:
         return await rotate(database, key_ring)
 
 
-async def _forget(key_id: str, *, lost: bool) -> int:
+async def _retire(key_ring: KeyRing, key_id: str, *, lost: bool) -> int:
     async with _database() as database:
-        return await retire(database, key_id, lost=lost)
+        return await encryption_keys.retire(database, key_id, lost=lost)

@@ -6,8 +6,8 @@ is measured once and its sizes are added wherever it is spread: the work is line
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self
 
 from graphql import (
     DocumentNode,
@@ -20,6 +20,7 @@ from graphql import (
     SelectionNode,
     SelectionSetNode,
 )
+from pydantic import BaseModel, Field
 
 _META_FIELDS: Final = frozenset({"__schema", "__type", "__typename"})
 
@@ -44,22 +45,20 @@ class DocumentSize:
     introspection_only: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class DocumentLimits(BaseModel, frozen=True):
     """The most that a document may have."""
 
-    tokens: int = 400
-    characters: int = 8 * 1024
-    depth: int = 12
-    aliases: int = 15
-    fields: int = 100
-    directives: int = 9
-    fragments: int = 15
-    operations: int = 5
-    # Of validation, that an answer lists.
-    errors: int = 5
+    tokens: int = Field(400, ge=10, description="Tokens of a document.")
+    characters: int = Field(8_192, ge=10, description="Characters of a document.")
+    depth: int = Field(12, ge=1, description="Levels of fields in a document.")
+    aliases: int = Field(15, ge=0, description="Aliases of a document, fragments counted wherever they are spread.")
+    fields: int = Field(100, ge=1, description="Fields of a document, counted likewise.")
+    directives: int = Field(9, ge=0, description="Directives of a document, counted likewise.")
+    fragments: int = Field(15, ge=0, description="Fragments of a document.")
+    operations: int = Field(5, ge=1, description="Operations of a document.")
+    errors: int = Field(5, ge=1, description="Validation errors that an answer lists.")
     # No setting: a second login in one request would be a second guess at a code for the price of one.
-    mutation_fields: int = 1
+    mutation_fields: ClassVar[int] = 1
 
     def require(self, size: DocumentSize) -> None:
         """Raises `DocumentTooLarge` unless everything is within its limit."""
@@ -69,15 +68,10 @@ class Limits:
                 msg = f"The document is too large: {what.replace('_', ' ')} may be {most} at most."
                 raise DocumentTooLarge(msg)
 
-    def with_room_for_introspection(self) -> "Limits":
+    def with_room_for_introspection(self) -> Self:
         """At least what the introspection queries of GraphiQL, code generators and Apollo need."""
-        return replace(
-            self,
-            tokens=max(self.tokens, 2_000),
-            characters=max(self.characters, 32 * 1024),
-            depth=max(self.depth, 24),
-            fields=max(self.fields, 2_000),
-        )
+        room = {"tokens": 2_000, "characters": 32 * 1024, "depth": 24, "fields": 2_000}
+        return self.model_copy(update={name: max(getattr(self, name), least) for name, least in room.items()})
 
 
 _COUNTED: Final = ("tokens", "operations", "fragments", "mutation_fields", "depth", "aliases", "fields", "directives")

@@ -25,7 +25,7 @@ from graphql import (
 
 from graph.errors import CodedError, ErrorAction, ErrorCode
 from graph.execution.document_cache import DocumentCache, ReadyDocument
-from graph.execution.document_limits import DocumentTooLarge, Limits, measure
+from graph.execution.document_limits import DocumentLimits, DocumentTooLarge, measure
 from graph.execution.trusted_documents import TrustedDocument, TrustedDocuments, TrustedDocumentsError
 
 # How graphql-core's parser describes a value that stands where none may be.
@@ -83,7 +83,7 @@ class Documents:
         schema: GraphQLSchema,
         *,
         introspection: bool,
-        limits: Limits | None = None,
+        limits: DocumentLimits | None = None,
         trusted: TrustedDocuments | None = None,
         trusted_only: bool = False,
         plans: bool = True,
@@ -94,7 +94,7 @@ class Documents:
         self._schema = schema
         self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
         self._hide_suggestions = not introspection
-        self._limits = limits or Limits()
+        self._limits = limits or DocumentLimits()
         self._introspection_limits = self._limits.with_room_for_introspection() if introspection else self._limits
         self._plans = plans
         self.cache = DocumentCache(self._validated)

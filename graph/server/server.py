@@ -3,12 +3,11 @@
 import contextlib
 import gc
 import logging
-import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Final
 
@@ -22,7 +21,6 @@ from graph.server.shutdown import ShutdownPolicy
 
 _log = logging.getLogger(__name__)
 
-_BACKLOG: Final = 2048
 # uvloop accepts one connection of a listening socket in each iteration of the event loop: under load, hundreds of new
 # ones would wait for seconds. So it gets the same socket many times.
 _DUPLICATES: Final = 16
@@ -32,30 +30,16 @@ _CONNECTION_CLOSE: Final = (b"connection", b"close")
 _YOUNG_OBJECTS: Final = 20_000
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket, bound before anything else is opened. Raises `OSError`; port 0 picks a free one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}") from None
-
-
-def in_url(host: str) -> str:
-    """A host as URLs write it: IPv6 addresses in brackets."""
-    return f"[{host}]" if ":" in host else host
-
-
 class _Server(uvicorn.Server):
     """uvicorn, which by itself closes its socket at the first signal.
 
     Overridden are methods without an underscore; that uvicorn calls them as it does is pinned by tests.
     """
 
-    def __init__(self, config: uvicorn.Config, policy: ShutdownPolicy, parent: int | None) -> None:
+    def __init__(self, config: uvicorn.Config, policy: ShutdownPolicy, keep_running: Callable[[], bool]) -> None:
         super().__init__(config)
         self._policy = policy
-        self._parent = parent
+        self._keep_running = keep_running
         self._close_at: float | None = None
         self._announce = False  # not by the handler: the signal may have come in the middle of another log line
 
@@ -73,8 +57,8 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to close now."""
-        if self._parent is not None and os.getppid() != self._parent:
-            self.should_exit = True  # a worker without its parent would keep the port from the next one
+        if not self._keep_running():
+            self.should_exit = True
         closing = await super().on_tick(counter)
         if self._policy.shutdown.announced:
             self._close_connections()
@@ -93,13 +77,17 @@ def announce(listener: socket.socket, *, workers: int) -> None:
     """Logs the address. The process may be stopped by a signal from then on."""
     # Until uvicorn, or the parent of several workers, installs its own handlers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
     host, port = listener.getsockname()[:2]
     _log.info("listening", extra={"host": host, "port": port} | ({"workers": workers} if workers > 1 else {}))
 
 
 def run(
     app: ASGIApp,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     *,
     lifespan: bool = True,
     limits: ConnectionLimits | None = None,
@@ -107,12 +95,12 @@ def run(
     route_limits: Mapping[str, RequestLimits] | None = None,
     is_proxy: Callable[[str], bool] = lambda _address: False,
     policy: ShutdownPolicy | None = None,
-    parent: int | None = None,
+    keep_running: Callable[[], bool] = lambda: True,
 ) -> None:
     """Serves until told to stop, as `policy` says. `route_limits` are those of paths that do not have the default ones.
 
-    `parent` is the process whose socket this is, if it is shared. Raises `SystemExit` with 3 when the application does
-    not start.
+    `keep_running` is called ten times a second, and ends the server with False. Raises `SystemExit` with 3 when the
+    application does not start.
     """
     shared = Connections(limits or ConnectionLimits(), capacity=raise_descriptor_limit(), is_proxy=is_proxy)
     policy = policy or ShutdownPolicy()
@@ -129,10 +117,11 @@ def run(
         timeout_graceful_shutdown=policy.in_flight_seconds,
     )
     # First: a duplicate of one that blocks makes all that share it block, workers in the middle of their `accept` too.
-    listener.setblocking(False)
+    for listener in listeners:
+        listener.setblocking(False)
     with contextlib.ExitStack() as opened:
-        duplicates = [opened.enter_context(listener.dup()) for _ in range(_DUPLICATES - 1)]
-        _Server(config, policy, parent).run(sockets=[listener, *duplicates])
+        copies = [opened.enter_context(listener.dup()) for listener in listeners for _ in range(_DUPLICATES - 1)]
+        _Server(config, policy, keep_running).run(sockets=[*listeners, *copies])
 
 
 def protocol_class(

@@ -1,8 +1,11 @@
-"""Several processes that share one listening socket on one host, and the parent that keeps them at it.
+"""Several processes that share listening sockets on one host, and the parent that keeps them at it.
 
-They are forked from a parent that has read the settings and built the application but opened nothing: a fault of the
-settings is told once, a worker starts in milliseconds, and what it does not change it shares with the others.
-uvicorn's own supervisor starts each worker from nothing, at once again when it dies, and knows no draining.
+uvicorn's supervisor waits without a deadline for a worker that hangs, replaces for ever those that die at once, and
+hears no second signal while it stops. gunicorn's hears none either, gives no worker a number that stays (each has a
+port of its own for metrics), and brings a configuration, a log and a command line beside ours.
+
+Workers are forked from a parent that has read the settings and composed the parts but opened nothing: a fault of the
+settings is one message, a worker starts in milliseconds, and what it does not change it shares with the others.
 """
 
 import contextlib
@@ -11,9 +14,10 @@ import math
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
@@ -22,50 +26,71 @@ from typing import Final
 
 _log = logging.getLogger(__name__)
 
+STARTUP_FAILURE: Final = 3
+"""Exit code of a worker that cannot start, as uvicorn has it: the next one could not either."""
+
 # A worker that dies is replaced after so long: what kills it at once must not make a storm of processes.
 _REPLACED_AFTER_SECONDS: Final = 1.0
+# So many in a row that lived no longer, while no other serves, and it is no use to go on.
+_QUICK_DEATH_SECONDS: Final = 10.0
+_MAX_QUICK_DEATHS: Final = 5
+# Workers beat ten times a second. The first beat may take longer: a lifespan waits for a database, within its timeouts.
+_HUNG_AFTER_SECONDS: Final = 10.0
+_STARTED_WITHIN_SECONDS: Final = 30.0
+# Behind the draining: ten for requests in flight, and some to close what is open.
+_STOPPED_WITHIN_SECONDS: Final = 13.0
 _TICK_SECONDS: Final = 0.1
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _FORK: Final = multiprocessing.get_context("fork")
 
 
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    process: ForkProcess
+    started_at: float
+
+
 @dataclass
 class Workers:
-    """`count` processes that each run `work(index)`, with indexes from 0.
+    """`count` processes that each run `work(index, beat)`, with indexes from 0.
 
-    `close` is called once, when they are about to close the socket: `drain_seconds` after SIGTERM, else at once.
+    A worker calls `beat` several times a second from its event loop, and ends when it gives False: its parent is gone.
     """
 
-    work: Callable[[int], None]
+    work: Callable[[int, Callable[[], bool]], None]
     count: int
-    close: Callable[[], None]
+    listeners: Sequence[socket.socket]
     drain_seconds: float
-    _running: dict[int, ForkProcess] = field(default_factory=dict)
+    _running: dict[int, _Worker] = field(default_factory=dict)
     _due: dict[int, float] = field(default_factory=dict)
-    _told: list[int] = field(default_factory=list)
-    _stopping: bool = False
-    _close_at: float = math.inf
+    _signals: list[int] = field(default_factory=list)
+    _quick_deaths: int = 0
+    _exit_code: int = 0
+    _kill_at: float = math.inf  # finite once they stop
+
+    def __post_init__(self) -> None:
+        # In memory that parent and workers share: when each was last well, by the clock of the machine. 0 is never.
+        self._beats = _FORK.RawArray("d", self.count)
 
     def run(self) -> int:
         """Keeps them running until a signal, which is passed on; the exit code is 0 when all ended in good order."""
-        worst = 0
         self._due = dict.fromkeys(range(self.count), 0.0)
-        with self._listening():
+        with self._signals_noted():
             while self._running or self._due:
-                self._start()
-                wait([process.sentinel for process in self._running.values()], _TICK_SECONDS)
-                self._pass_on()
-                if time.monotonic() >= self._close_at:
-                    self._close_at = math.inf
-                    self.close()
-                for index in [index for index, process in self._running.items() if not process.is_alive()]:
-                    worst = max(worst, self._bury(index))
-        return worst
+                self._start_due()
+                wait([worker.process.sentinel for worker in self._running.values()], _TICK_SECONDS)
+                signals, self._signals = self._signals, []
+                for number in signals:
+                    self._stop(number)
+                self._kill_hung()
+                for index in [index for index, worker in self._running.items() if not worker.process.is_alive()]:
+                    self._bury(index)
+        return self._exit_code
 
     @contextlib.contextmanager
-    def _listening(self) -> Iterator[None]:
+    def _signals_noted(self) -> Iterator[None]:
         def note(signal_number: int, _frame: FrameType | None) -> None:
-            self._told.append(signal_number)
+            self._signals.append(signal_number)
 
         before = {number: signal.signal(number, note) for number in _SIGNALS}
         try:
@@ -74,43 +99,72 @@ class Workers:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _start(self) -> None:
+    def _start_due(self) -> None:
         for index in [index for index, due in self._due.items() if due <= time.monotonic()]:
             del self._due[index]
-            # A daemon, so that an error in this parent leaves nobody behind.
-            worker = _FORK.Process(target=self._begin, args=(index,), name=f"worker {index}", daemon=True)
+            self._beats[index] = 0.0
+            # A daemon, so that an error in this parent leaves none behind.
+            process = _FORK.Process(target=self._begin, args=(index, os.getpid()), name=f"worker {index}", daemon=True)
             # Held back until the new process has handlers of its own: those of its parent would swallow them.
             signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-            worker.start()
+            process.start()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            self._running[index] = worker
+            self._running[index] = _Worker(process, time.monotonic())
 
-    def _begin(self, index: int) -> None:
+    def _begin(self, index: int, parent: int) -> None:
         """In the new process."""
         # A terminal's Ctrl-C reaches its whole group: let the parent alone hear it, and pass it on.
         os.setpgid(0, 0)
         for number in _SIGNALS:
             signal.signal(number, lambda *_: sys.exit(0))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        self.work(index)
 
-    def _pass_on(self) -> None:
-        told, self._told = self._told, []
-        for number in told:
-            drains = number == signal.SIGTERM and not self._stopping
-            self._close_at = time.monotonic() + (self.drain_seconds if drains else 0)
-            self._stopping = True
-            self._due.clear()
-            for process in self._running.values():
-                if process.is_alive() and process.pid is not None:
-                    os.kill(process.pid, number)
+        def beat() -> bool:
+            self._beats[index] = time.monotonic()
+            return os.getppid() == parent
 
-    def _bury(self, index: int) -> int:
-        """Notes the end of a worker; gives its exit code, as shells write it, if it ended because it was told to."""
-        process = self._running.pop(index)
-        code = process.exitcode or 0
+        self.work(index, beat)
+
+    def _stop(self, signal_number: int) -> None:
+        """Passes a signal on. The first SIGTERM leaves them time to drain, and any other signal ends it."""
+        drain = self.drain_seconds if signal_number == signal.SIGTERM and not self._stopping else 0.0
+        self._kill_at = min(self._kill_at, time.monotonic() + drain + _STOPPED_WITHIN_SECONDS)
+        self._due.clear()
+        for listener in self.listeners:
+            # Whose sockets close last is a worker then, which can still accept those who wait in the queue.
+            listener.close()
+        for worker in self._running.values():
+            if worker.process.is_alive() and worker.process.pid is not None:
+                os.kill(worker.process.pid, signal_number)
+
+    @property
+    def _stopping(self) -> bool:
+        return math.isfinite(self._kill_at)
+
+    def _kill_hung(self) -> None:
+        now = time.monotonic()
+        for index, worker in self._running.items():
+            beat = self._beats[index]
+            well_until = beat + _HUNG_AFTER_SECONDS if beat else worker.started_at + _STARTED_WITHIN_SECONDS
+            # While they stop, uvicorn ticks no more.
+            if now > (self._kill_at if self._stopping else well_until):
+                _log.error("a worker hangs: it is killed", extra={"worker": index})
+                worker.process.kill()
+                worker.process.join()
+
+    def _bury(self, index: int) -> None:
+        worker = self._running.pop(index)
+        code = worker.process.exitcode or 0
         if self._stopping:
-            return code if code >= 0 else 128 - code
+            self._exit_code = max(self._exit_code, code if code >= 0 else 128 - code)
+            return
+        quick = time.monotonic() - worker.started_at < _QUICK_DEATH_SECONDS
+        self._quick_deaths = self._quick_deaths + 1 if quick else 0
+        hopeless = code == STARTUP_FAILURE or self._quick_deaths >= _MAX_QUICK_DEATHS
+        if hopeless and not any(self._beats[other] for other in self._running):
+            _log.error("workers cannot start", extra={"deaths": self._quick_deaths, "exit_code": code})
+            self._exit_code = 1
+            self._stop(signal.SIGINT)
+            return
         _log.warning("a worker died: another follows", extra={"worker": index, "exit_code": code})
         self._due[index] = time.monotonic() + _REPLACED_AFTER_SECONDS
-        return 0

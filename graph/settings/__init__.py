@@ -1,11 +1,10 @@
-"""Every knob of the server: its variable, its default, its limits. Read once, frozen, and silent about secrets.
+"""Every setting of the server: its variable, its default, its range. Read once, frozen, and silent about secrets.
 
-`sources.py` reads the environment, `values.py` says what a value may be, `groups.py` has the knobs, `required.py` what
-signing people in cannot do without.
+`environment.py` reads variables and files of secrets, `values.py` says what a value may be, `settings.py` has the
+groups. A limit is defined where it is enforced; its group is made of those classes.
 """
 
 from graph.settings.environment import PREFIX, SettingsError, is_secret
-from graph.settings.required import ServingSecrets, require_secrets
 from graph.settings.settings import (
     DatabaseSettings,
     EncryptionSettings,
@@ -13,11 +12,14 @@ from graph.settings.settings import (
     LimitSettings,
     MetricsSettings,
     RateLimitSettings,
+    ServingSecrets,
     SessionSettings,
     Settings,
     TrustedSettings,
     WatermarkSettings,
     WeChatSettings,
+    require_secrets,
+    unknown_settings,
     variables,
 )
 from graph.settings.values import is_loopback
@@ -40,5 +42,6 @@ __all__ = [
     "is_loopback",
     "is_secret",
     "require_secrets",
+    "unknown_settings",
     "variables",
 ]

@@ -1,47 +1,75 @@
-"""Reads groups of settings from the environment, secrets also from files, and puts a fault into one sentence."""
+"""Reads values from environment variables, and secrets also from the files that variables name."""
 
-import os
+import difflib
+import re
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Final
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings import SettingsError as SourceError
 
-PREFIX = "WXGATE_"
+PREFIX: Final = "WXGATE_"
+EMPTY_IS_A_VALUE: Final = "empty is a value"
+"""In the metadata of a field: an empty variable is not as good as none."""
+
+# Kubernetes describes each Service of a namespace to each pod: one that is called `wxgate-metrics` sets
+# `WXGATE_METRICS_PORT=tcp://10.0.0.1:9464` and ten more.
+_LINK: Final = re.compile(r"(tcp|udp|sctp)://\S+").fullmatch
+_NAME_OF_LINK: Final = re.compile(
+    r"\w+_SERVICE_HOST|\w+_SERVICE_PORT(_\w+)?|\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
+).fullmatch
 
 
 class SettingsError(Exception):
-    """One sentence that names the variable at fault and what to do; never its value."""
+    """A line for each setting at fault: the variable and what to do about it, never its value."""
 
 
-class _SecretFiles(PydanticBaseSettingsSource):
-    """Reads a secret from the file that `<variable>_FILE` names, as container platforms hand them out."""
+def cleaned(value: str) -> str:
+    """Without blanks, line ends and a pair of quotes around it, which `docker --env-file` and Windows leave there."""
+    value = value.strip()
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1].strip() if quoted else value
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        variable = f"{self.config.get('env_prefix', '')}{field_name}".upper()
-        path = os.environ.get(f"{variable}_FILE")
-        if not path or not is_secret(field):
-            return None, field_name, False
-        if os.environ.get(variable):
-            msg = f"{variable} and {variable}_FILE are both set: keep one of them."
-            raise SettingsError(msg)
-        try:
-            text = Path(path).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            text = None
-        if text is None:  # raised here, away from what was caught: a decoding error holds the bytes of the file
-            msg = f"{variable}_FILE names a file that cannot be read as text."
-            raise SettingsError(msg)
-        if not text:
-            msg = f"{variable}_FILE names an empty file."
-            raise SettingsError(msg)
-        return text, field_name, False
 
-    def __call__(self) -> dict[str, Any]:
-        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
-        return {name: value for name, value in values.items() if value is not None}
+def read_variables(fields: Mapping[str, FieldInfo], environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The variables that are set, and a sentence for each that cannot be read."""
+    given: dict[str, str] = {}
+    faults = []
+    for variable, field in fields.items():
+        value = cleaned(environment.get(variable, ""))
+        file = cleaned(environment.get(f"{variable}_FILE", "")) if is_secret(field) else ""
+        if value and file:
+            faults.append(f"{variable} and {variable}_FILE are both set: keep one of them.")
+        elif file:
+            try:
+                value = cleaned(Path(file).read_text("utf-8-sig"))
+            except (OSError, UnicodeDecodeError):
+                faults.append(f"{variable}_FILE names a file that cannot be read as text.")
+            else:
+                faults += [] if value else [f"{variable}_FILE names an empty file."]
+        if _LINK(value):
+            continue
+        if value or (variable in environment and EMPTY_IS_A_VALUE in field.metadata):
+            given[variable] = value
+    return given, faults
+
+
+def unknown_variables(fields: Mapping[str, FieldInfo], environment: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each variable that begins like a setting and is none."""
+    known = {*fields, *(f"{variable}_FILE" for variable, field in fields.items() if is_secret(field))}
+    for variable in sorted(environment):
+        if variable.startswith(PREFIX) and variable not in known and not _is_link(variable, environment[variable]):
+            yield f"{variable}: no such setting{_meant(variable, known)}; `wxgate settings` lists them."
+
+
+def _is_link(variable: str, value: str) -> bool:
+    return bool(_NAME_OF_LINK(variable) or _LINK(value))
+
+
+def _meant(variable: str, known: Collection[str]) -> str:
+    similar = difflib.get_close_matches(variable, known, n=1, cutoff=0.85)
+    return f" (did you mean {similar[0]}?)" if similar else ""
 
 
 def is_secret(field: FieldInfo) -> bool:
@@ -51,54 +79,3 @@ def is_secret(field: FieldInfo) -> bool:
 
 def _mentions_secret(annotation: object) -> bool:
     return annotation is SecretStr or any(_mentions_secret(inner) for inner in getattr(annotation, "__args__", ()))
-
-
-class Group(BaseSettings):
-    """Settings whose variables share a prefix."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True, validate_default=True
-    )
-
-    @classmethod
-    def load(cls) -> Self:
-        """What the environment says of this group. Raises `SettingsError`."""
-        try:
-            return cls()
-        except ValidationError as error:
-            raise SettingsError(_sentence(error)) from None
-        except SourceError:
-            groups = sorted(variable for variable, field in cls.variables().items() if group_in(field))
-            given = ", ".join(name for name in groups if os.environ.get(name))
-            msg = f"{given}: no such setting; `wxgate settings` lists them."
-            raise SettingsError(msg) from None
-
-    @classmethod
-    def variables(cls) -> dict[str, FieldInfo]:
-        """The variables of this group's own fields."""
-        return {f"{cls.model_config['env_prefix']}{name}".upper(): field for name, field in cls.model_fields.items()}
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, _SecretFiles(settings_cls), env_settings
-
-
-def group_in(field: FieldInfo) -> type[Group] | None:
-    """The group that a field holds, if it holds one."""
-    kind = field.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, Group) else None
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    [prefix] = [kind.model_config["env_prefix"] for kind in Group.__subclasses__() if kind.__name__ == error.title]
-    variable = f"{prefix}{first['loc'][0]}".upper()
-    reason = first["msg"].removeprefix("Value error, ")
-    return f"{variable} {reason}." if reason.startswith(("must", "is ")) else f"{variable} is not valid: {reason}."

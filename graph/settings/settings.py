@@ -1,19 +1,27 @@
-"""The knobs, by group."""
+"""The settings, by group: `WXGATE_<group>_<name>`, with its default and its range."""
 
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import SettingsConfigDict
 
-from graph.settings.environment import PREFIX, Group, group_in
+from graph.execution.document_limits import DocumentLimits
+from graph.http.request import JsonLimits
+from graph.server.limits import ConnectionLimits, RequestLimits
+from graph.settings.environment import PREFIX, SettingsError, read_variables, unknown_variables
 from graph.settings.values import (
     AppId,
     AppSecret,
     BaseUrl,
     CaFile,
+    DatabaseUrl,
     Hosts,
+    KeyRingText,
     Networks,
     Origins,
     ProxyUrl,
@@ -21,11 +29,21 @@ from graph.settings.values import (
     StorageUrl,
 )
 
+_REQUIRED: Final = {
+    "WXGATE_WECHAT_APP_ID": "set it to the AppID of your mini-program",
+    "WXGATE_WECHAT_APP_SECRET": "set it (or WXGATE_WECHAT_APP_SECRET_FILE) to your AppSecret",
+    "WXGATE_ENCRYPTION_KEYS": "make a key with `wxgate keys new` and set it (or ..._KEYS_FILE)",
+}
+
+
+class Group(BaseModel):
+    """Settings that belong together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
 
 class WeChatSettings(Group):
     """Who the mini-program is, and where WeChat is."""
-
-    model_config = SettingsConfigDict(env_prefix="WXGATE_WECHAT_")
 
     app_id: AppId | None = Field(None, description="The mini-program's AppID.")
     app_secret: AppSecret | None = Field(None, description="Its AppSecret.")
@@ -37,9 +55,7 @@ class WeChatSettings(Group):
 class DatabaseSettings(Group):
     """Where the data is."""
 
-    model_config = SettingsConfigDict(env_prefix="WXGATE_DATABASE_")
-
-    url: SecretStr = Field(
+    url: DatabaseUrl = Field(
         SecretStr("sqlite://wxgate.db"), description="`sqlite:///absolute/path` or `postgres://user@host/db`."
     )
 
@@ -47,34 +63,26 @@ class DatabaseSettings(Group):
 class EncryptionSettings(Group):
     """What seals the session_keys at rest."""
 
-    model_config = SettingsConfigDict(env_prefix="WXGATE_ENCRYPTION_")
-
-    keys: SecretStr | None = Field(None, description="Key ring `k2:<base64url>,k1:<base64url>`; the first encrypts.")
+    keys: KeyRingText | None = Field(None, description="Key ring `k2:<base64url>,k1:<base64url>`; the first encrypts.")
 
 
 class SessionSettings(Group):
     """How long a sign-in lasts."""
 
-    model_config = SettingsConfigDict(env_prefix="WXGATE_SESSION_")
-
     idle_days: int = Field(7, ge=1, le=365, description="Days without a request that end a session.")
     absolute_days: int = Field(30, ge=1, le=365, description="Days that end it in any case.")
-    max_per_user: int = Field(10, ge=1, le=1000, description="Sessions a person may have; the oldest go first.")
+    max_per_user: int = Field(10, ge=1, le=1000, description="Sessions a user may have; the oldest go first.")
 
 
 class WatermarkSettings(Group):
     """How old submitted user info may be, in seconds."""
-
-    model_config = SettingsConfigDict(env_prefix="WXGATE_WATERMARK_")
 
     max_age: int = Field(86_400, ge=1, description="Seconds that submitted data may be old.")
     max_ahead: int = Field(300, ge=0, description="Seconds that it may be ahead.")
 
 
 class HttpSettings(Group):
-    """Who may talk to the server, and whose word counts for where a request comes from."""
-
-    model_config = SettingsConfigDict(env_prefix="WXGATE_HTTP_")
+    """Which hosts and origins are served, and which proxies are trusted."""
 
     allowed_hosts: Hosts = Field((), description="Names that `Host` may have, like `*.example.com`; empty: any.")
     cors_origins: Origins = Field((), description="Exact origins of web (H5) builds.")
@@ -83,8 +91,6 @@ class HttpSettings(Group):
 
 class RateLimitSettings(Group):
     """How often one client address, and one account, may do what costs something."""
-
-    model_config = SettingsConfigDict(env_prefix="WXGATE_RATE_LIMIT_", env_ignore_empty=False)  # empty is off
 
     # A whole campus can be behind one address, and so can everybody behind a proxy that is not trusted yet.
     login: Rate = Field("600/minute", description="Logins an address, and an account; empty: unlimited.")
@@ -97,44 +103,16 @@ class RateLimitSettings(Group):
 class TrustedSettings(Group):
     """The documents that clients may run by their hash alone."""
 
-    model_config = SettingsConfigDict(env_prefix="WXGATE_TRUSTED_")
-
     documents: Path | None = Field(None, description="graphql-codegen's `persisted-documents.json`.")
     documents_only: bool = Field(False, description="Run nothing else.")
 
 
-class LimitSettings(Group):
+class LimitSettings(Group, ConnectionLimits, RequestLimits, JsonLimits, DocumentLimits):
     """The most that one request may be, take and cost; the README lists names and defaults only."""
-
-    model_config = SettingsConfigDict(env_prefix="WXGATE_LIMIT_")
-
-    tokens: int = Field(400, ge=10, description="Tokens of a document.")
-    characters: int = Field(8_192, ge=10, description="Characters of a document.")
-    depth: int = Field(12, ge=1, description="Levels of fields in a document.")
-    aliases: int = Field(15, ge=0, description="Aliases of a document, fragments counted wherever they are spread.")
-    fields: int = Field(100, ge=1, description="Fields of a document, counted likewise.")
-    directives: int = Field(9, ge=0, description="Directives of a document, counted likewise.")
-    fragments: int = Field(15, ge=0, description="Fragments of a document.")
-    operations: int = Field(5, ge=1, description="Operations of a document.")
-    errors: int = Field(5, ge=1, description="Validation errors that an answer lists.")
-    json_depth: int = Field(32, ge=4, description="Levels of objects and arrays in a body.")
-    body_bytes: int = Field(65_536, ge=1_024, description="Bytes of a body.")
-    body_seconds: float = Field(5, gt=0, description="Seconds that a body may take to arrive.")
-    url_bytes: int = Field(8_192, ge=100, le=65_000, description="Bytes of a URL.")
-    headers: int = Field(64, ge=8, description="Headers of a request.")
-    head_bytes: int = Field(16_384, ge=1_024, description="Bytes of all headers of a request.")
-    head_seconds: float = Field(5, gt=0, description="Seconds that the headers may take to arrive.")
-    idle_seconds: int = Field(
-        75, ge=1, description="Seconds that a connection may idle; let it be more than your proxy's."
-    )
-    request_seconds: float = Field(10, gt=0, description="Seconds that a request may take in all.")
-    concurrency: int = Field(500, ge=1, le=100_000, description="Requests at work at once; more get 503.")
 
 
 class MetricsSettings(Group):
-    """Where the figures are read; nowhere without a port, and never beside what is public."""
-
-    model_config = SettingsConfigDict(env_prefix="WXGATE_METRICS_")
+    """Where metrics are served: nowhere without a port, and never on the public one."""
 
     port: int | None = Field(None, ge=0, le=65_535, description="Port of Prometheus' `/metrics`; none: off.")
     host: str = Field("127.0.0.1", description="Its address.")
@@ -143,16 +121,12 @@ class MetricsSettings(Group):
 class LogSettings(Group):
     """What is written about requests."""
 
-    model_config = SettingsConfigDict(env_prefix="WXGATE_LOG_")
-
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING, ERROR.")
     format: Literal["text", "json"] = Field("text", description="`text` or `json`.")
 
 
 class Settings(Group):
     """All of it."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     wechat: WeChatSettings = Field(default_factory=WeChatSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
@@ -170,11 +144,82 @@ class Settings(Group):
     introspection: bool = Field(False, description="Introspection (on in `dev`).")
     graphiql: bool = Field(False, description="The explorer (on in `dev`).")
 
+    @classmethod
+    def load(
+        cls, *groups: str, serving: bool = False, defaults: Mapping[str, str] = MappingProxyType({})
+    ) -> "Settings":
+        """What the environment says, of these groups only if any is named; `defaults` count for what it leaves out.
+
+        With `serving`, what signing users in takes must be there. Raises `SettingsError` with all that is wrong.
+        """
+        paths = {variable: path for variable, path, _ in _fields() if not groups or path[0] in groups}
+        given, faults = read_variables({name: variables()[name] for name in paths}, os.environ)
+        if serving:
+            faults += [_missing(name) for name in _REQUIRED if name not in given and name not in " ".join(faults)]
+        values: dict[str, Any] = {}
+        for variable, value in {**defaults, **given}.items():
+            *outer, name = paths[variable]
+            (values.setdefault(outer[0], {}) if outer else values)[name] = value
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            details = error.errors(include_input=False, include_url=False, include_context=False)
+            faults += [_sentence(_variable(fault["loc"][:2]), fault["msg"]) for fault in details]
+        if faults:  # raised here, away from what was caught, which may hold a value
+            raise SettingsError("\n".join(faults))
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class ServingSecrets:
+    """What signing users in takes."""
+
+    app_id: str
+    app_secret: SecretStr
+    encryption_keys: SecretStr
+
+
+def require_secrets(settings: Settings) -> ServingSecrets:
+    """The secrets that signing users in takes. Raises `SettingsError` with all that are missing."""
+    wechat, keys = settings.wechat, settings.encryption.keys
+    if wechat.app_id is None or wechat.app_secret is None or keys is None:
+        values = (wechat.app_id, wechat.app_secret, keys)
+        raise SettingsError(
+            "\n".join(_missing(name) for name, value in zip(_REQUIRED, values, strict=True) if not value)
+        )
+    return ServingSecrets(wechat.app_id, wechat.app_secret, keys)
+
 
 def variables() -> dict[str, FieldInfo]:
     """Every variable that the server reads, with its field: the source of README's table and `wxgate settings`."""
-    found: dict[str, FieldInfo] = {}
-    for variable, field in Settings.variables().items():
-        group = group_in(field)
-        found |= group.variables() if group else {variable: field}
-    return found
+    return {variable: field for variable, _, field in _fields()}
+
+
+def unknown_settings() -> list[str]:
+    """A sentence for each variable of the environment that looks like a setting and is none."""
+    return list(unknown_variables(variables(), os.environ))
+
+
+def _fields() -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
+    """Each variable, where its value goes, and its field."""
+    for name, field in Settings.model_fields.items():
+        group = field.annotation
+        if isinstance(group, type) and issubclass(group, Group):
+            for inner, inner_field in group.model_fields.items():
+                yield _variable((name, inner)), (name, inner), inner_field
+        else:
+            yield _variable((name,)), (name,), field
+
+
+def _variable(path: Sequence[object]) -> str:
+    return f"{PREFIX}{'_'.join(map(str, path))}".upper()
+
+
+def _missing(variable: str) -> str:
+    return f"{variable} is missing: {_REQUIRED[variable]}."
+
+
+def _sentence(variable: str, message: str) -> str:
+    reason = message.removeprefix("Value error, ").rstrip(".")
+    plain = reason.startswith(("must", "is ", "has ", "names "))
+    return f"{variable} {reason}." if plain else f"{variable} is not valid: {reason}."

@@ -9,7 +9,12 @@ from typing import Annotated, Final
 import httpx
 from limits import parse_many
 from pydantic import AfterValidator, BeforeValidator, SecretStr
-from pydantic_settings import NoDecode
+
+from graph.security.encryption import KeyRing
+from graph.security.errors import KeyRingError
+from graph.settings.environment import EMPTY_IS_A_VALUE
+from models.errors import UnsupportedDatabase
+from models.url import tortoise_config
 
 _STORAGES: Final = ("memory://", "redis://", "rediss://", "valkey://", "valkeys://")
 
@@ -35,7 +40,7 @@ def _app_secret(value: SecretStr) -> SecretStr:
 
 def _base_url(value: str) -> str:
     try:
-        # As whoever connects will read it: a host that cannot be encoded fails here.
+        # As the HTTP client will read it: a host that cannot be encoded fails here.
         url = httpx.URL(value)
         reachable = bool(url.host) and (url.port is None or url.port <= 65535)
     except (httpx.InvalidURL, ValueError):
@@ -124,23 +129,39 @@ def _rate(value: str) -> str:
 
 
 def _storage(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value():
-        return SecretStr(_STORAGES[0])
     if not value.get_secret_value().startswith(_STORAGES):
         msg = f"must begin with one of {', '.join(_STORAGES)}"
         raise ValueError(msg)
     return value
 
 
-_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+def _key_ring(value: SecretStr) -> SecretStr:
+    try:
+        KeyRing.parse(value.get_secret_value())
+    except KeyRingError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    try:
+        tortoise_config(value.get_secret_value())
+    except UnsupportedDatabase as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+_List = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 AppId = Annotated[str, AfterValidator(_app_id)]
 AppSecret = Annotated[SecretStr, AfterValidator(_app_secret)]
 CaFile = Annotated[Path, AfterValidator(_ca_file)]
 ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+KeyRingText = Annotated[SecretStr, AfterValidator(_key_ring)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Hosts = Annotated[_List, AfterValidator(_hosts)]
 Origins = Annotated[_List, AfterValidator(_origins)]
 Networks = Annotated[_List, AfterValidator(_networks)]
-Rate = Annotated[str, AfterValidator(_rate)]
+Rate = Annotated[str, AfterValidator(_rate), EMPTY_IS_A_VALUE]
 StorageUrl = Annotated[SecretStr, AfterValidator(_storage)]

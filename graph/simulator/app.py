@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -56,7 +57,10 @@ def _view(state: SimulatorState, method: str, path: str, view: View) -> Route:
 def _action(state: SimulatorState, path: str, name: str, fields: type[Fields], act: Action) -> Route:
     async def serve(request: Request) -> Response:
         try:
-            return json_response(act(state, parse_fields(fields, await read_body(request))))
+            body = await read_body(request)
+            if body and not _is_json(request.headers):
+                return json_response({"errMsg": f"{name}:fail send the body as application/json"}, status=415)
+            return json_response(act(state, parse_fields(fields, body)))
         except ClientDisconnect:
             return Response()
         except BadRequest as error:
@@ -108,3 +112,8 @@ def _refusal(state: SimulatorState, path: str, errcode: int, errmsg: str | None 
         errmsg += f" hint: [{state.fakes.hint()}]"
     payload = {"errcode": errcode, "errmsg": f"{errmsg} rid: {state.fakes.rid(state.clock())}"}
     return json_response(payload, content_type="text/plain")
+
+
+def _is_json(headers: Headers) -> bool:
+    """For a page from elsewhere a browser sends any other type without asking, and names the page as the origin."""
+    return "origin" not in headers or headers.get("content-type", "").startswith("application/json")

@@ -33,7 +33,11 @@ def environment(**variables: str) -> dict[str, str]:
 def invoke(*arguments: str, **variables: str) -> click.testing.Result:
     """Runs a command that ends by itself, in this process; what it did not mean to raise is raised here."""
     cleared = dict.fromkeys((name for name in os.environ if name.startswith("WXGATE_")), None)
-    result = click.testing.CliRunner(env={**cleared, **variables}).invoke(main, arguments)
+    mask = os.umask(0o022)
+    try:
+        result = click.testing.CliRunner(env={**cleared, **variables}).invoke(main, arguments)
+    finally:
+        os.umask(mask)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
@@ -139,7 +143,7 @@ def listening(command: tuple[str | Path, ...], cwd: Path, variables: Mapping[str
         ear.start()
         try:
             host, port = process.wait_for(r"listening  host=(\S+)  port=(\d+)").groups()
-            process.url = f"http://{host}:{port}"
+            process.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             process.get("/")  # any answer: it has started
             yield process
             if popen.poll() is None:

@@ -1,4 +1,4 @@
-"""`wxgate keys`: a new key takes over from the old one, on a live database, without anybody logging in again."""
+"""`wxgate keys`: a new key takes over from the old one, on a live database, and no user has to log in again."""
 
 import asyncio
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def test_a_key_id_that_a_ring_cannot_hold_is_refused_in_one_sentence(key_id: str
     assert "1 to 16 characters" in result.stderr
 
 
-def test_keys_are_rotated_while_people_stay_signed_in(
+def test_keys_are_rotated_while_users_stay_signed_in(
     wechat_simulator: WeChatSimulator,
     database_url: str,
     clock: Clock,
@@ -75,7 +75,7 @@ def test_keys_are_rotated_while_people_stay_signed_in(
     assert commands("rotate", ring=both) == (0, "1 resealed, 0 overtaken by a login, 0 unreadable\n")
     assert commands("list", ring=both) == (0, "k2  encrypts  1 accounts\nk1  decrypts  0 accounts\n")
     assert commands("rotate", ring=both) == (0, "0 resealed, 0 overtaken by a login, 0 unreadable\n")
-    assert commands("forget", "k1", ring=k2) == (0, "k1 is forgotten; it sealed 0 accounts.\n")
+    assert commands("retire", "k1", ring=k2) == (0, "k1 is retired; it sealed 0 accounts.\n")
     assert commands("list", ring=k2) == (0, "k2  encrypts  1 accounts\n")
 
     # The old key is gone; the session_key of before is still there to verify what the phone signs with it.
@@ -86,8 +86,8 @@ def test_keys_are_rotated_while_people_stay_signed_in(
 
 
 @pytest.fixture
-def somebody(wechat_simulator: WeChatSimulator, database_url: str, clock: Clock) -> None:
-    """A person with a session_key that k1 seals."""
+def user(wechat_simulator: WeChatSimulator, database_url: str, clock: Clock) -> None:
+    """A user with a session_key that k1 seals."""
 
     async def log_in() -> None:
         settings = settings_with(ENCRYPTION_KEYS, wechat_simulator, database_url)
@@ -97,7 +97,7 @@ def somebody(wechat_simulator: WeChatSimulator, database_url: str, clock: Clock)
     asyncio.run(log_in())
 
 
-@pytest.mark.usefixtures("somebody")
+@pytest.mark.usefixtures("user")
 def test_a_key_that_still_seals_something_cannot_be_dropped(k2: str, commands: Callable[..., tuple[int, str]]) -> None:
     code, said = commands("rotate", ring=k2)
     assert code == 1
@@ -106,32 +106,43 @@ def test_a_key_that_still_seals_something_cannot_be_dropped(k2: str, commands: C
     missing = (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
     assert commands("list", ring=k2) == missing
 
-    code, said = commands("forget", "k1", ring=k2)
+    code, said = commands("retire", "k1", ring=k2)
     assert code == 1
     assert said == "Error: The key 'k1' still seals 1 accounts: run `wxgate keys rotate` first, or add --lost.\n"
     assert commands("list", ring=k2) == missing
 
 
 @pytest.mark.parametrize("lost", [[], ["--lost"]])
-def test_the_key_that_encrypts_cannot_be_forgotten(
+def test_the_key_that_encrypts_cannot_be_retired(
     commands: Callable[..., tuple[int, str]], k2: str, lost: list[str]
 ) -> None:
-    code, said = commands("forget", "k2", *lost, ring=f"{k2},{ENCRYPTION_KEYS}")
+    code, said = commands("retire", "k2", *lost, ring=f"{k2},{ENCRYPTION_KEYS}")
     assert code == 1
     assert said.startswith("Error: The key 'k2' is the one that encrypts")
 
 
-@pytest.mark.usefixtures("somebody")
-def test_a_lost_key_can_be_forgotten_and_what_it_sealed_is_reported(
+def test_a_key_that_is_unknown_or_not_lost_cannot_be_retired(
+    commands: Callable[..., tuple[int, str]], k2: str, database_url: str
+) -> None:
+    invoke("migrate", WXGATE_DATABASE_URL=database_url)
+    for lost in ([], ["--lost"]):
+        unknown = commands("retire", "k7", *lost, ring=f"{k2},{ENCRYPTION_KEYS}")
+        assert unknown == (1, "Error: There is no key 'k7': `wxgate keys list` names those that there are.\n")
+    code, said = commands("retire", "k1", "--lost", ring=f"{k2},{ENCRYPTION_KEYS}")
+    assert (code, said.startswith("Error: The key 'k1' is not lost")) == (1, True)
+
+
+@pytest.mark.usefixtures("user")
+def test_a_lost_key_can_be_retired_and_what_it_sealed_is_reported(
     k2: str, commands: Callable[..., tuple[int, str]]
 ) -> None:
-    assert commands("forget", "k1", "--lost", ring=k2) == (0, "k1 is forgotten; it sealed 1 accounts.\n")
+    assert commands("forget", "k1", "--lost", ring=k2) == (0, "k1 is retired; it sealed 1 accounts.\n")
     # It is no longer known, and yet it is there.
     assert commands("list", ring=k2) == (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
     code, said = commands("rotate", ring=k2)
     assert code == 1
     assert said.startswith("0 resealed, 0 overtaken by a login, 1 unreadable\nError: What is unreadable was sealed")
-    assert said.endswith("these people get a new session_key when they next log in.\n")
+    assert said.endswith("these users get a new session_key when they next log in.\n")
 
 
 @pytest.mark.parametrize("command", ["list", "rotate"])
@@ -142,7 +153,7 @@ def test_without_keys_or_tables_it_says_what_to_do(command: str, database_url: s
 
     malformed = invoke("keys", command, WXGATE_DATABASE_URL=database_url, WXGATE_ENCRYPTION_KEYS="k1:Qx7")
     assert malformed.exit_code == 1
-    assert malformed.stderr.startswith("Error: WXGATE_ENCRYPTION_KEYS: entry 1 of the key ring")
+    assert malformed.stderr.startswith("Error: WXGATE_ENCRYPTION_KEYS is not valid: entry 1 of the key ring")
     assert "Qx7" not in malformed.stderr
 
     no_tables = invoke("keys", command, WXGATE_DATABASE_URL=database_url, WXGATE_ENCRYPTION_KEYS=ENCRYPTION_KEYS)

@@ -56,6 +56,14 @@ def test_a_database_url_that_cannot_work_is_one_sentence_that_names_the_variable
         assert "Qx7" not in refused.stderr
 
 
+def test_an_sqlite_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    invoke("migrate", WXGATE_DATABASE_URL=f"sqlite://{tmp_path / 'wxgate.db'}")
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("wxgate.db*")} == {
+        "wxgate.db": 0o600,
+        "wxgate.db.lock": 0o600,
+    }
+
+
 @pytest.mark.parametrize("arguments", [("migrate",), ("migrate", "--plan")])
 def test_a_sqlite_file_that_cannot_be_opened_is_one_sentence(arguments: tuple[str, ...], tmp_path: Path) -> None:
     # In a process, where the driver's thread would print its own traceback.
@@ -67,9 +75,9 @@ def test_a_sqlite_file_that_cannot_be_opened_is_one_sentence(arguments: tuple[st
 
 @pytest.mark.parametrize("arguments", [("migrate",), ("migrate", "--plan")])
 def test_a_postgresql_that_is_down_is_one_sentence_without_its_password(arguments: tuple[str, ...]) -> None:
-    with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{nobody_listens.getsockname()[1]}"
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
         refused = invoke(*arguments, WXGATE_DATABASE_URL=f"postgres://somebody:Qx7password@{address}/wxgate")
     assert refused.exit_code == 1
     assert refused.output.count("\n") == 1
@@ -78,9 +86,14 @@ def test_a_postgresql_that_is_down_is_one_sentence_without_its_password(argument
 
 
 def test_the_schema_in_the_repository_is_the_one_that_the_server_has() -> None:
-    printed = invoke("schema")
-    assert printed.exit_code == 0
-    assert printed.output == (ROOT / "schema.graphql").read_text("utf-8")
+    # Whatever the terminal is thought to take.
+    printed = subprocess.run(
+        [sys.executable, "-m", "graph", "schema"],
+        env=environment(PYTHONIOENCODING="gbk"),
+        capture_output=True,
+        check=True,
+    )
+    assert printed.stdout == (ROOT / "schema.graphql").read_bytes()
 
 
 @pytest.mark.parametrize("path", commands_of(main), ids=" ".join)

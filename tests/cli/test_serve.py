@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,11 +40,13 @@ def taken_port() -> Iterator[str]:
         yield str(listener.getsockname()[1])
 
 
-def test_without_any_setting_it_ends_with_one_sentence(tmp_path: Path) -> None:
+def test_without_any_setting_it_names_all_that_is_missing(tmp_path: Path) -> None:
     refused = run("serve", cwd=tmp_path)
     assert refused.returncode == 1
     assert refused.stdout == ""
-    assert refused.stderr == "Error: WXGATE_WECHAT_APP_ID is missing: set it to the AppID of your mini-program.\n"
+    assert [line.removeprefix("Error: ").partition(":")[0] for line in refused.stderr.splitlines()] == [
+        f"WXGATE_{name} is missing" for name in ("WECHAT_APP_ID", "WECHAT_APP_SECRET", "ENCRYPTION_KEYS")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -94,9 +97,9 @@ def test_an_orchestrator_sees_whether_migrations_are_missing_and_when_they_are_m
 
 
 def test_a_database_that_is_down_does_not_keep_it_from_starting(variables: dict[str, str], tmp_path: Path) -> None:
-    with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        port = nobody_listens.getsockname()[1]
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
         variables["WXGATE_DATABASE_URL"] = f"postgres://somebody:Qx7password@127.0.0.1:{port}/wxgate"
         with serving("serve", cwd=tmp_path, **variables) as server:
             assert server.get("/livez").status_code == 200
@@ -107,6 +110,7 @@ def test_a_database_that_is_down_does_not_keep_it_from_starting(variables: dict[
     assert "Qx7password" not in server.output
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize(
     ("ring", "sentence"),
     [
@@ -115,17 +119,41 @@ def test_a_database_that_is_down_does_not_keep_it_from_starting(variables: dict[
     ],
 )
 def test_a_key_ring_that_is_not_the_database_s_is_refused_in_one_sentence(
-    ring: str, sentence: str, variables: dict[str, str], taken_port: str
+    ring: str, sentence: str, workers: str, variables: dict[str, str], tmp_path: Path
 ) -> None:
     invoke("migrate", **variables)
     invoke("keys", "rotate", **variables)  # notes the key as any server would
 
-    refused = invoke("serve", "--port", taken_port, **(variables | {"WXGATE_ENCRYPTION_KEYS": ring}))
+    wrong = variables | {"WXGATE_ENCRYPTION_KEYS": ring}
+    refused = run("serve", "--workers", workers, "--port", "0", cwd=tmp_path, **wrong)
 
-    assert refused.exit_code == 1
-    assert sentence in refused.stderr
-    assert refused.stderr.count("\n") == 1
+    assert refused.returncode == 1
+    assert sentence in [line for line in refused.stderr.splitlines() if line.startswith("Error: ")][0]
+    assert "Traceback" not in refused.stderr
     assert OTHER_KEY not in refused.stderr
+
+
+def test_a_variable_that_is_no_setting_is_a_warning(variables: dict[str, str], tmp_path: Path) -> None:
+    with serving("serve", cwd=tmp_path, WXGATE_SESION_IDLE_DAYS="Qx7", **variables) as server:
+        assert server.get("/livez").status_code == 200
+    assert re.search(r"WARNING  .*WXGATE_SESION_IDLE_DAYS: no such setting", server.output)
+    assert "Qx7" not in server.output
+
+
+@pytest.mark.parametrize("host", ["::", "localhost"])
+def test_both_families_of_addresses_are_served(host: str, variables: dict[str, str], tmp_path: Path) -> None:
+    with serving("serve", "--host", host, cwd=tmp_path, **variables) as server:
+        port = server.url.rpartition(":")[2]
+        for address in ("127.0.0.1", "[::1]"):
+            server.url = f"http://{address}:{port}"
+            assert server.get("/livez").status_code == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT])
+def test_signals_without_a_meaning_are_ignored(number: int, variables: dict[str, str], tmp_path: Path) -> None:
+    with serving("serve", cwd=tmp_path, **variables) as server:
+        server.popen.send_signal(number)
+        assert server.get("/livez").status_code == 200
 
 
 def test_a_stopped_server_still_answers_the_request_in_flight(

@@ -92,6 +92,49 @@ def test_one_that_is_killed_is_replaced_while_the_others_serve(variables: dict[s
         assert server.get("/readyz").status_code == 200
 
 
+def test_one_that_hangs_is_replaced_while_the_others_serve(variables: dict[str, str], tmp_path: Path) -> None:
+    with serving("serve", "--workers", str(COUNT), cwd=tmp_path, **variables) as server:
+        started(server, COUNT)
+        before = children_of(server.popen.pid)
+        os.kill(before[0], signal.SIGSTOP)
+        server.wait_for(r"a worker hangs: it is killed  worker=0")
+        started(server, 1)
+        after = children_of(server.popen.pid)
+        assert len(after) == COUNT
+        assert before[0] not in after
+        assert server.get("/readyz").status_code == 200
+
+
+def test_one_that_hangs_does_not_hold_up_the_end(variables: dict[str, str], tmp_path: Path) -> None:
+    with serving("serve", "--workers", str(COUNT), cwd=tmp_path, **variables) as server:
+        started(server, COUNT)
+        os.kill(children_of(server.popen.pid)[0], signal.SIGSTOP)
+        server.terminate()
+        assert server.wait() == 128 + signal.SIGKILL
+        assert "a worker hangs: it is killed  worker=0" in server.output
+        server.popen.returncode = 0  # for what `serving` expects
+
+
+def test_workers_that_die_as_soon_as_they_start_end_the_server(variables: dict[str, str]) -> None:
+    dying = "import os, sys; import importlib; it = importlib.import_module('graph.cli.serve'); it._serve = lambda *_, **__: os._exit(7); "
+    command = [sys.executable, "-c", f"{dying}it.serve()", "--workers", str(COUNT), "--port", "0"]
+    ended = subprocess.run(
+        command, env=environment(**variables), capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("a worker died: another follows") == 4
+    assert re.search(r"ERROR .* workers cannot start  deaths=5  exit_code=7", ended.stderr)
+
+
+def test_a_hangup_ends_them_like_sigterm(variables: dict[str, str], tmp_path: Path) -> None:
+    with serving("serve", "--workers", str(COUNT), cwd=tmp_path, **variables) as server:
+        started(server, COUNT)
+        server.popen.send_signal(signal.SIGUSR1)
+        server.popen.send_signal(signal.SIGHUP)
+        assert server.wait() == 0
+    assert "draining" in server.output
+
+
 def test_a_signal_that_comes_while_they_start_stops_them(variables: dict[str, str]) -> None:
     command = [sys.executable, "-m", "graph", "serve", "--workers", "8", "--port", "0"]
     with subprocess.Popen(command, env=environment(**variables), stderr=subprocess.PIPE, text=True) as parent:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graph.server.outbox import Outbox
 from graph.server.protocol import BoundedProtocol, ConnectionLimits
-from graph.server.server import listen
+from graph.server.sockets import listen
 from tests.secret_patterns import secrets_in
 
 # What a test that waits for the end of something reaches soon, and one that does not never.

@@ -11,6 +11,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from graph.server import server as serving
+from graph.server.sockets import listen
 from tests.ports import CLOSED
 
 CLIENTS: Final = 64
@@ -47,12 +48,13 @@ def test_who_comes_while_the_event_loop_is_busy_is_let_in_soon_after(
     monkeypatch: pytest.MonkeyPatch, doors: int
 ) -> None:
     monkeypatch.setattr(serving, "_DOORS", doors)
-    turns = Turns()
+    turns, running = Turns(), threading.Event()
+    running.set()
     with ExitStack() as opened:
-        listener = opened.enter_context(serving.listen("127.0.0.1", 0))
+        listener = opened.enter_context(listen("127.0.0.1", 0))
         address = listener.getsockname()
         server = threading.Thread(
-            target=serving.run, args=(turns, listener), kwargs={"lifespan": False, "parent": os.getppid()}
+            target=serving.run, args=(turns, [listener]), kwargs={"lifespan": False, "keep_running": running.is_set}
         )
         server.start()
 
@@ -67,7 +69,7 @@ def test_who_comes_while_the_event_loop_is_busy_is_let_in_soon_after(
         turns.go_on.set()
         told = {int(_answer(client).rpartition(b"\r\n\r\n")[2]) for client in clients}
         assert _answer(first)
-        monkeypatch.setattr("graph.server.server.os.getppid", lambda: 0)  # it stops, as without its parent
+        running.clear()
         server.join(PATIENCE)
         assert not server.is_alive()
         assert listener.fileno() == -1
@@ -87,20 +89,22 @@ def test_a_worker_that_starts_makes_no_other_wait_for_a_connection(monkeypatch: 
         waits.extend(os.get_blocking(door.fileno()) for door in sockets)
 
     monkeypatch.setattr("uvicorn.Server.run", run)
-    with serving.listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         os.set_blocking(listener.fileno(), False)  # by another worker
-        serving.run(Turns(), listener, lifespan=False)
+        serving.run(Turns(), [listener], lifespan=False)
     assert waits == [False] * serving._DOORS
 
 
-def test_the_address_is_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving.listen("127.0.0.1", 0) as listener:
+def test_the_address_is_free_again() -> None:
+    running = threading.Event()
+    running.set()
+    with listen("127.0.0.1", 0) as listener:
         address = listener.getsockname()
         server = threading.Thread(
-            target=serving.run, args=(Turns(), listener), kwargs={"lifespan": False, "parent": os.getppid()}
+            target=serving.run, args=(Turns(), [listener]), kwargs={"lifespan": False, "keep_running": running.is_set}
         )
         server.start()
-        monkeypatch.setattr("graph.server.server.os.getppid", lambda: 0)
+        running.clear()
         server.join(PATIENCE)
     with pytest.raises(CLOSED):
         socket.create_connection(address, PATIENCE)

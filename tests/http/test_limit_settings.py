@@ -35,7 +35,9 @@ LOWERED: Final[dict[str, tuple[int, dict[str, object], str]]] = {
     "body_bytes": (1024, {"query": ME, "variables": {"a": "b" * 1024}}, "PAYLOAD_TOO_LARGE"),
 }
 # Those that cannot be seen in one request to one process are tested in `test_door` and `test_guards`, or below.
-ELSEWHERE: Final = {"concurrency", "body_seconds", "request_seconds", "errors"}
+ELSEWHERE: Final = {"concurrency", "body_seconds", "request_seconds", "errors"} | {
+    *("unread_seconds", "pipelined", "pending_bytes", "pending_bytes_per_address"),
+}
 ON_SOCKETS: Final = {
     "url_bytes": "300",
     "headers": "8",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from graphql import DocumentNode, SelectionSetNode, get_introspection_query, parse
 
-from graph.execution.document_limits import DocumentTooLarge, Limits, _Gauge, measure
+from graph.execution.document_limits import DocumentLimits, DocumentTooLarge, _Gauge, measure
 from tests.server import LOGIN, ME, SUBMIT, TestServer
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -60,7 +60,7 @@ HIDDEN = {
 
 def required(document: DocumentNode) -> None:
     """Raises when the document is too large in anything but its length."""
-    Limits(tokens=10_000).require(measure(document))
+    DocumentLimits(tokens=10_000).require(measure(document))
 
 
 @pytest.mark.parametrize("what", AT_THE_LIMIT)
@@ -120,7 +120,7 @@ def test_what_validation_refuses_later_is_measured_without_harm(query: str) -> N
 def test_the_introspection_of_tools_is_small_enough_where_it_is_answered() -> None:
     size = measure(parse(get_introspection_query(specified_by_url=True, input_value_deprecation=True)))
     assert size.introspection_only
-    Limits().with_room_for_introspection().require(size)
+    DocumentLimits().with_room_for_introspection().require(size)
 
 
 def test_a_question_about_data_is_not_taken_for_introspection() -> None:
@@ -129,7 +129,7 @@ def test_a_question_about_data_is_not_taken_for_introspection() -> None:
 
 @pytest.mark.parametrize("query", [LOGIN, SUBMIT, ME])
 def test_the_three_operations_have_plenty_of_room(query: str) -> None:
-    Limits(tokens=100, depth=3, fields=20, aliases=0, directives=0, fragments=0, operations=1).require(
+    DocumentLimits(tokens=100, depth=3, fields=20, aliases=0, directives=0, fragments=0, operations=1).require(
         measure(parse(query))
     )
 

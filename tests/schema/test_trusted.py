@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from graph.execution.document_limits import Limits
+from graph.execution.document_limits import DocumentLimits
 from graph.execution.documents import Documents
 from graph.execution.trusted_documents import (
     MAX_DOCUMENTS,
@@ -46,7 +46,11 @@ def sentence(error: TrustedDocumentsError) -> str:
 
 
 def documents_of(
-    trusted: TrustedDocuments | None, *, introspection: bool = False, limits: Limits | None = None, only: bool = False
+    trusted: TrustedDocuments | None,
+    *,
+    introspection: bool = False,
+    limits: DocumentLimits | None = None,
+    only: bool = False,
 ) -> Documents:
     schema = graphql_core_schema(build_schema())
     return Documents(schema, introspection=introspection, limits=limits, trusted=trusted, trusted_only=only)
@@ -223,7 +227,7 @@ def test_limits_and_introspection_are_those_of_the_server(tmp_path: Path) -> Non
         documents_of(introspecting)
     deep = loaded(tmp_path, {"deep": "{ me { id } }"})
     with pytest.raises(TrustedDocumentsError, match=r'"deep".* depth may be 1'):
-        documents_of(deep, limits=Limits(depth=1))
+        documents_of(deep, limits=DocumentLimits(depth=1))
 
 
 def test_a_server_of_nothing_but_trusted_documents_needs_some() -> None:

@@ -1,4 +1,4 @@
-"""Every knob: its default, its limits, and the sentence that a value beyond them is refused with."""
+"""Every setting: its default, its limits, and the sentence that a value beyond them is refused with."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import certifi
 import pytest
 from pydantic import SecretStr
 
-from graph.settings import Settings, variables
+from graph.settings import Settings, SettingsError, unknown_settings, variables
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
 from tests.settings.environment import PASSWORD_URL, PROXY_URL, STORAGE_URL, SetVariables, refusal, value_of
 
@@ -56,6 +56,10 @@ VALUES: dict[str, tuple[str, object]] = {
     "WXGATE_LIMIT_IDLE_SECONDS": ("1", 1),
     "WXGATE_LIMIT_REQUEST_SECONDS": ("0.5", 0.5),
     "WXGATE_LIMIT_CONCURRENCY": ("1", 1),
+    "WXGATE_LIMIT_UNREAD_SECONDS": ("0.5", 0.5),
+    "WXGATE_LIMIT_PIPELINED": ("1", 1),
+    "WXGATE_LIMIT_PENDING_BYTES": ("65536", 65536),
+    "WXGATE_LIMIT_PENDING_BYTES_PER_ADDRESS": ("65536", 65536),
     "WXGATE_METRICS_PORT": ("9464", 9464),
     "WXGATE_METRICS_HOST": ("::1", "::1"),
     "WXGATE_OTEL": ("true", True),
@@ -105,6 +109,10 @@ DEFAULTS: dict[str, object] = {
     "WXGATE_LIMIT_IDLE_SECONDS": 75,
     "WXGATE_LIMIT_REQUEST_SECONDS": 10,
     "WXGATE_LIMIT_CONCURRENCY": 500,
+    "WXGATE_LIMIT_UNREAD_SECONDS": 10,
+    "WXGATE_LIMIT_PIPELINED": 16,
+    "WXGATE_LIMIT_PENDING_BYTES": 33_554_432,
+    "WXGATE_LIMIT_PENDING_BYTES_PER_ADDRESS": 4_194_304,
     "WXGATE_METRICS_PORT": None,
     "WXGATE_METRICS_HOST": "127.0.0.1",
     "WXGATE_OTEL": False,
@@ -144,8 +152,6 @@ def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) 
     [
         ("WXGATE_WECHAT_APP_ID", f"{APP_ID}0"),
         ("WXGATE_WECHAT_APP_ID", APP_ID.upper()),
-        ("WXGATE_WECHAT_APP_ID", f"{APP_ID}\n"),
-        ("WXGATE_WECHAT_APP_ID", f" {APP_ID}"),
         ("WXGATE_WECHAT_CA_FILE", "/nowhere/ca.pem"),
         ("WXGATE_WECHAT_CA_FILE", __file__),
         ("WXGATE_WECHAT_PROXY", "Qx7.example.com:3128"),
@@ -154,7 +160,6 @@ def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) 
         ("WXGATE_WECHAT_APP_SECRET", "Qx7" * 11),
         ("WXGATE_WECHAT_APP_SECRET", APP_SECRET.upper()),
         ("WXGATE_WECHAT_APP_SECRET", APP_SECRET[:-1]),
-        ("WXGATE_WECHAT_APP_SECRET", f"{APP_SECRET}\n"),
         ("WXGATE_HTTP_ALLOWED_HOSTS", "https://a.example.com"),
         ("WXGATE_HTTP_ALLOWED_HOSTS", "a.example.com:443"),
         ("WXGATE_HTTP_ALLOWED_HOSTS", "*"),
@@ -192,14 +197,74 @@ def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) 
         ("WXGATE_LOG_FORMAT", "xml"),
         ("WXGATE_INTROSPECTION", "Qx7"),
         ("WXGATE_GRAPHIQL", "Qx7"),
-        # The name of a group alone.
-        ("WXGATE_DATABASE", PASSWORD_URL),
-        ("WXGATE_WECHAT", APP_SECRET),
-        ("WXGATE_RATE_LIMIT", "30/minute"),
     ],
 )
 def test_a_value_out_of_its_limits_is_one_sentence_that_names_the_variable(
     variable: str, value: str, env: SetVariables
 ) -> None:
     env(**{variable: value})
-    assert refusal().startswith(f"{variable}{' ' if variable in VALUES else ':'}")
+    assert refusal().startswith(f"{variable} ")
+
+
+def test_all_that_is_wrong_is_named_at_once(env: SetVariables, tmp_path: Path) -> None:
+    env(
+        WXGATE_WECHAT_APP_ID="Qx7",
+        WXGATE_ENCRYPTION_KEYS="k1:Qx7",
+        WXGATE_DATABASE_URL="mysql://Qx7",
+        WXGATE_RATE_LIMIT_STORAGE_FILE=str(tmp_path / "missing"),
+        WXGATE_LIMIT_DEPTH="0",
+    )
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(serving=True)
+    assert "Qx7" not in str(caught.value)
+    assert [line.split()[0].removeprefix("WXGATE_") for line in str(caught.value).splitlines()] == [
+        *("RATE_LIMIT_STORAGE_FILE", "WECHAT_APP_SECRET"),
+        *("WECHAT_APP_ID", "DATABASE_URL", "ENCRYPTION_KEYS", "LIMIT_DEPTH"),
+    ]
+
+
+def test_groups_are_loaded_without_regard_to_the_others(env: SetVariables) -> None:
+    env(WXGATE_WECHAT_APP_ID="Qx7", WXGATE_SESSION_IDLE_DAYS="3")
+    assert Settings.load("session", "database").session.idle_days == 3
+
+
+def test_defaults_count_below_the_environment(env: SetVariables) -> None:
+    env(WXGATE_SESSION_IDLE_DAYS="3", WXGATE_LOG_LEVEL="")
+    defaults = {"WXGATE_SESSION_IDLE_DAYS": "5", "WXGATE_SESSION_ABSOLUTE_DAYS": "6", "WXGATE_LOG_LEVEL": "ERROR"}
+    settings = Settings.load(defaults=defaults)
+    assert (settings.session.idle_days, settings.session.absolute_days, settings.log.level) == (3, 6, "ERROR")
+
+
+@pytest.mark.parametrize("around", ['"{}"', "'{}'", " {} ", "{}\r", '"{}"\r\n', '" {}"', "\t{}\n"])
+def test_quotes_and_blanks_around_a_value_are_no_part_of_it(around: str, env: SetVariables, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("\ufeff" + around.format(APP_SECRET), "utf-8")
+    env(
+        WXGATE_WECHAT_APP_ID=around.format(APP_ID),
+        WXGATE_WECHAT_APP_SECRET_FILE=around.format(tmp_path / "secret"),
+        WXGATE_SESSION_IDLE_DAYS=around.format(3),
+    )
+    settings = Settings.load()
+    assert (settings.wechat.app_id, settings.session.idle_days) == (APP_ID, 3)
+    assert settings.wechat.app_secret == SecretStr(APP_SECRET)
+
+
+def test_links_that_kubernetes_sets_for_its_services_are_no_settings(env: SetVariables) -> None:
+    for service, port in (("WXGATE", 8000), ("WXGATE_METRICS", 9464)):
+        link = f"tcp://10.0.0.1:{port}"
+        env(
+            **{f"{service}_SERVICE_HOST": "10.0.0.1", f"{service}_SERVICE_PORT": str(port), f"{service}_PORT": link},
+            **{f"{service}_SERVICE_PORT_HTTP": str(port), f"{service}_PORT_{port}_TCP": link},
+            **{f"{service}_PORT_{port}_TCP_{part}": "x" for part in ("PROTO", "PORT", "ADDR")},
+        )
+    assert Settings.load().metrics.port is None
+    assert unknown_settings() == []
+
+
+def test_what_is_no_setting_is_named_with_the_one_that_it_resembles(env: SetVariables) -> None:
+    env(WXGATE_SESION_IDLE_DAYS="Qx7", WXGATE_WECHAT="Qx7", WXGATE_LOG_LEVEL_FILE="Qx7", WXGATE_LOG_LEVEL="INFO")
+    sentence = "no such setting; `wxgate settings` lists them."
+    assert unknown_settings() == [
+        "WXGATE_LOG_LEVEL_FILE: " + sentence.replace(";", " (did you mean WXGATE_LOG_LEVEL?);"),
+        "WXGATE_SESION_IDLE_DAYS: " + sentence.replace(";", " (did you mean WXGATE_SESSION_IDLE_DAYS?);"),
+        f"WXGATE_WECHAT: {sentence}",
+    ]

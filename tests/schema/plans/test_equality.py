@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graph.execution.document_limits import Limits
+from graph.execution.document_limits import DocumentLimits
 from graph.execution.documents import Documents, GraphQLRequest
 from graph.execution.executor import Executor
 from graph.schema.errors import coded
 from tests.schema.plans.documents import Drawn, documents
 from tests.schema.plans.strange_schema import SCHEMA, STRANGE, World
 
-WIDE: Final = Limits(
+WIDE: Final = DocumentLimits(
     tokens=5_000, characters=50_000, depth=50, fields=1_000, aliases=500, directives=500, fragments=500
 )
 # Documents that hypothesis makes, and those among them that a plan answered or could have.

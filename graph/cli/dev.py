@@ -1,0 +1,115 @@
+"""`wxgate dev`: everything in one process, kept in a data directory so that it still works after a restart."""
+
+import asyncio
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+from pydantic import SecretStr
+
+from graph.app import SIMULATOR_PREFIX
+from graph.cli import options
+from graph.cli.errors import faults_in_one_message
+from graph.cli.serve import serve_parts
+from graph.cli.simulate import SimulatedMiniProgram
+from graph.composition import compose
+from graph.security.encryption import generate_entry
+from graph.server.sockets import in_url, listening
+from graph.settings import Settings, WeChatSettings
+from models.migrate import migrate
+
+_BANNER: Final = """
+  wxgate dev: FOR DEVELOPMENT ONLY. Anyone who can reach this port can sign in as anyone{simulated}.
+
+  GraphQL   {url}/graphql
+  explorer  {url}/graphiql
+  WeChat    {wechat}
+  database  {database}
+  keys      {data}
+"""
+_FIRST_LOGIN: Final = """
+  A first login to paste:
+
+    CODE=$(curl -s -X POST {url}/simulator/device/login | sed 's/.*"code":"\\([^"]*\\)".*/\\1/')
+    curl -s {url}/graphql -H 'Content-Type: application/json' -d \\
+      '{{"query":"mutation($code:String!){{login(code:$code){{token user{{id}}}}}}","variables":{{"code":"'$CODE'"}}}}'
+"""
+
+
+@click.command()
+@options.host
+@options.port
+@click.option("--data", default=".wxgate", show_default=True, type=click.Path(path_type=Path), help="Where to keep it.")
+@options.allow_remote
+def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
+    """Serve for development: SQLite, migrations, a simulated WeChat, nothing to set up.
+
+    With WXGATE_WECHAT_APP_ID and WXGATE_WECHAT_APP_SECRET set it talks to WeChat instead.
+    """
+    options.require_loopback(host, allow_remote)
+    if any(sign in str(data.absolute()) for sign in "?#%"):
+        message = f"{data}: a database URL cannot name a path with ?, # or % in it."
+        raise click.UsageError(message)
+    # The data is the developer's own, whatever the directory was before.
+    os.umask(0o077)
+    with faults_in_one_message(), contextlib.ExitStack() as opened:
+        mini_program, encryption_keys = _prepare(data)
+        listeners = opened.enter_context(listening(host, port))
+        own_port = listeners[0].getsockname()[1]
+        url = f"http://{in_url(host)}:{own_port}"
+        database_url = f"sqlite://{(data / 'wxgate.db').absolute()}"
+        settings = Settings.load(
+            defaults={
+                "WXGATE_DATABASE_URL": database_url,
+                "WXGATE_ENCRYPTION_KEYS": encryption_keys,
+                "WXGATE_DRAIN_SECONDS": "0",
+                "WXGATE_HTTP_ALLOWED_HOSTS": ",".join(options.local_hosts(host)),
+                "WXGATE_INTROSPECTION": "true",
+                "WXGATE_GRAPHIQL": "true",
+            }
+        )
+        simulator = None
+        if settings.wechat.app_id is None and settings.wechat.app_secret is None:
+            simulator = mini_program.simulator()
+            own_host = "127.0.0.1" if host in {"0.0.0.0", "::"} else in_url(host)  # noqa: S104 - compared, not bound
+            wechat = WeChatSettings(
+                app_id=mini_program.app_id,
+                app_secret=SecretStr(mini_program.app_secret),
+                base_url=f"http://{own_host}:{own_port}{SIMULATOR_PREFIX}",
+            )
+            settings = settings.model_copy(update={"wechat": wechat})
+        parts = compose(settings)
+        asyncio.run(migrate(settings.database.url.get_secret_value()))
+        banner = _BANNER.format(
+            url=url,
+            wechat=f"simulated at {url}{SIMULATOR_PREFIX}" if simulator else "the real one",
+            database=(data / "wxgate.db").absolute()
+            if settings.database.url.get_secret_value() == database_url
+            else "the one in WXGATE_DATABASE_URL",
+            data=data.absolute(),
+            simulated=" of the simulator" if simulator else "",
+        )
+        click.echo(banner + (_FIRST_LOGIN.format(url=url) if simulator else ""))
+        serve_parts(parts, listeners, simulator=simulator)
+
+
+def _prepare(directory: Path) -> tuple[SimulatedMiniProgram, str]:
+    """Makes the directory, a mini-program and an encryption key in it, unless they are there. Raises `OSError`."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys, mini_program = directory / "encryption-keys", directory / "mini-program.json"
+    _write_once(directory / ".gitignore", "*\n")
+    _write_once(keys, generate_entry("k1") + "\n")
+    _write_once(mini_program, SimulatedMiniProgram.invent().to_json() + "\n")
+    try:
+        return SimulatedMiniProgram.read(mini_program), keys.read_text("utf-8").strip()
+    except (ValueError, TypeError):
+        raise OSError(errno.EINVAL, "is damaged: delete it to start anew", str(mini_program)) from None
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Creates a file; a process that comes second leaves it as it is."""
+    with contextlib.suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
+        file.write(text)

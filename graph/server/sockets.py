@@ -1,0 +1,52 @@
+"""Listening TCP sockets, for one family of addresses or for both."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+_BACKLOG: Final = 2048
+_LOCALHOST: Final = ("127.0.0.1", "::1")
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[list[socket.socket]]:
+    """Sockets that listen on one port, closed at the end; port 0 picks a free one.
+
+    `::` takes IPv4 as well; `localhost` is both loopback addresses, as far as the machine has them. Raises `OSError`.
+    """
+    with contextlib.ExitStack() as opened:
+        listeners: list[socket.socket] = []
+        for address in _LOCALHOST if host == "localhost" else (host,):
+            try:
+                listener = listen(address, listeners[0].getsockname()[1] if listeners else port)
+            except OSError:
+                if not listeners or _exists(address):
+                    raise
+            else:
+                listeners.append(opened.enter_context(listener))
+        yield listeners
+
+
+def in_url(host: str) -> str:
+    """A host as URLs write it: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """One listening socket. Raises `OSError` with a message that names the address and the port."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    both = address == "::" and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {address} port {port}: {error.strerror}") from None
+
+
+def _exists(address: str) -> bool:
+    """Whether the machine has this address: IPv6 may be switched off."""
+    try:
+        listen(address, 0).close()
+    except OSError:
+        return False
+    return True
