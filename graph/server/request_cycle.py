@@ -3,12 +3,10 @@
 import asyncio
 import http
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from starlette.types import ASGIApp, Message, Scope
-
-if TYPE_CHECKING:
-    from graph.server.protocol import HttpProtocol
+from uvicorn.server import ServerState
 
 _log: Final = logging.getLogger(__name__)
 
@@ -22,6 +20,18 @@ _WITHOUT_BODY: Final = frozenset({204, 304})
 # Beside the two that end a line, none may be in a head.
 _CONTROLS: Final = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
 _FAILED: Final[Message] = {"status": 500, "headers": [(b"content-type", b"text/plain"), _CLOSE]}
+
+
+class Connection(Protocol):
+    """What a request needs of its connection. `writable` is there while its client leaves responses unread."""
+
+    server_state: ServerState
+    writable: asyncio.Event | None
+
+    def write(self, data: bytes) -> None: ...
+    def abort(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def cycle_complete(self, cycle: "RequestCycle") -> None: ...
 
 
 class RequestCycle:
@@ -41,7 +51,7 @@ class RequestCycle:
         "scope",
     )
 
-    def __init__(self, protocol: "HttpProtocol", scope: Scope, body: bytes, *, keep_alive: bool) -> None:
+    def __init__(self, protocol: Connection, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
         self._protocol = protocol
         self._body: bytes | None = body
         self._start: Message | None = None
@@ -156,7 +166,7 @@ class StreamedCycle(RequestCycle):
 
     __slots__ = ("_arrived", "_ended")
 
-    def __init__(self, protocol: "HttpProtocol", scope: Scope, *, keep_alive: bool) -> None:
+    def __init__(self, protocol: Connection, scope: Scope, *, keep_alive: bool) -> None:
         super().__init__(protocol, scope, b"", keep_alive=keep_alive)
         self._arrived = bytearray()
         self._ended = False
