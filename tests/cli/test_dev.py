@@ -1,4 +1,4 @@
-"""`wxgate dev`: one command from nothing to a signed-in person, and the same person tomorrow."""
+"""`wxgate dev`: one command from nothing to a signed-in user, and the same user tomorrow."""
 
 import re
 import socket
@@ -147,6 +147,24 @@ def test_it_listens_to_others_when_that_is_allowed(tmp_path: Path) -> None:
     with serving("dev", "--host", "0.0.0.0", "--allow-remote", cwd=tmp_path) as server:  # noqa: S104
         server.url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
         assert server.login(code_for(server, "me"))["isNewUser"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example", "Content-Type": "text/plain"}, 415),
+        ({"Origin": "https://evil.example"}, 415),
+        ({"Host": "evil.example"}, 400),
+        ({"Origin": "http://localhost", "Content-Type": "application/json"}, 200),
+        ({}, 200),
+    ],
+)
+def test_a_page_from_elsewhere_cannot_order_faults(headers: dict[str, str], status: int, tmp_path: Path) -> None:
+    with serving("dev", cwd=tmp_path) as server:
+        response = httpx.post(
+            f"{server.url}/simulator/device/faults", content=b'{"kind":"hang"}', headers=headers, trust_env=False
+        )
+        assert response.status_code == status
 
 
 def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def test_it_plays_the_mini_program_that_is_set_and_does_not_print_it(tmp_path: P
         query = {"appid": APP_ID, "secret": APP_SECRET, "grant_type": "client_credential"}
         answer = httpx.post(f"{simulator.url}/cgi-bin/stable_token", json=query, trust_env=False).json()
         assert answer["expires_in"] > 0
+        assert httpx.get(simulator.url, headers={"Host": "evil.example"}, trust_env=False).status_code == 400
     assert secrets_in(simulator.output) == []
 
 

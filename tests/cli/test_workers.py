@@ -116,8 +116,11 @@ def test_one_that_hangs_does_not_hold_up_the_end(variables: dict[str, str], tmp_
 
 
 def test_workers_that_die_as_soon_as_they_start_end_the_server(variables: dict[str, str]) -> None:
-    dying = "import os, sys; import importlib; it = importlib.import_module('graph.cli.serve'); it._serve = lambda *_, **__: os._exit(7); "
-    command = [sys.executable, "-c", f"{dying}it.serve()", "--workers", str(COUNT), "--port", "0"]
+    dying = (
+        "import importlib, os; serve = importlib.import_module('graph.cli.serve'); "
+        "serve.run = lambda *_, **__: os._exit(7); "
+    )
+    command = [sys.executable, "-c", f"{dying}serve.serve()", "--workers", str(COUNT), "--port", "0"]
     ended = subprocess.run(
         command, env=environment(**variables), capture_output=True, text=True, timeout=PATIENCE, check=False
     )
