@@ -211,10 +211,10 @@ def test_each_request_is_a_line_of_the_style_that_was_asked_for(
         }
         assert (fields["level"], fields["message"], fields["code"]) == ("INFO", "request", "NOT_FOUND")
     else:
-        told = (
+        expected = (
             r"INFO    request  request_id=chosen-by-client  method=GET  path=\?  status=404  ms=[\d.]+  code=NOT_FOUND"
         )
-        assert re.fullmatch(rf"\d\d:\d\d:\d\d {told}", line)
+        assert re.fullmatch(rf"\d\d:\d\d:\d\d {expected}", line)
 
 
 def test_where_only_warnings_count_no_request_leaves_a_line(variables: dict[str, str], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from graph.settings import Settings, SettingsError, unknown_settings, variables
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
 from tests.settings.environment import PASSWORD_URL, STORAGE_URL, SetVariables, refusal, value_of
 
-# Where nothing at all is something else than nothing said: it switches the limit off.
+# Where an empty value switches the limit off.
 OFF_WHEN_EMPTY = {"WXGATE_RATE_LIMIT_LOGIN": "", "WXGATE_RATE_LIMIT_SUBMIT": ""}
 # Each variable with its default, a value that is another, and what becomes of that.
 SETTINGS: dict[str, tuple[object, str, object]] = {
