@@ -24,7 +24,7 @@ STOPPED_WITHIN: Final = 20.0
 
 
 def serve_environment(wechat: WeChatSimulator, database_url: str, **variables: str) -> dict[str, str]:
-    """What `wxgate serve` needs to be told; `variables` add to it or replace."""
+    """The settings that `wxgate serve` needs; `variables` add to it or replace."""
     return {
         "WXGATE_WECHAT_APP_ID": wechat.app_id,
         "WXGATE_WECHAT_APP_SECRET": wechat.app_secret,

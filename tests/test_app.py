@@ -1,5 +1,9 @@
 """The whole way of a person through the server, from the first login to a restart."""
 
+import httpx
+import pytest
+
+from graph.app import create_app
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.server import Clock, TestServer, open_server
@@ -29,5 +33,12 @@ async def test_a_restarted_server_still_knows_who_is_signed_in(
         assert (await after.me(login["token"]))["id"] == login["user"]["id"]
 
 
-async def test_nobody_is_signed_in_without_a_token(server: TestServer) -> None:
+async def test_an_application_whose_lifespan_has_not_run_says_so(settings: Settings) -> None:
+    transport = httpx.ASGITransport(app=create_app(settings))
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
+        with pytest.raises(RuntimeError, match="lifespan of wxgate's application has not run"):
+            await http.get("/livez")
+
+
+async def test_no_one_is_signed_in_without_a_token(server: TestServer) -> None:
     assert await server.me(None) is None

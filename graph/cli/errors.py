@@ -67,21 +67,18 @@ class StartupFaults:
         failures: list[Message] = []
 
         async def send_later(message: Message) -> None:
-            if message["type"] == "lifespan.startup.failed":
+            if message["type"].endswith(".failed"):
                 failures.append(message)
             else:
                 await send(message)
 
         try:
             await self._app(scope, receive, send_later)
-        except _ON_PURPOSE as error:
-            if not failures:
-                raise
-            self._fault = error
-            await send({"type": "lifespan.startup.failed", "message": ""})
-        except BaseException:
+        except BaseException as error:
             for message in failures:
-                await send(message)
+                if isinstance(error, _ON_PURPOSE):
+                    self._fault = error
+                await send({**message, "message": ""} if self._fault else message)
             raise
 
     @contextlib.contextmanager

@@ -156,7 +156,7 @@ class Workers:
         worker = self._running.pop(index)
         code = worker.process.exitcode or 0
         if self._stopping:
-            self._exit_code = max(self._exit_code, code if code >= 0 else 128 - code)
+            self._exit_code = self._exit_code or (code if code >= 0 else 128 - code)
             return
         quick = time.monotonic() - worker.started_at < _QUICK_DEATH_SECONDS
         self._quick_deaths = self._quick_deaths + 1 if quick else 0

@@ -4,7 +4,7 @@
 groups. A limit is defined where it is enforced; its group is made of those classes.
 """
 
-from graph.settings.environment import PREFIX, SettingsError, is_secret
+from graph.settings.environment import SettingsError, is_secret
 from graph.settings.settings import (
     DatabaseSettings,
     EncryptionSettings,
@@ -12,7 +12,6 @@ from graph.settings.settings import (
     LimitSettings,
     MetricsSettings,
     RateLimitSettings,
-    ServingSecrets,
     SessionSettings,
     Settings,
     TrustedSettings,
@@ -25,14 +24,12 @@ from graph.settings.settings import (
 from graph.settings.values import is_loopback
 
 __all__ = [
-    "PREFIX",
     "DatabaseSettings",
     "EncryptionSettings",
     "HttpSettings",
     "LimitSettings",
     "MetricsSettings",
     "RateLimitSettings",
-    "ServingSecrets",
     "SessionSettings",
     "Settings",
     "SettingsError",

@@ -148,7 +148,7 @@ class Settings(Group):
     def load(
         cls, *groups: str, serving: bool = False, defaults: Mapping[str, str] = MappingProxyType({})
     ) -> "Settings":
-        """What the environment says, of these groups only if any is named; `defaults` count for what it leaves out.
+        """Reads the environment, for these groups only if any is named; `defaults` count for what it leaves out.
 
         With `serving`, what signing users in takes must be there. Raises `SettingsError` with all that is wrong.
         """

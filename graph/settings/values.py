@@ -1,4 +1,4 @@
-"""What the value of a setting may be; each check gives back the value or says in words why not."""
+"""What the value of a setting may be; each check gives the value back or raises `ValueError` with the reason."""
 
 import ipaddress
 import re

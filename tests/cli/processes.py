@@ -58,16 +58,16 @@ def run(*arguments: str, cwd: Path, **variables: str) -> "subprocess.CompletedPr
 
 @dataclass
 class Process:
-    """A serving command, and what it has said so far on both of its streams."""
+    """A serving command, and what it has written so far to both of its streams."""
 
     popen: "subprocess.Popen[str]"
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     url: str = ""
     _lines: "queue.SimpleQueue[str | None]" = field(default_factory=queue.SimpleQueue)
 
     @property
     def output(self) -> str:
-        return "".join(self.said)
+        return "".join(self.lines)
 
     def listen(self) -> None:
         """Collects lines until the process closes its streams, in a thread of its own."""
@@ -78,10 +78,10 @@ class Process:
     def wait_for(self, pattern: str) -> "re.Match[str]":
         """The first new line that matches."""
         while (line := self._next()) is not None:
-            self.said.append(line)
+            self.lines.append(line)
             if match := re.search(pattern, line):
                 return match
-        raise AssertionError(f"ended with {self.popen.wait()} before it said {pattern!r}:\n{self.output}")  # noqa: EM102
+        raise AssertionError(f"ended with {self.popen.wait()} before it wrote {pattern!r}:\n{self.output}")  # noqa: EM102
 
     def _next(self) -> str | None:
         """The next line; None at the end, however often it is asked for."""
@@ -95,9 +95,9 @@ class Process:
         self.popen.send_signal(signal.SIGTERM)
 
     def wait(self) -> int:
-        """Its exit code, once it has said everything."""
+        """Its exit code, once it has written everything."""
         while (line := self._next()) is not None:
-            self.said.append(line)
+            self.lines.append(line)
         return self.popen.wait(PATIENCE)
 
     def get(self, path: str) -> httpx.Response:

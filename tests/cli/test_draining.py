@@ -16,7 +16,7 @@ from tests.ports import CLOSED
 from tests.processes import serve_environment
 from tests.server import ME
 
-# Longer than any test: it ends when the test says so.
+# Longer than any test: the test ends it.
 FOR_EVER: Final = "600"
 KNOCKERS: Final = 8
 
@@ -96,7 +96,7 @@ def test_a_connection_that_idles_does_not_hold_up_the_end(variables: dict[str, s
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_whoever_gets_a_connection_gets_an_answer_until_the_port_is_closed(
+def test_every_connection_gets_a_response_until_the_port_is_closed(
     workers: str, variables: dict[str, str], tmp_path: Path
 ) -> None:
     """As a proxy meets it that makes a connection for each request: what it has sent it must not send elsewhere."""

@@ -99,16 +99,16 @@ def user(wechat_simulator: WeChatSimulator, database_url: str, clock: Clock) -> 
 
 @pytest.mark.usefixtures("user")
 def test_a_key_that_still_seals_something_cannot_be_dropped(k2: str, commands: Callable[..., tuple[int, str]]) -> None:
-    code, said = commands("rotate", ring=k2)
+    code, output = commands("rotate", ring=k2)
     assert code == 1
-    assert "lacks the key 'k1' that this database was written with" in said
-    assert "`wxgate keys forget k1`" in said
+    assert "lacks the key 'k1' that this database was written with" in output
+    assert "`wxgate keys forget k1`" in output
     missing = (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
     assert commands("list", ring=k2) == missing
 
-    code, said = commands("retire", "k1", ring=k2)
+    code, output = commands("retire", "k1", ring=k2)
     assert code == 1
-    assert said == "Error: The key 'k1' still seals 1 accounts: run `wxgate keys rotate` first, or add --lost.\n"
+    assert output == "Error: The key 'k1' still seals 1 accounts: run `wxgate keys rotate` first, or add --lost.\n"
     assert commands("list", ring=k2) == missing
 
 
@@ -116,9 +116,9 @@ def test_a_key_that_still_seals_something_cannot_be_dropped(k2: str, commands: C
 def test_the_key_that_encrypts_cannot_be_retired(
     commands: Callable[..., tuple[int, str]], k2: str, lost: list[str]
 ) -> None:
-    code, said = commands("retire", "k2", *lost, ring=f"{k2},{ENCRYPTION_KEYS}")
+    code, output = commands("retire", "k2", *lost, ring=f"{k2},{ENCRYPTION_KEYS}")
     assert code == 1
-    assert said.startswith("Error: The key 'k2' is the one that encrypts")
+    assert output.startswith("Error: The key 'k2' is the one that encrypts")
 
 
 def test_a_key_that_is_unknown_or_not_lost_cannot_be_retired(
@@ -128,8 +128,8 @@ def test_a_key_that_is_unknown_or_not_lost_cannot_be_retired(
     for lost in ([], ["--lost"]):
         unknown = commands("retire", "k7", *lost, ring=f"{k2},{ENCRYPTION_KEYS}")
         assert unknown == (1, "Error: There is no key 'k7': `wxgate keys list` names those that there are.\n")
-    code, said = commands("retire", "k1", "--lost", ring=f"{k2},{ENCRYPTION_KEYS}")
-    assert (code, said.startswith("Error: The key 'k1' is not lost")) == (1, True)
+    code, output = commands("retire", "k1", "--lost", ring=f"{k2},{ENCRYPTION_KEYS}")
+    assert (code, output.startswith("Error: The key 'k1' is not lost")) == (1, True)
 
 
 @pytest.mark.usefixtures("user")
@@ -139,10 +139,10 @@ def test_a_lost_key_can_be_retired_and_what_it_sealed_is_reported(
     assert commands("forget", "k1", "--lost", ring=k2) == (0, "k1 is retired; it sealed 1 accounts.\n")
     # It is no longer known, and yet it is there.
     assert commands("list", ring=k2) == (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
-    code, said = commands("rotate", ring=k2)
+    code, output = commands("rotate", ring=k2)
     assert code == 1
-    assert said.startswith("0 resealed, 0 overtaken by a login, 1 unreadable\nError: What is unreadable was sealed")
-    assert said.endswith("these users get a new session_key when they next log in.\n")
+    assert output.startswith("0 resealed, 0 overtaken by a login, 1 unreadable\nError: What is unreadable was sealed")
+    assert output.endswith("these users get a new session_key when they next log in.\n")
 
 
 @pytest.mark.parametrize("command", ["list", "rotate"])

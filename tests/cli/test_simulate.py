@@ -20,7 +20,7 @@ def phone(simulator: Process, action: str, **fields: object) -> dict[str, str]:
     return answer
 
 
-def test_with_the_printed_lines_pasted_serve_signs_people_in_and_remembers_them(tmp_path: Path) -> None:
+def test_with_the_printed_lines_pasted_serve_signs_users_in_and_remembers_them(tmp_path: Path) -> None:
     with serving("simulate", "--seed", "1", cwd=tmp_path) as simulator:
         printed = exports(simulator)
         assert set(printed) == {"WXGATE_WECHAT_BASE_URL", "WXGATE_WECHAT_APP_ID", "WXGATE_WECHAT_APP_SECRET"}
@@ -50,10 +50,11 @@ def test_it_plays_the_mini_program_that_is_set_and_does_not_print_it(tmp_path: P
         query = {"appid": APP_ID, "secret": APP_SECRET, "grant_type": "client_credential"}
         answer = httpx.post(f"{simulator.url}/cgi-bin/stable_token", json=query, trust_env=False).json()
         assert answer["expires_in"] > 0
+        assert httpx.get(simulator.url, headers={"Host": "evil.example"}, trust_env=False).status_code == 400
     assert secrets_in(simulator.output) == []
 
 
-def test_a_seed_gives_the_same_mini_program_people_and_codes_every_time(tmp_path: Path) -> None:
+def test_a_seed_gives_the_same_mini_program_users_and_codes_every_time(tmp_path: Path) -> None:
     runs = []
     for seed in ("7", "7", "8"):
         with serving("simulate", "--seed", seed, cwd=tmp_path) as simulator:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import uvicorn
+from graph.server.outbox import Outbox
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.server.outbox import Outbox
 from graph.server.protocol import BoundedProtocol, ConnectionLimits
 from graph.server.sockets import listen
 from tests.secret_patterns import secrets_in

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-
 from graph.server.closing import last_call
+
 from tests.http.connections import GET, PATIENT, echo, read_answer, serving
 from tests.ports import CLOSED, wait_until_closed
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-
 from graph.http.deadlines import Deadlines
+
 from tests.manual_loop import SlowedLoop, slowed
 
 

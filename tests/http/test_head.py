@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-
 from graph.http.guards import refuse_foreign_get, refuse_unclear_headers
+
 from graph.http.headers import Head, head_of
 from graph.http.responses import HttpError
 

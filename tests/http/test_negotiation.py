@@ -3,8 +3,8 @@
 from typing import Final
 
 import pytest
-
 from graph.http.negotiation import response_media_type
+
 from graph.http.responses import GRAPHQL_RESPONSE_JSON as NEW
 from graph.http.responses import JSON as OLD
 from tests.http.answers import refusal

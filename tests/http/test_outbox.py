@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import pytest
-
 from graph.server.lingering import LingeringTransport
 from graph.server.outbox import Outbox
 

@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack
 from itertools import pairwise
 
 import pytest
+from graph.server.whole import Exchange
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from graph.server.protocol import BoundedProtocol
-from graph.server.whole import Exchange
 from tests.http.connections import Server, code, read_answer
 from tests.http.ways import UVICORN, WHOLE, both_ways, chunked, exchange, mirror, post, uvicorns_way
 

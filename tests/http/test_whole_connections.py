@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import uvicorn
-from starlette.types import Message, Receive, Scope, Send
-
 from graph.server.outbox import Outbox
 from graph.server.whole import WholeRequests
+from starlette.types import Message, Receive, Scope, Send
+
 from tests.http.connections import IMPATIENT, PATIENT, Server, read_answer, serving
 from tests.http.test_lingering import read_nothing
 from tests.http.ways import PATH, UVICORN, WHOLE, both_ways, exchange, mirror, post, replies_in, telling, way_of

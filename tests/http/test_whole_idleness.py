@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import uvicorn
-
 from graph.server.outbox import Outbox
-from graph.server.protocol import ConnectionLimits
 from graph.server.whole import WholeRequests
+
+from graph.server.protocol import ConnectionLimits
 from tests.http.test_whole_connections import Worker
 from tests.http.ways import PATH, UVICORN, WHOLE, post
 from tests.manual_loop import SlowedLoop, slowed

@@ -8,10 +8,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from graph.server.whole import WholeRequests
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.server.protocol import BoundedProtocol
-from graph.server.whole import WholeRequests
 from tests.http.connections import PATIENT, Server, serving
 
 PATH: Final = b"/busy"

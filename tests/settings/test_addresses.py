@@ -1,4 +1,4 @@
-"""Where WeChat may be, for whoever is there gets the AppSecret."""
+"""Where WeChat may be, which sees the AppSecret."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Secrets among the settings: strong, from one place, never told."""
+"""Secrets among the settings: strong, from one place, never printed."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tests.settings.environment import SECRETS, SetVariables, refusal, value_of
         "00000000000000001234560000000000",
     ],
 )
-def test_an_app_secret_that_nobody_drew_at_random_is_refused_as_weak(weak: str, env: SetVariables) -> None:
+def test_an_app_secret_that_is_not_random_is_refused_as_weak(weak: str, env: SetVariables) -> None:
     env(WXGATE_WECHAT_APP_SECRET=weak)
     assert refusal() == "WXGATE_WECHAT_APP_SECRET is weak: copy the one that WeChat's console shows."
 

@@ -10,122 +10,75 @@ from graph.settings import Settings, SettingsError, unknown_settings, variables
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
 from tests.settings.environment import PASSWORD_URL, PROXY_URL, STORAGE_URL, SetVariables, refusal, value_of
 
-# Where nothing at all is something else than nothing said: it switches the limit off.
+# Where an empty value switches the limit off.
 OFF_WHEN_EMPTY = {"WXGATE_RATE_LIMIT_LOGIN": "", "WXGATE_RATE_LIMIT_SUBMIT": ""}
-# Each variable with a value that is not its default, and what becomes of it.
-VALUES: dict[str, tuple[str, object]] = {
-    "WXGATE_WECHAT_APP_ID": (APP_ID, APP_ID),
-    "WXGATE_WECHAT_APP_SECRET": (APP_SECRET, SecretStr(APP_SECRET)),
-    "WXGATE_WECHAT_BASE_URL": ("http://127.0.0.1:9000/simulator/", "http://127.0.0.1:9000/simulator"),
-    "WXGATE_WECHAT_CA_FILE": (certifi.where(), Path(certifi.where())),
-    "WXGATE_WECHAT_PROXY": (PROXY_URL, SecretStr(PROXY_URL)),
-    "WXGATE_DATABASE_URL": (PASSWORD_URL, SecretStr(PASSWORD_URL)),
-    "WXGATE_ENCRYPTION_KEYS": (ENCRYPTION_KEYS, SecretStr(ENCRYPTION_KEYS)),
-    "WXGATE_SESSION_IDLE_DAYS": ("1", 1),
-    "WXGATE_SESSION_ABSOLUTE_DAYS": ("365", 365),
-    "WXGATE_SESSION_MAX_PER_USER": ("1000", 1000),
-    "WXGATE_WATERMARK_MAX_AGE": ("1", 1),
-    "WXGATE_WATERMARK_MAX_AHEAD": ("0", 0),
+# Each variable with its default, a value that is another, and what becomes of that.
+SETTINGS: dict[str, tuple[object, str, object]] = {
+    "WXGATE_WECHAT_APP_ID": (None, APP_ID, APP_ID),
+    "WXGATE_WECHAT_APP_SECRET": (None, APP_SECRET, SecretStr(APP_SECRET)),
+    "WXGATE_WECHAT_BASE_URL": (
+        "https://api.weixin.qq.com",
+        "http://127.0.0.1:9000/simulator/",
+        "http://127.0.0.1:9000/simulator",
+    ),
+    "WXGATE_WECHAT_CA_FILE": (None, certifi.where(), Path(certifi.where())),
+    "WXGATE_WECHAT_PROXY": (None, PROXY_URL, SecretStr(PROXY_URL)),
+    "WXGATE_DATABASE_URL": (SecretStr("sqlite://wxgate.db"), PASSWORD_URL, SecretStr(PASSWORD_URL)),
+    "WXGATE_ENCRYPTION_KEYS": (None, ENCRYPTION_KEYS, SecretStr(ENCRYPTION_KEYS)),
+    "WXGATE_SESSION_IDLE_DAYS": (7, "1", 1),
+    "WXGATE_SESSION_ABSOLUTE_DAYS": (30, "365", 365),
+    "WXGATE_SESSION_MAX_PER_USER": (10, "1000", 1000),
+    "WXGATE_WATERMARK_MAX_AGE": (86_400, "1", 1),
+    "WXGATE_WATERMARK_MAX_AHEAD": (300, "0", 0),
     "WXGATE_HTTP_ALLOWED_HOSTS": (
+        (),
         "a.example.com, *.b.example.com,[::1]",
         ("a.example.com", "*.b.example.com", "[::1]"),
     ),
-    "WXGATE_HTTP_CORS_ORIGINS": ("https://a.example.com", ("https://a.example.com",)),
-    "WXGATE_HTTP_TRUSTED_PROXIES": ("10.0.0.7, 10.1.0.0/16,::1", ("10.0.0.7", "10.1.0.0/16", "::1")),
-    "WXGATE_RATE_LIMIT_LOGIN": ("10/second;500/hour", "10/second;500/hour"),
-    "WXGATE_RATE_LIMIT_SUBMIT": ("1 per 2 minutes", "1 per 2 minutes"),
-    "WXGATE_RATE_LIMIT_STORAGE": (STORAGE_URL, SecretStr(STORAGE_URL)),
-    "WXGATE_TRUSTED_DOCUMENTS": ("/etc/wxgate/documents.json", Path("/etc/wxgate/documents.json")),
-    "WXGATE_TRUSTED_DOCUMENTS_ONLY": ("true", True),
-    "WXGATE_LIMIT_TOKENS": ("10", 10),
-    "WXGATE_LIMIT_CHARACTERS": ("10", 10),
-    "WXGATE_LIMIT_DEPTH": ("1", 1),
-    "WXGATE_LIMIT_ALIASES": ("0", 0),
-    "WXGATE_LIMIT_FIELDS": ("1", 1),
-    "WXGATE_LIMIT_DIRECTIVES": ("0", 0),
-    "WXGATE_LIMIT_FRAGMENTS": ("0", 0),
-    "WXGATE_LIMIT_OPERATIONS": ("1", 1),
-    "WXGATE_LIMIT_ERRORS": ("1", 1),
-    "WXGATE_LIMIT_JSON_DEPTH": ("4", 4),
-    "WXGATE_LIMIT_BODY_BYTES": ("1024", 1024),
-    "WXGATE_LIMIT_BODY_SECONDS": ("0.5", 0.5),
-    "WXGATE_LIMIT_URL_BYTES": ("100", 100),
-    "WXGATE_LIMIT_HEADERS": ("8", 8),
-    "WXGATE_LIMIT_HEAD_BYTES": ("1024", 1024),
-    "WXGATE_LIMIT_HEAD_SECONDS": ("0.5", 0.5),
-    "WXGATE_LIMIT_IDLE_SECONDS": ("1", 1),
-    "WXGATE_LIMIT_REQUEST_SECONDS": ("0.5", 0.5),
-    "WXGATE_LIMIT_CONCURRENCY": ("1", 1),
-    "WXGATE_LIMIT_UNREAD_SECONDS": ("0.5", 0.5),
-    "WXGATE_LIMIT_PIPELINED": ("1", 1),
-    "WXGATE_LIMIT_PENDING_BYTES": ("65536", 65536),
-    "WXGATE_LIMIT_PENDING_BYTES_PER_ADDRESS": ("65536", 65536),
-    "WXGATE_METRICS_PORT": ("9464", 9464),
-    "WXGATE_METRICS_HOST": ("::1", "::1"),
-    "WXGATE_OTEL": ("true", True),
-    "WXGATE_DRAIN_SECONDS": ("0.5", 0.5),
-    "WXGATE_LOG_LEVEL": ("DEBUG", "DEBUG"),
-    "WXGATE_LOG_FORMAT": ("json", "json"),
-    "WXGATE_INTROSPECTION": ("true", True),
-    "WXGATE_GRAPHIQL": ("1", True),
+    "WXGATE_HTTP_CORS_ORIGINS": ((), "https://a.example.com", ("https://a.example.com",)),
+    "WXGATE_HTTP_TRUSTED_PROXIES": ((), "10.0.0.7, 10.1.0.0/16,::1", ("10.0.0.7", "10.1.0.0/16", "::1")),
+    "WXGATE_RATE_LIMIT_LOGIN": ("600/minute", "10/second;500/hour", "10/second;500/hour"),
+    "WXGATE_RATE_LIMIT_SUBMIT": ("600/minute", "1 per 2 minutes", "1 per 2 minutes"),
+    "WXGATE_RATE_LIMIT_STORAGE": (SecretStr("memory://"), STORAGE_URL, SecretStr(STORAGE_URL)),
+    "WXGATE_TRUSTED_DOCUMENTS": (None, "/etc/wxgate/documents.json", Path("/etc/wxgate/documents.json")),
+    "WXGATE_TRUSTED_DOCUMENTS_ONLY": (False, "true", True),
+    "WXGATE_LIMIT_TOKENS": (400, "10", 10),
+    "WXGATE_LIMIT_CHARACTERS": (8_192, "10", 10),
+    "WXGATE_LIMIT_DEPTH": (12, "1", 1),
+    "WXGATE_LIMIT_ALIASES": (15, "0", 0),
+    "WXGATE_LIMIT_FIELDS": (100, "1", 1),
+    "WXGATE_LIMIT_DIRECTIVES": (9, "0", 0),
+    "WXGATE_LIMIT_FRAGMENTS": (15, "0", 0),
+    "WXGATE_LIMIT_OPERATIONS": (5, "1", 1),
+    "WXGATE_LIMIT_ERRORS": (5, "1", 1),
+    "WXGATE_LIMIT_JSON_DEPTH": (32, "4", 4),
+    "WXGATE_LIMIT_BODY_BYTES": (65_536, "1024", 1024),
+    "WXGATE_LIMIT_BODY_SECONDS": (5, "0.5", 0.5),
+    "WXGATE_LIMIT_URL_BYTES": (8_192, "100", 100),
+    "WXGATE_LIMIT_HEADERS": (64, "8", 8),
+    "WXGATE_LIMIT_HEAD_BYTES": (16_384, "1024", 1024),
+    "WXGATE_LIMIT_HEAD_SECONDS": (5, "0.5", 0.5),
+    "WXGATE_LIMIT_IDLE_SECONDS": (75, "1", 1),
+    "WXGATE_LIMIT_REQUEST_SECONDS": (10, "0.5", 0.5),
+    "WXGATE_LIMIT_CONCURRENCY": (500, "1", 1),
+    "WXGATE_LIMIT_UNREAD_SECONDS": (10, "0.5", 0.5),
+    "WXGATE_LIMIT_PIPELINED": (16, "1", 1),
+    "WXGATE_LIMIT_PENDING_BYTES": (33_554_432, "65536", 65536),
+    "WXGATE_LIMIT_PENDING_BYTES_PER_ADDRESS": (4_194_304, "65536", 65536),
+    "WXGATE_METRICS_PORT": (None, "9464", 9464),
+    "WXGATE_METRICS_HOST": ("127.0.0.1", "::1", "::1"),
+    "WXGATE_OTEL": (False, "true", True),
+    "WXGATE_DRAIN_SECONDS": (5, "0.5", 0.5),
+    "WXGATE_LOG_LEVEL": ("INFO", "DEBUG", "DEBUG"),
+    "WXGATE_LOG_FORMAT": ("text", "json", "json"),
+    "WXGATE_INTROSPECTION": (False, "true", True),
+    "WXGATE_GRAPHIQL": (False, "1", True),
 }
-DEFAULTS: dict[str, object] = {
-    "WXGATE_WECHAT_APP_ID": None,
-    "WXGATE_WECHAT_APP_SECRET": None,
-    "WXGATE_WECHAT_BASE_URL": "https://api.weixin.qq.com",
-    "WXGATE_WECHAT_CA_FILE": None,
-    "WXGATE_WECHAT_PROXY": None,
-    "WXGATE_DATABASE_URL": SecretStr("sqlite://wxgate.db"),
-    "WXGATE_ENCRYPTION_KEYS": None,
-    "WXGATE_SESSION_IDLE_DAYS": 7,
-    "WXGATE_SESSION_ABSOLUTE_DAYS": 30,
-    "WXGATE_SESSION_MAX_PER_USER": 10,
-    "WXGATE_WATERMARK_MAX_AGE": 86_400,
-    "WXGATE_WATERMARK_MAX_AHEAD": 300,
-    "WXGATE_HTTP_ALLOWED_HOSTS": (),
-    "WXGATE_HTTP_CORS_ORIGINS": (),
-    "WXGATE_HTTP_TRUSTED_PROXIES": (),
-    "WXGATE_RATE_LIMIT_LOGIN": "600/minute",
-    "WXGATE_RATE_LIMIT_SUBMIT": "600/minute",
-    "WXGATE_RATE_LIMIT_STORAGE": SecretStr("memory://"),
-    "WXGATE_TRUSTED_DOCUMENTS": None,
-    "WXGATE_TRUSTED_DOCUMENTS_ONLY": False,
-    "WXGATE_LIMIT_TOKENS": 400,
-    "WXGATE_LIMIT_CHARACTERS": 8_192,
-    "WXGATE_LIMIT_DEPTH": 12,
-    "WXGATE_LIMIT_ALIASES": 15,
-    "WXGATE_LIMIT_FIELDS": 100,
-    "WXGATE_LIMIT_DIRECTIVES": 9,
-    "WXGATE_LIMIT_FRAGMENTS": 15,
-    "WXGATE_LIMIT_OPERATIONS": 5,
-    "WXGATE_LIMIT_ERRORS": 5,
-    "WXGATE_LIMIT_JSON_DEPTH": 32,
-    "WXGATE_LIMIT_BODY_BYTES": 65_536,
-    "WXGATE_LIMIT_BODY_SECONDS": 5,
-    "WXGATE_LIMIT_URL_BYTES": 8_192,
-    "WXGATE_LIMIT_HEADERS": 64,
-    "WXGATE_LIMIT_HEAD_BYTES": 16_384,
-    "WXGATE_LIMIT_HEAD_SECONDS": 5,
-    "WXGATE_LIMIT_IDLE_SECONDS": 75,
-    "WXGATE_LIMIT_REQUEST_SECONDS": 10,
-    "WXGATE_LIMIT_CONCURRENCY": 500,
-    "WXGATE_LIMIT_UNREAD_SECONDS": 10,
-    "WXGATE_LIMIT_PIPELINED": 16,
-    "WXGATE_LIMIT_PENDING_BYTES": 33_554_432,
-    "WXGATE_LIMIT_PENDING_BYTES_PER_ADDRESS": 4_194_304,
-    "WXGATE_METRICS_PORT": None,
-    "WXGATE_METRICS_HOST": "127.0.0.1",
-    "WXGATE_OTEL": False,
-    "WXGATE_DRAIN_SECONDS": 5,
-    "WXGATE_LOG_LEVEL": "INFO",
-    "WXGATE_LOG_FORMAT": "text",
-    "WXGATE_INTROSPECTION": False,
-    "WXGATE_GRAPHIQL": False,
-}
+DEFAULTS = {variable: default for variable, (default, _, _) in SETTINGS.items()}
 
 
-def test_the_tables_of_this_test_name_every_variable() -> None:
-    assert set(VALUES) == set(DEFAULTS) == set(variables())
+def test_the_table_of_this_test_names_every_variable() -> None:
+    assert set(SETTINGS) == set(variables())
 
 
 def test_without_variables_everything_has_its_default() -> None:
@@ -133,15 +86,15 @@ def test_without_variables_everything_has_its_default() -> None:
     assert {variable: value_of(variable, settings) for variable in DEFAULTS} == DEFAULTS
 
 
-@pytest.mark.parametrize("variable", VALUES)
+@pytest.mark.parametrize("variable", SETTINGS)
 def test_each_variable_sets_its_own_value_and_no_other(variable: str, env: SetVariables) -> None:
-    given, becomes = VALUES[variable]
+    _, given, becomes = SETTINGS[variable]
     env(**{variable: given})
     settings = Settings.load()
     assert {name: value_of(name, settings) for name in DEFAULTS} == DEFAULTS | {variable: becomes}
 
 
-@pytest.mark.parametrize("variable", VALUES)
+@pytest.mark.parametrize("variable", SETTINGS)
 def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) -> None:
     env(**{variable: "", f"{variable}_FILE": ""})
     assert value_of(variable, Settings.load()) == (DEFAULTS | OFF_WHEN_EMPTY)[variable]
