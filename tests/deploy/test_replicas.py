@@ -11,9 +11,9 @@ import pytest
 
 from graph.simulator.faults import Fault
 from graph.simulator.serving import WeChatSimulator
-from tests.deploy.people import PATIENCE, Crowd, roll
 from tests.deploy.proxy import Proxy
 from tests.deploy.replicas import Replica
+from tests.deploy.users import PATIENCE, Crowd, roll
 from tests.secret_patterns import secrets_in
 from tests.server import LOGIN
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import invoke
-from tests.deploy.people import Crowd, roll
 from tests.deploy.proxy import Proxy
 from tests.deploy.replicas import Replica
+from tests.deploy.users import Crowd, roll
 from tests.server import ENCRYPTION_KEYS, K2, LOGIN, SUBMIT
 
 CROWD: Final = 6

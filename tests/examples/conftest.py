@@ -37,5 +37,5 @@ def storage(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def switch_on(project: Path, server: Process, storage: Path, request: pytest.FixtureRequest) -> SwitchOn:
-    """Switches the phone of this test's own person on; after it was off, it has the same storage."""
+    """Switches the phone of this test's own user on; after it was off, it has the same storage."""
     return lambda: phone(project, server, request.node.name[-60:], storage)

@@ -20,7 +20,7 @@ const SCHEMA_OFF = {
   "no-unreachable-types": "ErrorCode and ErrorAction are in errors[].extensions, where no type system reaches.",
   "input-name": "Arguments are flat and bear WeChat's names, so that a client passes on what WeChat gave it.",
   "require-nullable-result-in-root": "A mutation that failed has nothing to say beside its error.",
-  "require-field-of-type-query-in-mutation-result": "The payloads hold all that changed: the person.",
+  "require-field-of-type-query-in-mutation-result": "The payloads hold all that changed: the user.",
 };
 const OPERATIONS_OFF = {
   alphabetize: "As in the schema.",

@@ -43,7 +43,7 @@ class Phone:
 
     server: Process
     popen: "subprocess.Popen[str]"
-    person: str
+    user: str
     errors: Path
 
     def tell(self, command: str, **options: object) -> Any:
@@ -100,7 +100,7 @@ class Phone:
 
     def device(self, path: str, **body: object) -> None:
         """Does to the owner's WeChat what the simulator lets one do."""
-        self._simulator(path, person=self.person, **body)
+        self._simulator(path, user=self.user, **body)
 
     def wechat_answers_once(self, errcode: int) -> None:
         """The next request to WeChat's API, whoever makes it, fails so."""
@@ -119,7 +119,7 @@ class Phone:
 
 
 @contextmanager
-def phone(project: Path, server: Process, person: str, storage: Path, **config: object) -> Iterator[Phone]:
+def phone(project: Path, server: Process, user: str, storage: Path, **config: object) -> Iterator[Phone]:
     """Switches a phone on, and off again; the mini-program must have left no promise unhandled."""
     install(HERE)
     if not storage.exists():
@@ -136,8 +136,8 @@ def phone(project: Path, server: Process, person: str, storage: Path, **config: 
         ) as popen,
     ):
         try:
-            started = Phone(server, popen, person, errors)
-            started.tell("set", person=person)
+            started = Phone(server, popen, user, errors)
+            started.tell("set", user=user)
             started.tell("configure", server=server.url, **config)
             yield started
             assert popen.stdin is not None

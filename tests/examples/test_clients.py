@@ -71,7 +71,7 @@ def test_a_client_signs_in_once_for_all_who_ask(name: str, snippets: Path, serve
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_client_with_a_dead_token_signs_in_again_and_repeats(name: str, snippets: Path, server: Process) -> None:
     got = run(snippets, server, name, storage={"wxgate.token": DEAD_TOKEN})
-    assert [person["isAnonymous"] for person in got["people"]] == [True, True]
+    assert [user["isAnonymous"] for user in got["people"]] == [True, True]
     calls = Counter(got["log"])
     assert (calls["wx.login"], calls["Login"]) == (1, 1)
     assert calls["Me"] in {2, 4}

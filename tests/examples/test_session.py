@@ -28,7 +28,7 @@ def expire_every_session(data: Path) -> None:
         database.execute("UPDATE sessions SET expires_at = 1")
 
 
-def test_the_first_launch_signs_somebody_in_once_for_all_pages(switch_on: SwitchOn, storage: Path) -> None:
+def test_the_first_launch_logs_in_once_for_all_pages(switch_on: SwitchOn, storage: Path) -> None:
     with switch_on() as mine:
         mine.launch("home", "profile")
         mine.sees(".name", "Nameless")
@@ -40,7 +40,7 @@ def test_the_first_launch_signs_somebody_in_once_for_all_pages(switch_on: Switch
         assert fields["Anonymous"] == "true"
 
 
-def test_a_restart_logs_nobody_in_again(switch_on: SwitchOn) -> None:
+def test_a_restart_does_not_log_in_again(switch_on: SwitchOn) -> None:
     with switch_on() as mine:
         mine.launch("home")
         mine.sees(".name", "Nameless")
@@ -61,7 +61,7 @@ def test_a_session_key_that_died_meanwhile_is_renewed_at_launch(switch_on: Switc
     with switch_on() as mine:
         mine.launch("home")
         mine.tap(".collect")
-        mine.sees(".name", mine.person)
+        mine.sees(".name", mine.user)
         assert mine.calls() == {
             "wx.checkSession": 1,
             "Me": 1,
@@ -87,7 +87,7 @@ def test_pages_that_meet_an_expired_token_at_once_share_one_login(switch_on: Swi
         assert mine.calls() == {"wx.checkSession": 1, "Me": 4, "wx.login": 1, "Login": 1}
 
 
-def test_who_hears_late_of_a_dead_token_takes_the_one_that_others_fetched(switch_on: SwitchOn, data: Path) -> None:
+def test_a_late_error_about_a_token_takes_the_newer_one(switch_on: SwitchOn, data: Path) -> None:
     with switch_on() as mine:
         mine.launch("home")
         mine.sees(".name", "Nameless")
@@ -108,15 +108,15 @@ def test_an_operation_is_repeated_when_the_token_has_expired(switch_on: SwitchOn
         mine.calls()
         expire_every_session(data)
         mine.tap(".collect")
-        mine.sees(".name", mine.person)
+        mine.sees(".name", mine.user)
         assert mine.calls() == {"wx.getUserInfo": 1, "SubmitUserInfo": 2, "wx.login": 1, "Login": 1}
 
 
-def test_without_a_network_the_person_is_shown_as_last_known(switch_on: SwitchOn) -> None:
+def test_without_a_network_the_user_is_shown_as_last_known(switch_on: SwitchOn) -> None:
     with switch_on() as mine:
         mine.launch("home")
         mine.tap(".collect")
-        mine.sees(".name", mine.person)
+        mine.sees(".name", mine.user)
         fields = mine.fields()
     with switch_on() as mine:
         mine.tell("set", offline=True)
@@ -152,7 +152,7 @@ def test_who_signs_out_stays_out_until_they_sign_in(switch_on: SwitchOn, storage
     with switch_on() as mine:
         mine.launch("home")
         mine.tap(".collect")
-        mine.sees(".name", mine.person)
+        mine.sees(".name", mine.user)
         fields = mine.fields()
         mine.tap(".sign-out")
         mine.sees(".message", "You are signed out.")
@@ -165,7 +165,7 @@ def test_who_signs_out_stays_out_until_they_sign_in(switch_on: SwitchOn, storage
         assert mine.text(".choice", page="profile") is None
         assert mine.calls() == {}
         mine.tap(".sign-in")
-        mine.sees(".name", mine.person)
+        mine.sees(".name", mine.user)
         assert mine.fields() == fields
 
 

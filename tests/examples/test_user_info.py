@@ -1,4 +1,4 @@
-"""What the example collects of a person, shows and keeps, and what it does when it may not."""
+"""What the example collects of a user, shows and keeps, and what it does when it may not."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_what_a_stale_session_key_signed_is_collected_again_after_a_login(switch
         mine.calls()
         mine.device("expire-session-key")
         mine.tap(".collect")
-        mine.sees(".name", mine.person)
+        mine.sees(".name", mine.user)
         assert mine.calls() == {"wx.getUserInfo": 2, "SubmitUserInfo": 2, "wx.login": 1, "Login": 1}
         assert mine.fields()["City"] == "Guangzhou"
 
@@ -38,7 +38,7 @@ def test_user_info_is_shown_with_its_fields_and_kept(switch_on: SwitchOn, storag
     assert (kept["nickName"], kept["gender"], kept["city"]) == ("小明🎉", "FEMALE", "Shenzhen")
 
 
-def test_under_the_policy_of_today_wechat_names_nobody(switch_on: SwitchOn) -> None:
+def test_under_the_new_policy_wechat_gives_no_name(switch_on: SwitchOn) -> None:
     with switch_on() as mine:
         mine.tell("set", policy="new")
         mine.launch("home")
@@ -47,7 +47,7 @@ def test_under_the_policy_of_today_wechat_names_nobody(switch_on: SwitchOn) -> N
         assert mine.fields()["Anonymous"] == "true"
 
 
-def test_who_refuses_is_told_so_and_may_think_again_in_the_settings(switch_on: SwitchOn) -> None:
+def test_a_refusal_is_shown_and_the_settings_may_undo_it(switch_on: SwitchOn) -> None:
     with switch_on() as mine:
         mine.tell("set", agrees=False)
         mine.launch("home")
@@ -58,14 +58,14 @@ def test_who_refuses_is_told_so_and_may_think_again_in_the_settings(switch_on: S
         mine.tell("set", agrees=True)
         mine.tap(".settings")
         mine.tap(".collect")
-        mine.sees(".name", mine.person)
+        mine.sees(".name", mine.user)
 
 
 def tap_with_a_stale_key(mine: Phone, *, permitted_afterwards: dict[str, bool], agrees: bool) -> None:
     """The button's own answer is still given, and the next question, without a button, meets another permission."""
     mine.launch("home")
     mine.tap(".collect")
-    mine.sees(".name", mine.person)
+    mine.sees(".name", mine.user)
     mine.calls()
     mine.device("expire-session-key")
     mine.tell("set", authSettingAfterTap=permitted_afterwards, agrees=agrees)
@@ -111,4 +111,4 @@ def test_a_chosen_name_and_picture_stay_on_the_phone(switch_on: SwitchOn, storag
         mine.tap(".collect")
         mine.sees(".name", "小红")
         assert mine.picture() == "wxfile://store_picture.png"
-    assert stored(storage)["wxgate.userInfo"]["nickName"] == mine.person
+    assert stored(storage)["wxgate.userInfo"]["nickName"] == mine.user

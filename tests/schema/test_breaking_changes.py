@@ -63,11 +63,11 @@ def test_what_a_client_does_not_notice_breaks_nothing(before: str, after: str) -
 
 def test_a_change_is_accepted_by_its_own_sentence_under_the_current_version() -> None:
     changes = ["User.city was removed.", "User.id changed type from ID! to ID."]
-    told = "## 0.2.0 - unreleased\n\n- breaking: User.city was\n  removed. It was always null.\n- More speed.\n\n"
+    current = "## 0.2.0 - unreleased\n\n- breaking: User.city was\n  removed. It was always null.\n- More speed.\n\n"
     before = "## 0.1.0\n\n- breaking: User.id changed type from ID! to ID.\n"
-    assert unaccepted(changes, told + before, "0.2.0") == ["- breaking: User.id changed type from ID! to ID."]
-    assert unaccepted(changes[:1], told, "0.2.0") == []
-    assert unaccepted(changes[:1], told.replace("breaking: ", ""), "0.2.0") != []
+    assert unaccepted(changes, current + before, "0.2.0") == ["- breaking: User.id changed type from ID! to ID."]
+    assert unaccepted(changes[:1], current, "0.2.0") == []
+    assert unaccepted(changes[:1], current.replace("breaking: ", ""), "0.2.0") != []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ class Clone:
     path: Path
 
     def git(self, *arguments: str) -> None:
-        author = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", "-c", "commit.gpgsign=false")
+        author = ("-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
         subprocess.run(["git", *author, *arguments], cwd=self.path, check=True, capture_output=True)
 
     def write(self, sdl: str) -> None:

@@ -29,7 +29,7 @@ from tests.server import ME, TestServer
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-# What a class wants to be told, where that is more than nothing.
+# The arguments of the classes that need some.
 ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     WeChatUnavailable: {"reason": "timeout"},
     CircuitOpen: {"reason": "it did not answer lately", "retry_after": 0.2505},
@@ -69,7 +69,7 @@ def test_every_exception_of_a_use_case_has_a_code(kind: type[Exception]) -> None
     known = code_of(kind)
     assert known.code is not ErrorCode.INTERNAL_SERVER_ERROR
     assert known.message.endswith(".")
-    # Who may repeat is told what to do first; who may not, is not told to try.
+    # What may be retried names the step before it; nothing else does.
     assert known.retryable == (known.action in {ErrorAction.LOG_IN, ErrorAction.COLLECT_AGAIN, ErrorAction.WAIT})
 
 
@@ -77,7 +77,7 @@ def test_the_families_were_found() -> None:
     assert len(KINDS) >= 14
 
 
-def test_an_exception_that_nobody_foresaw_has_no_code() -> None:
+def test_an_unforeseen_exception_has_no_code() -> None:
     assert coded(RuntimeError("what")) is None
     assert coded(KeyError("what")) is None
     assert coded(Exception()) is None
@@ -106,7 +106,7 @@ def test_only_what_time_may_mend_has_a_time() -> None:
 
 
 @pytest.mark.parametrize("kind", [WeChatUnavailable, LoginNotStored, LoginsTooFrequent])
-def test_where_the_code_may_be_spent_a_new_one_is_asked_for(kind: type[Exception]) -> None:
+def test_a_new_code_is_asked_for_where_the_old_may_be_spent(kind: type[Exception]) -> None:
     known = code_of(kind)
     assert known.action is ErrorAction.LOG_IN
     assert "new code" in known.message

@@ -1,4 +1,4 @@
-"""What a request hears that GraphQL itself refuses, and what it does not hear: values, names to guess, the schema."""
+"""The errors of requests that GraphQL refuses, and what is not in them: values, suggestions, the schema."""
 
 import logging
 from collections.abc import Callable
@@ -32,7 +32,7 @@ async def codes(server: TestServer, query: str, variables: dict[str, Any] | None
     return {error["extensions"]["code"] for error in await refusals(server, query, variables)}
 
 
-async def test_there_is_a_plan_for_who_asks_who_they_are_where_there_are_plans(
+async def test_me_is_run_by_a_plan_where_there_are_plans(
     server: TestServer, plans: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered: list[Any] = []
@@ -50,7 +50,7 @@ async def test_there_is_a_plan_for_who_asks_who_they_are_where_there_are_plans(
 @pytest.mark.parametrize(
     "query", ["", " ", "# nothing", "{", "{ me { id }", "query { }}", "{ me { id } } }", "\ufeff\ufeff", '"""open', "!"]
 )
-async def test_what_is_not_graphql_is_told_so(server: TestServer, query: str) -> None:
+async def test_what_is_not_graphql_is_a_parse_error(server: TestServer, query: str) -> None:
     [error] = await refusals(server, query)
     assert error["extensions"]["code"] == "GRAPHQL_PARSE_FAILED"
     assert error["message"].startswith("Syntax Error: ")
@@ -72,11 +72,11 @@ async def test_what_is_not_graphql_is_told_so(server: TestServer, query: str) ->
         "{ ...loop } fragment loop on Query { ...loop }",
     ],
 )
-async def test_what_does_not_fit_the_schema_is_told_so(server: TestServer, query: str) -> None:
+async def test_what_does_not_fit_the_schema_is_a_validation_error(server: TestServer, query: str) -> None:
     assert await codes(server, query) == {"GRAPHQL_VALIDATION_FAILED"}
 
 
-async def test_a_document_with_a_hundred_mistakes_hears_of_a_few(server: TestServer) -> None:
+async def test_only_the_first_of_a_hundred_errors_are_listed(server: TestServer) -> None:
     found = await refusals(server, "{" + " ".join(f"f{number}" for number in range(100)) + "}")
     # The last says that there are more.
     assert len(found) == 6
@@ -214,20 +214,20 @@ MISSPELT: Final = {
 }
 
 
-async def test_nothing_is_suggested_to_who_guesses(server: TestServer) -> None:
+async def test_no_names_are_suggested_in_production(server: TestServer) -> None:
     for query in MISSPELT:
         for error in await refusals(server, query):
             assert "Did you mean" not in error["message"], query
 
 
 @pytest.mark.parametrize("field", ["__schema { queryType { name } }", '__type(name: "User") { name }'])
-async def test_the_schema_is_not_told_in_production(server: TestServer, field: str) -> None:
+async def test_there_is_no_introspection_in_production(server: TestServer, field: str) -> None:
     assert await codes(server, f"{{ {field} }}") == {"GRAPHQL_VALIDATION_FAILED"}
     assert await codes(server, f"{{ ...f }} fragment f on Query {{ {field} }}") == {"GRAPHQL_VALIDATION_FAILED"}
     assert (await server.post("{ __typename }")) == {"data": {"__typename": "Query"}}
 
 
-async def test_the_schema_and_suggestions_are_told_in_development(
+async def test_introspection_and_suggestions_are_for_development(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     in_development = settings.model_copy(update={"introspection": True})
@@ -273,7 +273,7 @@ async def test_no_depth_of_nesting_is_a_defect(server: TestServer, shape: str) -
     assert (await server.post(ME)) == {"data": {"me": None}}
 
 
-async def test_a_fan_out_of_fragments_is_answered_like_anything_else(server: TestServer) -> None:
+async def test_a_fan_out_of_fragments_is_executed(server: TestServer) -> None:
     # Two spreads of each of six levels: as wide as the limits allow.
     levels = "".join(f"fragment f{n} on User{{...f{n + 1} ...f{n + 1}}}" for n in range(6))
     assert await server.post(f"{{me{{...f0}}}}{levels}fragment f6 on User{{id}}") == {"data": {"me": None}}

@@ -44,7 +44,7 @@ ABOVE_THE_LIMIT = {
 HIDDEN = {
     "depth in a fragment": "{ ...F } fragment F on Query " + nested(13),
     "depth by way of a fragment": "{ a { ...F } } fragment F on Query " + nested(12),
-    "depth in a fragment that nobody uses": "{ a } fragment F on Query " + nested(13),
+    "depth in an unused fragment": "{ a } fragment F on Query " + nested(13),
     "depth in an inline fragment": "{ ... on Query " + nested(13) + " }",
     "aliases of __typename": "{" + " ".join(f"a{number}: __typename" for number in range(101)) + "}",
     "aliases by way of a fragment": "{ " + "...F " * 4 + "} fragment F on Query { a: b c: d e: f g: h }",
@@ -136,7 +136,7 @@ def test_the_three_operations_have_plenty_of_room(query: str) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("what", [*ABOVE_THE_LIMIT, *HIDDEN])
-async def test_a_client_hears_that_its_document_is_too_large(server: TestServer, what: str) -> None:
+async def test_a_document_that_is_too_large_is_refused(server: TestServer, what: str) -> None:
     query = {**ABOVE_THE_LIMIT, **HIDDEN}[what]
     assert await server.code_of_error(query) in {"DOCUMENT_TOO_LARGE", "GRAPHQL_PARSE_FAILED"}
 

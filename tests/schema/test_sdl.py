@@ -120,11 +120,6 @@ def test_a_moment_is_specified() -> None:
     )
 
 
-def test_strawberry_still_holds_the_schema_under_its_private_name() -> None:
-    assert isinstance(SCHEMA, GraphQLSchema)
-    assert SCHEMA is build.build_schema()._schema
-
-
 def _enum(name: str) -> GraphQLEnumType:
     kind = SCHEMA.type_map[name]
     assert isinstance(kind, GraphQLEnumType)

@@ -112,7 +112,7 @@ def test_an_id_is_otherwise_found_only_as_it_is(tmp_path: Path, stored: str, ask
     assert loaded(tmp_path, {stored: "{ me { id } }"}).find(asked) is None
 
 
-def test_a_file_that_cannot_be_read_is_told_so(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "nowhere.json", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(TrustedDocumentsError) as caught:
             TrustedDocuments.load(path)

@@ -1,4 +1,4 @@
-"""A key ring refuses what cannot keep a secret, and says why without telling it."""
+"""A key ring refuses what cannot keep a secret, and gives the reason without the key."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ def encoded(key: bytes) -> str:
 
 
 ONE, TWO = material("one"), material("two")
-PLACE = SealContext("accounts", "session_key", "wx0123456789abcdef", "o-openid")
+CONTEXT = SealContext("accounts", "session_key", "wx0123456789abcdef", "o-openid")
 
 
 def test_the_first_key_is_the_current_one_and_the_order_is_kept() -> None:
@@ -38,8 +38,8 @@ def test_the_first_key_is_the_current_one_and_the_order_is_kept() -> None:
 
 @pytest.mark.parametrize("text", [f"k1:{ONE}", f"k1:{ONE}=", f" k1:{ONE}\n", f"\tk1:{ONE}= "])
 def test_padding_and_surrounding_space_do_not_change_a_key(text: str) -> None:
-    sealed = KeyRing.parse(f"k1:{ONE}").seal(b"secret", PLACE)
-    assert KeyRing.parse(text).open(sealed, PLACE) == b"secret"
+    sealed = KeyRing.parse(f"k1:{ONE}").seal(b"secret", CONTEXT)
+    assert KeyRing.parse(text).open(sealed, CONTEXT) == b"secret"
 
 
 @pytest.mark.parametrize("key_id", ["k", "0", "_", "-", "abcdefghij-_0123"])
@@ -144,14 +144,14 @@ def test_an_empty_ring_is_refused(text: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=())) | st.text("k12:,=-_ABab", max_size=40))
-def test_whatever_the_text_the_only_failure_is_a_key_ring_error(text: str) -> None:
+def test_the_only_failure_is_a_key_ring_error(text: str) -> None:
     assert "\n" not in refusal_of(text)
 
 
 @given(st.permutations([f"k1:{ONE}", f"k2:{TWO}", TWO, f"{ONE}:k3", f"k3:{ONE}!", f"k4:{ONE[:-3]}", f"k1:{TWO}"]))
 def test_a_refusal_contains_nothing_of_the_keys(entries: list[str]) -> None:
-    said = refusal_of(",".join(entries))
-    assert not [key[n : n + 4] for key in (ONE, TWO) for n in range(40) if key[n : n + 4] in said]
+    message = refusal_of(",".join(entries))
+    assert not [key[n : n + 4] for key in (ONE, TWO) for n in range(40) if key[n : n + 4] in message]
 
 
 def test_a_ring_prints_its_ids_and_nothing_else() -> None:
@@ -162,10 +162,10 @@ def test_a_ring_prints_its_ids_and_nothing_else() -> None:
 
 def test_a_generated_entry_is_a_ring_and_rotates_one_when_set_before_it() -> None:
     old = generate_entry("k1")
-    sealed = KeyRing.parse(old).seal(b"secret", PLACE)
+    sealed = KeyRing.parse(old).seal(b"secret", CONTEXT)
     rotated = KeyRing.parse(f"{generate_entry('k2')},{old}")
     assert rotated.ids == ("k2", "k1")
-    assert rotated.open(sealed, PLACE) == b"secret"
+    assert rotated.open(sealed, CONTEXT) == b"secret"
 
 
 @pytest.mark.parametrize("key_id", ["", "K1", " k1", "k1:", f"k2:{TWO},k1", "abcdefghij-_01234"])
@@ -180,36 +180,35 @@ def test_generated_keys_are_43_characters_of_base64url_and_differ() -> None:
     assert all(len(base64.urlsafe_b64decode(key + "=")) == 32 and len(key) == 43 for key in keys)
 
 
-class TestCanary:
-    def test_a_canary_is_known_to_the_key_that_made_it(self) -> None:
-        ring = KeyRing.parse(f"k2:{TWO},k1:{ONE}")
-        assert ring.check_canary("k2", ring.canary("k2"))
-        assert KeyRing.parse(f"k1:{ONE}").check_canary("k1", ring.canary("k1"))
+RING = KeyRing.parse(f"k2:{TWO},k1:{ONE}")
+ONLY_ONE = KeyRing.parse(f"k1:{ONE}")
 
-    def test_another_key_under_the_same_id_is_found_out(self) -> None:
-        canary = KeyRing.parse(f"k1:{ONE}").canary("k1")
-        assert not KeyRing.parse(f"k1:{TWO}").check_canary("k1", canary)
 
-    def test_the_canary_of_another_id_does_not_count(self) -> None:
-        ring = KeyRing.parse(f"k2:{TWO},k1:{ONE}")
-        assert not ring.check_canary("k2", ring.canary("k1"))
+def test_a_canary_is_known_to_the_key_that_made_it_and_to_no_other() -> None:
+    assert RING.check_canary("k2", RING.canary("k2"))
+    assert ONLY_ONE.check_canary("k1", RING.canary("k1"))
+    assert not KeyRing.parse(f"k1:{TWO}").check_canary("k1", ONLY_ONE.canary("k1"))
+    assert not RING.check_canary("k2", RING.canary("k1"))
+    assert not ONLY_ONE.check_canary("k2", RING.canary("k2"))
 
-    def test_a_key_missing_from_the_ring_made_no_canary(self) -> None:
-        ring = KeyRing.parse(f"k2:{TWO},k1:{ONE}")
-        assert not KeyRing.parse(f"k1:{ONE}").check_canary("k2", ring.canary("k2"))
 
-    def test_something_else_that_the_key_sealed_is_no_canary(self) -> None:
-        ring = KeyRing.parse(f"k1:{ONE}")
-        assert not ring.check_canary("k1", ring.seal(b"secret", PLACE))
-        assert not ring.check_canary("k1", ring.seal(b"secret", SealContext("", "canary", "", "")))
+@pytest.mark.parametrize(
+    "text",
+    [
+        ONLY_ONE.seal(b"secret", CONTEXT),
+        ONLY_ONE.seal(b"secret", SealContext("", "canary", "", "")),
+        Sealed("v1.k1.AAAA"),
+    ],
+    ids=["another context", "another text", "malformed"],
+)
+def test_nothing_else_is_a_canary(text: Sealed) -> None:
+    assert not ONLY_ONE.check_canary("k1", text)
 
-    def test_a_malformed_canary_is_a_wrong_one(self) -> None:
-        assert not KeyRing.parse(f"k1:{ONE}").check_canary("k1", Sealed("v1.k1.AAAA"))
 
-    def test_no_canary_is_made_with_a_key_that_is_not_there(self) -> None:
-        with pytest.raises(UnknownKey) as missing:
-            KeyRing.parse(f"k1:{ONE}").canary("k2")
-        assert missing.value.key_id == "k2"
+def test_no_canary_is_made_with_a_missing_key() -> None:
+    with pytest.raises(UnknownKey) as missing:
+        ONLY_ONE.canary("k2")
+    assert missing.value.key_id == "k2"
 
 
 def test_every_failure_is_of_one_family_and_reads_alone() -> None:

@@ -1,4 +1,4 @@
-/** What went wrong, in words for the person. */
+/** What went wrong, in words for the user. */
 
 import { NoAnswer, ServerError } from './graphql/transport'
 import { Refused } from './submission'

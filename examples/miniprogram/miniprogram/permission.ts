@@ -1,8 +1,8 @@
-/** What the person lets the mini-program do. */
+/** The permissions that the user gives the mini-program. */
 
 export type Permission = 'granted' | 'refused' | 'unasked'
 
-/** The person's answer so far. WeChat remembers it, and a refused scope is given back only in the settings. */
+/** The user's choice so far. WeChat remembers it, and a refused scope is given back only in the settings. */
 export async function permission(scope: 'scope.userInfo'): Promise<Permission> {
   const { authSetting } = await wx.getSetting()
   const answer = authSetting[scope]

@@ -9,10 +9,10 @@ const TOKEN = 'wxgate.token'
 const SIGNED_OUT = 'wxgate.signedOut'
 
 const ATTEMPTS = 4
-/** Milliseconds. Whom the server asks to wait longer, the person may try again. */
+/** Milliseconds. Beyond this, the user may try again. */
 const LONGEST_PAUSE = 5000
 
-/** The person has signed out, and silence is what they asked for. */
+/** The user has signed out: no login until they sign in. */
 export class SignedOut extends Error {}
 
 let loggingIn: Promise<string> | undefined
@@ -36,7 +36,7 @@ export function logIn(): Promise<string> {
   return loggingIn
 }
 
-/** Runs an operation as the signed-in person, and does what errors ask for: to wait, or to log in and repeat. */
+/** Runs an operation as the signed-in user, and does what errors ask for: to wait, or to log in and repeat. */
 export async function run<Data, Variables>(
   document: TypedDocumentString<Data, Variables>, variables: Variables,
 ): Promise<Data> {
@@ -47,7 +47,7 @@ export async function run<Data, Variables>(
   )
 }
 
-/** Forgets the token and the person. On the server the session ends by itself, after days without a request. */
+/** Removes the token and the user. On the server the session ends by itself, after days without a request. */
 export async function signOut(): Promise<void> {
   wx.setStorageSync(SIGNED_OUT, true)
   await loggingIn?.catch(() => undefined)

@@ -1,4 +1,4 @@
-/** Submits what WeChat tells of the person, signed and encrypted. The order counts: log in, collect, submit. */
+/** Submits what WeChat gives about the user, signed and encrypted. The order counts: log in, collect, submit. */
 
 import { SubmitUserInfoDocument } from './generated/graphql'
 import { ServerError } from './graphql/transport'
@@ -9,7 +9,7 @@ import { setGlobalUserInfo } from './user-info'
 /** What wx.getUserInfo gives, and a button with `open-type="getUserInfo"`. */
 export interface Collected { rawData: string; signature: string; encryptedData: string; iv: string }
 
-/** The person does not let WeChat tell. */
+/** The user has not given permission. */
 export class Refused extends Error {}
 
 /** Data that was signed with an outdated session_key is collected once more, after a login. Raises `Refused`. */

@@ -6,7 +6,7 @@ import { becomeMiniProgram } from "../phone/runtime.mjs";
 
 const [snippet, server, storageFile] = process.argv.slice(2);
 const log = [];
-globalThis.wx = makeWx({ server, storageFile, state: { person: "guided", authSetting: {} }, log });
+globalThis.wx = makeWx({ server, storageFile, state: { user: "guided", authSetting: {} }, log });
 globalThis.uni = globalThis.wx;
 
 becomeMiniProgram();

@@ -10,7 +10,7 @@ import { makeWx } from "./wx.mjs";
 const [miniprogram, server, storageFile] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
 const log = [];
-const state = { person: "me", policy: "old", agrees: true, authSetting: {}, offline: false };
+const state = { user: "me", policy: "old", agrees: true, authSetting: {}, offline: false };
 
 const { window } = new JSDOM("<!doctype html><body></body>", { pretendToBeVisual: true });
 Object.assign(globalThis, { window, document: window.document });

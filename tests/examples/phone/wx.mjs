@@ -23,7 +23,7 @@ export function makeWx({ server, storageFile, state, log }) {
   const keep = (content) => writeFileSync(storageFile, JSON.stringify(content));
 
   async function device(path, body) {
-    const options = { method: "POST", body: JSON.stringify({ person: state.person, ...body }) };
+    const options = { method: "POST", body: JSON.stringify({ user: state.user, ...body }) };
     return JSON.parse((await exchange(`${server}/simulator/device/${path}`, options)).text);
   }
 

@@ -44,7 +44,7 @@ class Text(str):
 
 @strawberry.interface
 class Named:
-    """What has a name; whoever claims to be one of its types is asked."""
+    """What has a name; its types check their objects."""
 
     name: str
 
@@ -218,7 +218,7 @@ class Query:
 
     @strawberry.field
     def breaks(self, info: Info) -> Thing:
-        """An exception that nobody foresaw, and no coroutine."""
+        """An unforeseen exception, and no coroutine."""
         info.context.runs += 1
         raise RuntimeError
 
@@ -263,13 +263,13 @@ class Query:
 
     @strawberry.field(permission_classes=[NothingStrange])
     async def guarded(self, info: Info) -> Thing | None:
-        """Not for everybody."""
+        """With a permission."""
         info.context.runs += 1
         return strange_thing(info.context.strangeness)
 
     @strawberry.field
-    async def told(self, info: Info, of: int = 1) -> str:
-        """Tells its argument too."""
+    async def echoed(self, info: Info, of: int = 1) -> str:
+        """Returns its argument too."""
         return f"{of} {seen_by(info)}"
 
     # No resolver at all, and a root value that has no such attribute.

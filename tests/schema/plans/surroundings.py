@@ -17,7 +17,7 @@ class Doubled(FieldExtension):
 
 
 class NothingStrange(BasePermission):
-    """Lets nobody see what is strange."""
+    """Refuses what is strange."""
 
     message = "This is too strange."
 

@@ -1,4 +1,4 @@
-/** The successor of getUserInfo: the person chooses a picture and types a name, and WeChat checks both. */
+/** The successor of getUserInfo: the user chooses a picture and types a name, and WeChat checks both. */
 
 import { messageFor } from '../../messages'
 import { currentToken } from '../../session'

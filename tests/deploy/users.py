@@ -1,4 +1,4 @@
-"""People who use the mini-program, all at once, and what became of each of their requests."""
+"""Users of the mini-program, all at once, and the outcome of each of their requests."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from tests.deploy.replicas import Replica
 from tests.server import LOGIN, ME, SUBMIT
 
 PATIENCE: Final = 60.0
-# Between two requests of a person. Ten of them make some two hundred requests a second.
+# Between two requests of a user. Ten of them make some two hundred requests a second.
 _BREATH_SECONDS: Final = 0.04
 
 
@@ -56,8 +56,8 @@ class Crowd:
 
     @contextmanager
     def at_work(self, size: int) -> Iterator[None]:
-        """So many of them, until the block ends; everybody finishes what they have begun."""
-        threads = [threading.Thread(target=self._live, args=(f"person-{number}",)) for number in range(size)]
+        """So many users, until the block ends; each finishes what it has begun."""
+        threads = [threading.Thread(target=self._live, args=(f"user-{number}",)) for number in range(size)]
         for thread in threads:
             thread.start()
         try:
@@ -67,18 +67,18 @@ class Crowd:
             for thread in threads:
                 thread.join()
 
-    def _live(self, person: str) -> None:
+    def _live(self, name: str) -> None:
         with self.proxy.client() as http:
             while not self._stopped.is_set():
-                login = self._ask(http, "login", LOGIN, {"code": self.wechat.login(person)})
+                login = self._ask(http, "login", LOGIN, {"code": self.wechat.login(name)})
                 token = login and login["login"]["token"]
                 if token is None:
                     continue
                 for _ in range(3):
-                    submission = self.wechat.user_info(person, policy="old", nickName=person)
-                    self._ask(http, "submit", SUBMIT, submission, token, _named(person))
+                    submission = self.wechat.user_info(name, policy="old", nickName=name)
+                    self._ask(http, "submit", SUBMIT, submission, token, _named(name))
                     for _ in range(2):
-                        self._ask(http, "me", ME, {}, token, _named(person))
+                        self._ask(http, "me", ME, {}, token, _named(name))
 
     def _ask(
         self,
@@ -119,9 +119,9 @@ def roll(replicas: Sequence[Replica], crowd: Crowd, **variables: str) -> None:
         crowd.await_more(100)
 
 
-def _named(person: str) -> Callable[[Any], bool]:
+def _named(name: str) -> Callable[[Any], bool]:
     def is_theirs(data: Any) -> bool:
         [user] = data.values()
-        return bool(user) and user["nickName"] == person
+        return bool(user) and user["nickName"] == name
 
     return is_theirs
