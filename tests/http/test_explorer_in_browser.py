@@ -30,7 +30,7 @@ def test_nothing_is_asked_of_anybody_else_and_the_console_stays_empty(tour: Any)
 
 def test_the_first_tab_explains_the_sign_in_in_three_operations(tour: Any) -> None:
     opening = unwrapped(tour["opening"])
-    assert opening.startswith("#Amini-programsignsapersoninwiththreeoperations.")
+    assert opening.startswith("#Amini-programsignsauserinwiththreeoperations.")
     assert "#1.wx.logingivesthephoneacode" in opening
     assert "mutationLogin($code:String!){" in opening
 
