@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -138,7 +139,8 @@ async def test_what_follows_a_response_is_no_response_to_the_next(surplus: bytes
 
 async def test_a_call_that_is_cancelled_anywhere_leaves_no_half_used_connection() -> None:
     server = FakeServer()
-    async with server.listening() as url, client(base_url=url, max_connections=5) as wechat:
+    patient: dict[str, Any] = dict.fromkeys(("connect_timeout", "read_timeout", "total_timeout"), 60.0)
+    async with server.listening() as url, client(base_url=url, max_connections=5, **patient) as wechat:
         calls = [asyncio.create_task(log_in(wechat, number)) for number in range(300)]
         iteration = 0
         while not all(call.done() for call in calls):
