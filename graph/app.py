@@ -12,9 +12,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.composition import Parts, compose, epoch_ms
+from graph.accounts.sessions import epoch_ms
+from graph.composition import Parts, compose
 from graph.errors import ErrorCode
-from graph.http.access_log import LOGGER, MESSAGE, AccessLog, Observer
+from graph.http.access_log import AccessLog, Observer
 from graph.http.client_address import ClientAddresses
 from graph.http.explorer_page import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
@@ -22,7 +23,6 @@ from graph.http.health import Readiness, livez
 from graph.http.middleware import HostAndConcurrencyMiddleware, ListedOriginsMiddleware, RequestMiddleware
 from graph.http.responses import error_response
 from graph.instrumentation import observe_requests
-from graph.observability.logging import logged
 from graph.observability.metrics import serve_metrics
 from graph.server.http_error import HttpError
 from graph.server.limits import RequestLimits
@@ -69,7 +69,7 @@ def build_app(
         limits=settings.limit,
         clients=ClientAddresses(settings.http.trusted_proxies),
     )
-    observers = [request_log or AccessLog(logged(LOGGER, MESSAGE))]
+    observers = [request_log or AccessLog()]
     if settings.metrics.port is not None:
         observers.append(observe_requests(parts.metrics))
 

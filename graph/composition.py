@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.session_cleanup import Sweeper
-from graph.accounts.sessions import Sessions
+from graph.accounts.sessions import Sessions, epoch_ms
 from graph.errors import ErrorCode
 from graph.execution.documents import Documents
 from graph.execution.executor import Executor
@@ -35,11 +34,6 @@ if TYPE_CHECKING:
     from graph.tracing.spans import Tracing
 
 _log = logging.getLogger(__name__)
-
-
-def epoch_ms() -> int:
-    """Now, in epoch milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

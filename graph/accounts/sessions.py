@@ -1,6 +1,7 @@
 """Which user holds a token, and for how long."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -17,6 +18,11 @@ _log = logging.getLogger(__name__)
 # Pages that were loading when a login superseded their token may finish with it.
 SUPERSEDED_FOR_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
+
+
+def epoch_ms() -> int:
+    """Now, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
 
 
 class Viewer(NamedTuple):
@@ -60,11 +66,13 @@ class Sessions:
             token, token.hash(), now, now + self._absolute_ms, held.hash() if held else None, now + SUPERSEDED_FOR_MS
         )
 
-    async def authenticate(self, token_text: str) -> Viewer:
-        """The user who holds this token.
+    async def viewer(self, token_text: str | None) -> Viewer | None:
+        """The user who holds this token, None without one.
 
         Raises `Unauthenticated`, alike for malformed, unknown, expired and superseded tokens, and `DatabaseError`.
         """
+        if token_text is None:
+            return None
         token = SessionToken.parse(token_text)
         if token is None:
             raise Unauthenticated
@@ -75,6 +83,13 @@ class Sessions:
         if session.last_seen_at < now - SEEN_EVERY_MS:
             await self._touch(token_hash, now)
         return Viewer(session.user, session.account_id)
+
+    async def require_viewer(self, token_text: str | None) -> Viewer:
+        """The user who holds this token. Raises `Unauthenticated`, `DatabaseError`."""
+        viewer = await self.viewer(token_text)
+        if viewer is None:
+            raise Unauthenticated
+        return viewer
 
     async def _touch(self, token_hash: TokenHash, now: int) -> None:
         try:

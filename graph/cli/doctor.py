@@ -16,8 +16,9 @@ from pydantic import SecretStr
 
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
+from graph.accounts.sessions import epoch_ms
 from graph.cli.errors import faults_in_one_message
-from graph.composition import build_executor, epoch_ms
+from graph.composition import build_executor
 from graph.execution.trusted_documents import TrustedDocumentsError
 from graph.observability.logging import configure_logging
 from graph.security.encryption import KeyRing

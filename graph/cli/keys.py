@@ -6,8 +6,8 @@ import click
 
 from graph.accounts import encryption_keys
 from graph.accounts.encryption_keys import KeyCheck, Rotation, key_usage, rotate
+from graph.accounts.sessions import epoch_ms
 from graph.cli.errors import faults_in_one_message
-from graph.composition import epoch_ms
 from graph.security.encryption import KeyRing, generate_entry
 from graph.settings import Settings, SettingsError
 from models.database import Database

@@ -7,8 +7,8 @@ import click
 from pydantic import SecretStr
 
 from graph.accounts.session_cleanup import Sweeper
+from graph.accounts.sessions import epoch_ms
 from graph.cli.errors import faults_in_one_message
-from graph.composition import epoch_ms
 from graph.schema.build import print_schema
 from graph.settings import Settings, is_secret, variables
 from models.database import Database

@@ -12,9 +12,9 @@ from graph.app import ROUTE_LIMITS, build_app
 from graph.cli import options
 from graph.cli.errors import StartupFaults, faults_in_one_message
 from graph.composition import Parts, compose
-from graph.http.access_log import LOGGER, MESSAGE, AccessLog, Observer
+from graph.http.access_log import AccessLog, Observer
 from graph.http.client_address import ClientAddresses
-from graph.observability.logging import AccessLogWriter, configure_logging
+from graph.observability.logging import configure_logging
 from graph.server.server import announce, freeze_heap, run
 from graph.server.shutdown import Shutdown, ShutdownPolicy
 from graph.server.sockets import listening
@@ -85,13 +85,13 @@ def _serve(
     keep_running: Callable[[], bool] = lambda: True,
 ) -> None:
     settings, shutdown = parts.settings, Shutdown()
-    app = StartupFaults(
-        build_app(parts, simulator=simulator, shutdown=shutdown, request_log=_request_log(settings), worker=worker)
-    )
-    with app.reraised():
+    app = build_app(parts, simulator=simulator, shutdown=shutdown, request_log=_request_log(settings), worker=worker)
+    lifespan = StartupFaults(app)
+    with lifespan.reraised():
         run(
             app,
             listeners,
+            lifespan=lifespan,
             limits=settings.limit,
             default_limits=settings.limit,
             route_limits=ROUTE_LIMITS,
@@ -110,5 +110,5 @@ def _check_metrics_ports(metrics: MetricsSettings, workers: int) -> None:
 
 def _request_log(settings: Settings) -> Observer:
     if settings.log.level in {"DEBUG", "INFO"}:
-        return AccessLog(AccessLogWriter(LOGGER, MESSAGE, style=settings.log.format))
+        return AccessLog(settings.log.format)
     return lambda _record: None

@@ -78,4 +78,4 @@ def simulate(host: str, port: int, seed: int | None, allow_remote: bool) -> None
             configure_logging(level="INFO", style="text")
             announce(listeners[0], workers=1)
             app = TrustedHostMiddleware(mini_program.simulator(), options.local_hosts(host) or ["*"])
-            run(app, listeners, lifespan=False)
+            run(app, listeners)

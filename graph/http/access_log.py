@@ -1,13 +1,22 @@
 """What is known of a request once it is answered, and the one line that it leaves in the log."""
 
-from collections.abc import Callable, Mapping
+import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
+import orjson
 from starlette.types import Scope
 
-LOGGER: Final = "graph.http.access_log"
-MESSAGE: Final = "request"
+from graph.observability.log_writer import log_writer
+from graph.observability.logging import Style, text_line
+
+_log = logging.getLogger(__name__)
+
+_MESSAGE: Final = "request"
+_LINE: Final = {"level": "INFO", "logger": __name__, "message": _MESSAGE}
 # A name of an operation as long as a token could be one.
 LONGEST_NAME: Final = 40
 
@@ -39,10 +48,14 @@ def record_of(scope: Scope) -> RequestRecord:
 
 
 class AccessLog:
-    """An `Observer` that gives `write` the fields of each request's line: no query string, no path that is unknown."""
+    """An `Observer` that writes one line for each request: no query string, no path that is unknown.
 
-    def __init__(self, write: Callable[[Mapping[str, object]], None]) -> None:
-        self._write = write
+    As what `configure_logging` would write of it, at a tenth of the cost; without a `style`, by this process's logging.
+    """
+
+    def __init__(self, style: Style | None = None) -> None:
+        self._style = style
+        self._write = log_writer().write
 
     def __call__(self, record: RequestRecord) -> None:
         fields: dict[str, object] = {
@@ -56,4 +69,10 @@ class AccessLog:
             fields["operation"] = record.operation if len(record.operation) <= LONGEST_NAME else "?"
         if record.codes:
             fields["code"] = record.codes[0]
-        self._write(fields)
+        if self._style == "json":
+            line = orjson.dumps({"timestamp": datetime.now(UTC), **_LINE, **fields})
+            self._write(line + b"\n")
+        elif self._style == "text":
+            self._write(text_line(time.time(), "INFO", _MESSAGE, fields).encode())
+        else:
+            _log.info(_MESSAGE, extra=fields)

@@ -4,6 +4,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
+import orjson
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
@@ -13,13 +14,11 @@ from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
 from graph.http.client_address import ClientAddresses
 from graph.http.headers import Headers
 from graph.http.request import BodyDecoder, JsonLimits, decode_query_string, read_body, refuse_foreign_get
-from graph.http.responses import GRAPHQL_RESPONSE_JSON, JSON, JsonResponse, error_response, response_media_type
+from graph.http.responses import CONTENT_TYPES, GRAPHQL_RESPONSE_JSON, JSON, error_response, response_media_type
 from graph.schema.context import Context, Services
 from graph.server.http_error import HttpError
 
 if TYPE_CHECKING:
-    from starlette.responses import Response
-
     from graph.http.access_log import RequestRecord
 
 
@@ -48,19 +47,20 @@ class GraphQLEndpoint:
             msg = f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
             await error_response(HttpError(406, ErrorCode.NOT_ACCEPTABLE, msg), scope)(scope, receive, send)
             return
-        response: Response
         try:
             request = await self._read(scope, headers, receive)
             result = await self._execute(scope, headers, request)
         except HttpError as error:
-            response = error_response(error, scope, media_type=media_type)
-        else:
-            # The older media type keeps 200 for every well-formed request; the newer one has 400 when nothing ran.
-            refused = media_type == GRAPHQL_RESPONSE_JSON and not result.has_data
-            wait = result.retry_after_ms
-            retry = None if wait is None else {"Retry-After": str(math.ceil(wait / 1000))}
-            response = JsonResponse(result.body, 400 if refused else 200, media_type=media_type, headers=retry)
-        await response(scope, receive, send)
+            await error_response(error, scope, media_type=media_type)(scope, receive, send)
+            return
+        # The older media type keeps 200 for every well-formed request; the newer one has 400 when nothing ran.
+        refused = media_type == GRAPHQL_RESPONSE_JSON and not result.has_data
+        body = orjson.dumps(result.body)
+        headers_out = [(b"content-type", CONTENT_TYPES[media_type]), (b"content-length", b"%d" % len(body))]
+        if result.retry_after_ms is not None:
+            headers_out.append((b"retry-after", b"%d" % math.ceil(result.retry_after_ms / 1000)))
+        await send({"type": "http.response.start", "status": 400 if refused else 200, "headers": headers_out})
+        await send({"type": "http.response.body", "body": body})
 
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
         record: RequestRecord = scope["state"]["record"]

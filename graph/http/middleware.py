@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import ErrorCode
 from graph.http.access_log import Observer, RequestRecord
-from graph.http.headers import headers_of
+from graph.http.headers import Headers, joined
 from graph.http.responses import error_response
 from graph.server.http_error import HttpError, busy
 from graph.server.limits import RequestLimits
@@ -55,12 +55,16 @@ class RequestMiddleware:
             return
         started = time.perf_counter()
         path, method = scope["path"], scope["method"]
-        offered = headers_of(scope).get(b"x-request-id")
+        state = scope.setdefault("state", {})
+        lines = scope["headers"]
+        headers: Headers = {name: value.decode("latin-1") for name, value in lines}
+        state["headers"] = headers = headers if len(headers) == len(lines) else joined(lines)
+        offered = headers.get(b"x-request-id")
         # Ids that are guessable do no harm: they name a line in the log.
         request_id = offered if offered and _REQUEST_ID.fullmatch(offered) else f"{random.getrandbits(64):016x}"
         label = path if path in self._paths or self._is_new(path) else "?"
         record = RequestRecord(request_id, method if method.isalpha() else "?", label)
-        scope["state"]["record"] = record
+        state["record"] = record
         deadline = asyncio.timeout(self._route_limits.get(path, self._default_limits).request_seconds)
 
         async def send_with_headers(message: Message) -> None:
@@ -130,7 +134,7 @@ class HostAndConcurrencyMiddleware:
             await self._app(scope, receive, send)
             return
         error: HttpError | None = scope.get("extensions", {}).get("http_error")
-        if error is None and self._hosts and not self._is_known(headers_of(scope).get(b"host") or ""):
+        if error is None and self._hosts and not self._is_known(scope["state"]["headers"].get(b"host", "")):
             error = HttpError(400, ErrorCode.BAD_REQUEST, "Unknown host.")
         if error is None and self._active >= self._concurrency:
             error = busy()

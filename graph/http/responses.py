@@ -15,7 +15,7 @@ from graph.server.http_error import HttpError
 JSON: Final = "application/json"
 GRAPHQL_RESPONSE_JSON: Final = "application/graphql-response+json"
 # With the charset spelt out, as clients older than RFC 8259 want it.
-_CONTENT_TYPES: Final = {name: f"{name}; charset=utf-8".encode() for name in (JSON, GRAPHQL_RESPONSE_JSON)}
+CONTENT_TYPES: Final = {name: f"{name}; charset=utf-8".encode() for name in (JSON, GRAPHQL_RESPONSE_JSON)}
 _QUALITY: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{0,9})?")
 
 
@@ -33,7 +33,7 @@ class JsonResponse(Response):
         self.status_code, self.background = status, None
         self.body = orjson.dumps(body)
         self.raw_headers = [
-            (b"content-type", _CONTENT_TYPES[media_type]),
+            (b"content-type", CONTENT_TYPES[media_type]),
             (b"content-length", b"%d" % len(self.body)),
         ]
         if headers:

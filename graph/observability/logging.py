@@ -3,19 +3,15 @@
 A message reads alone, in fixed words; what varies is a field beside it (`extra=`), and no field is a secret.
 """
 
-import json
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-import orjson
 from pythonjsonlogger.json import JsonFormatter
 
 from graph.observability.log_writer import log_writer
 
-Fields = Mapping[str, object]
 Style = Literal["text", "json"]
 
 # What a LogRecord has of itself; anything else on it is a field.
@@ -24,35 +20,25 @@ _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"
 # At DEBUG or INFO these write statements with their values, URLs with their secrets, or headers.
 _VERBOSE_LIBRARIES: Final = ("aiosqlite", "asyncio", "asyncpg", "httpcore", "httpx", "tortoise", "uvicorn.access")
 
-_TEXT: Final = "%(asctime)s %(levelname)-7s %(message)s"
-
 
 class _TextFormatter(logging.Formatter):
-    """`2026-03-01T12:00:00.000+08:00 INFO    message  key=value ...`, in local time."""
-
-    def __init__(self) -> None:
-        super().__init__(_TEXT)
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
-        return _local_time(record.created)
-
     def format(self, record: logging.LogRecord) -> str:
         fields = {name: value for name, value in vars(record).items() if name not in _OWN}
-        return _with_fields(super().format(record), fields)
+        message = super().format(record)  # with the traceback, if any
+        return text_line(record.created, record.levelname, message, fields).removesuffix("\n")
 
 
-def _local_time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="milliseconds")
-
-
-def _with_fields(text: str, fields: Fields) -> str:
-    return "  ".join([text, *(f"{name}={value}" for name, value in fields.items())]).replace("\n", "\n    ")
+def text_line(seconds: float, level: str, message: str, fields: Mapping[str, object]) -> str:
+    """`2026-03-01T12:00:00.000+08:00 INFO    message  key=value ...`, in local time, with what follows indented."""
+    moment = datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="milliseconds")
+    values = [f"{name}={value}" for name, value in fields.items()]
+    return "  ".join([f"{moment} {level:<7} {message}", *values]).replace("\n", "\n    ") + "\n"
 
 
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            log_writer().write(_bytes(self.format(record) + "\n"))
+            log_writer().write((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
         except Exception:  # as every handler does, and by logging's own means
             self.handleError(record)
 
@@ -86,50 +72,3 @@ def silence_verbose_libraries() -> None:
     level = max(logging.WARNING, logging.getLogger().level)
     for name in _VERBOSE_LIBRARIES:
         logging.getLogger(name).setLevel(level)
-
-
-def logged(logger: str, message: str) -> Callable[[Fields], None]:
-    """Writes fields under a fixed message, at INFO, wherever this process's logging sends it."""
-    log = logging.getLogger(logger)
-    return lambda fields: log.info(message, extra=fields)
-
-
-class AccessLogWriter:
-    """Writes what `logged` writes after `configure_logging`, at a tenth of its cost; for the one line of each request.
-
-    Lines of one millisecond have one time.
-    """
-
-    def __init__(self, logger: str, message: str, *, style: Style) -> None:
-        self._logger = logger
-        self._message = message
-        self._is_json = style == "json"
-        self._millisecond = 0
-        self._start = b""
-        self._write = log_writer().write
-
-    def __call__(self, fields: Fields) -> None:
-        """One line."""
-        millisecond = time.time_ns() // 1_000_000
-        if millisecond != self._millisecond:
-            self._millisecond = millisecond
-            self._start = self._start_of_line(millisecond / 1000)
-        rest = b"," * bool(fields) + _json(fields)[1:] if self._is_json else _bytes(_with_fields("", fields))
-        self._write(self._start + rest + b"\n")
-
-    def _start_of_line(self, seconds: float) -> bytes:
-        if self._is_json:
-            own = {"level": "INFO", "logger": self._logger, "message": self._message}
-            return orjson.dumps({"timestamp": datetime.fromtimestamp(seconds, UTC), **own})[:-1]
-        return (_TEXT % {"asctime": _local_time(seconds), "levelname": "INFO", "message": self._message}).encode()
-
-
-def _json(fields: Fields) -> bytes:
-    try:
-        return orjson.dumps(fields)
-    except TypeError:  # halves of surrogate pairs; a request must not fail because of its line
-        return _bytes(json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 import strawberry
 
-from graph.accounts.errors import Unauthenticated
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
-from graph.accounts.sessions import Sessions, Viewer
+from graph.accounts.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +28,6 @@ class Context:
     token: str | None = field(repr=False)
     # The client's address as rate limits count it: see `graph.http.client_address`.
     address: Callable[[], str] = field(repr=False)
-
-    async def viewer(self) -> Viewer | None:
-        """The signed-in user, None without a token. Raises `Unauthenticated` for a bad token, and `DatabaseError`."""
-        return None if self.token is None else await self.services.sessions.authenticate(self.token)
-
-    async def require_viewer(self) -> Viewer:
-        """The signed-in user. Raises `Unauthenticated`, `DatabaseError`."""
-        viewer = await self.viewer()
-        if viewer is None:
-            raise Unauthenticated
-        return viewer
 
 
 Info = strawberry.Info[Context, None]

@@ -44,7 +44,7 @@ class Mutation:
         iv: Annotated[str, strawberry.argument(description="`res.iv`: base64 of 16 bytes.")],
     ) -> User:
         context = info.context
-        viewer = await context.require_viewer()
+        viewer = await context.services.sessions.require_viewer(context.token)
         user = await context.services.profiles.submit_user_info(
             viewer,
             address=context.address(),

@@ -13,5 +13,5 @@ class Query:
         "malformed, unknown or expired, SERVICE_UNAVAILABLE."
     )
     async def me(self, info: Info) -> User | None:
-        viewer = await info.context.viewer()
+        viewer = await info.context.services.sessions.viewer(info.context.token)
         return None if viewer is None else User.of(viewer.user)

@@ -56,7 +56,9 @@ class Connections:
         self.idle_timer: asyncio.TimerHandle | None = None
         self._pending = 0
         self._pending_of_address: Counter[str] = Counter()
-        self._written: list[tuple[asyncio.WriteTransport, bytes]] = []
+        # For the end of an iteration of the event loop. A write wakes its reader, which costs more than the write
+        # itself: a proxy that reads many responses is woken once by those that leave together.
+        self.unwritten: list[tuple[asyncio.WriteTransport, bytes]] = []
         self._warned_at = -_WARN_EVERY_SECONDS
 
     def add(self, address: str, now: float) -> bool:
@@ -112,23 +114,6 @@ class Connections:
         """For bytes that were held."""
         self._pending -= size
         _subtract(self._pending_of_address, address, size)
-
-    def write(self, transport: asyncio.WriteTransport, data: bytes, loop: asyncio.AbstractEventLoop) -> None:
-        """Writes at the end of this iteration of the event loop.
-
-        A write wakes its reader, which costs more than the write itself; a proxy that reads many responses is woken
-        once by those that leave together.
-        """
-        if not self._written:
-            loop.call_soon(self.flush)
-        self._written.append((transport, data))
-
-    def flush(self) -> None:
-        """Writes what waits for the end of the iteration."""
-        written, self._written = self._written, []
-        for transport, data in written:
-            if not transport.is_closing():
-                transport.write(data)
 
 
 def _subtract(counter: "Counter[str]", key: str, count: int) -> None:

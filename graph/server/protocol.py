@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import uvicorn
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 from uvicorn.server import ServerState
 
 from graph.errors import ErrorCode
@@ -38,6 +38,7 @@ class HttpProtocol(asyncio.Protocol):
     default_limits: RequestLimits = RequestLimits()
     route_limits: Mapping[str, RequestLimits] = {}
     connections: Connections  # of the event loop that serves it
+    app: ASGIApp
 
     def __init__(
         self,
@@ -48,7 +49,6 @@ class HttpProtocol(asyncio.Protocol):
     ) -> None:
         self.server_state = server_state
         self.writable: asyncio.Event | None = None  # set once a client that left its responses unread reads again
-        self._app = config.loaded_app
         self._root_path = config.root_path
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
@@ -114,7 +114,7 @@ class HttpProtocol(asyncio.Protocol):
         """A client that sends no more may still read its response."""
         self._stopped = True
         self._disarm()
-        self.connections.flush()  # before asyncio closes
+        _flush(self.connections.unwritten)  # before asyncio closes
         return self._cycle is not None
 
     def shutdown(self) -> None:
@@ -134,7 +134,7 @@ class HttpProtocol(asyncio.Protocol):
             return
         self._closing = self._stopped = True
         self._disarm()
-        self.connections.flush()
+        _flush(self.connections.unwritten)
         if (self._parser.receiving or self._refused) and self._transport.can_write_eof():
             self._arm(_LINGER_SECONDS, self.abort)
             self._transport.write_eof()
@@ -148,7 +148,10 @@ class HttpProtocol(asyncio.Protocol):
         self._transport.abort()
 
     def write(self, data: bytes) -> None:
-        self.connections.write(self._transport, data, self._loop)
+        unwritten = self.connections.unwritten
+        if not unwritten:
+            self._loop.call_soon(_flush, unwritten)
+        unwritten.append((self._transport, data))
 
     def pause_writing(self) -> None:
         self.writable = asyncio.Event()
@@ -261,7 +264,7 @@ class HttpProtocol(asyncio.Protocol):
     def _start(self, cycle: RequestCycle) -> None:
         if self._cycle is None:
             self._cycle = cycle
-            task = self._loop.create_task(cycle.run(self._app))
+            task = self._loop.create_task(cycle.run(self.app))
             self.server_state.tasks.add(task)
             task.add_done_callback(self.server_state.tasks.discard)
         elif len(self._pipeline) < self.limits.pipelined:
@@ -283,6 +286,13 @@ class HttpProtocol(asyncio.Protocol):
             self.connections.idle[self] = self._loop.time()
             if self.connections.idle_timer is None:
                 self.connections.watch_idle(self._loop)
+
+
+def _flush(unwritten: list[tuple[asyncio.WriteTransport, bytes]]) -> None:
+    for transport, data in unwritten:
+        if not transport.is_closing():
+            transport.write(data)
+    unwritten.clear()
 
 
 def _address(name: object) -> tuple[str, int] | None:

@@ -89,7 +89,7 @@ def run(
     app: ASGIApp,
     listeners: Sequence[socket.socket],
     *,
-    lifespan: bool = True,
+    lifespan: ASGIApp | None = None,
     limits: ConnectionLimits | None = None,
     default_limits: RequestLimits | None = None,
     route_limits: Mapping[str, RequestLimits] | None = None,
@@ -97,17 +97,18 @@ def run(
     policy: ShutdownPolicy | None = None,
     keep_running: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Serves until told to stop, as `policy` says. `route_limits` are those of paths that do not have the default ones.
+    """Serves until told to stop, as `policy` says; `lifespan` is what runs the lifespan, if any.
+
+    `route_limits` are those of paths that do not have the default ones.
 
     `keep_running` is called ten times a second, and ends the server with False. Raises `SystemExit` with 3 when the
     application does not start.
     """
     shared = Connections(limits or ConnectionLimits(), capacity=raise_descriptor_limit(), is_proxy=is_proxy)
     policy = policy or ShutdownPolicy()
-    protocol = protocol_class(shared, default_limits or RequestLimits(), route_limits or {})
     config = uvicorn.Config(
-        app,
-        http=protocol,
+        lifespan or app,
+        http=protocol_class(app, shared, default_limits or RequestLimits(), route_limits or {}),
         ws="none",
         lifespan="on" if lifespan else "off",
         log_config=None,
@@ -125,11 +126,14 @@ def run(
 
 
 def protocol_class(
-    connections: Connections, default_limits: RequestLimits, route_limits: Mapping[str, RequestLimits]
+    app: ASGIApp,
+    connections: Connections,
+    default_limits: RequestLimits,
+    route_limits: Mapping[str, RequestLimits],
 ) -> type[HttpProtocol]:
     """The class whose instances uvicorn makes: those of one event loop share these."""
     members = {"connections": connections, "default_limits": default_limits, "route_limits": route_limits}
-    return type("Protocol", (HttpProtocol,), {"limits": connections.limits, **members})
+    return type("Protocol", (HttpProtocol,), {"app": staticmethod(app), "limits": connections.limits, **members})
 
 
 def freeze_heap() -> None:

@@ -17,10 +17,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graph.http.access_log import LONGEST_NAME, RequestRecord, record_of
-from graph.http.headers import headers_of
 from graph.tracing.statements import TracedDatabase
 
 # A collector that does not take the last spans within so many seconds does not get them: a shutdown waits for it.
@@ -92,7 +92,7 @@ class TracingMiddleware:
         with self._tracer.start_as_current_span(
             "request",
             kind=SpanKind.SERVER,
-            links=_links(headers_of(scope).get(b"traceparent")),
+            links=_links(Headers(scope=scope).get("traceparent")),
             record_exception=False,
             set_status_on_exception=False,
         ) as span:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from graph.composition import epoch_ms
+from graph.accounts.sessions import epoch_ms
 from graph.security.tokens import SessionToken, opaque_id
 from models.accounts import Account
 from models.database import Database

@@ -22,8 +22,8 @@ from typing import Any, Final
 import httpx
 
 from graph.accounts import profile
+from graph.accounts.sessions import epoch_ms
 from graph.app import create_app
-from graph.composition import epoch_ms
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator, serve
 from models.migrate import migrate

@@ -17,7 +17,7 @@ from tortoise.connection import get_connections
 from tortoise.models import Model
 
 from graph.accounts.encryption_keys import session_key_context
-from graph.composition import epoch_ms
+from graph.accounts.sessions import epoch_ms
 from graph.security.encryption import KeyRing
 from graph.security.tokens import SessionToken, opaque_id
 from models.accounts import Account
