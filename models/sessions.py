@@ -142,6 +142,7 @@ class SessionLookup:
         self._next: asyncio.Handle | None = None
         # Whether the last statement found several: then others are about to join this one.
         self._crowded = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def find(self, token_hash: str, *, now: int, seen_after: int) -> SessionRecord | None:
         """The session with this hash if it has not expired and was seen after `seen_after`. Raises `DatabaseError`."""
@@ -169,7 +170,8 @@ class SessionLookup:
         return _record(rows[0]) if rows else None
 
     async def _find_together(self, token_hash: str) -> SessionRecord | None:
-        loop = asyncio.get_running_loop()
+        # Once: asyncio looks at the process's id, by a system call, whenever it is asked for the loop.
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         found: asyncio.Future[SessionRecord | None] = loop.create_future()
         self._waiting.append((token_hash, found))
         if self._next is None or len(self._waiting) == _ENOUGH:
@@ -220,7 +222,7 @@ class SessionLookup:
     def _ended(self) -> None:
         self._in_flight -= 1
         if self._waiting:
-            self._schedule(asyncio.get_running_loop())
+            self._schedule(self._loop or asyncio.get_running_loop())
         else:
             self._unschedule()
 
