@@ -49,8 +49,8 @@ class Account(Model):
 
 # What a login stores in the account that it finds. An equal key only confirms itself. A different key shifts the stored
 # one to "previous" when WeChat was called for it later. When its response was overtaken by a later login's, it goes to
-# "previous" itself, unless a newer one is there. `updated_at` only grows: servers before 0.9 tell by it that another
-# login came first.
+# "previous" itself, unless a newer one is there. `updated_at` only grows: servers that store a login in one
+# statement tell by it that another came first.
 _SAME: Final = "session_key_fingerprint = $5"
 _NEWER: Final = "session_key_at <= $6"
 
@@ -101,7 +101,7 @@ class NewKey:
 def update_account(key: NewKey, *, now: int) -> Steps[Row | None]:
     """The account with its newest key, locked until the transaction ends; None when there is none yet.
 
-    Plain SQL, as all that a login sends: QuerySets in Tortoise's transaction took three times the CPU of a login.
+    Plain SQL, as all that a login sends: SQLite's thread runs the same steps, where no QuerySet can be awaited.
     """
     rows = yield _UPDATE, _values(key, now)
     return rows[0] if rows else None
@@ -187,7 +187,7 @@ async def count_accounts_by_key(
     after = 0
     while accounts := await read_sealed(database, after=after, limit=batch):
         for account in accounts:
-            counts.update({text.split(".")[1] for text in account.sealed})
+            counts.update({text.partition(".")[2].partition(".")[0] for text in account.sealed})
         after = accounts[-1].id
         if rest is not None:
             await rest()

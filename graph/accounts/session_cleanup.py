@@ -17,6 +17,8 @@ from models.sessions import Ended, delete_ended
 _log = logging.getLogger(__name__)
 
 PAGE: Final = 1000
+# Clocks that differ by less are as good as equal.
+CLOCK_TOLERANCE_MS: Final = 60_000
 PROGRESS_SECONDS: Final = 10.0
 _LEASE: Final = "sweep"
 # All replicas together sweep so often; each looks so often whether it is time, about.
@@ -39,7 +41,7 @@ class Sweeper:
 
     async def sweep(self, *, unless_done_within_ms: int = 0) -> int | None:
         """How many went; None when another process is at it, or was within that time. Raises `DatabaseError`."""
-        now = await self._earlier_now()
+        now = await self._shared_now()
         mine = await take_lease(
             self._database, _LEASE, until=now + LEASE_MS, now=now, unless_done_after=now - unless_done_within_ms
         )
@@ -56,9 +58,10 @@ class Sweeper:
         await finish_lease(self._database, _LEASE, now=now)
         return removed
 
-    async def _earlier_now(self) -> int:
-        """Of this process's time and the database's: a clock that is ahead must not end the sessions of all."""
-        return min(self._now(), await self._database.now())
+    async def _shared_now(self) -> int:
+        """Now, less what this machine's clock is ahead of the database's: it must not end the sessions of all."""
+        ahead = time.time_ns() // 1_000_000 - await self._database.now()
+        return self._now() - (ahead if ahead > CLOCK_TOLERANCE_MS else 0)
 
     async def _delete_all(self, ended: Ended) -> int:
         total, reported = 0, time.monotonic()
@@ -69,7 +72,7 @@ class Sweeper:
             total += deleted
             if started - reported > PROGRESS_SECONDS:
                 reported = started
-                await keep_lease(self._database, _LEASE, until=await self._earlier_now() + LEASE_MS)
+                await keep_lease(self._database, _LEASE, until=await self._shared_now() + LEASE_MS)
                 _log.info("removing sessions that have ended", extra={"sessions": total})
             await asyncio.sleep(max(_LEAST_REST_SECONDS, _REST * (time.monotonic() - started)))
         return total
