@@ -264,9 +264,8 @@ class HttpProtocol(asyncio.Protocol):
     def _start(self, cycle: RequestCycle) -> None:
         if self._cycle is None:
             self._cycle = cycle
-            task = self._loop.create_task(cycle.run(self.app))
-            self.server_state.tasks.add(task)
-            task.add_done_callback(self.server_state.tasks.discard)
+            cycle.task = self._loop.create_task(cycle.run(self.app))
+            self.server_state.tasks.add(cycle.task)
         elif len(self._pipeline) < self.limits.pipelined:
             self._pipeline.append(cycle)
         else:

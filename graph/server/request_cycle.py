@@ -3,7 +3,7 @@
 import asyncio
 import http
 import logging
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from starlette.types import ASGIApp, Message, Scope
 from uvicorn.server import ServerState
@@ -49,6 +49,7 @@ class RequestCycle:
         "complete",
         "keep_alive",
         "scope",
+        "task",
     )
 
     def __init__(self, protocol: Connection, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
@@ -63,6 +64,7 @@ class RequestCycle:
         self.scope = scope
         self.keep_alive = keep_alive
         self.complete = False
+        self.task: asyncio.Task[None] | None = None
 
     async def run(self, app: ASGIApp) -> None:
         """Calls the application; where even middleware does not respond, the client gets a bare 500."""
@@ -71,6 +73,8 @@ class RequestCycle:
         except Exception as error:
             _log.error("the application failed", extra={"reason": type(error).__name__})
         finally:
+            # Not by a callback, which the event loop would call in an iteration of its own.
+            self._protocol.server_state.tasks.discard(cast("asyncio.Task[None]", self.task))
             if not self.complete and not self._disconnected:
                 self.keep_alive = False
                 if self._head_sent:
