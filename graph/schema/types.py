@@ -1,5 +1,6 @@
 """The types that operations return."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final, Self
@@ -19,7 +20,7 @@ class Gender(Enum):
 
 
 # Sooner found than by `Gender(...)`.
-_GENDERS: Final = {gender.value: gender for gender in Gender}
+_GENDERS: Final[Mapping[int, Gender]] = {int(str(gender.value)): gender for gender in Gender}
 
 
 @strawberry.type(description="A user of the mini-program.")
