@@ -61,6 +61,8 @@ class HttpProtocol(asyncio.Protocol):
         self._stopped = False  # nothing is parsed any more
         self._refused = False
         self._closing = False
+        self._draining = False
+        self._half_closed = False  # the client sends nothing more
         self._held = 0  # bytes of a request that has not arrived whole
         self._discarded = 0
 
@@ -111,13 +113,16 @@ class HttpProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client that sends no more may still read its response."""
-        self._stopped = True
-        self._disarm()
-        self.connections.flush()  # before asyncio closes
-        return self._cycle is not None
+        self._stopped = self._half_closed = True
+        if self._cycle is None:
+            self._end()
+        else:
+            self._disarm()
+        return True
 
     def shutdown(self) -> None:
         """Called by uvicorn when the server stops: what has begun is finished, and no request follows it."""
+        self._draining = True
         last = self._pipeline[-1] if self._pipeline else self._cycle
         if last is not None:
             last.keep_alive = False
@@ -131,16 +136,22 @@ class HttpProtocol(asyncio.Protocol):
         """Ends this side; the other when the client has sent everything, or its time is over."""
         if self._closing:
             return
+        if self._half_closed or not (self._parser.receiving or self._refused):
+            self._end()
+            return
         self._closing = self._stopped = True
         self._disarm()
         self.connections.flush()
-        if (self._parser.receiving or self._refused) and self._transport.can_write_eof():
-            self._arm(_LINGER_SECONDS, self.abort)
-            self._transport.write_eof()
-            self._transport.resume_reading()
-        else:
-            self._arm(self.limits.unread_seconds, self.abort)
-            self._transport.close()
+        self._arm(_LINGER_SECONDS, self.abort)
+        self._transport.write_eof()
+        self._transport.resume_reading()
+
+    def _end(self) -> None:
+        self._closing = self._stopped = True
+        self._disarm()
+        self.connections.flush()
+        self._arm(self.limits.unread_seconds, self.abort)
+        self._transport.close()
 
     def abort(self) -> None:
         """Closes at once, without what is not written yet."""
@@ -186,7 +197,7 @@ class HttpProtocol(asyncio.Protocol):
             self._refuse(error)
             return
         if self._parser.receiving:
-            self._await_rest(len(data))
+            self._await_rest(len(data) if self._stream is None else 0)
 
     def _await_rest(self, size: int) -> None:
         """A request has begun with these bytes, or before them, and is not here whole."""
@@ -254,6 +265,7 @@ class HttpProtocol(asyncio.Protocol):
     # Responses
 
     def _start(self, cycle: RequestCycle) -> None:
+        cycle.keep_alive = cycle.keep_alive and not self._draining
         if self._cycle is None:
             self._cycle = cycle
             task = self._loop.create_task(cycle.run(self._app))
