@@ -63,10 +63,13 @@ class Connections:
 
     def add(self, address: str, now: float) -> bool:
         """Whether there is room for one more connection from this address."""
-        if self.open >= self._capacity and self.idle:
-            next(iter(self.idle)).close()
-        share = self._capacity // _SHARE_OF_ADDRESS
         full = self.open >= self._capacity
+        share = self._capacity // _SHARE_OF_ADDRESS
+        if full and self.idle:
+            oldest = next(iter(self.idle))
+            del self.idle[oldest]  # it counts until it is lost, which is soon
+            oldest.close()
+            full = False
         if full or (self._of_address[address] >= share and not self._is_proxy(address)):
             self.refused += 1
             if now >= self._warned_at + _WARN_EVERY_SECONDS:

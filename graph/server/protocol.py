@@ -62,6 +62,8 @@ class HttpProtocol(asyncio.Protocol):
         self._stopped = False  # nothing is parsed any more
         self._refused = False
         self._closing = False
+        self._draining = False
+        self._half_closed = False  # the client sends nothing more
         self._held = 0  # bytes of a request that has not arrived whole
         self._discarded = 0
 
@@ -112,13 +114,16 @@ class HttpProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client that sends no more may still read its response."""
-        self._stopped = True
-        self._disarm()
-        _flush(self.connections.unwritten)  # before asyncio closes
-        return self._cycle is not None
+        self._stopped = self._half_closed = True
+        if self._cycle is None:
+            self.close()
+        else:
+            self._disarm()
+        return True
 
     def shutdown(self) -> None:
         """Called by uvicorn when the server stops: what has begun is finished, and no request follows it."""
+        self._draining = True
         last = self._pipeline[-1] if self._pipeline else self._cycle
         if last is not None:
             last.keep_alive = False
@@ -135,13 +140,13 @@ class HttpProtocol(asyncio.Protocol):
         self._closing = self._stopped = True
         self._disarm()
         _flush(self.connections.unwritten)
-        if (self._parser.receiving or self._refused) and self._transport.can_write_eof():
+        if self._half_closed or not (self._parser.receiving or self._refused):
+            self._arm(self.limits.unread_seconds, self.abort)
+            self._transport.close()
+        else:
             self._arm(_LINGER_SECONDS, self.abort)
             self._transport.write_eof()
             self._transport.resume_reading()
-        else:
-            self._arm(self.limits.unread_seconds, self.abort)
-            self._transport.close()
 
     def abort(self) -> None:
         """Closes at once, without what is not written yet."""
@@ -184,20 +189,18 @@ class HttpProtocol(asyncio.Protocol):
             if self._discarded > _LINGER_BYTES:
                 self.abort()
             return
-        self.connections.idle.pop(self, None)
         try:
             self._parser.feed(data)
         except HttpError as error:
             self._refuse(error)
             return
         if self._parser.receiving:
-            self._await_rest(len(data))
-        elif self._cycle is None and self._timer is None:
-            self.connections.idle[self] = self._loop.time()  # these bytes began no request
+            self._await_rest(len(data) if self._stream is None else 0)
 
     def _await_rest(self, size: int) -> None:
         """A request has begun with these bytes, or before them, and is not here whole."""
         limits, parser = self.limits, self._parser
+        self.connections.idle.pop(self, None)
         if not self.connections.hold(self._address, size):
             self._refuse(busy())
             return
@@ -262,7 +265,9 @@ class HttpProtocol(asyncio.Protocol):
     # Responses
 
     def _start(self, cycle: RequestCycle) -> None:
+        cycle.keep_alive = cycle.keep_alive and not self._draining
         if self._cycle is None:
+            self.connections.idle.pop(self, None)
             self._cycle = cycle
             cycle.task = self._loop.create_task(cycle.run(self.app))
             self.server_state.tasks.add(cycle.task)

@@ -199,3 +199,7 @@ class StreamedCycle(RequestCycle):
         if self._ended:
             self._body = None
         return {"type": "http.request", "body": piece, "more_body": not self._ended}
+
+    def _head(self, length: int | None) -> bytes:
+        self.keep_alive = self.keep_alive and self._ended  # what is left of the body is not waited for
+        return super()._head(length)

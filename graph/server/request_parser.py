@@ -66,8 +66,8 @@ class RequestParser:
             raise self._error or _bad("This is not an HTTP request.") from None
 
     def close(self) -> None:
-        """Parser and callbacks refer to each other, and the garbage collector looks seldom."""
-        self._parser = None
+        """Parser, callbacks and receiver refer to each other, and the garbage collector looks seldom."""
+        self._parser = self._error = self._receiver = None  # type: ignore[assignment]
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Parses a request anew without its wish for another protocol, for which the parser stopped behind the head."""

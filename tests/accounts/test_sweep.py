@@ -64,18 +64,18 @@ async def left(settings: Settings) -> int:
 async def test_what_is_swept_is_what_signs_nobody_in(database: Database, sessions: Sessions, clock: Clock) -> None:
     idle, used = [await signed_in(database, sessions, number) for number in (1, 2)]
     clock.advance(days=7, seconds=-1)
-    assert (await sessions.authenticate(used)).user.id == "user-2"
+    assert (await sessions.viewer(used)).user.id == "user-2"
     assert await sweeper(database, clock).sweep() == 0
     clock.advance(seconds=1)
     with pytest.raises(Unauthenticated):
-        await sessions.authenticate(idle)
+        await sessions.viewer(idle)
 
     assert await sweeper(database, clock).sweep() == 1
 
-    assert (await sessions.authenticate(used)).user.id == "user-2"
+    assert (await sessions.viewer(used)).user.id == "user-2"
     clock.advance(days=23)
     with pytest.raises(Unauthenticated):
-        await sessions.authenticate(used)
+        await sessions.viewer(used)
     assert await sweeper(database, clock).sweep() == 1
 
 

@@ -24,8 +24,8 @@ from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator, serve
 from models.migrate import migrate
 from tests.benchmarks.databases import DATABASES, new_database
-from tests.http.connections import read_answer
 from tests.processes import serve_environment, serve_process
+from tests.protocols.serving import read_response
 from tests.server import APP_ID, APP_SECRET, LOGIN, ME
 
 READERS: Final = 4
@@ -80,7 +80,7 @@ class Clients:
         action = "WAIT"
         while action == "WAIT":
             writer.write(head.encode() + b"\r\n\r\n" + body)
-            response = (await read_answer(reader)).body
+            response = (await read_response(reader)).body
             error: dict[str, Any] = response["errors"][0]["extensions"] if "errors" in response else {"action": "done"}
             action = error["action"]
             self.outcomes[f"login: {action}"] += 1

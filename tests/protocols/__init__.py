@@ -1,0 +1,1 @@
+"""Tests of the HTTP protocol and of the server around it, over real sockets."""

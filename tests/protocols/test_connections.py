@@ -1,0 +1,219 @@
+"""What many connections share, and how each of them ends."""
+
+import asyncio
+import gc
+import socket
+import struct
+from typing import Any
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from graph.server.connections import Connections
+from graph.server.limits import ConnectionLimits
+from graph.server.protocol import HttpProtocol
+from tests.protocols.serving import BODIES, GET, LAST, PATIENT, Server, echo, post, read_response, serving, until
+
+
+class Worker:
+    """An application that responds when it may."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.begun += 1
+        await self.go_on.wait()
+        await echo(scope, receive, send)
+
+
+async def test_an_idle_connection_is_closed_even_if_blank_lines_come() -> None:
+    async with serving(echo) as server:
+        reader, writer = await server.connect()
+        writer.write(GET)
+        await read_response(reader)
+        async with asyncio.timeout(20):
+            while not reader.at_eof():
+                writer.write(b"\r\n")
+                await asyncio.sleep(0.05)
+        writer.close()
+        await server.is_left_alone()
+
+
+async def test_a_client_that_sends_its_request_and_half_closes_is_answered() -> None:
+    """Data and FIN in one packet, most of the time."""
+    async with serving(echo) as server:
+        for _ in range(200):
+            reader, writer = await server.connect()
+            writer.write(GET)
+            writer.write_eof()
+            assert (await read_response(reader)).status == 200
+            assert await reader.read() == b""
+            writer.close()
+        await server.is_left_alone()
+
+
+async def test_half_a_request_and_a_half_close_end_the_connection() -> None:
+    async with serving(echo) as server:
+        for sent in b"", GET[:9], post()[:-1], GET + GET[:9]:
+            reader, writer = await server.connect()
+            writer.write(sent)
+            writer.write_eof()
+            assert (await reader.read()).count(b"HTTP/1.1 200") == sent.startswith(GET)
+            writer.close()
+        await server.is_left_alone()
+
+
+async def test_a_client_that_goes_leaves_nothing_and_harms_no_other() -> None:
+    worker = Worker()
+    async with serving(worker) as server:
+        for behind in b"", GET, GET[:9], post()[:-1]:
+            _, writer = await server.connect()
+            begun = worker.begun
+            writer.write(GET + behind)
+            await until(lambda begun=begun: worker.begun > begun)  # type: ignore[misc]
+            writer.transport.abort()
+        worker.go_on.set()
+        assert (await server.ask(GET)).status == 200
+        await server.is_left_alone()
+
+
+async def test_half_bodies_from_one_address_do_not_count_as_concurrent_requests() -> None:
+    async with serving(echo, concurrency=2) as server:
+        writers = [(await server.connect())[1] for _ in range(500)]
+        for writer in writers:
+            writer.write(post(b"abc")[:-1])
+        await until(lambda: server.connections._pending > 0)
+        assert (await server.ask(GET)).status == 200
+        for writer in writers:
+            writer.close()
+        await server.is_left_alone()
+
+
+@pytest.mark.parametrize("limit", ["pending_bytes", "pending_bytes_per_address"])
+async def test_bytes_of_incomplete_requests_have_a_budget(limit: str) -> None:
+    limits = PATIENT.model_copy(update={limit: 100_000})
+    async with serving(echo, limits, bodies=BODIES.model_copy(update={"body_bytes": 90_000})) as server:
+        _, holder = await server.connect()
+        holder.write(post(b"x" * 80_000)[:-1])
+        await until(lambda: server.connections._pending >= 80_000)
+        response = await server.ask(post(b"x" * 80_000)[:-1])
+        assert (response.status, response.code) == (503, "SERVICE_UNAVAILABLE")
+        holder.transport.abort()
+        await server.is_left_alone()
+        assert (await server.ask(post(b"x" * 80_000))).status == 200
+
+
+class Idle:
+    def __init__(self, connections: Connections, address: str) -> None:
+        self.closed = False
+        self._lost = lambda: connections.remove(self, address)
+
+    def close(self) -> None:
+        self.closed = True
+        self._lost()
+
+
+async def test_the_longest_idle_connection_makes_room_for_another() -> None:
+    connections = Connections(ConnectionLimits(), capacity=4)
+    loop = asyncio.get_running_loop()
+    idle = []
+    for address in "abcd":
+        assert connections.add(address, loop.time())
+        idle.append(Idle(connections, address))
+        connections.idle[idle[-1]] = loop.time()
+    assert connections.add("e", loop.time())
+    assert [each.closed for each in idle] == [True, False, False, False]
+
+
+async def test_one_address_has_half_of_the_connections_and_a_warning_comes_once_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connections = Connections(ConnectionLimits(), capacity=4, is_proxy=lambda address: address == "proxy")
+    assert [connections.add("a", now) for now in (0.0, 1.0, 2.0, 3.0, 63.0)] == [True, True, False, False, False]
+    assert [record.message for record in caplog.records] == ["connections are refused"] * 2
+    assert [connections.add("proxy", 64.0) for _ in range(3)] == [True, True, False]
+    assert (connections.open, connections.refused) == (4, 4)
+
+
+async def test_at_capacity_an_idle_connection_is_closed_for_a_new_one() -> None:
+    async with serving(echo, PATIENT, capacity=2, is_proxy=lambda _: True) as server:
+        readers: list[Any] = []
+        for _ in range(3):
+            reader, writer = await server.connect()
+            writer.write(GET)
+            assert (await read_response(reader)).status == 200
+            readers.append((reader, writer))
+        async with asyncio.timeout(0.9):  # sooner than it would be closed for having idled
+            assert await readers[0][0].read() == b""
+        for _, writer in readers:
+            writer.close()
+
+
+@pytest.mark.parametrize("ended", ["closed", "reset"])
+@pytest.mark.parametrize("sent", [b"", GET, GET[:9], GET + post()[:40], LAST, b"\x16\x03\x01 no HTTP\r\n\r\n"])
+async def test_a_connection_leaves_nothing_for_the_garbage_collector(sent: bytes, ended: str) -> None:
+    def known() -> list[object]:
+        return [each for each in gc.get_objects() if issubclass(type(each), HttpProtocol)]
+
+    async with serving(echo) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            reader, writer = await server.connect()
+            writer.write(sent)
+            if sent and sent != GET[:9]:
+                await read_response(reader)
+            await until(lambda: bool(known()) or sent not in {b"", GET[:9]})
+            if ended == "reset":
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.close()
+            await server.is_left_alone()
+            await until(lambda: not known())
+        finally:
+            gc.enable()
+
+
+async def stop(server: Server) -> None:
+    server.uvicorn.should_exit = True
+    await until(lambda: all(not listening.is_serving() for listening in server.uvicorn.servers))
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("sent", [0, 10], ids=["nothing", "half a head"])
+async def test_the_first_request_of_a_new_connection_is_answered_during_shutdown(sent: int) -> None:
+    async with serving(echo) as server:
+        reader, writer = await server.connect()
+        writer.write(GET[:sent])
+        await until(lambda: bool(server.uvicorn.server_state.connections))
+        await stop(server)
+        writer.write(GET[sent:])
+        response = await read_response(reader)
+        assert (response.status, response.headers["connection"]) == (200, "close")
+        assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.parametrize("behind", [b"", GET[:9]], ids=["nothing", "half a head"])
+async def test_a_request_in_flight_is_answered_during_shutdown(behind: bytes) -> None:
+    worker = Worker()
+    async with serving(worker) as server:
+        reader, writer = await server.connect()
+        writer.write(GET + behind)
+        await until(lambda: worker.begun == 1)
+        await stop(server)
+        worker.go_on.set()
+        response = await read_response(reader)
+        assert (response.status, response.headers["connection"]) == (200, "close")
+        writer.close()
+
+
+async def test_a_request_that_outlasts_the_shutdown_is_answered_with_500() -> None:
+    async with serving(Worker()) as server:
+        reader, writer = await server.connect()
+        writer.write(GET)
+        await until(lambda: bool(server.uvicorn.server_state.tasks))
+        server.uvicorn.should_exit = True
+        assert (await read_response(reader)).status == 500
+        writer.close()
