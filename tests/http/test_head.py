@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from graph.http.guards import refuse_foreign_get, refuse_unclear_headers
-from graph.http.headers import Head, head_of
-from graph.http.responses import HttpError
+from graph.http.headers import Headers as Head
+from graph.http.headers import headers_of as head_of
+from graph.http.request import refuse_foreign_get
+from graph.server.http_error import HttpError
 
 
 def test_a_header_is_found_by_its_name_and_no_other_is() -> None:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from graph.http.facts import Facts, facts_of, note_facts
 
 from graph.http.access_log import RequestLog
-from graph.http.facts import Facts, facts_of, note_facts
 from tests.http.test_middleware import lines
 from tests.server import LOGIN, ME, TestServer
 
