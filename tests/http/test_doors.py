@@ -42,11 +42,11 @@ class Turns:
         asyncio.get_running_loop().call_soon(self._turn)
 
 
-@pytest.mark.parametrize("doors", [1, serving._DOORS])
+@pytest.mark.parametrize("doors", [1, serving._DUPLICATES])
 def test_who_comes_while_the_event_loop_is_busy_is_let_in_soon_after(
     monkeypatch: pytest.MonkeyPatch, doors: int
 ) -> None:
-    monkeypatch.setattr(serving, "_DOORS", doors)
+    monkeypatch.setattr(serving, "_DUPLICATES", doors)
     turns = Turns()
     with ExitStack() as opened:
         listener = opened.enter_context(serving.listen("127.0.0.1", 0))
@@ -90,7 +90,7 @@ def test_a_worker_that_starts_makes_no_other_wait_for_a_connection(monkeypatch: 
     with serving.listen("127.0.0.1", 0) as listener:
         os.set_blocking(listener.fileno(), False)  # by another worker
         serving.run(Turns(), listener, lifespan=False)
-    assert waits == [False] * serving._DOORS
+    assert waits == [False] * serving._DUPLICATES
 
 
 def test_the_address_is_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
