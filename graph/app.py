@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -92,7 +93,7 @@ def build_app(
         routes.extend(explorer_routes(with_phone=simulator is not None))
     if simulator is not None:
         routes.append(Mount(SIMULATOR_PREFIX, simulator))
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_routed})
+    app = Starlette(routes=routes, lifespan=lifespan)
     # Such a response would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
@@ -120,7 +121,8 @@ def _surrounded(
 ) -> ASGIApp:
     """What every request passes, from the inside out."""
     stack: ASGIApp = HostAndConcurrencyMiddleware(
-        app.build_middleware_stack(),
+        # Without Starlette's own handler of defects, whose response would be plain text.
+        ExceptionMiddleware(app.router, handlers={HTTPException: _not_routed}),
         hosts=settings.http.allowed_hosts,
         concurrency=settings.limit.concurrency,
         probes=PROBES,

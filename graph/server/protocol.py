@@ -115,7 +115,9 @@ class HttpProtocol(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A client that sends no more may still read its response."""
         self._stopped = self._half_closed = True
-        if self._cycle is None:
+        if self._stream is not None:
+            self.abort()  # its body will never be whole
+        elif self._cycle is None:
             self.close()
         else:
             self._disarm()

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from graph.execution.documents import GraphQLRequest
-from graph.http.request import Bodies
-from graph.http.responses import HttpError
+from graph.http.request import BodyDecoder
+from graph.server.http_error import HttpError
 
 
 def body(query: str, **members: object) -> bytes:
@@ -15,7 +15,7 @@ def body(query: str, **members: object) -> bytes:
 
 
 def test_a_body_without_variables_is_decoded_once() -> None:
-    bodies = Bodies(depth=8)
+    bodies = BodyDecoder(depth=8)
     first = bodies.decode(body("{ me { id } }", operationName="A"))
     assert first == GraphQLRequest("{ me { id } }", {}, "A", None)
     assert bodies.decode(body("{ me { id } }", operationName="A")) is first
@@ -23,7 +23,7 @@ def test_a_body_without_variables_is_decoded_once() -> None:
 
 
 def test_a_body_with_variables_is_kept_nowhere() -> None:
-    bodies = Bodies(depth=8)
+    bodies = BodyDecoder(depth=8)
     sent = body("mutation($code: String!) { login(code: $code) { token } }", variables={"code": "a code of wx.login"})
     request = bodies.decode(sent)
     assert bodies.decode(sent) is not request
@@ -32,14 +32,14 @@ def test_a_body_with_variables_is_kept_nowhere() -> None:
 
 
 def test_a_refused_body_is_refused_each_time() -> None:
-    bodies = Bodies(depth=8)
+    bodies = BodyDecoder(depth=8)
     for _ in range(2):
         with pytest.raises(HttpError):
             bodies.decode(b"[]")
 
 
 def test_strangers_bodies_take_no_room_without_end() -> None:
-    bodies = Bodies(depth=8)
+    bodies = BodyDecoder(depth=8)
     for number in range(2_000):
         bodies.decode(body(f"{{ a{number}: __typename }}"))
     long = body("{ me { id } }" + " " * 5_000)

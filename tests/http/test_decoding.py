@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from graph.http.request import RequestLimits
+from graph.server.limits import RequestLimits
 from tests.http.answers import refusal
 from tests.server import TestServer
 

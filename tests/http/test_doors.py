@@ -43,19 +43,17 @@ class Turns:
         asyncio.get_running_loop().call_soon(self._turn)
 
 
-@pytest.mark.parametrize("doors", [1, serving._DOORS])
+@pytest.mark.parametrize("doors", [1, serving._DUPLICATES])
 def test_who_comes_while_the_event_loop_is_busy_is_let_in_soon_after(
     monkeypatch: pytest.MonkeyPatch, doors: int
 ) -> None:
-    monkeypatch.setattr(serving, "_DOORS", doors)
+    monkeypatch.setattr(serving, "_DUPLICATES", doors)
     turns, running = Turns(), threading.Event()
     running.set()
     with ExitStack() as opened:
         listener = opened.enter_context(listen("127.0.0.1", 0))
         address = listener.getsockname()
-        server = threading.Thread(
-            target=serving.run, args=(turns, [listener]), kwargs={"lifespan": False, "keep_running": running.is_set}
-        )
+        server = threading.Thread(target=serving.run, args=(turns, [listener]), kwargs={"keep_running": running.is_set})
         server.start()
 
         def ask(path: bytes) -> socket.socket:
@@ -91,8 +89,8 @@ def test_a_worker_that_starts_makes_no_other_wait_for_a_connection(monkeypatch: 
     monkeypatch.setattr("uvicorn.Server.run", run)
     with listen("127.0.0.1", 0) as listener:
         os.set_blocking(listener.fileno(), False)  # by another worker
-        serving.run(Turns(), [listener], lifespan=False)
-    assert waits == [False] * serving._DOORS
+        serving.run(Turns(), [listener], lifespan=None)
+    assert waits == [False] * serving._DUPLICATES
 
 
 def test_the_address_is_free_again() -> None:
@@ -101,7 +99,7 @@ def test_the_address_is_free_again() -> None:
     with listen("127.0.0.1", 0) as listener:
         address = listener.getsockname()
         server = threading.Thread(
-            target=serving.run, args=(Turns(), [listener]), kwargs={"lifespan": False, "keep_running": running.is_set}
+            target=serving.run, args=(Turns(), [listener]), kwargs={"keep_running": running.is_set}
         )
         server.start()
         running.clear()

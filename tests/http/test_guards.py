@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from graph.accounts.login import Logins
-from graph.http.request import RequestLimits
+from graph.server.limits import RequestLimits
 from graph.settings import LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.server import LOGIN, ME, Clock, TestServer, open_server

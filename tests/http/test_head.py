@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from graph.http.guards import refuse_foreign_get, refuse_unclear_headers
 
-from graph.http.headers import Head, head_of
-from graph.http.responses import HttpError
+from graph.http.headers import Headers as Head
+from graph.http.headers import headers_of as head_of
+from graph.http.request import refuse_foreign_get
+from graph.server.http_error import HttpError
 
 
 def test_a_header_is_found_by_its_name_and_no_other_is() -> None:
@@ -14,14 +15,12 @@ def test_a_header_is_found_by_its_name_and_no_other_is() -> None:
     assert (head.get(b"host"), head.get(b"accept"), head.get(b"origin")) == ("server", "", None)
     assert b"accept" in head
     assert b"origin" not in head
-    assert head.repeated == frozenset()
 
 
 def test_a_repeated_header_is_one_list_in_the_order_of_its_lines() -> None:
     head = Head([(b"accept", b"a/a"), (b"host", b"server"), (b"accept", b"b/b;q=0.5, c/c"), (b"accept", b"")])
     assert head.get(b"accept") == "a/a, b/b;q=0.5, c/c, "
     assert head.get(b"host") == "server"
-    assert head.repeated == {b"accept"}
 
 
 def test_each_byte_of_a_value_is_a_character() -> None:
@@ -51,33 +50,6 @@ def test_each_request_has_a_head_of_its_own_whatever_the_lifespan_left_for_all()
     scopes: list[dict[str, Any]] = [{"headers": [(b"host", name)], "state": shared.copy()} for name in (b"a", b"b")]
     assert [head_of(scope).get(b"host") for scope in scopes] == ["a", "b"]
     assert [scope["state"]["part"] for scope in scopes] == [shared["part"]] * 2
-
-
-@pytest.mark.parametrize("name", [b"host", b"content-type", b"content-length", b"authorization"])
-def test_what_decides_about_a_request_comes_once_even_if_it_says_the_same_twice(name: bytes) -> None:
-    once = {header: (header, b"x") for header in (b"host", name)}
-    refuse_unclear_headers(Head(list(once.values())), "1.1")
-    with pytest.raises(HttpError, match=f"The header {name.decode()} is repeated"):
-        refuse_unclear_headers(Head([*once.values(), (name, b"x")]), "1.1")
-
-
-def test_what_does_not_decide_may_come_as_often_as_it_likes() -> None:
-    refuse_unclear_headers(
-        Head([(b"host", b"server"), *[(b"accept", b"a/a"), (b"x-forwarded-for", b"::1")] * 3]), "1.1"
-    )
-
-
-def test_of_several_that_are_repeated_one_is_named() -> None:
-    lines = [(b"host", b"a"), (b"content-type", b"b"), (b"accept", b"c")] * 2
-    with pytest.raises(HttpError, match="The header content-type is repeated"):
-        refuse_unclear_headers(Head(lines), "1.1")
-
-
-def test_a_host_is_missed_in_the_version_that_knows_it() -> None:
-    refuse_unclear_headers(Head([]), "1.0")
-    refuse_unclear_headers(Head([(b"host", b"")]), "1.1")
-    with pytest.raises(HttpError, match="The header host is missing"):
-        refuse_unclear_headers(Head([]), "1.1")
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 from typing import Final
 
 import pytest
-from graph.http.negotiation import response_media_type
 
 from graph.http.responses import GRAPHQL_RESPONSE_JSON as NEW
 from graph.http.responses import JSON as OLD
+from graph.http.responses import response_media_type
 from tests.http.answers import refusal
 from tests.server import TestServer
 

@@ -96,7 +96,7 @@ class Server:
         for piece in pieces:
             writer.write(piece)
             await asyncio.sleep(0.01)
-        response = await read_response(reader)
+        response: Response = await read_response(reader)
         writer.close()
         return response
 

@@ -108,11 +108,11 @@ async def test_bytes_of_incomplete_requests_have_a_budget(limit: str) -> None:
 class Idle:
     def __init__(self, connections: Connections, address: str) -> None:
         self.closed = False
-        self._lost = lambda: connections.remove(self, address)
+        self._connections, self._address = connections, address
 
     def close(self) -> None:
         self.closed = True
-        self._lost()
+        self._connections.remove(self, self._address)
 
 
 async def test_the_longest_idle_connection_makes_room_for_another() -> None:
