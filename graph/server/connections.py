@@ -103,6 +103,8 @@ class Connections:
 
     def hold(self, address: str, size: int) -> bool:
         """Whether so many bytes of a request that has not arrived whole may be kept."""
+        if not size:
+            return True
         limits = self.limits
         if self._pending + size > limits.pending_bytes:
             return False

@@ -19,7 +19,7 @@ from graph.server.connections import Connections
 from graph.server.http_error import HttpError, busy
 from graph.server.limits import ConnectionLimits, RequestLimits
 from graph.server.request_cycle import RequestCycle, StreamedCycle
-from graph.server.request_parser import RequestParser, too_large
+from graph.server.request_parser import RequestParser, base_scope, too_large
 
 # What is read, and discarded, of a request that has been refused, so that its client gets to read the response: the
 # kernel resets a connection that is closed over unread bytes (RFC 9112, section 9.6).
@@ -48,6 +48,7 @@ class HttpProtocol(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.server_state = server_state
+        self._known: set[Any] = server_state.connections  # annotated as of uvicorn's own classes
         self.writable: asyncio.Event | None = None  # set once a client that left its responses unread reads again
         self._root_path = config.root_path
         self._app_state = app_state
@@ -71,27 +72,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
-        client, server = (_address(transport.get_extra_info(name)) for name in ("peername", "sockname"))
-        self._address = client[0] if client else ""
-        base: Scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": server,
-            "client": client,
-            "scheme": "http",
-            "method": "?",
-            "root_path": self._root_path,
-            "path": "",
-            "raw_path": b"",
-            "query_string": b"",
-            "headers": [],
-            "state": self._app_state,
-        }
+        base = base_scope(self._transport, self._root_path, self._app_state)
+        self._address = base["client"][0] if base["client"] else ""
         self._parser = RequestParser(self, base, self.limits, self.default_limits, self.route_limits)
         if self.connections.add(self._address, self._loop.time()):
-            known: set[Any] = self.server_state.connections  # as uvicorn annotates it, of its own classes only
-            known.add(self)
+            self._known.add(self)
             self._arm(self.limits.head_seconds, self._late)
         else:
             self._closing = self._stopped = True
@@ -101,9 +86,8 @@ class HttpProtocol(asyncio.Protocol):
         self._disarm()
         self._release()
         self.resume_writing()
-        known: set[Any] = self.server_state.connections  # as uvicorn annotates it, of its own classes only
-        if self in known:
-            known.remove(self)
+        if self in self._known:
+            self._known.remove(self)
             self.connections.remove(self, self._address)
         self._stopped = True
         self._parser.close()
@@ -117,10 +101,12 @@ class HttpProtocol(asyncio.Protocol):
         self._stopped = self._half_closed = True
         if self._stream is not None:
             self.abort()  # its body will never be whole
-        elif self._cycle is None:
-            self.close()
-        else:
+        elif self._cycle is not None:
             self._disarm()
+        elif self._closing:
+            self._transport.close()  # this is what it lingered for
+        else:
+            self.close()
         return True
 
     def shutdown(self) -> None:
@@ -299,7 +285,3 @@ def _flush(unwritten: list[tuple[asyncio.WriteTransport, bytes]]) -> None:
         if not transport.is_closing():
             transport.write(data)
     unwritten.clear()
-
-
-def _address(name: object) -> tuple[str, int] | None:
-    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else None

@@ -3,6 +3,7 @@
 The parser inside is httptools (llhttp, Node.js' own); its callbacks are the methods that begin with `on_`.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import unquote
@@ -21,6 +22,29 @@ _UPGRADE: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 def _bad(message: str, status: int = 400) -> HttpError:
     return HttpError(status, ErrorCode.BAD_REQUEST, message)
+
+
+def base_scope(transport: asyncio.BaseTransport, root_path: str, state: dict[str, Any]) -> Scope:
+    """The scope of a connection, as it is before a request is known."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "server": _address(transport.get_extra_info("sockname")),
+        "client": _address(transport.get_extra_info("peername")),
+        "scheme": "http",
+        "method": "?",
+        "root_path": root_path,
+        "path": "",
+        "raw_path": b"",
+        "query_string": b"",
+        "headers": [],
+        "state": state,
+    }
+
+
+def _address(name: object) -> tuple[str, int] | None:
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else None
 
 
 class Receiver(Protocol):
