@@ -17,7 +17,7 @@ class ErrorAction(Enum):
     COLLECT_AGAIN = "Call wx.login and `login`, collect the user info again after that, then submit it."
     WAIT = "Wait `retryAfterMs`, or a second without it, then repeat."
     FIX_REQUEST = "The request itself is wrong: repeating it changes nothing."
-    GIVE_UP = "Nothing that the client can do will help: tell the person."
+    GIVE_UP = "Nothing that the client can do will help: tell the user."
 
 
 @unique
@@ -43,9 +43,9 @@ class ErrorCode(Enum):
     UNSUPPORTED_MEDIA_TYPE = "The body is not declared as plain application/json."
     LOGIN_CODE_INVALID = "WeChat does not know the code: expired, of another mini-program, or not from wx.login."
     LOGIN_CODE_USED = "The code has been used; each works once."
-    USER_BLOCKED = "WeChat holds this person for a high risk."
+    USER_BLOCKED = "WeChat holds this user for a high risk."
     SESSION_KEY_STALE = "The data was signed with a session_key that is no longer, or not yet, known."
-    DECRYPTION_FAILED = "The encrypted data is not what WeChat made for this person, or was changed."
+    DECRYPTION_FAILED = "The encrypted data is not what WeChat made for this user, or was changed."
     WATERMARK_OUT_OF_RANGE = "The data was collected too long ago, or in the future."
     RATE_LIMITED = "Too many requests; see `retryAfterMs`."
     WECHAT_UNAVAILABLE = "WeChat gave no usable answer."
@@ -56,16 +56,19 @@ class ErrorCode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CodedError:
-    """One error as the client sees it. `retryable`: the same operation can succeed after `action`."""
+    """One error as the client sees it."""
 
     code: ErrorCode
     message: str
     action: ErrorAction
-    retryable: bool = False
     retry_after_ms: int | None = None
 
+    @property
+    def retryable(self) -> bool:
+        """Whether the same operation can succeed after `action`."""
+        return self.action not in {ErrorAction.FIX_REQUEST, ErrorAction.GIVE_UP}
+
     def extensions(self, request_id: str) -> dict[str, object]:
-        """The member `extensions` of the error."""
         extensions: dict[str, object] = {
             "code": self.code.name,
             "action": self.action.name,
