@@ -1,7 +1,7 @@
 """Every error that a client can receive: its code, its message, and what to do about it.
 
-Nothing here knows GraphQL or HTTP: `graph.schema.errors` says which exception gets which code, `graph.http.responses`
-which HTTP status a refused request gets.
+Nothing here knows GraphQL or HTTP: `graph.schema.errors` gives an exception its code, `graph.http.responses` a
+refused request its HTTP status.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class ErrorCode(Enum):
     FORBIDDEN = "The request is understood and refused."
     NOT_FOUND = "There is nothing at this path."
     METHOD_NOT_ALLOWED = "The path does not take this HTTP method; see the header `Allow`."
-    NOT_ACCEPTABLE = "The header `Accept` leaves no answer: accept application/json."
+    NOT_ACCEPTABLE = "The header `Accept` leaves no response: accept application/json."
     PAYLOAD_TOO_LARGE = "The body is larger than allowed."
     REQUEST_TIMEOUT = "The request arrived too slowly."
     UNSUPPORTED_MEDIA_TYPE = "The body is not declared as plain application/json."
@@ -48,7 +48,7 @@ class ErrorCode(Enum):
     DECRYPTION_FAILED = "The encrypted data is not what WeChat made for this user, or was changed."
     WATERMARK_OUT_OF_RANGE = "The data was collected too long ago, or in the future."
     RATE_LIMITED = "Too many requests; see `retryAfterMs`."
-    WECHAT_UNAVAILABLE = "WeChat gave no usable answer."
+    WECHAT_UNAVAILABLE = "WeChat gave no usable response."
     WECHAT_MISCONFIGURED = "WeChat refuses the server itself: its operators must act."
     SERVICE_UNAVAILABLE = "The server cannot work just now."
     INTERNAL_SERVER_ERROR = "A defect of the server; tell its operators the `requestId`."

@@ -26,7 +26,7 @@ _META_FIELDS: Final = frozenset({"__schema", "__type", "__typename"})
 
 
 class DocumentTooLarge(Exception):
-    """`str()` says in what, fit for the client."""
+    """`str()` names the limit, fit for the client."""
 
 
 @dataclass(slots=True)

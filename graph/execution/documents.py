@@ -186,10 +186,7 @@ class Documents:
         most = self._introspection_limits
         try:
             document = parse(
-                query,
-                max_lexical_tokens=most.tokens,
-                max_comments=most.tokens,
-                max_source_length=most.characters,
+                query, max_lexical_tokens=most.tokens, max_comments=most.tokens, max_source_length=most.characters
             )
             size = measure(document)
             (most if size.introspection_only else self._limits).require(size)

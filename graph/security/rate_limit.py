@@ -1,7 +1,7 @@
 """Counts requests, in this process or for all replicas together, and refuses those beyond a rate.
 
 The counting is the library `limits`' (fixed windows that begin with the first count). A shared storage that does not
-answer is neither a reason to refuse every request nor to accept every one: the server counts on its own meanwhile, so
+respond is neither a reason to refuse every request nor to accept every one: the server counts on its own meanwhile, so
 that each replica allows what all of them together should.
 """
 

@@ -6,13 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
-from graph.wechat.errors import (
-    CircuitOpen,
-    WeChatError,
-    WeChatMisconfigured,
-    WeChatRateLimited,
-    WeChatUnavailable,
-)
+from graph.wechat.errors import CircuitOpen, WeChatError, WeChatMisconfigured, WeChatRateLimited, WeChatUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +30,7 @@ BreakerState = Literal["closed", "open", "half_open"]
 class CircuitBreaker:
     """Closed, it lets calls pass; open, it refuses them; half open, it waits for the one that it let pass.
 
-    `WeChatUnavailable` is a failure, an errcode in `STOP_PAUSES` a stop; to refuse a code is to answer. `clock` gives
+    `WeChatUnavailable` is a failure, an errcode in `STOP_PAUSES` a stop; a refused code is neither. `clock` gives
     seconds and never goes back.
     """
 

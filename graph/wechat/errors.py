@@ -131,7 +131,7 @@ class SignatureMismatch(SubmissionError):
 
 
 class DecryptFailed(SubmissionError):
-    """Says one thing outwardly whatever failed, or it would be an oracle; `reason` is for logs only."""
+    """One thing outwardly whatever failed, or it would be an oracle; `reason` is for logs only."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("The encrypted data could not be opened.")
