@@ -18,6 +18,7 @@
 No message here ever holds a body, a URL, a code, a key or a user's data, so `str()` and `repr()` are safe to log.
 """
 
+import copy
 from typing import ClassVar, Self
 
 
@@ -56,14 +57,9 @@ class WeChatError(Exception):
 
     def repeated(self, *, retry_after: float) -> Self:
         """For a call that was not made because of this one."""
-        return type(self)(
-            self.reason,
-            errcode=self.errcode,
-            rid=self.rid,
-            http_status=self.http_status,
-            refused_ip=self.refused_ip,
-            retry_after=retry_after,
-        )
+        again = copy.copy(self)
+        again.retry_after = retry_after
+        return again
 
 
 class WeChatUnavailable(WeChatError):
