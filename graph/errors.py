@@ -1,7 +1,7 @@
 """Every error that a client can receive: its code, its message, and what to do about it.
 
-Nothing here knows GraphQL or HTTP: `graph.schema.errors` says which exception gets which code, `graph.http.responses`
-which HTTP status a refused request gets.
+Nothing here knows GraphQL or HTTP: `graph.schema.errors` gives an exception its code, `graph.http.responses` a
+refused request its HTTP status.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class ErrorAction(Enum):
     COLLECT_AGAIN = "Call wx.login and `login`, collect the user info again after that, then submit it."
     WAIT = "Wait `retryAfterMs`, or a second without it, then repeat."
     FIX_REQUEST = "The request itself is wrong: repeating it changes nothing."
-    GIVE_UP = "Nothing that the client can do will help: tell the person."
+    GIVE_UP = "Nothing that the client can do will help: tell the user."
 
 
 @unique
@@ -37,18 +37,18 @@ class ErrorCode(Enum):
     FORBIDDEN = "The request is understood and refused."
     NOT_FOUND = "There is nothing at this path."
     METHOD_NOT_ALLOWED = "The path does not take this HTTP method; see the header `Allow`."
-    NOT_ACCEPTABLE = "The header `Accept` leaves no answer: accept application/json."
+    NOT_ACCEPTABLE = "The header `Accept` leaves no response: accept application/json."
     PAYLOAD_TOO_LARGE = "The body is larger than allowed."
     REQUEST_TIMEOUT = "The request arrived too slowly."
     UNSUPPORTED_MEDIA_TYPE = "The body is not declared as plain application/json."
     LOGIN_CODE_INVALID = "WeChat does not know the code: expired, of another mini-program, or not from wx.login."
     LOGIN_CODE_USED = "The code has been used; each works once."
-    USER_BLOCKED = "WeChat holds this person for a high risk."
+    USER_BLOCKED = "WeChat holds this user for a high risk."
     SESSION_KEY_STALE = "The data was signed with a session_key that is no longer, or not yet, known."
-    DECRYPTION_FAILED = "The encrypted data is not what WeChat made for this person, or was changed."
+    DECRYPTION_FAILED = "The encrypted data is not what WeChat made for this user, or was changed."
     WATERMARK_OUT_OF_RANGE = "The data was collected too long ago, or in the future."
     RATE_LIMITED = "Too many requests; see `retryAfterMs`."
-    WECHAT_UNAVAILABLE = "WeChat gave no usable answer."
+    WECHAT_UNAVAILABLE = "WeChat gave no usable response."
     WECHAT_MISCONFIGURED = "WeChat refuses the server itself: its operators must act."
     SERVICE_UNAVAILABLE = "The server cannot work just now."
     INTERNAL_SERVER_ERROR = "A defect of the server; tell its operators the `requestId`."
@@ -56,16 +56,19 @@ class ErrorCode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CodedError:
-    """One error as the client sees it. `retryable`: the same operation can succeed after `action`."""
+    """One error as the client sees it."""
 
     code: ErrorCode
     message: str
     action: ErrorAction
-    retryable: bool = False
     retry_after_ms: int | None = None
 
+    @property
+    def retryable(self) -> bool:
+        """Whether the same operation can succeed after `action`."""
+        return self.action not in {ErrorAction.FIX_REQUEST, ErrorAction.GIVE_UP}
+
     def extensions(self, request_id: str) -> dict[str, object]:
-        """The member `extensions` of the error."""
         extensions: dict[str, object] = {
             "code": self.code.name,
             "action": self.action.name,

@@ -9,12 +9,9 @@ ROOT: Final = Path(__file__).parents[1]
 # By file: what it takes from a library without that being promised. Each stands there with the reason and a fallback.
 USED: Final[dict[str, set[str]]] = {
     "graph/schema/build.py": {"_schema"},
-    "graph/server/whole.py": {"_is_answered", "_parting", "_refused", "_start_asgi_task", "_stop_waiting"},
+    "graph/tracing/statements.py": {"_meta"},
     "models/database.py": {"_pool"},
-    "models/postgres.py": {
-        *("_con", "_generation", "_holder", "_listeners", "_log_listeners", "_max_queries", "_on_release"),
-        *("_pool_init_lock", "_protocol", "_setup_inactive_callback", "_timeout"),
-    },
+    "models/postgres.py": {"_pool", "_pool_init_lock"},
     "models/sqlite.py": {"_connection", "_lock"},
 }
 # Documented, although they begin with an underscore.

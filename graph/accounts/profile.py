@@ -28,17 +28,13 @@ PREVIOUS_KEY_SLACK_MS: Final = 60_000
 # What each of the two is worth, `tests/benchmarks/race.py` measures.
 LOOK_AGAIN_AFTER: Final = (0.05, 0.1, 0.2, 0.3, 0.35)
 
-ANONYMOUS_NICK_NAME: Final = "微信用户"
+# Not submitted yet, or what WeChat hands out in place of the real one.
+ANONYMOUS_NICK_NAMES: Final = frozenset({"", "微信用户"})
 # The path of each grey picture; host, scheme and size suffix vary.
 _ANONYMOUS_AVATARS: Final = (
     "POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg",
     "icTdbqWNOwNRna42FI242Lcia07jQodd2FJGIYQfG0LAJGFxM4FbnQP6yfMxBgJ0F3YRqJCJ1aPAK2dQagdusBZg",
 )
-
-
-def is_anonymous(nick_name: str) -> bool:
-    """Whether a nickname is none: not submitted yet, or the one that WeChat hands out in place of the real one."""
-    return nick_name in {"", ANONYMOUS_NICK_NAME}
 
 
 class Profiles:
@@ -150,7 +146,7 @@ class Profiles:
 
 
 def _profile(info: UserInfo) -> Profile:
-    named = not is_anonymous(info.nick_name)
+    named = info.nick_name not in ANONYMOUS_NICK_NAMES
     return Profile(
         nick_name=info.nick_name,
         nick_name_is_real=named,

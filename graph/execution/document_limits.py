@@ -26,23 +26,33 @@ _META_FIELDS: Final = frozenset({"__schema", "__type", "__typename"})
 
 
 class DocumentTooLarge(Exception):
-    """`str()` says in what, fit for the client."""
+    """`str()` names the limit, fit for the client."""
 
 
 @dataclass(slots=True)
 class DocumentSize:
-    """What a document has; what stands in a fragment counts wherever it is spread."""
+    """What a document, or a selection set, has; what stands in a fragment counts wherever it is spread."""
 
-    tokens: int = 0
-    operations: int = 0
-    fragments: int = 0
     depth: int = 0
     fields: int = 0
     aliases: int = 0
     directives: int = 0
-    # The most fields that one of its mutations would run, one after the other.
-    mutation_fields: int = 0
     introspection_only: bool = True
+    # The fields of a selection set's own level; of a document, the most that one of its mutations would run.
+    mutation_fields: int = 0
+    # Of documents alone.
+    tokens: int = 0
+    operations: int = 0
+    fragments: int = 0
+
+    def add(self, other: "DocumentSize") -> None:
+        """Another selection on the same level."""
+        self.depth = max(self.depth, other.depth)
+        self.fields += other.fields
+        self.aliases += other.aliases
+        self.directives += other.directives
+        self.mutation_fields += other.mutation_fields
+        self.introspection_only &= other.introspection_only
 
 
 class DocumentLimits(BaseModel, frozen=True):
@@ -56,7 +66,7 @@ class DocumentLimits(BaseModel, frozen=True):
     directives: int = Field(9, ge=0, description="Directives of a document, counted likewise.")
     fragments: int = Field(15, ge=0, description="Fragments of a document.")
     operations: int = Field(5, ge=1, description="Operations of a document.")
-    errors: int = Field(5, ge=1, description="Validation errors that an answer lists.")
+    errors: int = Field(5, ge=1, description="Validation errors that a response lists.")
     # No setting: a second login in one request would be a second guess at a code for the price of one.
     mutation_fields: ClassVar[int] = 1
 
@@ -77,27 +87,6 @@ class DocumentLimits(BaseModel, frozen=True):
 _COUNTED: Final = ("tokens", "operations", "fragments", "mutation_fields", "depth", "aliases", "fields", "directives")
 
 
-@dataclass(slots=True)
-class _Size:
-    """Of a selection set with its fragments; `roots` are the fields on its own level."""
-
-    depth: int = 0
-    fields: int = 0
-    aliases: int = 0
-    directives: int = 0
-    roots: int = 0
-    introspection_only: bool = True
-
-    def add(self, other: "_Size") -> None:
-        """Another selection on the same level."""
-        self.depth = max(self.depth, other.depth)
-        self.fields += other.fields
-        self.aliases += other.aliases
-        self.directives += other.directives
-        self.roots += other.roots
-        self.introspection_only &= other.introspection_only
-
-
 def measure(document: DocumentNode) -> DocumentSize:
     """The size of a parsed document. Survives unknown, unused and circular fragments, which validation refuses."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
@@ -109,17 +98,15 @@ def measure(document: DocumentNode) -> DocumentSize:
             size.operations += 1
             size.introspection_only &= part.introspection_only
             if node.operation is OperationType.MUTATION:
-                size.mutation_fields = max(size.mutation_fields, part.roots)
+                size.mutation_fields = max(size.mutation_fields, part.mutation_fields)
         elif isinstance(node, FragmentDefinitionNode):
             # An unused fragment costs validation as much as a used one.
             part = gauge.fragment(node.name.value)
             size.fragments += 1
         else:
             continue  # a type definition, which validation refuses
-        size.depth = max(size.depth, part.depth)
-        size.fields = max(size.fields, part.fields)
-        size.aliases = max(size.aliases, part.aliases)
-        size.directives = max(size.directives, part.directives)
+        for what in ("depth", "fields", "aliases", "directives"):
+            setattr(size, what, max(getattr(size, what), getattr(part, what)))
     return size
 
 
@@ -128,18 +115,18 @@ class _Gauge:
 
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
-        self._measured: dict[str, _Size] = {}
+        self._measured: dict[str, DocumentSize] = {}
 
-    def operation(self, node: OperationDefinitionNode) -> _Size:
+    def operation(self, node: OperationDefinitionNode) -> DocumentSize:
         size = self._selection_set(node.selection_set)
         size.directives += len(node.directives or ())
         size.directives += sum(len(variable.directives or ()) for variable in node.variable_definitions or ())
         return size
 
-    def fragment(self, name: str) -> _Size:
+    def fragment(self, name: str) -> DocumentSize:
         if name not in self._measured:
             # Stands in for the fragment while it is being measured, should it contain itself.
-            self._measured[name] = _Size()
+            self._measured[name] = DocumentSize()
             node = self._fragments.get(name)
             if node is not None:
                 size = self._selection_set(node.selection_set)
@@ -147,25 +134,25 @@ class _Gauge:
                 self._measured[name] = size
         return self._measured[name]
 
-    def _selection_set(self, node: SelectionSetNode) -> _Size:
-        size = _Size()
+    def _selection_set(self, node: SelectionSetNode) -> DocumentSize:
+        size = DocumentSize()
         for selection in node.selections:
             size.add(self._selection(selection))
             size.directives += len(selection.directives or ())
         return size
 
-    def _selection(self, node: SelectionNode) -> _Size:
+    def _selection(self, node: SelectionNode) -> DocumentSize:
         if isinstance(node, FragmentSpreadNode):
             return self.fragment(node.name.value)
         if isinstance(node, InlineFragmentNode):
             return self._selection_set(node.selection_set)
         assert isinstance(node, FieldNode)  # noqa: S101 - the third and last kind
-        below = self._selection_set(node.selection_set) if node.selection_set else _Size()
-        return _Size(
+        below = self._selection_set(node.selection_set) if node.selection_set else DocumentSize()
+        return DocumentSize(
             depth=below.depth + 1,
             fields=below.fields + 1,
             aliases=below.aliases + (node.alias is not None),
             directives=below.directives,
-            roots=1,
+            mutation_fields=1,
             introspection_only=node.name.value in _META_FIELDS,
         )

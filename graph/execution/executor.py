@@ -14,9 +14,8 @@ from typing import Any, Final, cast
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, MiddlewareManager, execute
 
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
-from graph.execution.document_cache import Operation, ReadyDocument
-from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest, redacted_message
-from graph.execution.plan import Fallback
+from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest, ReadyDocument, redacted_message
+from graph.execution.plan import Fallback, Operation
 
 _log = logging.getLogger(__name__)
 

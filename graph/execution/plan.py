@@ -8,6 +8,7 @@ twice, and every error is graphql-core's own. The server is the same without thi
 """
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Plan:
     """How to run one operation of one document."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
-        """Raises `Unsupported`; see `plan_of`."""
+        """Raises `Unsupported` where the operation is not plain."""
         root = schema.get_root_type(operation.operation)
         fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
         compiler = Compiler(fragments)
@@ -105,12 +106,28 @@ class Plan:
             return _fallback(returned)
 
 
-def plan_of(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> Plan | None:
-    """The plan of an operation of a valid document, or None where the operation is not plain."""
-    try:
-        return Plan(schema, document, operation)
-    except Unsupported:
-        return None
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a document; `plan` is None where graphql-core has to run it."""
+
+    plan: Plan | None
+    name: str | None
+    kind: str
+
+
+def operations_of(schema: GraphQLSchema, document: DocumentNode, *, plans: bool) -> dict[str | None, Operation]:
+    """The operations of a valid document by name; an only one is under None as well."""
+    operations: dict[str | None, Operation] = {}
+    for node in document.definitions:
+        if isinstance(node, OperationDefinitionNode):
+            name, plan = node.name.value if node.name else None, None
+            if plans:
+                with contextlib.suppress(Unsupported):
+                    plan = Plan(schema, document, node)
+            operations[name] = Operation(plan, name, node.operation.value)
+    if len(operations) == 1:
+        [operations[None]] = operations.values()
+    return operations
 
 
 def _resolver(field: GraphQLField) -> Callable[..., Any] | None:

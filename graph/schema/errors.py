@@ -45,52 +45,60 @@ ENUMS: Final = (
     _enum(ErrorCode, "Every code that `errors[].extensions.code` can hold."),
 )
 
-_UNAVAILABLE: Final = CodedError(
-    ErrorCode.SERVICE_UNAVAILABLE, "The server cannot work just now.", ErrorAction.WAIT, retryable=True
-)
-_KNOWN: Final[Mapping[type[Exception], CodedError]] = {
+_UNAVAILABLE: Final = CodedError(ErrorCode.SERVICE_UNAVAILABLE, "The server cannot work just now.", ErrorAction.WAIT)
+_KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
     Unauthenticated: CodedError(
-        ErrorCode.UNAUTHENTICATED, "Sign in first: the token is missing or expired.", ErrorAction.LOG_IN, retryable=True
+        ErrorCode.UNAUTHENTICATED, "Sign in first: the token is missing or expired.", ErrorAction.LOG_IN
     ),
     LoginNotStored: CodedError(
         ErrorCode.SERVICE_UNAVAILABLE,
         "The login could not be kept: try again with a new code.",
         ErrorAction.LOG_IN,
-        retryable=True,
         retry_after_ms=1000,
     ),
     DecryptFailed: CodedError(
         ErrorCode.DECRYPTION_FAILED,
-        "The encrypted data does not belong to this person and this rawData.",
+        "The encrypted data does not belong to this user and this rawData.",
         ErrorAction.FIX_REQUEST,
     ),
     WatermarkOutOfRange: CodedError(
         ErrorCode.WATERMARK_OUT_OF_RANGE,
         "The data was collected too long ago, or in the future: collect it again.",
         ErrorAction.COLLECT_AGAIN,
-        retryable=True,
     ),
     LoginCodeInvalid: CodedError(
         ErrorCode.LOGIN_CODE_INVALID,
         "WeChat does not know this code: it must come from wx.login of this mini-program, less than 5 minutes ago.",
         ErrorAction.LOG_IN,
-        retryable=True,
     ),
     LoginCodeUsed: CodedError(
-        ErrorCode.LOGIN_CODE_USED, "This code has been used: call wx.login again.", ErrorAction.LOG_IN, retryable=True
+        ErrorCode.LOGIN_CODE_USED, "This code has been used: call wx.login again.", ErrorAction.LOG_IN
     ),
     UserBlocked: CodedError(
-        ErrorCode.USER_BLOCKED, "WeChat does not let this person sign in at present.", ErrorAction.GIVE_UP
+        ErrorCode.USER_BLOCKED, "WeChat does not let this user sign in at present.", ErrorAction.GIVE_UP
     ),
     WeChatUnavailable: CodedError(
         ErrorCode.WECHAT_UNAVAILABLE,
-        "WeChat does not answer just now: try again with a new code, for this one may be spent.",
+        "WeChat does not respond just now: try again with a new code, for this one may be spent.",
         ErrorAction.LOG_IN,
-        retryable=True,
         retry_after_ms=1000,
+    ),
+    CircuitOpen: CodedError(
+        ErrorCode.WECHAT_UNAVAILABLE,
+        "WeChat does not respond just now: wait, then try again with the same code, which is not spent.",
+        ErrorAction.WAIT,
     ),
     WeChatMisconfigured: CodedError(
         ErrorCode.WECHAT_MISCONFIGURED, "WeChat refuses this server; its operators must act.", ErrorAction.GIVE_UP
+    ),
+    WeChatRateLimited: CodedError(
+        ErrorCode.RATE_LIMITED, "WeChat takes no more logins of this mini-program for a while.", ErrorAction.WAIT
+    ),
+    RateLimited: CodedError(ErrorCode.RATE_LIMITED, "This was done too often.", ErrorAction.WAIT),
+    LoginsTooFrequent: CodedError(
+        ErrorCode.RATE_LIMITED,
+        "This user signed in too often: wait, then try again with a new code.",
+        ErrorAction.LOG_IN,
     ),
     DatabaseUnavailable: _UNAVAILABLE,
     DatabaseBehind: _UNAVAILABLE,
@@ -100,53 +108,25 @@ _KNOWN: Final[Mapping[type[Exception], CodedError]] = {
 
 def coded(error: BaseException) -> CodedError | None:
     """The client's view of an exception that a use case may raise, or None for a defect."""
-    if isinstance(error, MalformedSubmission):
-        return CodedError(ErrorCode.BAD_USER_INPUT, str(error), ErrorAction.FIX_REQUEST)
-    if isinstance(error, (SessionKeyStale, SignatureMismatch)):
-        message = "The data was signed with another session_key: log in, collect it again, submit it again."
-        message = f"{message} {error.hint}" if error.hint else message
-        return CodedError(ErrorCode.SESSION_KEY_STALE, message, ErrorAction.COLLECT_AGAIN, retryable=True)
-    if isinstance(error, WeChatError) and (special := _of_wechat(error)) is not None:
-        return special
-    if isinstance(error, (WeChatRateLimited, RateLimited, LoginsTooFrequent)):
-        return _rate_limited(error)
-    for kind in type(error).__mro__:
-        if (known := _KNOWN.get(kind)) is not None:
-            return known
-    return None
+    match error:
+        case MalformedSubmission():
+            return CodedError(ErrorCode.BAD_USER_INPUT, str(error), ErrorAction.FIX_REQUEST)
+        case SessionKeyStale() | SignatureMismatch():
+            message = "The data was signed with another session_key: log in, collect it again, submit it again."
+            message = f"{message} {error.hint}" if error.hint else message
+            return CodedError(ErrorCode.SESSION_KEY_STALE, message, ErrorAction.COLLECT_AGAIN)
+        case LoginCodeInvalid(reason=str(reason)):
+            message = f"WeChat does not know this code: {reason}"
+            return CodedError(ErrorCode.LOGIN_CODE_INVALID, message, ErrorAction.FIX_REQUEST)
+    known = next((_KNOWN[kind] for kind in type(error).__mro__ if kind in _KNOWN), None)
+    match error:
+        case WeChatError(retry_after=float() | int() as seconds) if known:
+            return replace(known, retry_after_ms=math.ceil(1000 * seconds))
+        case RateLimited() | LoginsTooFrequent() if known:
+            return replace(known, retry_after_ms=error.retry_after_ms)
+    return known
 
 
 def code_of(error: BaseException) -> str:
-    """The code that an exception of a use case has in an answer."""
+    """The code that an exception of a use case has in a response."""
     return (coded(error) or INTERNAL).code.name
-
-
-def _of_wechat(error: WeChatError) -> CodedError | None:
-    """What depends on more than the kind of error."""
-    if isinstance(error, LoginCodeInvalid) and error.reason:
-        message = f"WeChat does not know this code: {error.reason}"
-        return CodedError(ErrorCode.LOGIN_CODE_INVALID, message, ErrorAction.FIX_REQUEST)
-    if isinstance(error, WeChatMisconfigured) and error.retry_after is not None:
-        return replace(_KNOWN[WeChatMisconfigured], retry_after_ms=math.ceil(1000 * error.retry_after))
-    if isinstance(error, CircuitOpen):
-        message = "WeChat does not answer just now: wait, then try again with the same code, which is not spent."
-        wait = math.ceil(1000 * error.retry_after)
-        return CodedError(ErrorCode.WECHAT_UNAVAILABLE, message, ErrorAction.WAIT, retryable=True, retry_after_ms=wait)
-    return None
-
-
-def _rate_limited(error: WeChatRateLimited | RateLimited | LoginsTooFrequent) -> CodedError:
-    match error:
-        case WeChatRateLimited():
-            message, action = "WeChat takes no more logins of this mini-program for a while.", ErrorAction.WAIT
-            wait = math.ceil(1000 * error.retry_after)
-        case LoginsTooFrequent():
-            message, action = (
-                "This person signed in too often: wait, then try again with a new code.",
-                ErrorAction.LOG_IN,
-            )
-            wait = error.retry_after_ms
-        case RateLimited():
-            message, action = "This was done too often.", ErrorAction.WAIT
-            wait = error.retry_after_ms
-    return CodedError(ErrorCode.RATE_LIMITED, message, action, retryable=True, retry_after_ms=wait)

@@ -8,7 +8,7 @@ from typing import Final, Self
 import strawberry
 
 from graph.accounts.login import LoggedIn
-from graph.accounts.profile import is_anonymous
+from graph.accounts.profile import ANONYMOUS_NICK_NAMES
 from models.users import UserRecord
 
 
@@ -20,7 +20,7 @@ class Gender(Enum):
 
 
 # Sooner found than by `Gender(...)`.
-_GENDERS: Final[Mapping[int, Gender]] = {int(str(gender.value)): gender for gender in Gender}
+_GENDERS: Final[Mapping[object, Gender]] = {gender.value: gender for gender in Gender}
 
 
 @strawberry.type(description="A user of the mini-program.")
@@ -52,7 +52,7 @@ class User:
             province=record.province or None,
             country=record.country or None,
             language=record.language or None,
-            is_anonymous=is_anonymous(record.nick_name),
+            is_anonymous=record.nick_name in ANONYMOUS_NICK_NAMES,
             created_at=_time(record.created_at),
             updated_at=_time(record.updated_at),
         )

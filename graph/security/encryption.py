@@ -106,10 +106,24 @@ class KeyRing:
         return f"KeyRing(ids={self.ids!r})"
 
     def seal(
-        self, plaintext: bytes, context: SealContext, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes
+        self,
+        plaintext: bytes,
+        context: SealContext,
+        *,
+        key_id: str | None = None,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> Sealed:
-        """Seal with the current key. Tests may fix the nonce; a nonce used twice in one row gives both values away."""
-        return self._seal(self.current_id, plaintext, context, random_bytes)
+        """Seal with the current key, or the named one; raises UnknownKey.
+
+        Tests may fix the nonce; a nonce used twice in one row gives both values away.
+        """
+        key_id = self.current_id if key_id is None else key_id
+        data = _associated_data(key_id, context)
+        nonce = random_bytes(NONCE_BYTES)
+        cipher = AES.new(self._subkey(key_id, _PURPOSE_SEAL, data), AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES)
+        cipher.update(data)
+        ciphertext, tag = cipher.encrypt_and_digest(plaintext)
+        return Sealed(f"{_VERSION}.{key_id}.{_encoded(nonce + ciphertext + tag)}")
 
     def open(self, sealed: Sealed, context: SealContext) -> bytes:
         """The plaintext; UnknownKey when its key is not in the ring, Tampered for every other failure."""
@@ -136,7 +150,7 @@ class KeyRing:
 
         Raises UnknownKey.
         """
-        return self._seal(key_id, _CANARY, _CANARY_CONTEXT, secrets.token_bytes)
+        return self.seal(_CANARY, _CANARY_CONTEXT, key_id=key_id)
 
     def check_canary(self, key_id: str, sealed: Sealed) -> bool:
         """Whether this ring's key of that id made the canary; a key missing from the ring did not."""
@@ -144,16 +158,6 @@ class KeyRing:
             return key_id_of(sealed) == key_id and self.open(sealed, _CANARY_CONTEXT) == _CANARY
         except (UnknownKey, Tampered):
             return False
-
-    def _seal(
-        self, key_id: str, plaintext: bytes, context: SealContext, random_bytes: Callable[[int], bytes]
-    ) -> Sealed:
-        data = _associated_data(key_id, context)
-        nonce = random_bytes(NONCE_BYTES)
-        cipher = AES.new(self._subkey(key_id, _PURPOSE_SEAL, data), AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES)
-        cipher.update(data)
-        ciphertext, tag = cipher.encrypt_and_digest(plaintext)
-        return Sealed(f"{_VERSION}.{key_id}.{_encoded(nonce + ciphertext + tag)}")
 
     def _subkey(self, key_id: str, purpose: str, data: bytes) -> bytes:
         extract = self._extracts.get(key_id)

@@ -1,16 +1,15 @@
 """What can fail in this package, as one family.
 
-SecurityError
-├── KeyRingError    the configured keys cannot be used: refuse to start
-├── UnknownKey      sealed by a key that the ring does not hold: treat the value as absent
-├── Tampered        not a seal, or not this key's seal, or not for this place
-├── RateLimited     a caller exceeds a rate
-└── RateLimitStorageUnusable    the configured storage of rate limits cannot be one: refuse to start
+SecurityError                    its messages never contain key material or plaintext
+├── KeyRingError                 the configured keys cannot be used: refuse to start
+├── UnknownKey                   sealed by a key that the ring does not hold: treat the value as absent
+├── Tampered                     not a seal, or not this key's seal, or not for this place
+├── RateLimited                  a caller exceeds a rate
+└── RateLimitStorageUnusable     the configured storage of rate limits cannot be one: refuse to start
 """
 
 
-class SecurityError(Exception):
-    """Head of the family; its messages never contain key material or plaintext."""
+class SecurityError(Exception): ...
 
 
 class KeyRingError(SecurityError):
@@ -21,11 +20,8 @@ class UnknownKey(SecurityError):
     """The seal may be sound; its key was retired from the ring, or belongs to another installation."""
 
     def __init__(self, key_id: str) -> None:
-        super().__init__(key_id)
+        super().__init__(f"the key ring holds no key {key_id}")
         self.key_id = key_id
-
-    def __str__(self) -> str:
-        return f"the key ring holds no key {self.key_id}"
 
 
 class Tampered(SecurityError):
@@ -36,8 +32,6 @@ class Tampered(SecurityError):
 
 
 class RateLimited(SecurityError):
-    """Allowed again after `retry_after_ms` milliseconds."""
-
     def __init__(self, retry_after_ms: int) -> None:
         super().__init__("too often")
         self.retry_after_ms = retry_after_ms

@@ -1,7 +1,7 @@
 """Counts requests, in this process or for all replicas together, and refuses those beyond a rate.
 
 The counting is the library `limits`' (fixed windows that begin with the first count). A shared storage that does not
-answer is neither a reason to refuse every request nor to accept every one: the server counts on its own meanwhile, so
+respond is neither a reason to refuse every request nor to accept every one: the server counts on its own meanwhile, so
 that each replica allows what all of them together should.
 """
 
@@ -14,12 +14,11 @@ from collections.abc import Callable
 from typing import Any, Final, Self
 
 from limits import RateLimitItem, parse_many
-from limits.aio.storage import RedisStorage, Storage
+from limits.aio.storage import RedisStorage
 from limits.errors import ConfigurationError, StorageError
 from pydantic import SecretStr
 
 from graph.security.errors import RateLimited, RateLimitStorageUnusable
-from graph.security.local_counters import LocalCounters
 
 _log = logging.getLogger(__name__)
 
@@ -27,8 +26,47 @@ _log = logging.getLogger(__name__)
 _TIMEOUT: Final = 0.25
 _RETRY_AFTER: Final = 1.0
 _CONNECTIONS: Final = 32
+_MOST_COUNTERS: Final = 100_000
 # Redis gives the rest of a window in whole seconds: a client that waits so long must not come too early.
 _ROUNDED_OFF: Final = 0.5
+
+
+class LocalCounters:
+    """Counters of this process, a bounded number of them. `now` gives epoch milliseconds.
+
+    `limits` has a storage of this kind that looks through all its counters at every count, which a client with many
+    addresses can make slow.
+    """
+
+    def __init__(self, now: Callable[[], int], most: int = _MOST_COUNTERS) -> None:
+        self._now = now
+        self._most = most
+        self._counters: dict[str, tuple[int, float]] = {}  # what was counted, until when (epoch seconds)
+
+    def __len__(self) -> int:
+        return len(self._counters)
+
+    async def incr(self, key: str, expiry: int) -> int:
+        """What the counter holds after counting one more; it begins anew `expiry` seconds after its first."""
+        now = self._now() / 1000
+        count, until = self._counters.get(key, (0, 0.0))
+        if until <= now:
+            self._counters.pop(key, None)  # to come back behind the others, as the newest
+            self._make_room(now)
+            count, until = 0, now + expiry
+        self._counters[key] = (count + 1, until)
+        return count + 1
+
+    async def get_expiry(self, key: str) -> float:
+        """When a counter begins anew, in epoch seconds."""
+        return self._counters[key][1]
+
+    def _make_room(self, now: float) -> None:
+        if len(self._counters) < self._most:
+            return
+        living = [(key, counter) for key, counter in self._counters.items() if counter[1] > now]
+        # A client with so many addresses that the older half is dropped had as many times the limit anyway.
+        self._counters = dict(living[-self._most // 2 :])
 
 
 class RateLimitStorage:
@@ -76,7 +114,7 @@ class RateLimitStorage:
         self._retry_at = time.monotonic() + _RETRY_AFTER
         return True
 
-    async def _seconds_left(self, storage: Storage, rate: RateLimitItem, *caller: str) -> float:
+    async def _seconds_left(self, storage: RedisStorage | LocalCounters, rate: RateLimitItem, *caller: str) -> float:
         """Counts one more: 0 within the rate, otherwise how long its window still lasts."""
         key = rate.key_for(*caller)
         if await storage.incr(key, rate.get_expiry()) <= rate.amount:

@@ -14,9 +14,9 @@ class HttpError(Exception):
         super().__init__(message)
         self.status = status
         self.headers = headers
-        wait = code in _RETRYABLE
-        action = ErrorAction.WAIT if wait else ErrorAction.FIX_REQUEST if status < 500 else ErrorAction.GIVE_UP
-        self.coded = CodedError(code, message, action, retryable=wait)
+        may_repeat = code in _RETRYABLE
+        action = ErrorAction.WAIT if may_repeat else ErrorAction.FIX_REQUEST if status < 500 else ErrorAction.GIVE_UP
+        self.coded = CodedError(code, message, action)
 
 
 def busy(message: str = "The server is too busy.") -> HttpError:

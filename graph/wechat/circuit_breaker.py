@@ -6,13 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
-from graph.wechat.errors import (
-    CircuitOpen,
-    WeChatError,
-    WeChatMisconfigured,
-    WeChatRateLimited,
-    WeChatUnavailable,
-)
+from graph.wechat.errors import CircuitOpen, WeChatError, WeChatMisconfigured, WeChatRateLimited, WeChatUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +30,14 @@ BreakerState = Literal["closed", "open", "half_open"]
 class CircuitBreaker:
     """Closed, it lets calls pass; open, it refuses them; half open, it waits for the one that it let pass.
 
-    `WeChatUnavailable` is a failure, an errcode in `STOP_PAUSES` a stop; to refuse a code is to answer. `clock` gives
+    `WeChatUnavailable` is a failure, an errcode in `STOP_PAUSES` a stop; a refused code is neither. `clock` gives
     seconds and never goes back.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._state: BreakerState = "closed"
+        # For operators too. An open breaker whose pause is over stays open until a call comes.
+        self.state: BreakerState = "closed"
         self._failures = self._stops = 0
         self._pause = FIRST_PAUSE
         self._probe_at = 0.0
@@ -50,16 +45,11 @@ class CircuitBreaker:
         # Counts changes of state: the outcome of a call that began before the last one means nothing now.
         self._era = 0
 
-    @property
-    def state(self) -> BreakerState:
-        """For operators. An open breaker whose pause is over stays open until a call comes."""
-        return self._state
-
     def check(self) -> None:
         """Raises where `call` would, for a caller that has work to do before it."""
-        if self._state == "half_open":
+        if self.state == "half_open":
             raise CircuitOpen(reason="a probe is under way", retry_after=RETRY_AFTER)
-        if self._state == "open" and (wait := self._probe_at - self._clock()) > 0:
+        if self.state == "open" and (wait := self._probe_at - self._clock()) > 0:
             raise self._refusal(wait)
 
     @contextlib.contextmanager
@@ -69,7 +59,7 @@ class CircuitBreaker:
         Raises `CircuitOpen`, or WeChat's own stop with what is left of its time.
         """
         self.check()
-        is_probe = self._state == "open"
+        is_probe = self.state == "open"
         if is_probe:
             self._change("half_open")
         era = self._era
@@ -94,7 +84,7 @@ class CircuitBreaker:
 
     def _failed(self) -> None:
         self._failures += 1
-        if self._state == "half_open":
+        if self.state == "half_open":
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
         elif self._failures < FAILURES:
             return
@@ -107,13 +97,13 @@ class CircuitBreaker:
             self._stopped(error, STOP_PAUSES[error.errcode])
             return
         self._stops = 0
-        if self._state == "half_open":
+        if self.state == "half_open":
             self._change("closed")
             logger.warning("WeChat answers again")
 
     def _stopped(self, error: WeChatRateLimited | WeChatMisconfigured, pause: float) -> None:
         self._stops += 1
-        if self._state == "closed" and self._stops < STOPS:
+        if self.state == "closed" and self._stops < STOPS:
             return
         # WeChat may have named a longer time than it takes until the next probe.
         longer = max(0.0, (error.retry_after or 0) - pause)
@@ -128,7 +118,7 @@ class CircuitBreaker:
         self._change("open")
 
     def _change(self, state: BreakerState) -> None:
-        self._state = state
+        self.state = state
         self._era += 1
 
 

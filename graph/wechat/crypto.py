@@ -5,7 +5,7 @@ Formats (official "signature verification and decryption" page; verified against
     checksession   HMAC-SHA256(key = session_key TEXT, message) in lower hex
     encryptedData  base64(AES-128-CBC(key = decoded session_key, iv, PKCS#7(JSON in UTF-8)))
 
-Danger: neither the iv nor the ciphertext is authenticated. Whoever holds a submission can choose the first 16 bytes of
+Danger: neither the iv nor the ciphertext is authenticated. The holder of a submission can choose the first 16 bytes of
 its plaintext. Identity therefore comes from code2session alone, and a profile is believed only where it agrees with
 the signed rawData.
 """

@@ -1,8 +1,8 @@
 """Everything that can go wrong between WeChat and us, as two trees.
 
     WeChatError                 a call to WeChat did not give what was asked
-    ├── WeChatUnavailable       no usable answer: network, time, HTTP status, body, errcode -1
-    ├── CircuitOpen             not even asked, because it does not answer, or too slowly: nothing is spent
+    ├── WeChatUnavailable       no usable response: network, time, HTTP status, body, errcode -1
+    ├── CircuitOpen             not even asked, because it does not respond, or too slowly: nothing is spent
     ├── WeChatRateLimited       too many calls: 45011 (this minute), 45009 (today)
     ├── LoginCodeInvalid        40029, 41008: wx.login must be called again
     ├── LoginCodeUsed           40163: the same, and probably a double submit
@@ -18,85 +18,18 @@
 No message here ever holds a body, a URL, a code, a key or a user's data, so `str()` and `repr()` are safe to log.
 """
 
+import copy
 from typing import ClassVar, Self
 
 
 class WeChatError(Exception):
-    """`rid` is WeChat's request id: its support asks for it, and it names no user."""
+    """`rid` is WeChat's request id: its support asks for it, and it names no user. `http_status` is None if none came.
 
-    summary: ClassVar[str] = "WeChat refused the call"
-
-    def __init__(self, *, errcode: int | None = None, rid: str | None = None, http_status: int | None = None) -> None:
-        super().__init__(self.summary)
-        self.errcode = errcode
-        self.rid = rid
-        self.http_status = http_status
-
-    def __str__(self) -> str:
-        known = ", ".join(f"{name} {value}" for name, value in self._facts().items() if value is not None)
-        return f"{self.summary} ({known})" if known else self.summary
-
-    def _facts(self) -> dict[str, object]:
-        return {"errcode": self.errcode, "rid": self.rid}
-
-
-class WeChatUnavailable(WeChatError):
-    """`reason` is a short fixed phrase ("timeout", "empty body", "http 502"); `http_status` is None if none arrived."""
-
-    summary = "WeChat is unavailable"
-
-    def __init__(
-        self, reason: str, *, errcode: int | None = None, rid: str | None = None, http_status: int | None = None
-    ) -> None:
-        super().__init__(errcode=errcode, rid=rid, http_status=http_status)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{super().__str__()}: {self.reason}"
-
-
-class CircuitOpen(WeChatError):
-    """The call was not made, so a login code is as good as before. `reason` as above; `retry_after` is in seconds."""
-
-    summary = "WeChat was not asked"
-
-    def __init__(self, reason: str, *, retry_after: float) -> None:
-        super().__init__()
-        self.reason = reason
-        self.retry_after = retry_after
-
-    def __str__(self) -> str:
-        return f"{super().__str__()}: {self.reason}"
-
-
-class WeChatRateLimited(WeChatError):
-    """`retry_after` is in seconds."""
-
-    summary = "WeChat limits the rate of calls"
-
-    def __init__(
-        self,
-        *,
-        retry_after: float = 60,
-        errcode: int | None = None,
-        rid: str | None = None,
-        http_status: int | None = None,
-    ) -> None:
-        super().__init__(errcode=errcode, rid=rid, http_status=http_status)
-        self.retry_after = retry_after
-
-    def repeated(self, *, retry_after: float) -> Self:
-        """For a call that was not made because of this one."""
-        return type(self)(retry_after=retry_after, errcode=self.errcode, rid=self.rid, http_status=self.http_status)
-
-
-class LoginCodeInvalid(WeChatError):
-    """Expired, of another app, of another kind (a phone code), or nothing that can be a code; then errcode is None.
-
-    `reason`, safe to show, is given where no other code will do better.
+    `reason` is a short fixed phrase, safe to show. `refused_ip` is the server's own address as WeChat sees it (40164).
+    `retry_after`, in seconds, is given where time mends it, or where others failed so and the call was not made.
     """
 
-    summary = "The login code is not valid"
+    summary: ClassVar[str] = "WeChat refused the call"
 
     def __init__(
         self,
@@ -105,13 +38,58 @@ class LoginCodeInvalid(WeChatError):
         errcode: int | None = None,
         rid: str | None = None,
         http_status: int | None = None,
+        refused_ip: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(errcode=errcode, rid=rid, http_status=http_status)
+        super().__init__(self.summary)
         self.reason = reason
+        self.errcode = errcode
+        self.rid = rid
+        self.http_status = http_status
+        self.refused_ip = refused_ip
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        facts = {"errcode": self.errcode, "rid": self.rid, "refused IP": self.refused_ip}
+        known = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+        message = f"{self.summary} ({known})" if known else self.summary
+        return f"{message}: {self.reason}" if self.reason else message
+
+    def repeated(self, *, retry_after: float) -> Self:
+        """For a call that was not made because of this one."""
+        again = copy.copy(self)
+        again.retry_after = retry_after
+        return again
+
+
+class WeChatUnavailable(WeChatError):
+    summary = "WeChat is unavailable"
+    reason: str
+
+
+class CircuitOpen(WeChatError):
+    """The call was not made, so a login code is as good as before."""
+
+    summary = "WeChat was not asked"
+    reason: str
+    retry_after: float
+
+
+class WeChatRateLimited(WeChatError):
+    summary = "WeChat limits the rate of calls"
+
+
+class LoginCodeInvalid(WeChatError):
+    """Expired, of another app, of another kind (a phone code), or nothing that can be a code; then errcode is None.
+
+    `reason` is given where no other code will do better.
+    """
+
+    summary = "The login code is not valid"
 
 
 class LoginCodeUsed(WeChatError):
-    """The code is spent: by a double submit, or by a first try of ours whose answer was lost."""
+    """The code is spent: by a double submit, or by a first try of ours whose response was lost."""
 
     summary = "The login code has been used"
 
@@ -123,43 +101,13 @@ class UserBlocked(WeChatError):
 
 
 class WeChatMisconfigured(WeChatError):
-    """Wrong app id or secret, IP not allowed, frozen account, unknown errcode: no user can mend it.
-
-    `refused_ip` is the server's own address as WeChat sees it (40164). `retry_after`, in seconds, is given where the
-    call was not made because others had failed so.
-    """
+    """Wrong app id or secret, IP not allowed, frozen account, unknown errcode: no user can mend it."""
 
     summary = "WeChat rejects this server's configuration"
 
-    def __init__(
-        self,
-        *,
-        refused_ip: str | None = None,
-        retry_after: float | None = None,
-        errcode: int | None = None,
-        rid: str | None = None,
-        http_status: int | None = None,
-    ) -> None:
-        super().__init__(errcode=errcode, rid=rid, http_status=http_status)
-        self.refused_ip = refused_ip
-        self.retry_after = retry_after
-
-    def _facts(self) -> dict[str, object]:
-        return {**super()._facts(), "refused IP": self.refused_ip}
-
-    def repeated(self, *, retry_after: float) -> Self:
-        """For a call that was not made because of this one."""
-        return type(self)(
-            refused_ip=self.refused_ip,
-            retry_after=retry_after,
-            errcode=self.errcode,
-            rid=self.rid,
-            http_status=self.http_status,
-        )
-
 
 class SubmissionError(Exception):
-    """What a mini-program submitted cannot be believed."""
+    """`str()` never holds what was submitted."""
 
 
 class MalformedSubmission(SubmissionError):
@@ -179,7 +127,7 @@ class SignatureMismatch(SubmissionError):
 
 
 class DecryptFailed(SubmissionError):
-    """Says one thing outwardly whatever failed, or it would be an oracle; `reason` is for logs only."""
+    """One thing outwardly whatever failed, or it would be an oracle; `reason` is for logs only."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("The encrypted data could not be opened.")

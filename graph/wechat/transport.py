@@ -69,9 +69,7 @@ class PooledTransport(AiohttpTransport):
 
     def _open(self) -> aiohttp.ClientSession:
         self._connector = _Connector(
-            limit=self.limits.max_connections or 0,
-            keepalive_timeout=self.limits.keepalive_expiry,
-            ssl=self.ssl_context,
+            limit=self.limits.max_connections or 0, keepalive_timeout=self.limits.keepalive_expiry, ssl=self.ssl_context
         )
         return aiohttp.ClientSession(
             connector=self._connector, cookie_jar=aiohttp.DummyCookieJar(), middlewares=(_send_once,)

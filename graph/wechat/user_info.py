@@ -31,7 +31,7 @@ def read_watermark(data: Mapping[str, object], *, app_id: str) -> int:
 def require_agreement(
     plaintext: bytes, data: Mapping[str, object], *, signed: Mapping[str, object], openid: str
 ) -> None:
-    """Raise DecryptFailed unless `data`, parsed from `plaintext`, says what is known from elsewhere.
+    """Raise DecryptFailed unless `data`, parsed from `plaintext`, agrees with what is known from elsewhere.
 
     `openid` comes from code2session and `signed` is the parsed rawData. wx.getUserProfile's plaintext has no openId.
     """
@@ -46,7 +46,7 @@ def require_agreement(
         raise DecryptFailed(reason="first block")
     if not signed.keys() <= data.keys() or not _PROFILE_FIELDS & data.keys() <= signed.keys():
         raise DecryptFailed(reason="raw data")
-    # Compared as they would be written, for Python says that 1, 1.0 and True are equal.
+    # Compared as they would be written, because 1, 1.0 and True are equal in Python.
     opened = {name: data[name] for name in signed}
     if write(opened, sort_keys=True) != write(signed, sort_keys=True):
         raise DecryptFailed(reason="raw data")
@@ -75,7 +75,7 @@ def read_profile(data: Mapping[str, object], *, watermark_at: int) -> UserInfo:
 def _first_block_is_vouched_for(plaintext: bytes, data: Mapping[str, object], *, trusted: Mapping[str, object]) -> bool:
     """Whether the first 16 bytes are what trusted values alone, written compactly, would be.
 
-    The iv is the client's and nobody signs it: plaintext[:16] is whatever the client likes. To parse these bytes and
+    The iv is the client's and not signed: plaintext[:16] is whatever the client likes. To parse these bytes and
     compare values is not enough. A flip can rename a key (openId -> opdnId is then merely "absent"), turn one blank
     into another (CR -> TAB), change the case of a hex digit of an escape: same object, another submission. So nothing
     is taken from these bytes except the order of keys; the rest must be rewritten from `trusted` and come out equal.

@@ -61,10 +61,7 @@ def test_a_replica_that_is_killed_under_load_takes_only_what_it_was_at_work_on(
 
 
 def test_a_login_that_dies_with_its_replica_is_not_sent_to_the_other(
-    proxy: Proxy,
-    replicas: tuple[Replica, Replica],
-    wechat_simulator: WeChatSimulator,
-    monkeypatch: pytest.MonkeyPatch,
+    proxy: Proxy, replicas: tuple[Replica, Replica], wechat_simulator: WeChatSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults, asked, times = wechat_simulator.state.faults, Event(), []
     take = faults.take

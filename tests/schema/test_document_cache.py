@@ -1,61 +1,54 @@
 """The cache of documents: one object for one text, bounded, and without those that were refused."""
 
 import pytest
-from graphql import parse
 
-from graph.execution.document_cache import DocumentCache, ReadyDocument
-from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest
+from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest, ReadyDocument
 from graph.schema.build import build_schema, graphql_core_schema
 
 SCHEMA = graphql_core_schema(build_schema())
 
 
-def ready(text: str) -> ReadyDocument:
-    return ReadyDocument.of(SCHEMA, parse(text), plans=True)
+@pytest.fixture
+def documents() -> Documents:
+    return Documents(SCHEMA, introspection=False, most_bytes=100_000)
 
 
-def test_a_document_is_made_once() -> None:
-    made: list[str] = []
-
-    def make(text: str) -> ReadyDocument:
-        made.append(text)
-        return ready(text)
-
-    cache = DocumentCache(make)
-    assert cache.get("{ me { id } }") is cache.get("{ me { id } }")
-    assert cache.get("{ me { id  } }") is not cache.get("{ me { id } }")
-    assert made == ["{ me { id } }", "{ me { id  } }"]
+def find(documents: Documents, text: str) -> ReadyDocument:
+    return documents.find(GraphQLRequest(text))
 
 
-def test_a_document_in_use_outlives_any_number_of_others() -> None:
-    cache = DocumentCache(ready, most_bytes=100_000)
-    in_use = cache.get("{ me { id } }")
+def test_a_document_is_made_once(documents: Documents) -> None:
+    assert find(documents, "{ me { id } }") is find(documents, "{ me { id } }")
+    assert find(documents, "{ me { id  } }") is not find(documents, "{ me { id } }")
+    assert documents.cached == 2
+
+
+def test_a_document_in_use_outlives_any_number_of_others(documents: Documents) -> None:
+    in_use = find(documents, "{ me { id } }")
     for number in range(500):
-        cache.get(f"{{ a{number}: me {{ id }} }}")
-        assert cache.get("{ me { id } }") is in_use
+        find(documents, f"{{ a{number}: me {{ id }} }}")
+        assert find(documents, "{ me { id } }") is in_use
 
 
 @pytest.mark.parametrize("text", ["{ me { id } }" + " " * 4_000, "{ me { " + "id " * 90 + "} }"])
-def test_long_texts_and_many_tokens_both_count(text: str) -> None:
-    cache = DocumentCache(ready, most_bytes=100_000)
-    first = cache.get(text)
+def test_long_texts_and_many_tokens_both_count(documents: Documents, text: str) -> None:
+    first = find(documents, text)
     for number in range(10):
-        cache.get(f"{text} # {number}")
-    assert cache.get(text) is not first
+        find(documents, f"{text} # {number}")
+    assert find(documents, text) is not first
 
 
-def test_a_refused_document_displaces_no_valid_one() -> None:
-    documents = Documents(SCHEMA, introspection=False)
-    valid = documents.find(GraphQLRequest("{ me { id } }"))
+def test_a_refused_document_displaces_no_valid_one(documents: Documents) -> None:
+    valid = find(documents, "{ me { id } }")
     for number in range(3_000):
         with pytest.raises(DocumentRefused):
-            documents.find(GraphQLRequest(f"{{ me {{ x{number} }} }}"))
-    assert documents.find(GraphQLRequest("{ me { id } }")) is valid
-    assert len(documents.cache) == 1
+            find(documents, f"{{ me {{ x{number} }} }}")
+    assert find(documents, "{ me { id } }") is valid
+    assert documents.cached == 1
 
 
-def test_each_operation_of_a_document_is_chosen_by_its_name() -> None:
-    operations = ready("query a { me { id } } mutation b { __typename }").operations
+def test_each_operation_of_a_document_is_chosen_by_its_name(documents: Documents) -> None:
+    operations = find(documents, "query a { me { id } } mutation b { __typename }").operations
     assert {name: operation.kind for name, operation in operations.items()} == {"a": "query", "b": "mutation"}
-    only = ready("query a { me { id } }").operations
+    only = find(documents, "query a { me { id } }").operations
     assert only[None] is only["a"]

@@ -20,6 +20,7 @@ from graph.schema.build import build_schema, graphql_core_schema
 
 # As graphql-codegen's client preset writes it: two spaces, no newline at the end, ids that are the SHA-1 of the text.
 PERSISTED: Final = Path(__file__).with_name("persisted-documents.json")
+SHA1: Final = "5ba93c9db0cff93f52b521d7420e43f6eda2784f"
 DIGEST: Final = hashlib.sha256(b"{ me { id } }").hexdigest()
 
 
@@ -74,42 +75,21 @@ def test_the_file_of_a_code_generator_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "asked"),
+    ("stored", "asked", "is_found"),
     [
-        (DIGEST, DIGEST),
-        (DIGEST, f"sha256:{DIGEST}"),
-        (f"sha256:{DIGEST}", DIGEST),
-        (f"sha256:{DIGEST}", f"sha256:{DIGEST}"),
-        ("5ba93c9db0cff93f52b521d7420e43f6eda2784f", "sha1:5ba93c9db0cff93f52b521d7420e43f6eda2784f"),
-        ("sha1:5ba93c9db0cff93f52b521d7420e43f6eda2784f", "5ba93c9db0cff93f52b521d7420e43f6eda2784f"),
-        ("whoami", "whoami"),
-        ("whoami", "sha1:whoami"),
-        ("x-mine:whoami", "x-mine:whoami"),
+        *((stored, asked, True) for stored in (DIGEST, f"sha256:{DIGEST}") for asked in (DIGEST, f"sha256:{DIGEST}")),
+        *((stored, asked, True) for stored, asked in ((SHA1, f"sha1:{SHA1}"), (f"sha1:{SHA1}", SHA1))),
+        *((stored, stored, True) for stored in ("whoami", "x-mine:whoami")),
+        ("whoami", "sha1:whoami", True),
+        ("x-mine:whoami", "whoami", False),
+        *((f"sha256:{DIGEST}", f"{algorithm}:{DIGEST}", False) for algorithm in ("sha1", "sha256:sha256")),
+        *((DIGEST, asked, False) for asked in (f"sha512:{DIGEST}", DIGEST.upper(), DIGEST[:-1], f" {DIGEST}")),
+        *((DIGEST, asked, False) for asked in ("", "sha256:", "{ me { id } }")),
     ],
 )
-def test_an_id_is_found_with_or_without_its_algorithm(tmp_path: Path, stored: str, asked: str) -> None:
+def test_an_id_is_found_with_or_without_its_algorithm(tmp_path: Path, stored: str, asked: str, is_found: bool) -> None:
     found = loaded(tmp_path, {"other": "{ __typename }", stored: "{ me { id } }"}).find(asked)
-    assert found is not None
-    assert (found.id, found.text) == (stored, "{ me { id } }")
-
-
-@pytest.mark.parametrize(
-    ("stored", "asked"),
-    [
-        (DIGEST, f"sha512:{DIGEST}"),
-        (f"sha256:{DIGEST}", f"sha1:{DIGEST}"),
-        (f"sha256:{DIGEST}", f"sha256:sha256:{DIGEST}"),
-        ("x-mine:whoami", "whoami"),
-        (DIGEST, DIGEST.upper()),
-        (DIGEST, DIGEST[:-1]),
-        (DIGEST, f" {DIGEST}"),
-        (DIGEST, ""),
-        (DIGEST, "sha256:"),
-        (DIGEST, "{ me { id } }"),
-    ],
-)
-def test_an_id_is_otherwise_found_only_as_it_is(tmp_path: Path, stored: str, asked: str) -> None:
-    assert loaded(tmp_path, {stored: "{ me { id } }"}).find(asked) is None
+    assert (found and (found.id, found.text)) == ((stored, "{ me { id } }") if is_found else None)
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
@@ -119,38 +99,23 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         assert sentence(caught.value) == f"The file of trusted documents cannot be read: {reason}."
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b" ",
-        b"{",
-        b'{"a": "{ me { id } }",}',
-        b"{'a': 'b'}",
-        b'{"a": "\xff"}',
-        b"\xff\xfe{\x00}\x00",
-        b"[" * 90_000,
-    ],
+NO_JSON: Final = (b"", b" ", b"{", b'{"a": "{ me { id } }",}', b"{'a': 'b'}", b'{"a": "\xff"}', b"\xff\xfe{\x00}\x00")
+NO_TEXTS: Final[tuple[object, ...]] = (
+    *(None, "{ me { id } }", 7, [], [["a", "{ me { id } }"]], {"a": None}),
+    {"a": "{ me { id } }", "b": {"body": "{ me { id } }"}},
+    {"format": "apollo-persisted-query-manifest", "version": 1, "operations": []},
 )
-def test_what_is_not_json_is_told_so(tmp_path: Path, content: bytes) -> None:
-    assert refusal(tmp_path, content) == "The file of trusted documents is not JSON in UTF-8."
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "reason"),
     [
-        None,
-        "{ me { id } }",
-        7,
-        [],
-        [["a", "{ me { id } }"]],
-        {"a": None},
-        {"a": "{ me { id } }", "b": {"body": "{ me { id } }"}},
-        {"format": "apollo-persisted-query-manifest", "version": 1, "operations": []},
+        *((content, "is not JSON in UTF-8.") for content in (*NO_JSON, b"[" * 90_000)),
+        *((content, "must be one JSON object from ids to documents as text.") for content in NO_TEXTS),
     ],
 )
-def test_json_that_does_not_go_from_text_to_text_is_told_so(tmp_path: Path, content: object) -> None:
-    assert refusal(tmp_path, content).endswith("must be one JSON object from ids to documents as text.")
+def test_a_file_goes_from_text_to_text_in_json(tmp_path: Path, content: object, reason: str) -> None:
+    assert refusal(tmp_path, content) == f"The file of trusted documents {reason}"
 
 
 def test_a_file_has_at_least_one_document_and_not_too_many(tmp_path: Path) -> None:

@@ -37,19 +37,14 @@ def with_checksum(body: str) -> str:
 def test_a_token_is_its_prefix_then_32_random_bytes_then_their_checksum(secret: bytes) -> None:
     token = SessionToken.issue(lambda count: secret[:count])
     assert token.get_secret_value() == with_checksum("wxs_" + base62(int.from_bytes(secret, "big"), 43))
+    parsed = SessionToken.parse(token.get_secret_value())
+    assert parsed is not None
+    assert parsed.get_secret_value() == token.get_secret_value()
     assert len(token.get_secret_value()) == 53
 
 
 def test_the_format_of_a_token_never_drifts() -> None:
     assert TEXT == "wxs_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf4HX0XT"
-
-
-@given(st.binary(min_size=32, max_size=32))
-def test_an_issued_token_is_parsed_back(secret: bytes) -> None:
-    text = SessionToken.issue(lambda _: secret).get_secret_value()
-    parsed = SessionToken.parse(text)
-    assert parsed is not None
-    assert parsed.get_secret_value() == text
 
 
 @given(st.integers(0, 52), st.characters())
@@ -68,27 +63,11 @@ def test_no_text_makes_parsing_raise(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "wxs_",
-        TEXT[:-1],
-        TEXT + "0",
-        TEXT + "\n",
-        " " + TEXT,
+        *("", "wxs_", TEXT[:-1], TEXT + "0", TEXT + "\n", " " + TEXT, TEXT.swapcase(), "\U0001f600" * 53),
         TEXT.encode().decode("utf-16-le", "replace"),
-        TEXT.swapcase(),
-        with_checksum("WXS_" + TEXT[4:47]),
-        with_checksum("wxt_" + TEXT[4:47]),
-        with_checksum("wxs-" + TEXT[4:47]),
-        with_checksum("wxs_" + TEXT[4:46]),
-        with_checksum("wxs_0" + TEXT[4:47]),
-        with_checksum("wxs_" + TEXT[4:46] + "-"),
-        with_checksum("wxs_" + TEXT[4:46] + "_"),
-        TEXT[:52] + "\ud800",
-        TEXT[:52] + "\uff13",
-        TEXT[:52] + "\u0663",
-        TEXT[:52] + "\u00b3",
-        TEXT[:52] + "\0",
-        "\U0001f600" * 53,
+        *(with_checksum(prefix + TEXT[4:47]) for prefix in ("WXS_", "wxt_", "wxs-", "wxs_0")),
+        *(with_checksum("wxs_" + TEXT[4:46] + last) for last in ("", "-", "_")),
+        *(TEXT[:52] + last for last in ("\ud800", "\uff13", "\u0663", "\u00b3", "\0")),
     ],
 )
 def test_a_text_that_is_not_exactly_a_token_is_refused(text: str) -> None:

@@ -3,13 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import (
-    GraphQLField,
-    GraphQLNamedType,
-    GraphQLObjectType,
-    GraphQLSchema,
-    get_named_type,
-)
+from graphql import GraphQLField, GraphQLNamedType, GraphQLObjectType, GraphQLSchema, get_named_type
 from hypothesis import strategies as st
 
 Draw = Any

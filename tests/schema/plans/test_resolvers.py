@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 import strawberry
-from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLScalarType, get_operation_ast, parse
+from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLScalarType, parse
 
 from graph.execution.compiler import Compiler, Unsupported
 from graph.execution.documents import GraphQLRequest
-from graph.execution.plan import _resolver, plan_of
+from graph.execution.plan import _resolver, operations_of
 from graph.schema.build import build_schema
 from tests.schema.plans.documents import Drawn
 from tests.schema.plans.strange_schema import SCHEMA, Colour, World
@@ -96,10 +96,8 @@ async def test_a_null_in_place_of_a_default_is_refused_alike() -> None:
     ],
 )
 def test_what_is_not_plain_has_no_plan_whatever_validation_lets_through(text: str) -> None:
-    document = parse(text)
-    operation = get_operation_ast(document)
-    assert operation is not None
-    assert plan_of(SCHEMA, document, operation) is None
+    operations = operations_of(SCHEMA, parse(text), plans=True)
+    assert {operation.plan for operation in operations.values()} == {None}
 
 
 @pytest.mark.parametrize(
