@@ -187,7 +187,7 @@ async def count_accounts_by_key(
     after = 0
     while accounts := await read_sealed(database, after=after, limit=batch):
         for account in accounts:
-            counts.update({text.split(".")[1] for text in account.sealed})
+            counts.update({text.partition(".")[2].partition(".")[0] for text in account.sealed})
         after = accounts[-1].id
         if rest is not None:
             await rest()

@@ -89,13 +89,13 @@ def translated(error: Exception) -> DatabaseError:
 
 
 def _kind_of(error: Exception) -> type[DatabaseError]:
-    # Tortoise wraps some of what asyncpg raises.
-    cause = error.__cause__ or error
-    state: str = getattr(cause, "sqlstate", None) or ""
+    # Tortoise wraps some of what asyncpg raises, and asyncpg some of what the system does.
+    cause = error.__cause__
+    state: str = getattr(error, "sqlstate", None) or getattr(cause, "sqlstate", None) or ""
     for kind, states in _BY_SQLSTATE.items():
         if state in states or state[:2] in states:
             return kind
-    if cause is error and _SQLITE_BEHIND.search(str(error)):
+    if cause is None and _SQLITE_BEHIND.search(str(error)):
         return DatabaseBehind
     for kind, raised in _BY_CLASS.items():
         if isinstance(error, raised):
