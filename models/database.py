@@ -33,8 +33,9 @@ except ImportError:  # PostgreSQL is an extra
     _HUNG_UP: tuple[type[Exception], ...] = ()
 else:
     _POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-    # The last is how asyncpg says that the server hung up just as a statement was to be sent.
-    _HUNG_UP = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, asyncpg.InternalClientError)
+    # A bare ConnectionError is what asyncpg raises when the server hangs up during the handshake, and the last when it
+    # does so just as a statement was to be sent.
+    _HUNG_UP = (ConnectionError, asyncpg.InternalClientError)
 
 T = TypeVar("T")
 Dialect = Literal["sqlite", "postgres"]
@@ -97,6 +98,8 @@ def _kind_of(error: Exception) -> type[DatabaseError]:
             return kind
     if cause is None and _SQLITE_BEHIND.search(str(error)):
         return DatabaseBehind
+    if isinstance(error, ConnectionRefusedError):  # not there at all, so not worth a second try
+        return DatabaseUnavailable
     for kind, raised in _BY_CLASS.items():
         if isinstance(error, raised):
             return kind
