@@ -40,7 +40,7 @@ def ask(server: Process, client: httpx.Client) -> httpx.Response:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_server_that_is_told_to_stop_is_not_ready_and_serves_on(
+def test_a_server_that_is_asked_to_stop_is_not_ready_and_serves_on(
     workers: str, variables: dict[str, str], tmp_path: Path
 ) -> None:
     with serving("serve", "--workers", workers, cwd=tmp_path, **variables) as server:
@@ -54,7 +54,7 @@ def test_a_server_that_is_told_to_stop_is_not_ready_and_serves_on(
         assert server.wait() == 0
 
 
-def test_each_answer_of_a_draining_server_lets_go_of_its_connection(variables: dict[str, str], tmp_path: Path) -> None:
+def test_each_response_of_a_draining_server_closes_its_connection(variables: dict[str, str], tmp_path: Path) -> None:
     with serving("serve", cwd=tmp_path, **variables) as server, httpx.Client(trust_env=False, timeout=PATIENCE) as kept:
         assert "connection" not in ask(server, kept).headers
         drain(server)
@@ -75,9 +75,7 @@ def test_a_second_signal_ends_the_draining(variables: dict[str, str], tmp_path: 
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_person_at_a_terminal_does_not_wait_for_the_draining(
-    workers: str, variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_ctrl_c_at_a_terminal_skips_the_draining(workers: str, variables: dict[str, str], tmp_path: Path) -> None:
     with serving("serve", "--workers", workers, cwd=tmp_path, **variables) as server:
         server.popen.send_signal(signal.SIGINT)
         assert server.wait() == 0

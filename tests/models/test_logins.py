@@ -133,7 +133,7 @@ async def test_an_overtaken_response_that_is_newer_than_the_previous_key_replace
     )
 
 
-async def test_a_confirmed_key_is_as_new_as_its_last_confirmation_when_it_becomes_the_previous(
+async def test_a_confirmed_key_is_as_new_as_its_last_confirmation(
     database: Database,
 ) -> None:
     record = await stored(
