@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
-from graph.accounts.session_cleanup import Sweeper
+from graph.accounts.session_cleanup import SessionCleanup
 from graph.accounts.sessions import Sessions, epoch_ms
 from graph.errors import ErrorCode
 from graph.execution.documents import Documents
@@ -47,7 +47,7 @@ class Parts:
     executor: Executor
     metrics: Metrics
     tracing: "Tracing | None"
-    sweeper: Sweeper
+    session_cleanup: SessionCleanup
     resources: tuple[AbstractAsyncContextManager[object], ...]
 
     @contextlib.asynccontextmanager
@@ -60,7 +60,7 @@ class Parts:
             for resource in self.resources:
                 await stack.enter_async_context(resource)
             await _compare_keys(self.key_check)
-            async with self.sweeper.at_work():
+            async with self.session_cleanup.in_background():
                 yield
 
 
@@ -102,7 +102,7 @@ def compose(
         max_per_user=settings.session.max_per_user,
         now=now,
     )
-    sweeper = Sweeper(
+    session_cleanup = SessionCleanup(
         database=database, idle_days=settings.session.idle_days, absolute_days=settings.session.absolute_days, now=now
     )
     logins = Logins(
@@ -142,7 +142,7 @@ def compose(
         executor=executor,
         metrics=metrics,
         tracing=tracing,
-        sweeper=sweeper,
+        session_cleanup=session_cleanup,
         resources=(*([tracing] if tracing else []), wechat, database, storage),
     )
 

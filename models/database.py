@@ -33,8 +33,9 @@ except ImportError:  # PostgreSQL is an extra
     _HUNG_UP: tuple[type[Exception], ...] = ()
 else:
     _POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-    # The last is how asyncpg says that the server hung up just as a statement was to be sent.
-    _HUNG_UP = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, asyncpg.InternalClientError)
+    # A bare ConnectionError is what asyncpg raises when the server hangs up during the handshake, and the last when it
+    # does so just as a statement was to be sent.
+    _HUNG_UP = (ConnectionError, asyncpg.InternalClientError)
 
 T = TypeVar("T")
 Dialect = Literal["sqlite", "postgres"]
@@ -89,14 +90,16 @@ def translated(error: Exception) -> DatabaseError:
 
 
 def _kind_of(error: Exception) -> type[DatabaseError]:
-    # Tortoise wraps some of what asyncpg raises.
-    cause = error.__cause__ or error
-    state: str = getattr(cause, "sqlstate", None) or ""
+    # Tortoise wraps some of what asyncpg raises, and asyncpg some of what the system does.
+    cause = error.__cause__
+    state: str = getattr(error, "sqlstate", None) or getattr(cause, "sqlstate", None) or ""
     for kind, states in _BY_SQLSTATE.items():
         if state in states or state[:2] in states:
             return kind
-    if cause is error and _SQLITE_BEHIND.search(str(error)):
+    if cause is None and _SQLITE_BEHIND.search(str(error)):
         return DatabaseBehind
+    if isinstance(error, ConnectionRefusedError):  # not there at all, so not worth a second try
+        return DatabaseUnavailable
     for kind, raised in _BY_CLASS.items():
         if isinstance(error, raised):
             return kind

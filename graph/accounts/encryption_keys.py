@@ -48,7 +48,7 @@ class KeyCheck:
             if key_id not in ring.ids:
                 msg = (
                     f"WXGATE_ENCRYPTION_KEYS lacks the key '{key_id}' that this database was written with: add it, "
-                    f"or run `wxgate keys forget {key_id}` when it is retired or lost."
+                    f"or run `wxgate keys retire {key_id}` when it is retired or lost."
                 )
                 raise KeyRingMismatch(msg)
             if not ring.check_canary(key_id, Sealed(canary)):

@@ -20,18 +20,18 @@ PAGE: Final = 1000
 # Clocks that differ by less are as good as equal.
 CLOCK_TOLERANCE_MS: Final = 60_000
 PROGRESS_SECONDS: Final = 10.0
-_LEASE: Final = "sweep"
-# All replicas together sweep so often; each looks so often whether it is time, about.
+_LEASE: Final = "cleanup"
+# How often all replicas together do it, and about how often each looks whether it is time.
 EVERY_MS: Final = 3_600_000
 LOOK_EVERY_SECONDS: Final = 300.0
-# A process that dies while it sweeps is waited for so long.
+# How long the others wait for a process that died at it.
 LEASE_MS: Final = 60_000
 # Between two pages it rests four times as long as a page took: a fifth of one connection's time is its share.
 _REST: Final = 4
 _LEAST_REST_SECONDS: Final = 0.01
 
 
-class Sweeper:
+class SessionCleanup:
     """Deletes sessions past their idle or absolute limit in small batches. `now` gives epoch milliseconds."""
 
     def __init__(self, *, database: Database, idle_days: int, absolute_days: int, now: Callable[[], int]) -> None:
@@ -39,7 +39,7 @@ class Sweeper:
         self._idle_ms = idle_days * DAY_MS
         self._now = now
 
-    async def sweep(self, *, unless_done_within_ms: int = 0) -> int | None:
+    async def run(self, *, unless_done_within_ms: int = 0) -> int | None:
         """How many went; None when another process is at it, or was within that time. Raises `DatabaseError`."""
         now = await self._shared_now()
         mine = await take_lease(
@@ -78,8 +78,8 @@ class Sweeper:
         return total
 
     @contextlib.asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
-        """Sweeps now and then in the background, until the block ends."""
+    async def in_background(self) -> AsyncIterator[None]:
+        """Runs now and then until the block ends."""
         task = asyncio.create_task(self._now_and_then())
         try:
             yield
@@ -93,7 +93,7 @@ class Sweeper:
             # Replicas that started together should not all look together.
             await asyncio.sleep(LOOK_EVERY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - nothing secret
             try:
-                removed = await self.sweep(unless_done_within_ms=EVERY_MS)
+                removed = await self.run(unless_done_within_ms=EVERY_MS)
             except DatabaseError as error:
                 _log.warning("could not remove sessions that have ended", extra={"reason": str(error)})
             else:

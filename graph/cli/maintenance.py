@@ -6,7 +6,7 @@ import os
 import click
 from pydantic import SecretStr
 
-from graph.accounts.session_cleanup import Sweeper
+from graph.accounts.session_cleanup import SessionCleanup
 from graph.accounts.sessions import epoch_ms
 from graph.cli.errors import faults_in_one_message
 from graph.schema.build import print_schema
@@ -63,7 +63,7 @@ async def _missing(url: str) -> list[str]:
 async def _clean_up(settings: Settings) -> int | None:
     session = settings.session
     async with Database(settings.database.url.get_secret_value()) as database:
-        sweeper = Sweeper(
+        session_cleanup = SessionCleanup(
             database=database, idle_days=session.idle_days, absolute_days=session.absolute_days, now=epoch_ms
         )
-        return await sweeper.sweep()
+        return await session_cleanup.run()

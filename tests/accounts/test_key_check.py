@@ -37,9 +37,9 @@ async def assert_refused_for_a_while(server: TestServer, code: str) -> None:
 
 async def login_with(server: TestServer, code: str) -> Any:
     """The payload of a login with this very code."""
-    answer = await server.post(LOGIN, {"code": code})
-    assert "errors" not in answer, answer
-    return answer["data"]["login"]
+    response = await server.post(LOGIN, {"code": code})
+    assert "errors" not in response, response
+    return response["data"]["login"]
 
 
 @on_postgres
@@ -87,17 +87,17 @@ async def test_a_code_is_not_spent_while_a_table_is_missing(server: TestServer, 
     assert (await login_with(server, code))["isNewUser"]
 
 
-async def test_after_a_key_is_lost_the_server_starts_with_another_and_a_login_mends_the_rest(
+async def test_after_a_key_is_lost_a_server_starts_with_another(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     async with open_server(settings, wechat_simulator, clock) as server:
-        alice, bob = [await server.login(person) for person in ("alice", "bob")]
+        alice, bob = [await server.login(name) for name in ("alice", "bob")]
     with_the_new = with_keys(settings, K2)
-    with pytest.raises(KeyRingMismatch, match="run `wxgate keys forget k1` when it is retired or lost"):
+    with pytest.raises(KeyRingMismatch, match="run `wxgate keys retire k1` when it is retired or lost"):
         async with open_server_unmigrated(with_the_new, wechat_simulator, clock):
             pytest.fail("it started")
 
-    assert wxgate(with_the_new, "keys", "forget", "k1", "--lost") == "k1 is forgotten; it sealed 2 accounts.\n"
+    assert wxgate(with_the_new, "keys", "retire", "k1", "--lost") == "k1 is retired; it sealed 2 accounts.\n"
 
     async with open_server_unmigrated(with_the_new, wechat_simulator, clock) as server:
         assert await known_keys(settings) == ["k2"]
@@ -111,12 +111,12 @@ async def test_after_a_key_is_lost_the_server_starts_with_another_and_a_login_me
         assert (await server.me(bob["token"]))["id"] == bob["user"]["id"]
 
 
-async def test_a_forgotten_key_that_a_server_still_has_is_noted_again(
+async def test_a_retired_key_that_a_server_still_has_is_noted_again(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     async with open_server(settings, wechat_simulator, clock):
         pass
-    wxgate(with_keys(settings, f"{K2},{ENCRYPTION_KEYS}"), "keys", "forget", "k1")
+    wxgate(with_keys(settings, f"{K2},{ENCRYPTION_KEYS}"), "keys", "retire", "k1")
     assert await known_keys(settings) == []
     async with open_server_unmigrated(with_keys(settings, f"{ENCRYPTION_KEYS},{K2}"), wechat_simulator, clock):
         assert await known_keys(settings) == ["k1"]

@@ -79,19 +79,19 @@ async def test_a_server_that_started_without_its_database_checks_the_keys_when_i
         pass
     await allow_connections(settings, postgres_directory, allowed=False)
     async with open_server_unmigrated(with_keys(settings, keys), wechat_simulator, clock) as server:
-        answer = await server.http.get("/readyz")
-        assert (answer.status_code, answer.json()["reason"]) == (503, "the database does not answer")
+        response = await server.http.get("/readyz")
+        assert (response.status_code, response.json()["reason"]) == (503, "the database does not answer")
         await allow_connections(settings, postgres_directory, allowed=True)
-        answer = await server.http.get("/readyz")
-        assert (answer.status_code, answer.json().get("reason")) == (status, reason)
+        response = await server.http.get("/readyz")
+        assert (response.status_code, response.json().get("reason")) == (status, reason)
 
 
-async def test_a_rotation_beside_a_live_server_costs_nobody_their_session_key(
+async def test_a_rotation_beside_a_live_server_loses_no_session_key(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
-    people = ("alice", "bob", "carol")
+    names = ("alice", "bob", "carol")
     async with open_server(settings, wechat_simulator, clock) as server:
-        tokens = {person: (await server.login(person))["token"] for person in people}
+        tokens = {name: (await server.login(name))["token"] for name in names}
         before = wechat_simulator.user_info("bob", policy="old")
         tokens["bob"] = (await server.login("bob", renewSessionKey=True))["token"]
 
@@ -104,15 +104,15 @@ async def test_a_rotation_beside_a_live_server_costs_nobody_their_session_key(
         assert await known_keys(settings) == ["k1", "k2"], "other replicas may still seal with the old key"
         # Signed with the key before the last one, which was resealed as well.
         assert (await server.submit(tokens["bob"], before))["nickName"] == "bob"
-    assert wxgate(rotated, "keys", "forget", "k1") == "k1 is forgotten; it sealed 0 accounts.\n"
+    assert wxgate(rotated, "keys", "retire", "k1") == "k1 is retired; it sealed 0 accounts.\n"
     assert await known_keys(settings) == ["k2"]
 
     async with open_server(rotated, wechat_simulator, clock) as server:
         assert wxgate(rotated, "keys", "list") == "k2  encrypts  3 accounts\n"
         wechat_simulator.advance(10)
-        for person in people:
-            submission = wechat_simulator.user_info(person, policy="old", nickName=f"{person}!")
-            assert (await server.submit(tokens[person], submission))["nickName"] == f"{person}!"
+        for name in names:
+            submission = wechat_simulator.user_info(name, policy="old", nickName=f"{name}!")
+            assert (await server.submit(tokens[name], submission))["nickName"] == f"{name}!"
 
 
 class WatchedKeyRing(KeyRing):
@@ -133,8 +133,8 @@ async def test_a_rotation_that_was_stopped_goes_on_where_it_was(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     async with open_server(settings, wechat_simulator, clock) as server:
-        for person in ("alice", "bob", "carol"):
-            await server.login(person)
+        for name in ("alice", "bob", "carol"):
+            await server.login(name)
 
     class Stopped(Exception):
         """The power cut."""

@@ -76,7 +76,7 @@ async def test_a_code_sent_again_while_its_login_waits_for_the_database_shares_t
 
 
 @on_postgres
-async def test_while_logins_are_stored_the_database_need_not_be_asked_whether_it_can_take_another(
+async def test_while_logins_are_stored_the_database_is_not_asked_again(
     server: TestServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions = 0

@@ -40,7 +40,7 @@ def ask(server: Process, client: httpx.Client) -> httpx.Response:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_server_that_is_told_to_stop_is_not_ready_and_serves_on(
+def test_a_server_that_is_asked_to_stop_is_not_ready_and_serves_on(
     workers: str, variables: dict[str, str], tmp_path: Path
 ) -> None:
     with serving("serve", "--workers", workers, cwd=tmp_path, **variables) as server:
@@ -54,7 +54,7 @@ def test_a_server_that_is_told_to_stop_is_not_ready_and_serves_on(
         assert server.wait() == 0
 
 
-def test_each_answer_of_a_draining_server_lets_go_of_its_connection(variables: dict[str, str], tmp_path: Path) -> None:
+def test_each_response_of_a_draining_server_closes_its_connection(variables: dict[str, str], tmp_path: Path) -> None:
     with serving("serve", cwd=tmp_path, **variables) as server, httpx.Client(trust_env=False, timeout=PATIENCE) as kept:
         assert "connection" not in ask(server, kept).headers
         drain(server)
@@ -75,9 +75,7 @@ def test_a_second_signal_ends_the_draining(variables: dict[str, str], tmp_path: 
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_person_at_a_terminal_does_not_wait_for_the_draining(
-    workers: str, variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_ctrl_c_at_a_terminal_skips_the_draining(workers: str, variables: dict[str, str], tmp_path: Path) -> None:
     with serving("serve", "--workers", workers, cwd=tmp_path, **variables) as server:
         server.popen.send_signal(signal.SIGINT)
         assert server.wait() == 0
@@ -99,7 +97,11 @@ def test_a_connection_that_idles_does_not_hold_up_the_end(variables: dict[str, s
 def test_every_connection_gets_a_response_until_the_port_is_closed(
     workers: str, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    """As a proxy meets it that makes a connection for each request: what it has sent it must not send elsewhere."""
+    """As a proxy meets it that makes a connection for each request: what it has sent it must not send elsewhere.
+
+    The kernel resets what is still in the queue when the port closes, which no process has accepted: the last of each
+    client, then, may be reset, and none before it.
+    """
     variables["WXGATE_DRAIN_SECONDS"] = "0.5"
     with (
         ThreadPoolExecutor(KNOCKERS) as pool,
@@ -108,9 +110,11 @@ def test_every_connection_gets_a_response_until_the_port_is_closed(
         port = httpx.URL(server.url).port or 0
         knocking = [pool.submit(knock_until_refused, port) for _ in range(KNOCKERS)]
         server.terminate()
-        answers = [answered for knocker in knocking for answered in knocker.result()]
-    assert len(answers) >= KNOCKERS
-    assert set(answers) == {b"HTTP/1.1 200 OK"}
+        for knocker in knocking:
+            *responses, last = knocker.result()
+            assert set(responses) <= {b"HTTP/1.1 200 OK"}
+            assert last in {b"HTTP/1.1 200 OK", b"reset"}
+            assert responses or last != b"reset"
 
 
 def knock_until_refused(port: int) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -12,6 +12,8 @@ from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import invoke
 from tests.secret_patterns import secrets_in
 from tests.server import ENCRYPTION_KEYS, Clock, TestServer, open_server, settings_for
+
+UNKNOWN_KEY: Final = "This database was never written with a key 'k7': `wxgate keys list` shows those that it knows."
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def test_a_key_that_still_seals_something_cannot_be_dropped(k2: str, commands: C
     code, output = commands("rotate", ring=k2)
     assert code == 1
     assert "lacks the key 'k1' that this database was written with" in output
-    assert "`wxgate keys forget k1`" in output
+    assert "`wxgate keys retire k1`" in output
     missing = (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
     assert commands("list", ring=k2) == missing
 
@@ -127,7 +129,7 @@ def test_a_key_that_is_unknown_or_not_lost_cannot_be_retired(
     invoke("migrate", WXGATE_DATABASE_URL=database_url)
     for lost in ([], ["--lost"]):
         unknown = commands("retire", "k7", *lost, ring=f"{k2},{ENCRYPTION_KEYS}")
-        assert unknown == (1, "Error: There is no key 'k7': `wxgate keys list` names those that there are.\n")
+        assert unknown == (1, f"Error: {UNKNOWN_KEY}\n")
     code, output = commands("retire", "k1", "--lost", ring=f"{k2},{ENCRYPTION_KEYS}")
     assert (code, output.startswith("Error: The key 'k1' is not lost")) == (1, True)
 
@@ -136,7 +138,7 @@ def test_a_key_that_is_unknown_or_not_lost_cannot_be_retired(
 def test_a_lost_key_can_be_retired_and_what_it_sealed_is_reported(
     k2: str, commands: Callable[..., tuple[int, str]]
 ) -> None:
-    assert commands("forget", "k1", "--lost", ring=k2) == (0, "k1 is retired; it sealed 1 accounts.\n")
+    assert commands("retire", "k1", "--lost", ring=k2) == (0, "k1 is retired; it sealed 1 accounts.\n")
     # It is no longer known, and yet it is there.
     assert commands("list", ring=k2) == (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
     code, output = commands("rotate", ring=k2)

@@ -15,7 +15,7 @@ from tests.models.rows import column
 from tests.server import LOGIN, ME, SUBMIT, Clock, open_server, settings_for
 
 
-async def test_whoever_asks_while_connections_are_cut_is_answered_all_the_same(
+async def test_requests_whose_database_connections_are_cut_succeed(
     patient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy
 ) -> None:
     async with asyncio.timeout(BOUND), open_server(patient, wechat_simulator, clock) as server:
@@ -94,7 +94,7 @@ async def test_a_restart_costs_what_is_asked_while_it_lasts_and_nothing_afterwar
         await recovered(server, token=token, code=code)
 
 
-async def test_a_frozen_server_keeps_nobody_waiting_and_is_used_again_when_it_moves(
+async def test_a_frozen_server_is_given_up_in_time_and_used_again(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, postgres_of_own: OwnPostgres
 ) -> None:
     async with asyncio.timeout(BOUND), open_server(settings, wechat_simulator, clock) as server:

@@ -54,9 +54,7 @@ async def test_everybody_is_known_and_the_server_ready_while_logins_wait(
 
 
 @pytest.mark.parametrize("database_url", [20], indirect=True)
-async def test_logins_and_submissions_that_cannot_be_stored_say_what_to_do_and_nothing_stays_locked(
-    server: TestServer, file: Path
-) -> None:
+async def test_writes_that_cannot_be_stored_have_codes_and_leave_no_lock(server: TestServer, file: Path) -> None:
     token = (await server.login("alice"))["token"]
     submission = server.wechat.user_info("alice")
     codes = [server.wechat.login("alice") for _ in range(LOGINS)]

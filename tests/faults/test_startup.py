@@ -15,7 +15,7 @@ def variables(wechat_simulator: WeChatSimulator, database_url: str) -> dict[str,
     return serve_environment(wechat_simulator, database_url)
 
 
-def test_keys_that_are_not_the_databases_end_the_process_though_the_database_is_open(
+def test_keys_of_another_database_end_the_process_with_the_database_open(
     variables: dict[str, str], tmp_path: Path
 ) -> None:
     """In a process of its own, where a thread of the driver's that is left over would keep it from ending."""

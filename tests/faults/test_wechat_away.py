@@ -62,7 +62,7 @@ async def test_a_slow_wechat_makes_logins_slow(
     assert (await server.login("alice"))["isNewUser"]
 
 
-async def test_while_wechat_hangs_whoever_is_signed_in_is_served_and_no_more_logins_wait_than_may(
+async def test_while_wechat_hangs_signed_in_users_are_served_and_logins_bounded(
     server: TestServer, wechats_network: FaultProxy
 ) -> None:
     token = (await server.login("alice"))["token"]

@@ -1,4 +1,4 @@
-"""What a login leaves in the tables: the account and its two keys, the person, the session."""
+"""What a login leaves in the tables: the account and its two keys, the user, the session."""
 
 import asyncio
 from dataclasses import replace
@@ -14,7 +14,7 @@ from models.users import UserRecord
 from tests.models.rows import DAY, MINUTE, NOON, Keys, a_login, column, keys_of, stored
 
 
-async def test_a_first_login_makes_a_person_without_a_profile(database: Database) -> None:
+async def test_a_first_login_makes_a_user_without_a_profile(database: Database) -> None:
     record = await sign_in(database, a_login())
 
     assert record.is_new_user
@@ -22,7 +22,7 @@ async def test_a_first_login_makes_a_person_without_a_profile(database: Database
     assert await column(database, "SELECT id FROM users") == ["user-1"]
 
 
-async def test_a_second_login_finds_the_person_and_keeps_both_sessions(database: Database) -> None:
+async def test_a_second_login_finds_the_user_and_keeps_both_sessions(database: Database) -> None:
     first = await sign_in(database, a_login(1))
     second = await sign_in(database, a_login(2, asked_at=NOON + MINUTE))
 
@@ -46,7 +46,7 @@ async def test_a_login_stores_a_session_that_was_last_seen_now(database: Databas
     }
 
 
-async def test_two_people_of_one_mini_program_are_two(database: Database) -> None:
+async def test_two_users_of_one_mini_program_are_two(database: Database) -> None:
     alice = await sign_in(database, a_login(1))
     bob = await sign_in(database, a_login(2, openid="openid-bob"))
 
@@ -87,7 +87,7 @@ async def test_the_same_key_again_confirms_itself_and_keeps_the_previous(databas
     )
 
 
-async def test_an_answer_overtaken_by_a_later_login_becomes_the_previous_key(database: Database) -> None:
+async def test_a_response_overtaken_by_a_later_login_becomes_the_previous_key(database: Database) -> None:
     record = await stored(database, a_login(1, key="B", asked_at=NOON + 9), a_login(2, key="A", asked_at=NOON))
     assert await keys_of(database, record.account_id) == Keys(
         "sealed B by 1", "of B", NOON + 9, "sealed A by 2", NOON + 9
@@ -95,7 +95,7 @@ async def test_an_answer_overtaken_by_a_later_login_becomes_the_previous_key(dat
 
 
 @pytest.mark.parametrize("order", list(permutations("ABC")), ids="".join)
-async def test_the_two_newest_keys_stay_in_whatever_order_three_answers_arrive(
+async def test_the_two_newest_keys_stay_in_whatever_order_three_responses_arrive(
     database: Database, order: tuple[str, ...]
 ) -> None:
     asked_at = {"A": NOON, "B": NOON + 10, "C": NOON + 20}
@@ -108,7 +108,7 @@ async def test_the_two_newest_keys_stay_in_whatever_order_three_answers_arrive(
     )
 
 
-async def test_no_number_of_overtaken_answers_evicts_a_newer_previous_key(database: Database) -> None:
+async def test_no_number_of_overtaken_responses_evicts_a_newer_previous_key(database: Database) -> None:
     current = [a_login(1, key="B", asked_at=NOON + 10), a_login(2, key="C", asked_at=NOON + 20)]
     overtaken = [a_login(number, key="A", asked_at=NOON + number) for number in (3, 4, 5)]
 
@@ -120,7 +120,7 @@ async def test_no_number_of_overtaken_answers_evicts_a_newer_previous_key(databa
     assert await column(database, "SELECT COUNT(*) FROM sessions") == [5]  # they are logins all the same
 
 
-async def test_an_overtaken_answer_that_is_newer_than_the_previous_key_replaces_it(database: Database) -> None:
+async def test_an_overtaken_response_that_is_newer_than_the_previous_key_replaces_it(database: Database) -> None:
     record = await stored(
         database,
         a_login(1, key="A"),
@@ -133,7 +133,7 @@ async def test_an_overtaken_answer_that_is_newer_than_the_previous_key_replaces_
     )
 
 
-async def test_a_confirmed_key_is_as_new_as_its_last_confirmation_when_it_becomes_the_previous(
+async def test_a_confirmed_key_is_as_new_as_its_last_confirmation(
     database: Database,
 ) -> None:
     record = await stored(
@@ -146,7 +146,7 @@ async def test_a_confirmed_key_is_as_new_as_its_last_confirmation_when_it_become
     assert (await keys_of(database, record.account_id)).previous == "sealed A by 2"
 
 
-async def test_an_overtaken_answer_with_the_key_that_is_held_changes_nothing(database: Database) -> None:
+async def test_an_overtaken_response_with_the_key_that_is_held_changes_nothing(database: Database) -> None:
     record = await stored(
         database,
         a_login(1, key="A"),
@@ -158,27 +158,24 @@ async def test_an_overtaken_answer_with_the_key_that_is_held_changes_nothing(dat
     )
 
 
-async def test_of_two_answers_at_the_same_moment_the_one_stored_later_is_current(database: Database) -> None:
+async def test_of_two_responses_at_the_same_moment_the_one_stored_later_is_current(database: Database) -> None:
     record = await stored(database, a_login(1, key="A"), a_login(2, key="B"))
     assert await keys_of(database, record.account_id) == Keys("sealed B by 2", "of B", NOON, "sealed A by 1", NOON)
 
 
-async def test_a_unionid_that_comes_later_is_adopted(database: Database) -> None:
-    record = await stored(database, a_login(1), a_login(2, unionid="union-alice"))
+@pytest.mark.parametrize(
+    ("first", "later"), [(None, "union-alice"), ("union-alice", None), ("union-alice", "union-other")]
+)
+async def test_a_unionid_is_adopted_when_it_comes_and_never_replaced(
+    database: Database, first: str | None, later: str | None
+) -> None:
+    record = await stored(database, a_login(1, unionid=first), a_login(2, unionid=later))
 
     assert record.unionid == "union-alice"
     assert await column(database, "SELECT unionid FROM accounts") == ["union-alice"]
 
 
-@pytest.mark.parametrize("later", [None, "union-other"])
-async def test_a_unionid_that_is_known_is_neither_lost_nor_replaced(database: Database, later: str | None) -> None:
-    record = await stored(database, a_login(1, unionid="union-alice"), a_login(2, unionid=later))
-
-    assert record.unionid == "union-alice"
-    assert await column(database, "SELECT unionid FROM accounts") == ["union-alice"]
-
-
-async def test_another_mini_program_knows_the_person_by_their_unionid(database: Database) -> None:
+async def test_another_mini_program_knows_the_user_by_their_unionid(database: Database) -> None:
     here = await sign_in(database, a_login(1, unionid="union-alice"))
     there = await sign_in(database, a_login(2, app_id="wx-two", openid="openid-there", unionid="union-alice"))
 
@@ -188,20 +185,20 @@ async def test_another_mini_program_knows_the_person_by_their_unionid(database: 
     assert await column(database, "SELECT COUNT(*) FROM users") == [1]
 
 
-async def test_people_without_unionid_are_not_one_person(database: Database) -> None:
+async def test_accounts_without_unionid_are_not_one_user(database: Database) -> None:
     await sign_in(database, a_login(1))
     there = await sign_in(database, a_login(2, app_id="wx-two"))
     assert there.is_new_user
 
 
-async def test_a_known_account_stays_with_its_person_when_its_unionid_is_another_persons(database: Database) -> None:
+async def test_a_known_account_stays_with_its_user_whatever_its_unionid(database: Database) -> None:
     await sign_in(database, a_login(1, unionid="union-alice"))
     await sign_in(database, a_login(2, openid="openid-bob"))
     again = await sign_in(database, a_login(3, openid="openid-bob", unionid="union-alice"))
     assert (again.user.id, again.is_new_user) == ("user-2", False)
 
 
-async def test_twenty_first_logins_at_once_make_one_person(database: Database) -> None:
+async def test_twenty_first_logins_at_once_make_one_user(database: Database) -> None:
     records = await asyncio.gather(*[sign_in(database, a_login(number, key=str(number))) for number in range(20)])
 
     [user_id] = await column(database, "SELECT id FROM users")
@@ -253,7 +250,7 @@ async def test_a_login_drops_surplus_sessions_least_recently_seen_first(database
     assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == kept
 
 
-async def test_a_session_in_use_within_the_hour_outlives_any_number_of_later_logins(database: Database) -> None:
+async def test_a_session_in_use_within_the_hour_outlives_any_later_logins(database: Database) -> None:
     await stored(database, a_login(0, now=NOON - DAY), a_login(1, now=NOON - DAY))
     seen = "UPDATE sessions SET last_seen_at = $2 WHERE token_hash = $1"
     await database.execute(seen, "token-0", NOON + 10 * MINUTE)  # used ever since: written hourly
@@ -266,7 +263,7 @@ async def test_a_session_in_use_within_the_hour_outlives_any_number_of_later_log
     assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == kept
 
 
-async def test_the_session_of_the_login_stays_whatever_other_clocks_have_written(database: Database) -> None:
+async def test_the_session_of_the_login_stays_whatever_other_clocks_wrote(database: Database) -> None:
     await stored(database, *[a_login(number, now=NOON + DAY) for number in range(3)])
     await sign_in(database, a_login(3, now=NOON, keep=1))
     assert await column(database, "SELECT token_hash FROM sessions") == ["token-3"]
@@ -281,14 +278,14 @@ async def test_expired_sessions_go_and_take_no_place_of_live_ones(database: Data
     assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-1", "token-3"]
 
 
-async def test_other_peoples_sessions_are_not_surplus(database: Database) -> None:
+async def test_sessions_of_other_users_are_not_surplus(database: Database) -> None:
     await stored(database, a_login(1, openid="openid-bob", expires_at=NOON - 1), a_login(2), a_login(3, keep=1))
     assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-1", "token-3"]
 
 
-async def test_logins_at_one_moment_leave_no_more_sessions_than_one_after_the_other(database: Database) -> None:
+async def test_concurrent_logins_leave_no_more_sessions_than_may_be_kept(database: Database) -> None:
     for moment in range(0, 90, 9):
-        # Some whose answers from WeChat were overtaken, which change the account in nothing else.
+        # Some whose responses from WeChat were overtaken, which change the account in nothing else.
         asked_at = [NOON + moment + number % 4 for number in range(9)]
         logins = [a_login(moment + n, now=NOON + moment, asked_at=asked_at[n], keep=2) for n in range(9)]
         await asyncio.gather(*[sign_in(database, login) for login in logins])

@@ -48,7 +48,7 @@ def dropped(lines: list[bytes]) -> int:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_server_whose_log_is_not_read_answers_and_later_counts_the_lines_it_dropped(
+def test_a_server_whose_log_is_not_read_serves_and_counts_dropped_lines(
     wechat_simulator: WeChatSimulator, database_url: str, tmp_path: Path
 ) -> None:
     read, write = os.pipe()

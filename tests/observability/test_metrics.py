@@ -121,7 +121,7 @@ async def test_a_thousand_names_and_paths_are_a_hundred_and_a_few(
 
 
 @on_sqlite
-async def test_the_operations_of_trusted_documents_keep_their_names_whoever_came_before_them(
+async def test_operations_of_trusted_documents_keep_their_names(
     settings: Settings,
     wechat_simulator: WeChatSimulator,
     clock: Clock,

@@ -78,7 +78,7 @@ async def test_it_listens_on_ipv6_and_responds_while_the_event_loop_is_stuck() -
     assert response.status_code == 200
 
 
-def test_a_scraper_that_is_silent_or_breaks_off_delays_no_other_and_leaves_no_traceback(
+def test_a_silent_or_broken_scraper_delays_no_other_and_leaves_no_traceback(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("graph.observability.metrics._SCRAPE_SECONDS", 0.1)

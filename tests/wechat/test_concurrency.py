@@ -30,7 +30,7 @@ def test_a_slot_is_free_again_whatever_happens_in_it(error: BaseException) -> No
     assert limit.in_use == 0
 
 
-async def test_the_client_has_as_many_slots_as_connections_and_none_for_a_call_that_would_be_refused() -> None:
+async def test_the_client_has_a_slot_per_connection_and_none_when_circuit_is_open() -> None:
     async with client(lambda _: httpx.Response(500), max_connections=3) as wechat:
         with contextlib.ExitStack() as inside:
             for _ in range(3):

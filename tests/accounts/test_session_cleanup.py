@@ -1,4 +1,4 @@
-"""What happens to sessions that have ended: somebody removes them, beside a live server."""
+"""What happens to sessions that have ended: they are removed, beside a live server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from graph.accounts import session_cleanup as sweep
+from graph.accounts import session_cleanup
 from graph.accounts.errors import Unauthenticated
-from graph.accounts.session_cleanup import EVERY_MS, Sweeper
+from graph.accounts.session_cleanup import EVERY_MS, SessionCleanup
 from graph.accounts.sessions import Sessions
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
@@ -26,6 +26,13 @@ PATIENCE = 30
 
 
 @pytest.fixture
+def clock(clock: Clock) -> Clock:
+    """A month and more ago: what ended by this clock counts only when it has ended by the database's clock too."""
+    clock.advance(days=-40)
+    return clock
+
+
+@pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """Without a server on it: a process opens one database at a time."""
     await give_tables(database_url)
@@ -38,12 +45,12 @@ def sessions(database: Database, clock: Clock) -> Sessions:
     return Sessions(database=database, idle_days=7, absolute_days=30, max_per_user=10, now=clock)
 
 
-def sweeper(database: Database, clock: Clock) -> Sweeper:
-    return Sweeper(database=database, idle_days=7, absolute_days=30, now=clock)
+def cleanup(database: Database, clock: Clock) -> SessionCleanup:
+    return SessionCleanup(database=database, idle_days=7, absolute_days=30, now=clock)
 
 
 async def signed_in(database: Database, sessions: Sessions, number: int) -> str:
-    """The token of a person of their own."""
+    """The token of a new user."""
     issued = sessions.issue()
     await sign_in(
         database,
@@ -61,96 +68,105 @@ async def left(settings: Settings) -> int:
     return int(row["number"])
 
 
-async def test_what_is_swept_is_what_signs_nobody_in(database: Database, sessions: Sessions, clock: Clock) -> None:
+async def test_sessions_that_are_removed_are_those_that_have_ended(
+    database: Database, sessions: Sessions, clock: Clock
+) -> None:
     idle, used = [await signed_in(database, sessions, number) for number in (1, 2)]
     clock.advance(days=7, seconds=-1)
-    assert (await sessions.viewer(used)).user.id == "user-2"
-    assert await sweeper(database, clock).sweep() == 0
+    viewer = await sessions.viewer(used)
+    assert viewer is not None
+    assert viewer.user.id == "user-2"
+    assert await cleanup(database, clock).run() == 0
     clock.advance(seconds=1)
     with pytest.raises(Unauthenticated):
         await sessions.viewer(idle)
 
-    assert await sweeper(database, clock).sweep() == 1
+    assert await cleanup(database, clock).run() == 1
 
-    assert (await sessions.viewer(used)).user.id == "user-2"
+    viewer = await sessions.viewer(used)
+    assert viewer is not None
+    assert viewer.user.id == "user-2"
     clock.advance(days=23)
     with pytest.raises(Unauthenticated):
         await sessions.viewer(used)
-    assert await sweeper(database, clock).sweep() == 1
+    assert await cleanup(database, clock).run() == 1
 
 
 async def test_more_than_a_page_goes_in_pages(
     database: Database, sessions: Sessions, clock: Clock, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "PAGE", 2)
+    monkeypatch.setattr(session_cleanup, "PAGE", 2)
     for number in range(5):
         await signed_in(database, sessions, number)
     clock.advance(days=31)
-    assert await sweeper(database, clock).sweep() == 5
+    assert await cleanup(database, clock).run() == 5
     assert await left(settings) == 0
 
 
-async def test_of_several_replicas_one_sweeps_and_the_others_leave_it_to_it(database: Database, clock: Clock) -> None:
-    swept = await asyncio.gather(*[sweeper(database, clock).sweep(unless_done_within_ms=EVERY_MS) for _ in range(5)])
-    assert swept.count(0) == 1
-    assert swept.count(None) == 4
-    assert await sweeper(database, clock).sweep(unless_done_within_ms=EVERY_MS) is None
+async def test_of_several_replicas_only_one_removes_sessions(database: Database, clock: Clock) -> None:
+    removed = await asyncio.gather(*[cleanup(database, clock).run(unless_done_within_ms=EVERY_MS) for _ in range(5)])
+    assert removed.count(0) == 1
+    assert removed.count(None) == 4
+    assert await cleanup(database, clock).run(unless_done_within_ms=EVERY_MS) is None
     clock.advance(hours=1)
-    assert await sweeper(database, clock).sweep(unless_done_within_ms=EVERY_MS) == 0
+    assert await cleanup(database, clock).run(unless_done_within_ms=EVERY_MS) == 0
 
 
-async def test_the_server_sweeps_by_itself(
+async def test_the_server_removes_ended_sessions_by_itself(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "LOOK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(session_cleanup, "LOOK_EVERY_SECONDS", 0.05)
     async with open_server(settings, wechat_simulator, clock) as server, asyncio.timeout(PATIENCE):
         await server.login("alice")
         assert await left(settings) == 1
         clock.advance(days=31)
-        while await left(settings):  # noqa: ASYNC110 - what is waited for is in another's database
+        while await left(settings):  # noqa: ASYNC110 - the database sends no event
             await asyncio.sleep(0.05)
 
 
-async def test_a_server_that_cannot_sweep_says_so_and_tries_again(
+async def test_a_server_that_cannot_remove_them_logs_it_and_retries(
     settings: Settings,
     wechat_simulator: WeChatSimulator,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(sweep, "LOOK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(session_cleanup, "LOOK_EVERY_SECONDS", 0.05)
     async with open_server(settings, wechat_simulator, clock) as server, asyncio.timeout(PATIENCE):
         await server.login("alice")
         clock.advance(days=31)
         await run_sql(settings, "ALTER TABLE leases RENAME TO mislaid")
         while "could not remove sessions that have ended" not in caplog.text:  # noqa: ASYNC110 - a log has no event
             await asyncio.sleep(0.05)
-        # Perhaps swept already, before the table was gone; sign in somebody who is left over.
+        # They may be gone already, removed before the table was away.
         await run_sql(settings, "ALTER TABLE mislaid RENAME TO leases")
         await run_sql(settings, "UPDATE leases SET done_at = 0, held_until = 0")
         while await left(settings):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.05)
 
 
-async def test_an_operator_sweeps_beside_the_server(server: TestServer, settings: Settings) -> None:
+async def test_an_operator_removes_ended_sessions_beside_the_server(
+    server: TestServer, settings: Settings, clock: Clock
+) -> None:
+    clock.advance(days=40)  # the command looks at the real one
     await server.login("alice")
     await run_sql(settings, "UPDATE sessions SET expires_at = 1")
     kept = await server.login("bob")
 
-    said = wxgate(settings, "sweep")
+    printed = wxgate(settings, "cleanup")
 
-    assert said == "1 sessions removed\n"
-    assert secrets_in(said) == []
+    assert printed == "1 sessions removed\n"
+    assert secrets_in(printed) == []
     assert (await server.me(kept["token"]))["id"] == kept["user"]["id"]
-    assert wxgate(settings, "sweep") == "0 sessions removed\n"
+    assert wxgate(settings, "cleanup") == "0 sessions removed\n"
 
 
-async def test_an_operator_learns_that_somebody_else_is_sweeping(
+async def test_an_operator_is_refused_while_another_process_is_at_it(
     server: TestServer, settings: Settings, tmp_path: Path
 ) -> None:
     await server.login("alice")
-    await run_sql(settings, "INSERT INTO leases (name, held_until, done_at) VALUES ('sweep', 9000000000000, 0)")
+    await run_sql(settings, "INSERT INTO leases (name, held_until, done_at) VALUES ('cleanup', 9000000000000, 0)")
     database_url = settings.database.url.get_secret_value()
-    refused = run("sweep", cwd=tmp_path, WXGATE_DATABASE_URL=database_url)
+    refused = run("cleanup", cwd=tmp_path, WXGATE_DATABASE_URL=database_url)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("Error: Another process is removing them just now")
