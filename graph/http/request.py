@@ -137,6 +137,9 @@ def _document_id(members: Mapping[str, Any], extensions: Mapping[str, Any]) -> s
 
 
 def _json_object(text: bytes, what: str, depth: int) -> dict[str, Any]:
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    if not text.strip():
+        raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is empty.")
     try:
         # orjson refuses what is not UTF-8, NaN, and halves of surrogate pairs.
         decoded = orjson.loads(text)

@@ -9,15 +9,15 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from graph.http.access_log import LOGGER, MESSAGE, RequestLog
+from graph.http.access_log import AccessLog
 from graph.http.middleware import RequestMiddleware
-from graph.observability.logging import logged
+from graph.server.limits import RequestLimits
 from tests.http.answers import assert_safe, refusal
 from tests.server import ME, TestServer
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-OBSERVERS: Final = [RequestLog(logged(LOGGER, MESSAGE))]
+OBSERVERS: Final = [AccessLog()]
 SECRET: Final = "a text that may hold anything"
 
 
@@ -27,7 +27,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [
         {"event": record.getMessage(), **{name: value for name, value in vars(record).items() if name not in own}}
         for record in caplog.records
-        if record.name == "graph.http.request" and record.levelno == logging.INFO
+        if record.name == "graph.http.access_log" and record.levelno == logging.INFO
     ]
 
 
@@ -112,7 +112,7 @@ async def test_the_log_holds_no_query_string_and_no_path_that_is_unknown(
 @asynccontextmanager
 async def around(app: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the middleware alone, with this application inside."""
-    transport = httpx.ASGITransport(app=RequestMiddleware(app, frozenset({"/"}), OBSERVERS))
+    transport = httpx.ASGITransport(app=RequestMiddleware(app, [], OBSERVERS, RequestLimits(), {}))
     async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
         yield http
 
@@ -150,10 +150,10 @@ async def test_a_defect_in_the_middle_of_an_answer_does_not_begin_another(caplog
         return {"type": "http.request", "body": b"", "more_body": False}
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
-    await RequestMiddleware(broken, frozenset({"/"}), OBSERVERS)(scope, receive, send)
+    await RequestMiddleware(broken, [], OBSERVERS, RequestLimits(), {})(scope, receive, send)
 
     assert sent == ["http.response.start", "http.response.body"]
-    assert [record.levelname for record in caplog.records if record.name == "graph.http.request"] == ["ERROR", "INFO"]
+    assert [record.levelname for record in caplog.records if record.name.startswith("graph.http")] == ["ERROR", "INFO"]
 
 
 async def test_headers_that_an_application_sets_itself_are_left_alone() -> None:
@@ -175,7 +175,7 @@ async def test_what_is_no_http_request_passes_through() -> None:
         seen.append(scope["type"])
 
     async def nothing(*_: Any) -> Any:
-        pytest.fail("nobody speaks here")
+        pytest.fail("nothing is received or sent here")
 
-    await RequestMiddleware(app, frozenset(), OBSERVERS)({"type": "lifespan"}, nothing, nothing)
+    await RequestMiddleware(app, [], OBSERVERS, RequestLimits(), {})({"type": "lifespan"}, nothing, nothing)
     assert seen == ["lifespan"]
