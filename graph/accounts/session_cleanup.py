@@ -20,7 +20,8 @@ PAGE: Final = 1000
 # Clocks that differ by less are as good as equal.
 CLOCK_TOLERANCE_MS: Final = 60_000
 PROGRESS_SECONDS: Final = 10.0
-_LEASE: Final = "cleanup"
+# The name that earlier versions know, so that a replica of one keeps away meanwhile.
+_LEASE: Final = "sweep"
 # How often all replicas together do it, and about how often each looks whether it is time.
 EVERY_MS: Final = 3_600_000
 LOOK_EVERY_SECONDS: Final = 300.0

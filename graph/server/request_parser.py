@@ -5,7 +5,7 @@ The parser inside is httptools (llhttp, Node.js' own); its callbacks are the met
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 from urllib.parse import unquote
 
 import httptools
@@ -102,7 +102,7 @@ class RequestParser:
         self._parser, self._upgrade = httptools.HttpRequestParser(self), False
         self.feed(line + b"".join([b"%b: %b\r\n" % header for header in kept]) + b"\r\n" + rest)
 
-    def _refuse(self, error: HttpError) -> None:
+    def _refuse(self, error: HttpError) -> NoReturn:
         self._error = error
         raise error  # httptools raises an error of its own in its place
 
@@ -132,7 +132,7 @@ class RequestParser:
             return
         self.in_head = False
         version = parser.get_http_version()
-        path, _, query = self._url.partition(b"?")
+        path, _, query = (self._url if self._url[:1] == b"/" else self._origin_form()).partition(b"?")
         text = path.decode("ascii", "replace")
         self.scope = {
             **self.base,
@@ -175,6 +175,16 @@ class RequestParser:
             self._refuse(_bad("The header host names several hosts."))
         if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
             self._refuse(_bad("The only transfer coding here is chunked."))
+
+    def _origin_form(self) -> bytes:
+        """The path and query of a URL that begins with a scheme (RFC 9112, section 3.2.2)."""
+        try:
+            parsed = httptools.parse_url(self._url)
+        except httptools.HttpParserInvalidURLError:
+            parsed = None
+        if parsed is None or not parsed.path:
+            self._refuse(_bad("The target of the request is not a path."))
+        return parsed.path + (b"?" + parsed.query if parsed.query else b"")
 
     def on_body(self, piece: bytes) -> None:
         if isinstance(self.limits, StreamedLimits):

@@ -3,6 +3,7 @@
 import pytest
 
 from graph.http.client_address import ClientAddresses
+from graph.http.headers import joined
 
 PROXIES = ("10.0.0.0/8", "2001:db8:ffff::/48")
 
@@ -10,7 +11,8 @@ PROXIES = ("10.0.0.0/8", "2001:db8:ffff::/48")
 def client_of(peer: str | None, *forwarded: str, trusted: tuple[str, ...] = PROXIES) -> str:
     """The address that counts for a request from `peer` with these lines of X-Forwarded-For."""
     lines = [(b"x-forwarded-for", line.encode("latin-1")) for line in forwarded]
-    scope = {"type": "http", "client": None if peer is None else (peer, 40_000), "headers": lines}
+    state = {"headers": joined(lines)}
+    scope = {"type": "http", "client": None if peer is None else (peer, 40_000), "state": state}
     return ClientAddresses(trusted).client_of(scope)
 
 

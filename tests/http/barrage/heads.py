@@ -18,7 +18,7 @@ def _twice(header: str, other: str) -> Shot:
     name = header.partition(":")[0]
     headers = [header, other] if name in {"Host", "Content-Type"} else [header, other, JSON]
     data = b"\r\n".join([b"POST /graphql HTTP/1.1", *map(str.encode, headers), _LENGTH.encode(), b"", _QUERY])
-    return Shot(f"{name} twice", data, 400, "BAD_REQUEST")
+    return Shot(f"{name} twice", data, 400, "BAD_REQUEST", closes=True)
 
 
 _OPEN_HEAD: Final = f"GET /{CANARY} HTTP/1.1\r\nX-Canary: {CANARY}".encode()
@@ -83,7 +83,6 @@ HEADS: Final = [
         head("GET /graphql?query={__typename}", "Connection: Upgrade", "Upgrade: websocket"),
         200,
         None,
-        closes=True,
     ),
     _twice(f"Host: {CANARY}", f"Host: {CANARY}.example"),
     _twice(JSON, JSON),

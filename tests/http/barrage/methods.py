@@ -20,7 +20,7 @@ def _nowhere(path: str) -> Shot:
 
 METHODS: Final = [
     *[_method(method) for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "MERGE")],
-    Shot("CONNECT", head("CONNECT /graphql"), 405, "METHOD_NOT_ALLOWED", allow="GET, HEAD, POST", closes=True),
+    Shot("CONNECT", head("CONNECT /graphql"), 400, "BAD_REQUEST", closes=True),
     Shot("CONNECT elsewhere", head(f"CONNECT {CANARY}:443"), 400, "BAD_REQUEST", closes=True),
     Shot("an unknown method", head(f"{CANARY.upper()} /graphql"), 400, "BAD_REQUEST", closes=True),
     Shot("a method in lower case", head("get /graphql"), 400, "BAD_REQUEST", closes=True),
