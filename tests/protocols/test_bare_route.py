@@ -19,9 +19,10 @@ from graph.server.connections import Connections
 from graph.server.limits import ConnectionLimits
 from graph.server.server import protocol_class
 from graph.server.sockets import listen
-from graph.settings import HttpSettings, LimitSettings, Settings
+from graph.settings import HttpSettings, LimitSettings, MetricsSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.databases import give_tables
+from tests.processes import free_port
 from tests.protocols.serving import Response as Received
 from tests.protocols.serving import Server, until
 from tests.server import settings_for
@@ -40,10 +41,17 @@ async def bare(request: Request) -> Response:
 
 
 @pytest.fixture
-async def server(wechat_simulator: WeChatSimulator, database_url: str) -> AsyncIterator[Server]:
+def metrics() -> MetricsSettings:
+    return MetricsSettings(port=free_port())
+
+
+@pytest.fixture
+async def server(
+    wechat_simulator: WeChatSimulator, database_url: str, metrics: MetricsSettings
+) -> AsyncIterator[Server]:
     limit = LimitSettings(body_bytes=2048, request_seconds=0.5, body_seconds=0.5, concurrency=1)
     settings: Settings = settings_for(
-        wechat_simulator, database_url, limit=limit, http=HttpSettings(allowed_hosts=("server",))
+        wechat_simulator, database_url, limit=limit, http=HttpSettings(allowed_hosts=("server",)), metrics=metrics
     )
     assert isinstance(settings.database.url, SecretStr)
     await give_tables(settings.database.url.get_secret_value())
@@ -87,6 +95,13 @@ async def test_a_bare_route_has_an_id_safety_headers_and_a_line(
     fields: dict[str, Any] = vars(line)
     assert (fields["path"], fields["method"], fields["status"]) == ("/bare", "POST", 200)
     assert fields["request_id"] == response.headers["x-request-id"]
+
+
+async def test_a_bare_route_is_counted(http: httpx.AsyncClient, metrics: MetricsSettings) -> None:
+    await http.get("/bare")
+    async with httpx.AsyncClient(trust_env=False) as prometheus:
+        scraped = (await prometheus.get(f"http://127.0.0.1:{metrics.port}/metrics")).text
+    assert 'wxgate_http_request_duration_seconds_count{method="GET",path="/bare",status="200"} 1.0' in scraped
 
 
 async def test_a_bare_route_has_limits_of_its_body_and_time(http: httpx.AsyncClient) -> None:
