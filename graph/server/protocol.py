@@ -6,6 +6,7 @@ the metrics of every other response.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -20,6 +21,8 @@ from graph.server.http_error import HttpError, busy
 from graph.server.limits import ConnectionLimits, RequestLimits
 from graph.server.request_cycle import RequestCycle, StreamedCycle
 from graph.server.request_parser import RequestParser, base_scope, too_large
+
+_log: Final = logging.getLogger(__name__)
 
 # What is read, and discarded, of a request that has been refused, so that its client gets to read the response: the
 # kernel resets a connection that is closed over unread bytes (RFC 9112, section 9.6).
@@ -140,11 +143,13 @@ class HttpProtocol(asyncio.Protocol):
         """Closes at once, without what is not written yet."""
         self._transport.abort()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, *, now: bool) -> None:
         unwritten = self.connections.unwritten
-        if not unwritten:
+        if not unwritten and not now:
             self._loop.call_soon(_flush, unwritten)
         unwritten.append((self._transport, data))
+        if now:
+            _flush(unwritten)
 
     def pause_writing(self) -> None:
         self.writable = asyncio.Event()
@@ -281,7 +286,12 @@ class HttpProtocol(asyncio.Protocol):
 
 
 def _flush(unwritten: list[tuple[asyncio.WriteTransport, bytes]]) -> None:
-    for transport, data in unwritten:
+    batch = unwritten[:]
+    unwritten.clear()  # first: while anything is in it, nothing calls this again
+    for transport, data in batch:
         if not transport.is_closing():
-            transport.write(data)
-    unwritten.clear()
+            try:
+                transport.write(data)
+            except Exception as error:
+                _log.error("a response cannot be written", extra={"reason": type(error).__name__})
+                transport.abort()

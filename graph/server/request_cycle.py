@@ -28,7 +28,7 @@ class Connection(Protocol):
     server_state: ServerState
     writable: asyncio.Event | None
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes, *, now: bool) -> None: ...
     def abort(self) -> None: ...
     def resume_reading(self) -> None: ...
     def cycle_complete(self, cycle: "RequestCycle") -> None: ...
@@ -129,7 +129,7 @@ class RequestCycle:
         elif self._chunked:
             body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
         self.complete = not more
-        self._protocol.write(head + body)
+        self._protocol.write(head + body, now=more)  # only what is written shows that a client does not read
         if self.complete:
             if self._event is not None:
                 self._wake()

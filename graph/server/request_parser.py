@@ -82,25 +82,30 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Parses. Raises `HttpError`, after which nothing more can be parsed."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            raise self._error or _bad("This is not an HTTP request.") from None
+        # One request is answered, and so many wait behind it: no other of this data has a response to come.
+        for _ in range(self._connection_limits.pipelined + 2):
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._without_upgrade(data[upgrade.args[0] :])
+            except httptools.HttpParserError:
+                raise self._error or _bad("This is not an HTTP request.") from None
+            else:
+                return
+        self._refuse(_bad("Too many requests at once."))  # what is left was not parsed
 
     def close(self) -> None:
         """Parser, callbacks and receiver refer to each other, and the garbage collector looks seldom."""
         self._parser = self._error = self._receiver = None  # type: ignore[assignment]
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Parses a request anew without its wish for another protocol, for which the parser stopped behind the head."""
+    def _without_upgrade(self, rest: bytes) -> bytes:
+        """The request for a new parser, without its wish for another protocol: the old one stopped behind the head."""
         if self._parser.get_method() == b"CONNECT":
             raise HttpError(400, ErrorCode.BAD_REQUEST, "This server is no proxy.")
         kept = [header for header in self._headers if header[0] not in _UPGRADE]
         line = b"%b %b HTTP/1.1\r\n" % (self._parser.get_method(), self._url)
         self._parser, self._upgrade = httptools.HttpRequestParser(self), False
-        self.feed(line + b"".join([b"%b: %b\r\n" % header for header in kept]) + b"\r\n" + rest)
+        return line + b"".join([b"%b: %b\r\n" % header for header in kept]) + b"\r\n" + rest
 
     def _refuse(self, error: HttpError) -> NoReturn:
         self._error = error
@@ -157,7 +162,7 @@ class RequestParser:
         if version == "1.1" and headers.get(b"expect", b"").lower() == b"100-continue":
             self._receiver.continue_expected()
         if isinstance(limits, StreamedLimits):
-            self._receiver.stream_begun(self.scope, keep_alive=parser.should_keep_alive())
+            self._receiver.stream_begun(self.scope, keep_alive=self._keeps_alive())
 
     def _check(self, headers: Mapping[bytes, bytes], version: str) -> None:
         """Refuses what a proxy and this server could read differently."""
@@ -197,7 +202,11 @@ class RequestParser:
     def on_message_complete(self) -> None:
         if not self._upgrade:
             self.receiving = False
-            self._receiver.request_received(self.scope, self._body, keep_alive=self._parser.should_keep_alive())
+            self._receiver.request_received(self.scope, self._body, keep_alive=self._keeps_alive())
+
+    def _keeps_alive(self) -> bool:
+        # A client of HTTP/1.0 that asks for it waits for a header in the response, or else for the end.
+        return self.scope["http_version"] == "1.1" and bool(self._parser.should_keep_alive())
 
 
 def too_large(limits: RequestLimits) -> HttpError:

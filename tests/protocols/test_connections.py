@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from graph.server.connections import Connections
 from graph.server.limits import ConnectionLimits
 from graph.server.protocol import HttpProtocol
-from tests.protocols.serving import BODIES, GET, LAST, PATIENT, Server, echo, post, read_response, serving, until
+from tests.protocols.serving import BODIES, GET, LAST, NEVER, PATIENT, Server, echo, post, read_response, serving, until
 
 
 class Worker:
@@ -206,6 +206,17 @@ async def test_a_request_in_flight_is_answered_during_shutdown(behind: bytes) ->
         worker.go_on.set()
         response = await read_response(reader)
         assert (response.status, response.headers["connection"]) == (200, "close")
+        writer.close()
+
+
+async def test_a_new_connection_without_a_request_is_closed_soon_during_shutdown() -> None:
+    async with serving(echo) as server:
+        server.uvicorn.config.timeout_graceful_shutdown = int(NEVER)
+        reader, writer = await server.connect()
+        await until(lambda: bool(server.uvicorn.server_state.connections))
+        server.uvicorn.should_exit = True
+        async with asyncio.timeout(NEVER / 2):
+            assert await reader.read() == b""
         writer.close()
 
 

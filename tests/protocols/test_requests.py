@@ -208,15 +208,21 @@ async def test_a_body_too_large_is_not_asked_for(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("version", "header", "kept"),
-    [("1.1", "A: b", True), ("1.1", "Connection: close", False), ("1.0", "A: b", False)],
+    [
+        ("1.1", "A: b", True),
+        ("1.1", "Connection: close", False),
+        ("1.0", "A: b", False),
+        ("1.0", "Connection: keep-alive", False),
+    ],
 )
 async def test_a_connection_is_kept_as_its_client_wishes(server: Server, version: str, header: str, kept: bool) -> None:
     request = post(b"{}", header).replace(b"HTTP/1.1", f"HTTP/{version}".encode())
     assert len(await server.exchange(request + LAST)) == 1 + kept
 
 
-async def test_so_many_requests_may_wait_behind_one(server: Server) -> None:
-    responses = await server.exchange(GET * 50)
+@pytest.mark.parametrize("request_bytes", [GET, post(b"", "Connection: Upgrade", "Upgrade: h2c")], ids=["GET", "h2c"])
+async def test_so_many_requests_may_wait_behind_one(server: Server, request_bytes: bytes) -> None:
+    responses = await server.exchange(request_bytes * 1_500)
     assert [each.headers.get("connection") for each in responses] == [None] * PATIENT.pipelined + ["close"]
 
 

@@ -211,60 +211,48 @@ async def test_a_client_that_reads_late_gets_everything() -> None:
         await server.is_left_alone()
 
 
-async def test_a_streamed_body_arrives_in_pieces_with_back_pressure() -> None:
-    go_on, sizes = asyncio.Event(), []
+async def test_a_streamed_response_waits_while_its_client_does_not_read() -> None:
+    sent = 0
 
-    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
-        await go_on.wait()
-        more = True
-        while more:
-            message = await receive()
-            sizes.append(len(message["body"]))
-            more = message["more_body"]
-        await send(dict(START))
-        await send({**BODY, "body": b"%d" % sum(sizes)})
-
-    async with serving(app) as server:
-        reader, writer = await server.connect()
-        body = b"x" * 300_000
-        writer.write(post(body, path="/streamed"))
-        await asyncio.sleep(0.1)
-        go_on.set()
-        response = await reader.readuntil(b"300000")
-        assert response.startswith(b"HTTP/1.1 200")
-        writer.close()
-        await server.is_left_alone()
-    assert sizes[0] < 300_000
-    assert len(sizes) > 1
-
-
-async def test_a_response_before_the_end_of_a_streamed_body_closes_the_connection() -> None:
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        nonlocal sent
         await send(dict(START))
-        await send(dict(BODY))
+        for _ in range(1_000):
+            await send({**PIECE, "body": b"x" * 65_536})
+            sent += 1
+        await send({**BODY, "body": b""})
 
-    async with serving(app) as server:
-        [response] = await server.exchange(post(b"x" * 300_000, path="/streamed")[:200_000])
-        await server.is_left_alone()
-    assert (response.body, response.headers["connection"]) == (b"response", "close")
-
-
-@pytest.mark.parametrize("too_large", [True, False])
-async def test_a_streamed_body_that_breaks_off_is_a_disconnect(too_large: bool) -> None:
-    heard: list[str] = []
-
-    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
-        while not heard or heard[-1] != "http.disconnect":
-            heard.append((await receive())["type"])
-
-    async with serving(app) as server:
+    async with serving(app, IMPATIENT) as server:
         _, writer = await server.connect()
-        writer.write(post(b"", "Transfer-Encoding: chunked", path="/streamed", length=False) + b"3\r\nabc\r\n")
-        await until(lambda: heard == ["http.request"])
-        if too_large:
-            writer.write(b"fffff\r\n" + b"x" * 400_000)
-        else:
-            writer.transport.abort()
-        await until(lambda: heard[-1] == "http.disconnect")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(GET)
+        await until(lambda: sent > 0)
+        assert sent < 500
+        await server.is_left_alone()
         writer.close()
+
+
+async def test_a_response_that_cannot_be_written_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = HttpProtocol.connection_made
+
+    def failing(protocol: HttpProtocol, transport: asyncio.Transport) -> None:
+        def write(_data: bytes) -> None:
+            raise RuntimeError
+
+        monkeypatch.setattr(transport, "write", write)
+        made(protocol, transport)
+
+    async with serving(echo) as server:
+        monkeypatch.setattr(HttpProtocol, "connection_made", failing)
+        reader, writer = await server.connect()
+        await until(lambda: server.connections.open == 1)
+        monkeypatch.setattr(HttpProtocol, "connection_made", made)
+        _, other = second = await server.connect()
+        await until(lambda: server.connections.open == 2)
+        writer.write(GET)
+        other.write(GET)
+        assert (await read_response(second[0])).status == 200
+        assert await reader.read() == b""
+        writer.close()
+        other.close()
         await server.is_left_alone()
