@@ -1,6 +1,6 @@
 """How many bytes a row takes in each table and each index: the figures of `examples/deploy/growth.md`.
 
-python -m tests.benchmarks.growth [--database postgres] [--people 1000000]
+python -m tests.benchmarks.growth [--database postgres] [--users 1000000]
 """
 
 import argparse
@@ -11,7 +11,7 @@ import random
 import secrets
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +22,12 @@ from models.database import Database, Row
 from models.migrate import migrate
 from models.sessions import Session
 from models.users import User
-from tests.databases import new_postgres_url, postgres
+from tests.benchmarks.databases import DATABASES, new_database
 from tests.server import APP_ID
 
 BATCH: Final = 2_000
 WEEK_MS: Final = 7 * 86_400_000
-# Indexes beside their tables; what belongs to no person is left out.
+# Indexes beside their tables; what belongs to no user is left out.
 _POSTGRES_SIZES: Final = """
 SELECT t.relname AS table_name, i.relname AS index_name, pg_relation_size(coalesce(i.oid, t.oid)) AS bytes
 FROM pg_class t LEFT JOIN LATERAL (
@@ -45,33 +45,33 @@ def _text(size: int) -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(size)).decode()[:size]
 
 
-async def fill(database: Database, people: int) -> None:
-    """So many people who have submitted their user info, each with one session and both session_keys."""
+async def fill(database: Database, count: int) -> None:
+    """So many users who have submitted their user info, each with one session and both session_keys."""
     now, chance = epoch_ms(), random.Random(0)  # noqa: S311 - nothing secret
-    for first in range(0, people, BATCH):
-        places = range(first + 1, min(first + BATCH, people) + 1)
-        users = [_user(place, now) for place in places]
+    for first in range(0, count, BATCH):
+        numbers = range(first + 1, min(first + BATCH, count) + 1)
+        users = [_user(number, now) for number in numbers]
         await User.bulk_create(users)
-        await Account.bulk_create([_account(place, user, now) for place, user in zip(places, users, strict=True)])
+        await Account.bulk_create([_account(number, user, now) for number, user in zip(numbers, users, strict=True)])
         await Session.bulk_create(
             Session(
                 token_hash=SessionToken.issue().hash(),
                 user_id=user.id,
-                account_id=place,
+                account_id=number,
                 created_at=now,
                 last_seen_at=now,
                 expires_at=now + WEEK_MS + chance.randrange(WEEK_MS),
             )
-            for place, user in zip(places, users, strict=True)
+            for number, user in zip(numbers, users, strict=True)
         )
 
 
-def _user(place: int, now: int) -> User:
+def _user(number: int, now: int) -> User:
     return User(
         id=opaque_id(),
-        nick_name=f"微信用户{place % 1000}",
+        nick_name=f"微信用户{number % 1000}",
         avatar_url=f"https://thirdwx.qlogo.cn/mmopen/vi_32/{_text(80)}/132",
-        gender=place % 3,
+        gender=number % 3,
         city="Shenzhen",
         province="Guangdong",
         country="China",
@@ -81,9 +81,9 @@ def _user(place: int, now: int) -> User:
     )
 
 
-def _account(place: int, user: User, now: int) -> Account:
+def _account(number: int, user: User, now: int) -> Account:
     return Account(
-        id=place,
+        id=number,
         user_id=user.id,
         app_id=APP_ID,
         openid=f"o{_text(27)}",
@@ -99,11 +99,11 @@ def _account(place: int, user: User, now: int) -> Account:
     )
 
 
-async def measure(url: str, people: int) -> Sequence[Row]:
+async def measure(url: str, count: int) -> Sequence[Row]:
     """Fills a new database; the bytes of each table and index then."""
     await migrate(url)
     async with Database(url) as database:
-        await fill(database, people)
+        await fill(database, count)
         if database.dialect == "postgres":
             return await database.fetch(_POSTGRES_SIZES)
     with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite://"))) as file:
@@ -111,27 +111,17 @@ async def measure(url: str, people: int) -> Sequence[Row]:
         return [dict(row) for row in file.execute(_SQLITE_SIZES)]
 
 
-@contextlib.contextmanager
-def _new_database(kind: str) -> Iterator[str]:
-    if kind == "postgres":
-        with postgres() as socket_directory:
-            yield new_postgres_url(socket_directory)
-    else:
-        with tempfile.TemporaryDirectory() as directory:
-            yield f"sqlite://{Path(directory)}/wxgate.db"
-
-
 def main() -> None:
     """Fills, measures, prints."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
-    parser.add_argument("--people", type=int, default=1_000_000)
+    parser.add_argument("--database", choices=DATABASES, default="postgres")
+    parser.add_argument("--users", type=int, default=1_000_000)
     arguments = parser.parse_args()
-    with _new_database(arguments.database) as url:
-        rows = asyncio.run(measure(url, arguments.people))
+    with tempfile.TemporaryDirectory() as directory, new_database(arguments.database, Path(directory)) as url:
+        rows = asyncio.run(measure(url, arguments.users))
     for row in rows:
-        print(f"| {row['table_name']} | {row['index_name']} | {row['bytes'] / arguments.people:.1f} |")  # noqa: T201
-    print(f"| together | | {sum(row['bytes'] for row in rows) / arguments.people:.1f} |")  # noqa: T201
+        print(f"| {row['table_name']} | {row['index_name']} | {row['bytes'] / arguments.users:.1f} |")  # noqa: T201
+    print(f"| together | | {sum(row['bytes'] for row in rows) / arguments.users:.1f} |")  # noqa: T201
 
 
 if __name__ == "__main__":

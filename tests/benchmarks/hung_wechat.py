@@ -3,7 +3,7 @@
     python -m tests.benchmarks.hung_wechat [--logins 200] [--rounds 3] [--seconds 4] [--database sqlite|postgres]
 
 Each round measures calm, then as long while the logins hang, which is less than the five seconds that a call to WeChat
-may take; then WeChat recovers. Those who are refused come again when they are told to.
+may take; then WeChat recovers. A login that is refused is sent again when the response asks for it.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +23,7 @@ import httpx
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator, serve
 from models.migrate import migrate
-from tests.databases import new_postgres_url, postgres
+from tests.benchmarks.databases import DATABASES, new_database
 from tests.http.connections import read_answer
 from tests.processes import serve_environment, serve_process
 from tests.server import APP_ID, APP_SECRET, LOGIN, ME
@@ -50,16 +49,16 @@ class Clients:
         return str((await self._readers.post("/graphql", json=body)).json()["data"]["login"]["token"])
 
     async def me(self, token: str) -> None:
-        """Asks who is signed in."""
+        """Sends one `me`."""
         headers = {"Authorization": f"Bearer {token}"}
-        answer = (await self._readers.post("/graphql", json={"query": ME}, headers=headers)).json()
-        if "errors" in answer:
-            self.outcomes[f"me: {answer['errors'][0]['extensions']['code']}"] += 1
+        response = (await self._readers.post("/graphql", json={"query": ME}, headers=headers)).json()
+        if "errors" in response:
+            self.outcomes[f"me: {response['errors'][0]['extensions']['code']}"] += 1
         else:
-            assert answer["data"]["me"]
+            assert response["data"]["me"]
 
     async def latencies(self, token: str, seconds: float) -> list[float]:
-        """How long `me` took each time, asked by a few at once, one after the other each."""
+        """How long `me` took each time, sent by a few clients, one after the other each."""
         taken: list[float] = []
         end = time.perf_counter() + seconds
 
@@ -81,8 +80,8 @@ class Clients:
         action = "WAIT"
         while action == "WAIT":
             writer.write(head.encode() + b"\r\n\r\n" + body)
-            answer = (await read_answer(reader)).body
-            error: dict[str, Any] = answer["errors"][0]["extensions"] if "errors" in answer else {"action": "done"}
+            response = (await read_answer(reader)).body
+            error: dict[str, Any] = response["errors"][0]["extensions"] if "errors" in response else {"action": "done"}
             action = error["action"]
             self.outcomes[f"login: {action}"] += 1
             await asyncio.sleep(error.get("retryAfterMs", 1000 * (action == "WAIT")) / 1000)
@@ -100,21 +99,12 @@ async def play(
         codes = [clients.wechat.login(f"p{number}-{place}") for place in range(logins)]
         calm.append(await clients.latencies(token, seconds))
         clients.wechat.fail("hang", times=None)
-        crowd = [asyncio.create_task(clients.log_in(code)) for code in codes]
+        tasks = [asyncio.create_task(clients.log_in(code)) for code in codes]
         await asyncio.sleep(0.5)  # they arrive
         hung.append(await clients.latencies(token, seconds))
         clients.wechat.heal()
-        await asyncio.gather(*crowd)
+        await asyncio.gather(*tasks)
     return calm, hung
-
-
-@contextlib.contextmanager
-def _database(kind: str, directory: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield f"sqlite://{directory / 'wxgate.db'}"
-    else:
-        with postgres() as socket_directory:
-            yield new_postgres_url(socket_directory)
 
 
 def main() -> None:
@@ -123,11 +113,11 @@ def main() -> None:
     parser.add_argument("--logins", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4)
-    parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
+    parser.add_argument("--database", choices=DATABASES, default="postgres")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as name,
-        _database(arguments.database, Path(name)) as url,
+        new_database(arguments.database, Path(name)) as url,
         serve(SimulatorState(APP_ID, APP_SECRET, seed=1)) as wechat,
     ):
         asyncio.run(migrate(url))
@@ -144,7 +134,7 @@ def main() -> None:
 
             calm, hung, outcomes = asyncio.run(run())
     before, meanwhile = (statistics.median(chain(*rounds)) for rounds in (calm, hung))
-    print("| logins waiting | `me`, calm | `me` meanwhile | ratio | of each round | answers |")  # noqa: T201
+    print("| logins waiting | `me`, calm | `me` meanwhile | ratio | of each round | responses |")  # noqa: T201
     print("|---|---|---|---|---|---|")  # noqa: T201
     ratios = ", ".join(
         f"{statistics.median(during) / statistics.median(quiet):.2f}" for quiet, during in zip(calm, hung, strict=True)

@@ -1,11 +1,6 @@
-"""How fast the server is, beside what the stack could do without GraphQL and beside its rivals on Node.
+"""How fast the server is, beside h, the fastest `me` that can be written by hand on its stack, and rivals on Node.
 
-- `__main__.py`: the command; `plan.py`: what a run of it measures; `rounds.py`: who is measured when, and the median.
-- `kept_databases.py` and `seed.py`: the databases, kept from run to run, and who has signed in there.
-- `servers.py` starts whoever is compared: wxgate, `natural.py` (h, the hand-written limit), the peers in `node/`; and
-  `wechat.py`, a WeChat that answers as fast as it is told to.
-- `traffic.py`: the requests; `script.py` and `load.py`: wrk, which sends them, and what the server used meanwhile.
-- `hanging.py` (with `patient.py`), `soak.py`, `start.py`: a WeChat that hangs, memory over many requests, the time
-  until the first answer.
-- `figures.py` and `table.py`: what was measured, and how it is printed.
+- `__main__.py`: the command; `measurements.py`: what it measures; `results.py`: figures, ratios and the table.
+- `servers.py` starts what is compared: wxgate, `handwritten.py` (h), the peers in `node/`, and `wechat.py`.
+- `databases.py`: seeded databases; `requests.py`: what is sent; `wrk.py` and `logins.py`: the load.
 """

@@ -1,8 +1,9 @@
-"""Measures wxgate beside h, the natural limit of its stack, and beside its rivals on Node.
+"""Measures wxgate beside h, the fastest `me` that can be written by hand on its stack, and beside its rivals on Node.
 
-python -m tests.benchmarks.throughput [--databases postgres] [--sessions 100000] [--parts me] [--node]
+python -m tests.benchmarks.throughput [--quick] [--databases postgres] [--in-flight 64] [--peers mercurius apollo]
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -10,44 +11,62 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from tests.benchmarks.throughput import cores, hanging, soak, start
-from tests.benchmarks.throughput.figures import Row, compared
-from tests.benchmarks.throughput.kept_databases import KeptDatabases, opened
-from tests.benchmarks.throughput.loads import Loads
-from tests.benchmarks.throughput.plan import Plan
-from tests.benchmarks.throughput.seed import Seeded
+from tests.benchmarks.databases import DATABASES
+from tests.benchmarks.throughput import servers
+from tests.benchmarks.throughput.databases import open_databases
+from tests.benchmarks.throughput.measurements import STARTS, Measurements
+from tests.benchmarks.throughput.results import HEAD, Row, as_json, markdown
 from tests.benchmarks.throughput.servers import NODE, PEERS
-from tests.benchmarks.throughput.table import markdown, rows_as_json, rows_as_markdown
+
+PARTS: Final = ("me", "login", "submitUserInfo", "workers", "memory", "start")
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; `--quick` replaces defaults only."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one short round, 1,000 sessions, no workers: under three minutes")
+    add("--databases", nargs="+", choices=DATABASES, default=DATABASES, help="where the data is")
+    add("--sessions", nargs="+", type=int, default=[1_000, 100_000, 1_000_000], help="how many there are")
+    add("--in-flight", nargs="+", type=int, default=[1, 64, 512], help="connections with one request each")
+    add("--peers", nargs="*", choices=PEERS, default=(), help="servers on Node to compare with on PostgreSQL")
+    add("--parts", nargs="+", choices=PARTS, default=PARTS, help="what is measured")
+    add("--rounds", type=int, default=3, help="how often each server is measured; the median counts")
+    add("--seconds", type=int, default=3, help="how long each time")
+    add("--requests", type=int, default=100_000, help="of the part memory")
+    add("--python", default=sys.executable, help="whose wxgate memory and start measure: one of a plain install")
+    add("--keep", type=Path, help="directory that keeps the seeded databases for the next run")
+    add("--json", type=Path, help="file for every figure, one object a line")
+    if "--quick" in (sys.argv[1:] if words is None else words):
+        parts = [part for part in PARTS if part != "workers"]
+        parser.set_defaults(sessions=[1_000], parts=parts, rounds=1, seconds=1, requests=20_000)
+    return parser.parse_args(words)
 
 
 def main() -> None:
-    """Measures, and prints tables."""
-    plan = Plan.parse(description=(__doc__ or "").partition("\n")[0])
-    missing = [program for program in plan.programs if shutil.which(program) is None]
+    """Prints each line of the table as soon as it is measured."""
+    arguments = parse()
+    missing = [name for name in ("wrk", *(("node", "npm") if arguments.peers else ())) if shutil.which(name) is None]
     if missing:
         sys.exit(f"This needs {' and '.join(missing)} on the PATH; Debian's packages are wrk, nodejs and npm.")
-    if not cores.SERVER:
+    if not servers.SERVER_CORE:
         sys.exit("This needs two cores: one for the server, one for the load and the database.")
-    if plan.node and not (NODE / "node_modules").exists():
+    if arguments.peers and not (NODE / "node_modules").exists():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, check=True, stdout=sys.stderr)
-    rows: list[Row] = []
-    with _directory(plan.keep) as kept, tempfile.TemporaryDirectory(prefix="wxgate-load-") as scratch:
-        for kind in plan.databases:
-            with cores.on(cores.LOAD), opened(kind, kept) as databases:
-                for row in _loads(plan, kind, databases, Path(scratch)):
-                    _say(row)
-                    rows.append(row)
-                if kind == plan.databases[0]:
-                    url, people = databases.seeded(plan.usual_sessions)
-                    rows.extend(_hanging(plan, kind, url, people, Path(scratch)))
-                    _print_soak(plan, url, people, Path(scratch))
-                    _print_start(plan, url, Path(scratch))
-    _tell(rows_as_markdown(rows))
-    if plan.json:
-        plan.json.write_text(rows_as_json(rows) + "\n", "utf-8")
-    else:
-        _tell(rows_as_json(rows))
+    _print(HEAD)
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="wxgate-benchmark-") as scratch, _directory(arguments.keep) as kept:
+        for row in _rows(arguments, kept, Path(scratch), notes):
+            _print(markdown(row))
+            if arguments.json:
+                with arguments.json.open("a", encoding="utf-8") as file:
+                    file.write(f"{as_json(row)}\n")
+    for note in notes:
+        _print(f"\n{note}")
 
 
 @contextmanager
@@ -60,64 +79,67 @@ def _directory(kept: Path | None) -> Iterator[Path]:
         yield kept.absolute()
 
 
-def _loads(plan: Plan, kind: str, databases: KeptDatabases, scratch: Path) -> Iterator[Row]:
-    for sessions in plan.sessions:
-        url, people = databases.seeded(sessions)
-        loads = Loads(kind, sessions, url, people, directory=scratch, rounds=plan.rounds, seconds=plan.seconds)
-        usual = sessions == plan.usual_sessions
-        first = kind == plan.databases[0]
-        if "me" in plan.parts:
-            peers = PEERS if plan.node and usual and kind == "postgres" else ()
-            yield from loads.me(plan.connections_at(sessions), alone=usual and first, peers=peers)
-        if "submitUserInfo" in plan.parts and usual:
-            yield from loads.submit_user_info(plan.connections)
-        if "login" in plan.parts and usual:
-            yield from loads.login(plan.connections)
-        if "workers" in plan.parts and usual:
-            yield from loads.workers(plan.connections)
+def _rows(arguments: argparse.Namespace, kept: Path, scratch: Path, notes: list[str]) -> Iterator[Row]:
+    """A cross, not a square: what varies is the sessions or the requests in flight; the other has its middle value."""
+    for kind in arguments.databases:
+        with servers.on(servers.LOAD_CORE), open_databases(kind, kept) as databases:
+            for sessions in arguments.sessions:
+                url, users = databases.seeded(sessions)
+                measurements = Measurements(
+                    kind,
+                    url,
+                    users,
+                    sessions=sessions,
+                    directory=scratch,
+                    rounds=arguments.rounds,
+                    seconds=arguments.seconds,
+                    python=arguments.python,
+                )
+                usual = sessions == _middle(arguments.sessions)
+                yield from _me(arguments, measurements, kind, usual=usual)
+                if usual:
+                    yield from _others(arguments, measurements, kind)
+                    if kind == arguments.databases[0]:
+                        _note(arguments, measurements, notes)
 
 
-def _hanging(plan: Plan, kind: str, url: str, people: Sequence[Seeded], scratch: Path) -> list[Row]:
-    if "hanging" not in plan.parts:
-        return []
-    measured = hanging.measure(
-        url,
-        people,
-        directory=scratch,
-        connections=plan.usual_connections,
-        rounds=plan.rounds,
-        seconds=plan.seconds,
-    )
-    place = (kind, plan.usual_sessions, plan.usual_connections)
-    rows = [Row("me, WeChat hangs", *place, name, figures) for name, figures in measured.items()]
-    return compared(rows, "calm")
+def _me(arguments: argparse.Namespace, measurements: Measurements, kind: str, *, usual: bool) -> Iterator[Row]:
+    if "me" in arguments.parts:
+        everything = usual and kind == "postgres"
+        yield from measurements.me(
+            arguments.in_flight if everything else [_middle(arguments.in_flight)],
+            peers=arguments.peers if everything else (),
+            uvicorn_alone=usual,
+        )
 
 
-def _print_soak(plan: Plan, url: str, people: Sequence[Seeded], scratch: Path) -> None:
-    if "soak" in plan.parts:
-        points = soak.measure(url, people, directory=scratch, requests=plan.soak, python=plan.python)
-        _tell(markdown(["requests so far", "RSS MiB"], [[f"{count:,}", f"{rss:.1f}"] for count, rss in points]))
+def _others(arguments: argparse.Namespace, measurements: Measurements, kind: str) -> Iterator[Row]:
+    in_flight = _middle(arguments.in_flight)
+    if "login" in arguments.parts:
+        # The most on SQLite: there all wait for one file.
+        most = [max(arguments.in_flight)] if kind == "sqlite" else []
+        yield from measurements.login(sorted({in_flight, *most}))
+    if "submitUserInfo" in arguments.parts:
+        yield from measurements.submit_user_info(in_flight)
+    if "workers" in arguments.parts:
+        yield from measurements.workers(in_flight)
 
 
-def _print_start(plan: Plan, url: str, scratch: Path) -> None:
-    if "start" in plan.parts:
-        seconds = start.measure(url, directory=scratch, python=plan.python)
-        _tell(f"{seconds:.2f} s to the first answer, the median of {start.STARTS} starts.")
+def _note(arguments: argparse.Namespace, measurements: Measurements, notes: list[str]) -> None:
+    if "memory" in arguments.parts:
+        points = measurements.memory(_middle(arguments.in_flight), arguments.requests)
+        after = ", ".join(f"{mebibytes:.1f} after {count:,}" for count, mebibytes in points)
+        notes.append(f"MiB of memory by requests of `me`: {after}.")
+    if "start" in arguments.parts:
+        notes.append(f"{measurements.start():.2f} s to the first response, the median of {STARTS} starts.")
 
 
-def _tell(text: str) -> None:
-    print(f"{text}\n", flush=True)  # noqa: T201
+def _middle(numbers: Sequence[int]) -> int:
+    return sorted(numbers)[len(numbers) // 2]
 
 
-def _say(row: Row) -> None:
-    """What is known already goes beside the tables: a whole run takes a while."""
-    against = "" if row.against is None else f", {row.against:.2f} x {row.reference}"
-    place = f"{row.database}, {row.sessions:,} sessions, {row.connections} connections"
-    figures = row.figures
-    told = (
-        f"{figures.rate:,.0f}/s{against}, p50 {figures.p50:.2f}, p99 {figures.p99:.2f} ms, {figures.cpu:.0f} us of CPU"
-    )
-    print(f"{row.operation}, {place}: {row.server} {told}", file=sys.stderr)  # noqa: T201
+def _print(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

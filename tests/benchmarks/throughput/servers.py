@@ -1,4 +1,4 @@
-"""Starts the servers that are compared, each as one process on the core that is theirs."""
+"""Starts the servers that are compared, each as one process on a core of its own, and what they need on another."""
 
 import contextlib
 import os
@@ -12,23 +12,38 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from tests.benchmarks.throughput import cores
 from tests.processes import free_port
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
 
 PEERS: Final = ("mercurius", "apollo", "yoga")
+"""Mercurius with its JIT, Apollo Server, graphql-yoga."""
 NODE: Final = Path(__file__).with_name("node")
+ALL_CORES: Final = frozenset(os.sched_getaffinity(0))
+# Load, database and WeChat.
+LOAD_CORE: Final = frozenset(sorted(ALL_CORES)[:1])
+SERVER_CORE: Final = frozenset(sorted(ALL_CORES)[1:2])
 _STARTED_WITHIN: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server, and the seconds until its first answer."""
+    """A running server, and the seconds until its first response."""
 
     name: str
     url: str
     pid: int
     started_in: float
+
+
+@contextlib.contextmanager
+def on(cores: frozenset[int]) -> Iterator[None]:
+    """What the block does and starts runs on these cores; what it starts stays there."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager
@@ -39,13 +54,12 @@ def wxgate(
     name: str = "wxgate",
     wechat_url: str = "",
     workers: int = 1,
-    on: frozenset[int] = cores.SERVER,
+    cores: frozenset[int] = SERVER_CORE,
     python: str = sys.executable,
 ) -> Iterator[Server]:
     """`wxgate serve` with everything on that production has, its log in a file.
 
-    Except for two limits, which would answer the load in place of the server: how often one address may ask, and that
-    there are no more than 500 requests at work.
+    Except for two limits, which would refuse the load: rate limits by address, and 500 requests at work at once.
     """
     environment = {
         "WXGATE_WECHAT_APP_ID": APP_ID,
@@ -59,15 +73,15 @@ def wxgate(
     } | ({"WXGATE_WECHAT_BASE_URL": wechat_url} if wechat_url else {})
     port = free_port()
     command = [python, "-m", "graph", "serve", "--port", str(port), "--workers", str(workers)]
-    with _started(name, port, command, environment, output, on=on) as server:
+    with _started(name, port, command, environment, output, cores=cores) as server:
         yield server
 
 
 @contextlib.contextmanager
-def natural(name: str, database_url: str, output: Path) -> Iterator[Server]:
+def handwritten(name: str, database_url: str, output: Path) -> Iterator[Server]:
     """h, or with `-` for a database what uvicorn alone can do."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.benchmarks.throughput.natural", str(port), database_url]
+    command = [sys.executable, "-m", "tests.benchmarks.throughput.handwritten", str(port), database_url]
     with _started(name, port, command, {}, output) as server:
         yield server
 
@@ -86,7 +100,7 @@ def wechat(output: Path) -> Iterator[str]:
     """The base URL of a WeChat that shares the core of the load."""
     port = free_port()
     command = [sys.executable, "-m", "tests.benchmarks.throughput.wechat", str(port)]
-    with _started("wechat", port, command, {}, output, on=cores.LOAD) as server:
+    with _started("wechat", port, command, {}, output, cores=LOAD_CORE) as server:
         yield server.url
 
 
@@ -98,12 +112,12 @@ def _started(
     variables: Mapping[str, str],
     output: Path,
     *,
-    on: frozenset[int] = cores.SERVER,
+    cores: frozenset[int] = SERVER_CORE,
 ) -> Iterator[Server]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("WXGATE_")}
     with output.open("wb") as file:
         began = time.perf_counter()
-        with cores.on(on):
+        with on(cores):
             process = subprocess.Popen(command, env={**inherited, **variables}, stdout=file, stderr=file)
         with process:
             try:
@@ -122,5 +136,5 @@ def _await(port: int, process: "subprocess.Popen[bytes]", output: Path) -> None:
             if connection.recv(1):
                 return
         time.sleep(0.002)
-    message = f"{output.stem} gave no answer; the end of what it printed: {output.read_text('utf-8')[-2_000:]}"
+    message = f"{output.stem} did not respond; the end of its output: {output.read_text('utf-8')[-2_000:]}"
     raise RuntimeError(message)
