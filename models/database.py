@@ -176,7 +176,7 @@ class Database:
         """As `read`, but at once and without leaving the event loop; None where that is not possible."""
         if self.dialect == "postgres" or self._client is None:
             return None
-        return self._client.read_now(sql, by_number(values))  # type: ignore[no-any-return]
+        return self._client.read_now(sql, values)  # type: ignore[no-any-return]
 
     async def transaction(self, transaction: Transaction[T]) -> T:
         """What a transaction returns, stored whole or not at all, READ COMMITTED.

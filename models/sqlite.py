@@ -123,7 +123,7 @@ class _Reader(_Connection):
             await super().close()
             raise
 
-    def read_now(self, query: str, values: Mapping[str, Any]) -> Sequence[Any] | None:
+    def read_now(self, query: str, values: Sequence[object]) -> Sequence[Any] | None:
         """The rows of a SELECT that touches a handful of pages, read in the event loop; nothing bounds it.
 
         None where it would wait: before the file is open, and while it is locked.
@@ -131,7 +131,7 @@ class _Reader(_Connection):
         if self._direct is None:
             return None
         try:
-            return self._direct.execute(query, values).fetchall()
+            return self._direct.execute(query, {str(place): value for place, value in enumerate(values, 1)}).fetchall()
         except sqlite3.Error:
             return None
 
@@ -166,7 +166,7 @@ class WalClient(_Connection):
             return await self._reader.execute_query(query, values)  # type: ignore[no-any-return]
         return await super().execute_query(query, values)  # type: ignore[no-any-return]
 
-    def read_now(self, query: str, values: Mapping[str, Any]) -> Sequence[Any] | None:
+    def read_now(self, query: str, values: Sequence[object]) -> Sequence[Any] | None:
         return self._reader.read_now(query, values)
 
     async def transaction(self, transaction: Transaction[T]) -> T:

@@ -114,16 +114,12 @@ class Documents:
         self._limits = limits or DocumentLimits()
         self._introspection_limits = self._limits.with_room_for_introspection() if introspection else self._limits
         self._plans = plans
-        self._cache: OrderedDict[str, ReadyDocument] = OrderedDict()
+        # By text, the most recently used last; `Executor` looks here first.
+        self.cache: OrderedDict[str | None, ReadyDocument] = OrderedDict()
         self._bytes_left = most_bytes
         self._trusted = trusted
         self._trusted_only = trusted_only
         self._trusted_by_id = {document.id: self._checked(document) for document in trusted or ()}
-
-    @property
-    def cached(self) -> int:
-        """How many documents the cache holds."""
-        return len(self._cache)
 
     def find(self, request: GraphQLRequest) -> ReadyDocument:
         """The trusted document that the request names, or the one that it sends.
@@ -153,14 +149,14 @@ class Documents:
             yield from filter(None, document.operations)
 
     def _cached(self, text: str) -> ReadyDocument:
-        document = self._cache.get(text)
+        document = self.cache.get(text)
         if document is not None:
-            self._cache.move_to_end(text)
+            self.cache.move_to_end(text)
             return document
-        document = self._cache[text] = self._validated(text)
+        document = self.cache[text] = self._validated(text)
         self._bytes_left -= _size(text, document)
         while self._bytes_left < 0:
-            self._bytes_left += _size(*self._cache.popitem(last=False))
+            self._bytes_left += _size(*self.cache.popitem(last=False))
         return document
 
     def _checked(self, trusted: TrustedDocument) -> ReadyDocument:
@@ -197,5 +193,5 @@ class Documents:
         return document
 
 
-def _size(text: str, document: ReadyDocument) -> int:
-    return 4 * len(text) + _BYTES_PER_TOKEN * document.node.token_count
+def _size(text: str | None, document: ReadyDocument) -> int:
+    return 4 * len(text or "") + _BYTES_PER_TOKEN * document.node.token_count

@@ -71,10 +71,15 @@ class Executor:
         Raises only `MutationRefused`, when `mutations` is false and the document asks for one, and
         `TrustedTextDiffers`.
         """
-        try:
-            document = self.documents.find(request)
-        except DocumentRefused as refused:
-            return _refusal(refused, request_id)
+        cache = self.documents.cache
+        document = cache.get(request.query) if request.document_id is None else None
+        if document is not None:
+            cache.move_to_end(request.query)
+        else:
+            try:
+                document = self.documents.find(request)
+            except DocumentRefused as refused:
+                return _refusal(refused, request_id)
         operation = document.operations.get(request.operation_name)
         if operation is None:
             unresolved = DocumentRefused(ErrorCode.OPERATION_RESOLUTION_FAILURE, [GraphQLError(_NOT_CHOSEN)])

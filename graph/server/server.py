@@ -1,5 +1,6 @@
 """Puts an ASGI application on a socket, and takes it off without losing a request."""
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -7,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Final
 
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 # uvloop accepts one connection of a listening socket in each iteration of the event loop: under load, hundreds of new
 # ones would wait for seconds. So it gets the same socket many times.
 _DUPLICATES: Final = 16
+_UVLOOP_CLOSES_SECONDS: Final = 0.05
 _CONNECTION_CLOSE: Final = (b"connection", b"close")
 # New objects that make the garbage collector look for reference cycles among them. Requests leave none; as shipped
 # (700) it looks several times while the requests of one iteration of the event loop are in flight.
@@ -67,10 +69,40 @@ class _Server(uvicorn.Server):
             _log.info("draining", extra={"seconds": self._policy.drain_seconds})
         return closing or (self._close_at is not None and time.monotonic() >= self._close_at)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts what waits in the queue, closes the port, and lets requests in flight end.
+
+        The kernel resets a connection that waits there when its socket is closed, and with it a request that may have
+        been sent already. uvloop closes its sockets some iterations later, so the last one is closed here.
+        """
+        last = [listener.dup() for listener in sockets or []]
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        await asyncio.sleep(_UVLOOP_CLOSES_SECONDS)
+        loop = asyncio.get_running_loop()
+        for accepted in [connection for listener in last for connection in _accept_all(listener)]:
+            await loop.connect_accepted_socket(self._protocol, accepted)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.BaseProtocol:
+        make: Callable[..., asyncio.BaseProtocol] = self.config.http_protocol_class
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
     def _close_connections(self) -> None:
         """Lets each response be the last of its connection; uvicorn renews the headers each second."""
         if _CONNECTION_CLOSE not in self.server_state.default_headers:
             self.server_state.default_headers = [*self.server_state.default_headers, _CONNECTION_CLOSE]
+
+
+def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:
+    """The connections that wait; the socket is closed in the moment in which there is no other."""
+    with listener, contextlib.suppress(BlockingIOError, InterruptedError):
+        while True:
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            yield connection
 
 
 def announce(listener: socket.socket, *, workers: int) -> None:

@@ -15,7 +15,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -116,7 +115,7 @@ class Workers:
         # A terminal's Ctrl-C reaches its whole group: let the parent alone hear it, and pass it on.
         os.setpgid(0, 0)
         for number in _SIGNALS:
-            signal.signal(number, lambda *_: sys.exit(0))
+            signal.signal(number, lambda *_: os._exit(0))  # until uvicorn has its own: nothing is open yet
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
         def beat() -> bool:

@@ -165,7 +165,7 @@ async def test_an_operator_is_refused_while_another_process_is_at_it(
     server: TestServer, settings: Settings, tmp_path: Path
 ) -> None:
     await server.login("alice")
-    await run_sql(settings, "INSERT INTO leases (name, held_until, done_at) VALUES ('cleanup', 9000000000000, 0)")
+    await run_sql(settings, "INSERT INTO leases (name, held_until, done_at) VALUES ('sweep', 9000000000000, 0)")
     database_url = settings.database.url.get_secret_value()
     refused = run("cleanup", cwd=tmp_path, WXGATE_DATABASE_URL=database_url)
     assert (refused.returncode, refused.stdout) == (1, "")

@@ -11,8 +11,8 @@ from tests.databases import give_tables
 
 pytestmark = pytest.mark.anyio
 
-MOST_CALLS: Final = {"me": 133, "login": 231}
-MOST_FILES: Final = {"me": 29, "login": 45}
+MOST_CALLS: Final = {"me": 80, "login": 200}
+MOST_FILES: Final = {"me": 18, "login": 32}
 
 
 async def test_a_request_stays_within_its_budget_of_calls_and_files(

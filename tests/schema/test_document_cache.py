@@ -20,7 +20,7 @@ def find(documents: Documents, text: str) -> ReadyDocument:
 def test_a_document_is_made_once(documents: Documents) -> None:
     assert find(documents, "{ me { id } }") is find(documents, "{ me { id } }")
     assert find(documents, "{ me { id  } }") is not find(documents, "{ me { id } }")
-    assert documents.cached == 2
+    assert len(documents.cache) == 2
 
 
 def test_a_document_in_use_outlives_any_number_of_others(documents: Documents) -> None:
@@ -44,7 +44,7 @@ def test_a_refused_document_displaces_no_valid_one(documents: Documents) -> None
         with pytest.raises(DocumentRefused):
             find(documents, f"{{ me {{ x{number} }} }}")
     assert find(documents, "{ me { id } }") is valid
-    assert documents.cached == 1
+    assert len(documents.cache) == 1
 
 
 def test_each_operation_of_a_document_is_chosen_by_its_name(documents: Documents) -> None:
