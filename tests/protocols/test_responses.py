@@ -242,16 +242,24 @@ async def test_a_response_that_cannot_be_written_harms_no_other(monkeypatch: pyt
         monkeypatch.setattr(transport, "write", write)
         made(protocol, transport)
 
-    async with serving(echo) as server:
+    waiting, go_on = [], asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        waiting.append(scope)
+        await go_on.wait()
+        await echo(scope, receive, send)
+
+    async with serving(app) as server:
         monkeypatch.setattr(HttpProtocol, "connection_made", failing)
         reader, writer = await server.connect()
-        await until(lambda: server.connections.open == 1)
-        monkeypatch.setattr(HttpProtocol, "connection_made", made)
-        _, other = second = await server.connect()
-        await until(lambda: server.connections.open == 2)
         writer.write(GET)
+        await until(lambda: len(waiting) == 1)
+        monkeypatch.setattr(HttpProtocol, "connection_made", made)
+        other_reader, other = await server.connect()
         other.write(GET)
-        assert (await read_response(second[0])).status == 200
+        await until(lambda: len(waiting) == 2)
+        go_on.set()  # both respond in one iteration of the event loop
+        assert (await read_response(other_reader)).status == 200
         assert await reader.read() == b""
         writer.close()
         other.close()
