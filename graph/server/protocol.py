@@ -218,7 +218,7 @@ class HttpProtocol(asyncio.Protocol):
     def continue_expected(self) -> None:
         """From the parser, as the next three."""
         if self._cycle is None:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n", now=True)
 
     def stream_begun(self, scope: Scope, *, keep_alive: bool) -> None:
         self._streamed, self._stream = 0, StreamedCycle(self, scope, keep_alive=keep_alive)

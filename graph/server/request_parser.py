@@ -103,6 +103,8 @@ class RequestParser:
         if self._parser.get_method() == b"CONNECT":
             raise HttpError(400, ErrorCode.BAD_REQUEST, "This server is no proxy.")
         kept = [header for header in self._headers if header[0] not in _UPGRADE]
+        if any(name == b"connection" and b"close" in value.lower() for name, value in self._headers):
+            kept.append((b"connection", b"close"))
         line = b"%b %b HTTP/1.1\r\n" % (self._parser.get_method(), self._url)
         self._parser, self._upgrade = httptools.HttpRequestParser(self), False
         return line + b"".join([b"%b: %b\r\n" % header for header in kept]) + b"\r\n" + rest

@@ -34,7 +34,7 @@ async def test_an_idle_connection_is_closed_even_if_blank_lines_come() -> None:
         writer.write(GET)
         await read_response(reader)
         async with asyncio.timeout(20):
-            while not reader.at_eof():
+            while not reader.at_eof() and reader.exception() is None:
                 writer.write(b"\r\n")
                 await asyncio.sleep(0.05)
         writer.close()

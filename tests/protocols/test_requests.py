@@ -180,6 +180,11 @@ async def test_the_wish_for_another_protocol_is_ignored(server: Server, headers:
         assert (first.json["size"], second.json["path"]) == (5, "/last")
 
 
+async def test_the_wish_for_the_end_of_the_connection_is_not_lost_with_it(server: Server) -> None:
+    [response] = await server.exchange(post(b"abcde", "Connection: Upgrade, close", "Upgrade: h2c") + LAST)
+    assert (response.json["size"], response.headers["connection"]) == (5, "close")
+
+
 async def test_curl_that_wishes_for_http_2_has_its_response(server: Server) -> None:
     curl = shutil.which("curl")
     assert curl, "install curl"
