@@ -73,16 +73,20 @@ async def on_postgres(connections: Sequence[asyncpg.Connection]) -> Find:
     return FreeList([await connection.prepare(SQL) for connection in connections]).find
 
 
-def on_sqlite(path: str) -> Find:
+def on_sqlite(connection: sqlite3.Connection) -> Find:
     """sqlite3 itself keeps the statement prepared."""
-    execute = sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute
-    statement = SQL.replace("$", "?")
+    execute, statement = connection.execute, SQL.replace("$", "?")
 
     async def find(digest: str, now: int) -> Sequence[Any] | None:
         row: Sequence[Any] | None = execute(statement, (digest, now)).fetchone()
         return row
 
     return find
+
+
+def read_only(url: str) -> sqlite3.Connection:
+    """A connection to `sqlite://path`."""
+    return sqlite3.connect(f"file:{url.removeprefix('sqlite://')}?mode=ro", uri=True)
 
 
 def application(find: Find | None) -> ASGIApp:
@@ -115,7 +119,7 @@ async def main(port: int, url: str) -> None:
     """Serves until it is stopped."""
     find = None
     if url.startswith("sqlite://"):
-        find = on_sqlite(url.removeprefix("sqlite://"))
+        find = on_sqlite(read_only(url))
     elif url != "-":
         find = await on_postgres(await connect(url))
     config = uvicorn.Config(

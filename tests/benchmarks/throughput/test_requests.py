@@ -65,7 +65,7 @@ async def handwritten_responses(database_url: str, users: Iterable[SeededUser]) 
     """The data that h has for all of them at once, more than it has connections."""
     async with contextlib.AsyncExitStack() as opened:
         if database_url.startswith("sqlite://"):
-            find = handwritten.on_sqlite(database_url.removeprefix("sqlite://"))
+            find = handwritten.on_sqlite(opened.enter_context(contextlib.closing(handwritten.read_only(database_url))))
         else:
             connections = await handwritten.connect(database_url)
             for connection in connections:
