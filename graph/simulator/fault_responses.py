@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from graph.simulator.bodies import json_response
 from graph.simulator.faults import Fault, Faults
 
-_PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
+_PAGE = b"<html>\r\n<head><title>%b</title></head>\r\n<body>\r\n<center><h1>%b</h1></center>\r\n</body>\r\n</html>\r\n"
 _CHUNK = b"x" * 65536
 
 
@@ -23,39 +23,31 @@ async def play(
     refuse: Callable[[int, str | None], Response],
 ) -> Response:
     """`respond` carries the request out. The body of `request` must have been read, or its end would not be seen."""
-    if fault.kind in {"delay", "truncated", "missing-openid"}:
-        return await _spoil(fault, faults, request, respond())
-    done = respond() if fault.carried_out else None
-    if fault.kind == "hang":
-        if await _client_waits(request, faults, seconds=None):
-            return done or respond()
-        return Response()
-    if fault.kind == "errcode":
-        return refuse(fault.errcode, fault.errmsg)
-    return _stand_in(fault)
-
-
-async def _spoil(fault: Fault, faults: Faults, request: Request, response: Response) -> Response:
-    if fault.kind == "delay":
-        await _client_waits(request, faults, seconds=fault.seconds)
-        return response
-    body = bytes(response.body)
-    if fault.kind == "truncated":
-        return Response(body[: len(body) // 2], headers={"content-type": response.headers["content-type"]})
-    payload = {name: value for name, value in orjson.loads(body).items() if name != "openid"}
-    return json_response(payload, content_type=response.headers["content-type"])
-
-
-def _stand_in(fault: Fault) -> Response:
+    spoils = fault.kind in {"delay", "truncated", "missing-openid"}
+    done = respond() if spoils or fault.carried_out else Response()
+    body, content_type = bytes(done.body), done.headers.get("content-type", "")
     match fault.kind:
-        case "html":
-            return Response(_PAGE.format("WeChat"), headers={"content-type": "text/html"})
-        case "bad-gateway":
-            return Response(_PAGE.format("502 Bad Gateway"), status_code=502, headers={"content-type": "text/html"})
+        case "delay":
+            await _client_waits(request, faults, seconds=fault.seconds)
+            return done
+        case "hang":
+            waited = await _client_waits(request, faults, seconds=None)
+            return respond() if waited and not fault.carried_out else done
+        case "errcode":
+            return refuse(fault.errcode, fault.errmsg)
+        case "missing-openid":
+            payload = {name: value for name, value in orjson.loads(body).items() if name != "openid"}
+            return json_response(payload, content_type=content_type)
         case "huge":
             return StreamingResponse(_huge(fault.size), headers={"content-type": "text/plain"})
-        case _:
-            return Response(headers={"content-type": "text/html; charset=gbk"})
+    # By kind: status, body, content-type.
+    status, content, media = {
+        "truncated": (200, body[: len(body) // 2], content_type),
+        "html": (200, _PAGE % (b"WeChat", b"WeChat"), "text/html"),
+        "bad-gateway": (502, _PAGE % (b"502 Bad Gateway", b"502 Bad Gateway"), "text/html"),
+        "empty": (200, b"", "text/html; charset=gbk"),
+    }[fault.kind]
+    return Response(content, status_code=status, headers={"content-type": media})
 
 
 async def _huge(size: int) -> AsyncIterator[bytes]:
@@ -74,18 +66,15 @@ async def _client_waits(request: Request, faults: Faults, *, seconds: float | No
 
     A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
     """
-    loop = asyncio.get_running_loop()
-    cleared = asyncio.Event()
     gone = asyncio.ensure_future(_disconnect(request))
-    over = asyncio.ensure_future(cleared.wait())
-    with faults.on_clear(lambda: loop.call_soon_threadsafe(cleared.set)):
+    with faults.cleared() as cleared:
         try:
-            await asyncio.wait({gone, over}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            over = {gone, asyncio.wrap_future(cleared)}
+            await asyncio.wait(over, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             return not gone.done()
         finally:
             gone.cancel()
-            over.cancel()
-            await asyncio.gather(gone, over, return_exceptions=True)
+            await asyncio.gather(gone, return_exceptions=True)
 
 
 async def _disconnect(request: Request) -> None:

@@ -1,9 +1,9 @@
 """Faults on demand: which of WeChat's endpoints shall fail, how, and how often."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -30,59 +30,53 @@ class Fault(Fields):
     carried_out: bool = False
 
 
-@dataclass(slots=True)
-class _ActiveFault:
-    fault: Fault
-    left: int | None
-
-
 class Faults:
     """The active faults, oldest first. May be used from another thread than the server's, as tests do."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._active: list[_ActiveFault] = []
-        self._waiters: set[Callable[[], object]] = set()
+        self._active: list[Fault] = []
+        self._waiters: set[Future[None]] = set()
 
     def add(self, fault: Fault) -> None:
         with self._lock:
-            self._active.append(_ActiveFault(fault, fault.times))
+            self._active.append(fault)
 
     def clear(self) -> None:
         """Remove every fault, and release the requests that hang or are delayed."""
         with self._lock:
             self._active.clear()
-            waiters = tuple(self._waiters)
-        for wake in waiters:
-            wake()
+            waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            waiter.set_result(None)
 
     def take(self, path: str) -> Fault | None:
         """The first fault for the path, counted down by one."""
         with self._lock:
-            for active in self._active:
-                if active.fault.path in (None, path):
-                    if active.left is not None:
-                        active.left -= 1
-                        if active.left == 0:
-                            self._active.remove(active)
-                    return active.fault
+            for index, fault in enumerate(self._active):
+                if fault.path in (None, path):
+                    if fault.times is not None:
+                        left = [fault.model_copy(update={"times": fault.times - 1})] if fault.times > 1 else []
+                        self._active[index : index + 1] = left
+                    return fault
         return None
 
-    def active(self) -> list[tuple[Fault, int | None]]:
+    def active(self) -> list[Fault]:
         """Each fault with the number of times that are left."""
         with self._lock:
-            return [(active.fault, active.left) for active in self._active]
+            return list(self._active)
 
     @contextmanager
-    def on_clear(self, wake: Callable[[], object]) -> Iterator[None]:
-        """Call `wake` if the faults are cleared meanwhile; it may be called from any thread."""
+    def cleared(self) -> Iterator[Future[None]]:
+        """A future that is done if the faults are cleared meanwhile, from any thread."""
+        waiter: Future[None] = Future()
         with self._lock:
-            self._waiters.add(wake)
+            self._waiters.add(waiter)
         try:
-            yield
+            yield waiter
         finally:
             with self._lock:
-                self._waiters.discard(wake)
+                self._waiters.discard(waiter)
 
     def waiting(self) -> int:
         """How many requests hang or are delayed."""

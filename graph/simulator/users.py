@@ -31,11 +31,11 @@ class User:
 
     name: str
     openid: str
-    unionid: str | None
     nick_name: str
     avatar_url: str
     gender: int
     phone_number: str
+    unionid: str | None = None
     language: str = "zh_CN"
     city: str = "Guangzhou"
     province: str = "Guangdong"
@@ -60,22 +60,19 @@ class Users:
         """
         user = self._by_name.get(name) or self._make(name)
         for field, value in profile.items():
-            if field == "unionid":
-                setattr(user, field, self._fakes.unionid(name) if value is True else value or None)
-            elif field == "openid":
-                self._move(user, str(value))
-            else:
-                setattr(user, field, value)
+            setattr(user, field, value)
+        if "unionid" in profile:
+            unionid = profile["unionid"]
+            user.unionid = self._fakes.unionid(name) if unionid is True else unionid or None
+        if "openid" in profile:
+            self._by_openid = {user.openid: user for user in self}
         return user
 
-    def by_openid(self, openid: str) -> User | None:
-        return self._by_openid.get(openid)
+    def by_openid(self, openid: object) -> User | None:
+        return self._by_openid.get(openid) if isinstance(openid, str) else None
 
     def __iter__(self) -> Iterator[User]:
         return iter(tuple(self._by_name.values()))
-
-    def __len__(self) -> int:
-        return len(self._by_name)
 
     def _make(self, name: str) -> User:
         if len(self._by_name) >= self._limit:
@@ -84,17 +81,10 @@ class Users:
         user = User(
             name=name,
             openid=self._fakes.openid(self._app_id, name),
-            unionid=None,
             nick_name=name,
             avatar_url=self._fakes.avatar_url(name),
             gender=self._fakes.gender(name),
             phone_number=self._fakes.phone_number(name),
         )
-        self._by_name[name] = user
-        self._by_openid[user.openid] = user
+        self._by_name[name] = self._by_openid[user.openid] = user
         return user
-
-    def _move(self, user: User, openid: str) -> None:
-        del self._by_openid[user.openid]
-        user.openid = openid
-        self._by_openid[openid] = user
