@@ -85,8 +85,10 @@ class Workers:
 
     @contextlib.contextmanager
     def _signals_noted(self) -> Iterator[None]:
-        note = self._signals.append
-        before = {number: signal.signal(number, lambda number, _frame: note(number)) for number in _SIGNALS}
+        before = {
+            number: signal.signal(number, lambda received, _frame: self._signals.append(received))
+            for number in _SIGNALS
+        }
         try:
             yield
         finally:

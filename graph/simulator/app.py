@@ -12,7 +12,7 @@ from graph.simulator.bodies import json_response, parse_fields, read_body
 from graph.simulator.device import ACTIONS, Action
 from graph.simulator.endpoints import ENDPOINTS, ApiRequest, Endpoint
 from graph.simulator.errors import BadRequest, Errcode, ErrcodeError
-from graph.simulator.fault_responses import play
+from graph.simulator.faults import play
 from graph.simulator.state import SimulatorState
 
 # Every method reaches the endpoint: a wrong one is an errcode with WeChat, never a 405.

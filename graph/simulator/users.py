@@ -2,27 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from typing import Any
 
 from graph.simulator.errors import BadRequest
 from graph.simulator.fake_values import FakeValues
 
 DEFAULT_USER = "me"
-
-
-class Profile(TypedDict, total=False):
-    """What may be set; the rest is derived from the seed and the name."""
-
-    openid: str
-    # True: one derived from the name. False: none, as in an app that no Open Platform account holds.
-    unionid: bool | str
-    nick_name: str
-    avatar_url: str
-    gender: int
-    language: str
-    city: str
-    province: str
-    country: str
 
 
 @dataclass(slots=True)
@@ -53,10 +38,11 @@ class Users:
         self._by_name: dict[str, User] = {}
         self._by_openid: dict[str, User] = {}
 
-    def get(self, name: str, **profile: Unpack[Profile]) -> User:
-        """The user of that name, made on first mention; a given field stays changed.
+    def get(self, name: str, **profile: Any) -> User:
+        """The user of that name, made on first mention; a given field of `User` stays changed.
 
-        Giving a unionid later is the real case of an app that joins an Open Platform account.
+        A `unionid` may also be True, for one derived from the name, or False, for none, as in an app that no Open
+        Platform account holds. Giving one later is the real case of an app that joins such an account.
         """
         user = self._by_name.get(name) or self._make(name)
         for field, value in profile.items():
