@@ -6,13 +6,14 @@ import click
 
 from graph.cli.dev import dev
 from graph.cli.doctor import doctor
+from graph.cli.errors import CommandGroup
 from graph.cli.keys import keys, retire
 from graph.cli.maintenance import cleanup, migrate, schema, settings
 from graph.cli.serve import serve
 from graph.cli.simulate import simulate
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wxgate")
 def main() -> None:
     """The login and user back end of a WeChat mini-program, as one GraphQL server."""

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import errno
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +14,6 @@ from pydantic import SecretStr
 
 from graph.app import SIMULATOR_PREFIX
 from graph.cli import options
-from graph.cli.errors import faults_in_one_message
 from graph.cli.serve import serve_parts
 from graph.cli.simulate import SimulatedMiniProgram
 from graph.composition import compose
@@ -55,9 +56,8 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
         raise click.UsageError(message)
     # The data is the developer's own, whatever the directory was before.
     os.umask(0o077)
-    with faults_in_one_message(), contextlib.ExitStack() as opened:
-        mini_program, encryption_keys = _prepare(data)
-        listeners = opened.enter_context(listening(host, port))
+    mini_program, encryption_keys = _prepare(data)
+    with listening(host, port) as listeners:
         own_port = listeners[0].getsockname()[1]
         url = f"http://{in_url(host)}:{own_port}"
         database_url = f"sqlite://{(data / 'wxgate.db').absolute()}"
@@ -102,9 +102,9 @@ def _prepare(directory: Path) -> tuple[SimulatedMiniProgram, str]:
     keys, mini_program = directory / "encryption-keys", directory / "mini-program.json"
     _write_once(directory / ".gitignore", "*\n")
     _write_once(keys, generate_entry("k1") + "\n")
-    _write_once(mini_program, SimulatedMiniProgram.invent().to_json() + "\n")
+    _write_once(mini_program, json.dumps(asdict(SimulatedMiniProgram.invent())) + "\n")
     try:
-        return SimulatedMiniProgram.read(mini_program), keys.read_text("utf-8").strip()
+        return SimulatedMiniProgram(**json.loads(mini_program.read_text("utf-8"))), keys.read_text("utf-8").strip()
     except (ValueError, TypeError):
         raise OSError(errno.EINVAL, "is damaged: delete it to start anew", str(mini_program)) from None
 

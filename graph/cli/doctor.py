@@ -5,9 +5,8 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 import httpx
@@ -17,7 +16,6 @@ from pydantic import SecretStr
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
 from graph.accounts.sessions import epoch_ms
-from graph.cli.errors import faults_in_one_message
 from graph.composition import build_executor
 from graph.execution.trusted_documents import TrustedDocumentsError
 from graph.observability.logging import configure_logging
@@ -42,8 +40,7 @@ _WECHAT_ADVICE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(NamedTuple):
     """One check. `advice` says what is wrong and what to do; None when all is well."""
 
     subject: str
@@ -53,9 +50,8 @@ class CheckResult:
 @click.command()
 def doctor() -> None:
     """Check settings, database, migrations, keys, clock and WeChat credentials, and say what to do."""
-    with faults_in_one_message():
-        configure_logging(level="ERROR", style="text")
-        failed = asyncio.run(_print_results(_load_settings()))
+    configure_logging(level="ERROR", style="text")
+    failed = asyncio.run(_print_results(_load_settings()))
     sys.exit(1 if failed else 0)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import click
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
 
 from graph.accounts.errors import KeyInUse, KeyRingMismatch, UnknownKey
 from graph.execution.trusted_documents import TrustedDocumentsError
@@ -36,6 +37,8 @@ def faults_in_one_message() -> Iterator[None]:
     """A fault of the settings, the keys, the database or the system ends the command; a defect keeps its traceback."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # the reader of the output is gone: click ends quietly
     except _ON_PURPOSE as error:
         message = _message(error)
     else:
@@ -49,45 +52,40 @@ def _message(error: Exception) -> str:
     return next(message for kind, message in _MESSAGES.items() if isinstance(error, kind)).format(error)
 
 
-class StartupFaults:
-    """Passes everything on to an application, and keeps what its startup raises on purpose for `reraise`.
+class CommandGroup(click.Group):
+    """Ends each of its commands as `faults_in_one_message` does."""
 
-    uvicorn would log it with a traceback, and end with exit code 3.
-    """
+    def invoke(self, ctx: click.Context) -> object:
+        with faults_in_one_message():
+            return super().invoke(ctx)
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Lifespan:
+    """Runs an application's lifespan for uvicorn, which would log a fault with a traceback and end with exit code 3."""
+
+    def __init__(self, app: Starlette) -> None:
         self._app = app
         self._fault: Exception | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the lifespan."""
-        if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
-            return
-        failures: list[Message] = []
-
-        async def send_later(message: Message) -> None:
-            if message["type"].endswith(".failed"):
-                failures.append(message)
-            else:
-                await send(message)
-
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        stage = "startup"
+        await receive()
         try:
-            await self._app(scope, receive, send_later)
-        except BaseException as error:
-            for message in failures:
-                if isinstance(error, _ON_PURPOSE):
-                    self._fault = error
-                await send({**message, "message": ""} if self._fault else message)
-            raise
+            async with self._app.router.lifespan_context(self._app):
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                stage = "shutdown"
+        except _ON_PURPOSE as error:
+            self._fault = error
+            await send({"type": f"lifespan.{stage}.failed", "message": ""})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
 
     @contextlib.contextmanager
-    def reraised(self) -> Iterator[None]:
-        """Raises the fault in place of the `SystemExit` that it leads to."""
+    def faults_raised(self) -> Iterator[None]:
+        """Raises what the lifespan raised on purpose in place of the `SystemExit` that it leads to."""
         try:
             yield
-        except SystemExit:
-            if self._fault is None:
-                raise
-        if self._fault is not None:
-            raise self._fault
+        finally:
+            if self._fault is not None:
+                raise self._fault

@@ -1,13 +1,11 @@
 """`wxgate keys`: the keys that seal session_keys at rest."""
 
-import asyncio
-
 import click
 
 from graph.accounts import encryption_keys
 from graph.accounts.encryption_keys import KeyCheck, Rotation, key_usage, rotate
 from graph.accounts.sessions import epoch_ms
-from graph.cli.errors import faults_in_one_message
+from graph.cli.database import in_database
 from graph.security.encryption import KeyRing, generate_entry
 from graph.settings import Settings, SettingsError
 from models.database import Database
@@ -30,32 +28,30 @@ def new(key_id: str) -> None:
 
     A second key goes to the end of the ring first; once every replica runs with it, to the front. Then rotate.
     """
-    with faults_in_one_message():
-        click.echo(generate_entry(key_id))
+    click.echo(generate_entry(key_id))
 
 
 @keys.command("list")
 def list_() -> None:
     """List the keys of the ring and of the database, and how many accounts each seals."""
-    with faults_in_one_message():
-        key_ring = _key_ring()
-        for key_id, accounts in asyncio.run(_usage(key_ring)).items():
-            role = "encrypts" if key_id == key_ring.current_id else "decrypts" if key_id in key_ring.ids else "MISSING"
-            click.echo(f"{key_id}  {role}  {accounts} accounts")
+    key_ring = _key_ring()
+    for key_id, accounts in in_database(lambda database: key_usage(database, key_ring)).items():
+        role = "encrypts" if key_id == key_ring.current_id else "decrypts" if key_id in key_ring.ids else "MISSING"
+        click.echo(f"{key_id}  {role}  {accounts} accounts")
 
 
 @keys.command("rotate")
 def rotate_() -> None:
     """Seal everything with the first key of the ring. Works beside running servers; may be stopped and run again."""
-    with faults_in_one_message():
-        done = asyncio.run(_rotate(_key_ring()))
-        click.echo(f"{done.resealed} resealed, {done.overtaken} overtaken by a login, {done.unreadable} unreadable")
-        if done.unreadable:
-            msg = (
-                "What is unreadable was sealed with a key that is not in the ring, or is damaged: add the key, or "
-                "let it be; these users get a new session_key when they next log in."
-            )
-            raise click.ClickException(msg)
+    key_ring = _key_ring()
+    done = in_database(lambda database: _rotate(database, key_ring))
+    click.echo(f"{done.resealed} resealed, {done.overtaken} overtaken by a login, {done.unreadable} unreadable")
+    if done.unreadable:
+        msg = (
+            "What is unreadable was sealed with a key that is not in the ring, or is damaged: add the key, or "
+            "let it be; these users get a new session_key when they next log in."
+        )
+        raise click.ClickException(msg)
 
 
 @keys.command()
@@ -63,16 +59,15 @@ def rotate_() -> None:
 @click.option("--lost", is_flag=True, help="Although it still seals something, because the key itself is lost.")
 def retire(key_id: str, lost: bool) -> None:
     """Let a key leave the ring: after a rotation, or when it is lost."""
-    with faults_in_one_message():
-        key_ring = _key_ring()
-        if key_ring.current_id == key_id:
-            msg = f"The key '{key_id}' is the one that encrypts: put another in front of it in WXGATE_ENCRYPTION_KEYS."
-            raise click.ClickException(msg)
-        if lost and key_id in key_ring.ids:
-            msg = f"The key '{key_id}' is not lost, WXGATE_ENCRYPTION_KEYS has it: run `wxgate keys rotate`."
-            raise click.ClickException(msg)
-        accounts = asyncio.run(_retire(key_ring, key_id, lost=lost))
-        click.echo(f"{key_id} is retired; it sealed {accounts} accounts.")
+    key_ring = _key_ring()
+    if key_ring.current_id == key_id:
+        msg = f"The key '{key_id}' is the one that encrypts: put another in front of it in WXGATE_ENCRYPTION_KEYS."
+        raise click.ClickException(msg)
+    if lost and key_id in key_ring.ids:
+        msg = f"The key '{key_id}' is not lost, WXGATE_ENCRYPTION_KEYS has it: run `wxgate keys rotate`."
+        raise click.ClickException(msg)
+    accounts = in_database(lambda database: encryption_keys.retire(database, key_id, lost=lost))
+    click.echo(f"{key_id} is retired; it sealed {accounts} accounts.")
 
 
 def _key_ring() -> KeyRing:
@@ -83,21 +78,6 @@ def _key_ring() -> KeyRing:
     return KeyRing.parse(ring.get_secret_value())
 
 
-def _database() -> Database:
-    return Database(Settings.load("database").database.url.get_secret_value())
-
-
-async def _usage(key_ring: KeyRing) -> dict[str, int]:
-    async with _database() as database:
-        return await key_usage(database, key_ring)
-
-
-async def _rotate(key_ring: KeyRing) -> Rotation:
-    async with _database() as database:
-        await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
-        return await rotate(database, key_ring)
-
-
-async def _retire(key_ring: KeyRing, key_id: str, *, lost: bool) -> int:
-    async with _database() as database:
-        return await encryption_keys.retire(database, key_id, lost=lost)
+async def _rotate(database: Database, key_ring: KeyRing) -> Rotation:
+    await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
+    return await rotate(database, key_ring)

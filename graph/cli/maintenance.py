@@ -8,10 +8,9 @@ from pydantic import SecretStr
 
 from graph.accounts.session_cleanup import SessionCleanup
 from graph.accounts.sessions import epoch_ms
-from graph.cli.errors import faults_in_one_message
+from graph.cli.database import in_database
 from graph.schema.build import print_schema
 from graph.settings import Settings, is_secret, variables
-from models.database import Database
 from models.migrate import migrate as apply_migrations
 from models.migrate import missing_migrations
 
@@ -22,22 +21,25 @@ def migrate(plan: bool) -> None:
     """Bring the database's tables up to this version. Safe to run from several machines at once."""
     # An SQLite file, and the lock beside it, are for their owner alone.
     os.umask(0o077)
-    with faults_in_one_message():
-        url = Settings.load("database").database.url.get_secret_value()
-        names = asyncio.run(_missing(url) if plan else apply_migrations(url))
-        verb = "would apply" if plan else "applied"
-        click.echo("\n".join(f"{verb} {name}" for name in names) or "The database is up to date.")
+    url = Settings.load("database").database.url.get_secret_value()
+    names = in_database(missing_migrations) if plan else asyncio.run(apply_migrations(url))
+    verb = "would apply" if plan else "applied"
+    click.echo("\n".join(f"{verb} {name}" for name in names) or "The database is up to date.")
 
 
 @click.command()
 def cleanup() -> None:
     """Remove sessions that have ended, in small batches, beside running servers, which do so themselves every hour."""
-    with faults_in_one_message():
-        removed = asyncio.run(_clean_up(Settings.load("database", "session")))
-        if removed is None:
-            msg = "Another process is removing them just now; or one died doing so, and holds its lease for a minute."
-            raise click.ClickException(msg)
-        click.echo(f"{removed} sessions removed")
+    session = Settings.load("database", "session").session
+    removed = in_database(
+        lambda database: SessionCleanup(
+            database=database, idle_days=session.idle_days, absolute_days=session.absolute_days, now=epoch_ms
+        ).run()
+    )
+    if removed is None:
+        msg = "Another process is removing them just now; or one died doing so, and holds its lease for a minute."
+        raise click.ClickException(msg)
+    click.echo(f"{removed} sessions removed")
 
 
 @click.command()
@@ -53,17 +55,3 @@ def settings() -> None:
         default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
         shown = "" if default in (None, ()) else str(default).lower() if isinstance(default, bool) else str(default)
         click.echo(f"{name}={shown}\n    {field.description}{' Secret.' if is_secret(field) else ''}")
-
-
-async def _missing(url: str) -> list[str]:
-    async with Database(url) as database:
-        return await missing_migrations(database)
-
-
-async def _clean_up(settings: Settings) -> int | None:
-    session = settings.session
-    async with Database(settings.database.url.get_secret_value()) as database:
-        session_cleanup = SessionCleanup(
-            database=database, idle_days=session.idle_days, absolute_days=session.absolute_days, now=epoch_ms
-        )
-        return await session_cleanup.run()

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from graph.app import ROUTE_LIMITS, build_app
 from graph.cli import options
-from graph.cli.errors import StartupFaults, faults_in_one_message
+from graph.cli.errors import Lifespan, faults_in_one_message
 from graph.composition import Parts, compose
 from graph.http.access_log import AccessLog, Observer
 from graph.http.client_address import ClientAddresses
@@ -19,7 +19,7 @@ from graph.server.server import announce, freeze_heap, run
 from graph.server.shutdown import Shutdown, ShutdownPolicy
 from graph.server.sockets import listening
 from graph.server.workers import STARTUP_FAILURE, Workers
-from graph.settings import MetricsSettings, Settings, unknown_settings
+from graph.settings import Settings, unknown_settings
 
 _log = logging.getLogger(__name__)
 
@@ -43,12 +43,14 @@ def serve(host: str, port: int, workers: int) -> None:
     notice; then it closes its port, answers what it has begun, and ends with exit code 0. SIGINT, or a second signal,
     ends the wait. SIGQUIT, SIGUSR1 and SIGUSR2 are ignored.
     """
-    with faults_in_one_message():
-        settings = Settings.load(serving=True)
-        parts = compose(settings)
-        _check_metrics_ports(settings.metrics, workers)
-        with listening(host, port) as listeners:
-            serve_parts(parts, listeners, workers=workers)
+    settings = Settings.load(serving=True)
+    parts = compose(settings)
+    for worker in range(workers if settings.metrics.port else 0):
+        # Refuses a port that is taken, before any worker starts.
+        with listening(settings.metrics.host, (settings.metrics.port or 0) + worker):
+            pass
+    with listening(host, port) as listeners:
+        serve_parts(parts, listeners, workers=workers)
 
 
 def serve_parts(
@@ -85,9 +87,11 @@ def _serve(
     keep_running: Callable[[], bool] = lambda: True,
 ) -> None:
     settings, shutdown = parts.settings, Shutdown()
-    app = build_app(parts, simulator=simulator, shutdown=shutdown, request_log=_request_log(settings), worker=worker)
-    lifespan = StartupFaults(app)
-    with lifespan.reraised():
+    logs_requests = settings.log.level in {"DEBUG", "INFO"}
+    request_log: Observer = AccessLog(settings.log.format) if logs_requests else lambda _record: None
+    app = build_app(parts, simulator=simulator, shutdown=shutdown, request_log=request_log, worker=worker)
+    lifespan = Lifespan(app)
+    with lifespan.faults_raised():
         run(
             app,
             listeners,
@@ -99,16 +103,3 @@ def _serve(
             policy=ShutdownPolicy(shutdown, settings.drain_seconds),
             keep_running=keep_running,
         )
-
-
-def _check_metrics_ports(metrics: MetricsSettings, workers: int) -> None:
-    """Refuses a port that is taken, before any worker starts."""
-    for worker in range(workers if metrics.port else 0):
-        with listening(metrics.host, (metrics.port or 0) + worker):
-            pass
-
-
-def _request_log(settings: Settings) -> Observer:
-    if settings.log.level in {"DEBUG", "INFO"}:
-        return AccessLog(settings.log.format)
-    return lambda _record: None

@@ -1,10 +1,8 @@
 """`wxgate simulate`: WeChat, and the phones of its users, on a socket."""
 
-import json
 import random
 import secrets
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Self
 
 import click
@@ -12,7 +10,6 @@ from starlette.applications import Starlette
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from graph.cli import options
-from graph.cli.errors import faults_in_one_message
 from graph.observability.logging import configure_logging
 from graph.server.server import announce, run
 from graph.server.sockets import in_url, listening
@@ -35,17 +32,7 @@ class SimulatedMiniProgram:
         chance = random.Random(chosen)  # noqa: S311 - made up for a simulator, and to be made up again
         return cls(f"wx{chance.randbytes(8).hex()}", chance.randbytes(16).hex(), chosen)
 
-    def to_json(self) -> str:
-        """As `dev` keeps it in its data directory."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """The one in a file. Raises `OSError`, and `ValueError` or `TypeError` when it is damaged."""
-        return cls(**json.loads(path.read_text("utf-8")))
-
     def simulator(self) -> Starlette:
-        """Its WeChat, to be served."""
         return create_simulator(SimulatorState(self.app_id, self.app_secret, seed=self.seed))
 
 
@@ -61,21 +48,20 @@ def simulate(host: str, port: int, seed: int | None, allow_remote: bool) -> None
     printed as lines to paste.
     """
     options.require_loopback(host, allow_remote)
-    with faults_in_one_message():
-        wechat = Settings.load("wechat").wechat
-        invented = SimulatedMiniProgram.invent(seed)
-        mini_program = SimulatedMiniProgram(
-            wechat.app_id or invented.app_id,
-            wechat.app_secret.get_secret_value() if wechat.app_secret else invented.app_secret,
-            invented.seed,
-        )
-        with listening(host, port) as listeners:
-            click.echo(f"export WXGATE_WECHAT_BASE_URL=http://{in_url(host)}:{listeners[0].getsockname()[1]}")
-            if wechat.app_id is None:
-                click.echo(f"export WXGATE_WECHAT_APP_ID={mini_program.app_id}")
-            if wechat.app_secret is None:
-                click.echo(f"export WXGATE_WECHAT_APP_SECRET={mini_program.app_secret}")
-            configure_logging(level="INFO", style="text")
-            announce(listeners[0], workers=1)
-            app = TrustedHostMiddleware(mini_program.simulator(), options.local_hosts(host) or ["*"])
-            run(app, listeners)
+    wechat = Settings.load("wechat").wechat
+    invented = SimulatedMiniProgram.invent(seed)
+    mini_program = SimulatedMiniProgram(
+        wechat.app_id or invented.app_id,
+        wechat.app_secret.get_secret_value() if wechat.app_secret else invented.app_secret,
+        invented.seed,
+    )
+    with listening(host, port) as listeners:
+        click.echo(f"export WXGATE_WECHAT_BASE_URL=http://{in_url(host)}:{listeners[0].getsockname()[1]}")
+        if wechat.app_id is None:
+            click.echo(f"export WXGATE_WECHAT_APP_ID={mini_program.app_id}")
+        if wechat.app_secret is None:
+            click.echo(f"export WXGATE_WECHAT_APP_SECRET={mini_program.app_secret}")
+        configure_logging(level="INFO", style="text")
+        announce(listeners[0], workers=1)
+        app = TrustedHostMiddleware(mini_program.simulator(), options.local_hosts(host) or ["*"])
+        run(app, listeners)

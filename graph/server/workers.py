@@ -20,8 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
-from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +42,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _FORK: Final = multiprocessing.get_context("fork")
 
 
-@dataclass(frozen=True, slots=True)
-class _Worker:
+class _Worker(NamedTuple):
     process: ForkProcess
     started_at: float
 
@@ -78,9 +76,8 @@ class Workers:
             while self._running or self._due:
                 self._start_due()
                 wait([worker.process.sentinel for worker in self._running.values()], _TICK_SECONDS)
-                signals, self._signals = self._signals, []
-                for number in signals:
-                    self._stop(number)
+                while self._signals:
+                    self._stop(self._signals.pop(0))
                 self._kill_hung()
                 for index in [index for index, worker in self._running.items() if not worker.process.is_alive()]:
                     self._bury(index)
@@ -88,10 +85,10 @@ class Workers:
 
     @contextlib.contextmanager
     def _signals_noted(self) -> Iterator[None]:
-        def note(signal_number: int, _frame: FrameType | None) -> None:
-            self._signals.append(signal_number)
-
-        before = {number: signal.signal(number, note) for number in _SIGNALS}
+        before = {
+            number: signal.signal(number, lambda received, _frame: self._signals.append(received))
+            for number in _SIGNALS
+        }
         try:
             yield
         finally:

@@ -37,14 +37,10 @@ _REQUIRED: Final = {
 
 
 class Group(BaseModel):
-    """Settings that belong together."""
-
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
 
 class WeChatSettings(Group):
-    """Who the mini-program is, and where WeChat is."""
-
     app_id: AppId | None = Field(None, description="The mini-program's AppID.")
     app_secret: AppSecret | None = Field(None, description="Its AppSecret.")
     base_url: BaseUrl = Field("https://api.weixin.qq.com", description="WeChat's API; plain http only to loopback.")
@@ -53,37 +49,27 @@ class WeChatSettings(Group):
 
 
 class DatabaseSettings(Group):
-    """Where the data is."""
-
     url: DatabaseUrl = Field(
         SecretStr("sqlite://wxgate.db"), description="`sqlite:///absolute/path` or `postgres://user@host/db`."
     )
 
 
 class EncryptionSettings(Group):
-    """What seals the session_keys at rest."""
-
     keys: KeyRingText | None = Field(None, description="Key ring `k2:<base64url>,k1:<base64url>`; the first encrypts.")
 
 
 class SessionSettings(Group):
-    """How long a sign-in lasts."""
-
     idle_days: int = Field(7, ge=1, le=365, description="Days without a request that end a session.")
     absolute_days: int = Field(30, ge=1, le=365, description="Days that end it in any case.")
     max_per_user: int = Field(10, ge=1, le=1000, description="Sessions a user may have; the oldest go first.")
 
 
 class WatermarkSettings(Group):
-    """How old submitted user info may be, in seconds."""
-
     max_age: int = Field(86_400, ge=1, description="Seconds that submitted data may be old.")
     max_ahead: int = Field(300, ge=0, description="Seconds that it may be ahead.")
 
 
 class HttpSettings(Group):
-    """Which hosts and origins are served, and which proxies are trusted."""
-
     allowed_hosts: Hosts = Field((), description="Names that `Host` may have, like `*.example.com`; empty: any.")
     cors_origins: Origins = Field((), description="Exact origins of web (H5) builds.")
     trusted_proxies: Networks = Field((), description="Proxies whose `X-Forwarded-For` counts, like `10.0.0.0/8`.")
@@ -101,8 +87,6 @@ class RateLimitSettings(Group):
 
 
 class TrustedSettings(Group):
-    """The documents that clients may run by their hash alone."""
-
     documents: Path | None = Field(None, description="graphql-codegen's `persisted-documents.json`.")
     documents_only: bool = Field(False, description="Run nothing else.")
 
@@ -119,15 +103,11 @@ class MetricsSettings(Group):
 
 
 class LogSettings(Group):
-    """What is written about requests."""
-
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING, ERROR.")
     format: Literal["text", "json"] = Field("text", description="`text` or `json`.")
 
 
 class Settings(Group):
-    """All of it."""
-
     wechat: WeChatSettings = Field(default_factory=WeChatSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
@@ -172,8 +152,6 @@ class Settings(Group):
 
 @dataclass(frozen=True, slots=True)
 class ServingSecrets:
-    """What signing users in takes."""
-
     app_id: str
     app_secret: SecretStr
     encryption_keys: SecretStr

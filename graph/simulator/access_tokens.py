@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from graph.simulator.errors import INVALID_CREDENTIAL, TOKEN_EXPIRED, TOKEN_MISSING, ErrcodeError
+from graph.simulator.errors import Errcode, require
 
 TOKEN_LIFE = 7200.0
 OVERLAP = 300.0
@@ -56,14 +56,11 @@ class AccessTokens:
 
     def check(self, text: str | None) -> None:
         """Raises ErrcodeError with 41001, 40001 or 42001."""
-        if not text:
-            raise ErrcodeError(TOKEN_MISSING)
-        token = self._by_text.get(text)
-        now = self._now()
-        if token is None or (token.superseded_at is not None and token.superseded_at <= now):
-            raise ErrcodeError(INVALID_CREDENTIAL)
-        if token.expires_at <= now:
-            raise ErrcodeError(TOKEN_EXPIRED)
+        require(text, Errcode.TOKEN_MISSING)
+        token, now = self._by_text.get(text or ""), self._now()
+        known = token is not None and (token.superseded_at is None or token.superseded_at > now)
+        require(known, Errcode.INVALID_CREDENTIAL)
+        require(token and token.expires_at > now, Errcode.TOKEN_EXPIRED)
 
     def expire_all(self) -> None:
         """End the life of every token now, so that the next call with one gets 42001."""

@@ -1,8 +1,6 @@
 """WeChat's server and the phone as one ASGI application, for the root of a server or any prefix of another."""
 
-from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -10,63 +8,36 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.simulator import device
-from graph.simulator.bodies import Fields, json_response, parse_fields, read_body
+from graph.simulator.bodies import json_response, parse_fields, read_body
+from graph.simulator.device import ACTIONS, Action
 from graph.simulator.endpoints import ENDPOINTS, ApiRequest, Endpoint
-from graph.simulator.errors import INVALID_CODE, MALFORMED_POST, BadRequest, ErrcodeError
-from graph.simulator.fault_responses import play
-from graph.simulator.faults import Fault
+from graph.simulator.errors import BadRequest, Errcode, ErrcodeError
+from graph.simulator.faults import play
 from graph.simulator.state import SimulatorState
-
-View = Callable[[SimulatorState], dict[str, object]]
-Action = Callable[[SimulatorState, Any], dict[str, object]]
 
 # Every method reaches the endpoint: a wrong one is an errcode with WeChat, never a 405.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-# By path: the name of the action in `errMsg`, its fields, its function.
-_ACTIONS: Mapping[str, tuple[str, type[Fields], Action]] = {
-    "/device/login": ("login", device.LoginFields, device.login),
-    "/device/user-info": ("getUserInfo", device.UserInfoFields, device.user_info),
-    "/device/phone-number": ("getPhoneNumber", device.PhoneNumberFields, device.phone_number),
-    "/device/check-session": ("checkSession", device.UserFields, device.check_session),
-    "/device/expire-session-key": ("expireSessionKey", device.UserFields, device.expire_session_key),
-    "/device/faults": ("faults", Fault, device.add_fault),
-}
-_VIEWS: Mapping[tuple[str, str], View] = {
-    ("GET", "/device/users"): device.users,
-    ("GET", "/device/faults"): device.faults,
-    ("DELETE", "/device/faults"): device.clear_faults,
-}
 
 
 def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process are independent."""
     endpoints = [_endpoint(state, path, endpoint) for path, endpoint in ENDPOINTS.items()]
-    views = [_view(state, method, path, view) for (method, path), view in _VIEWS.items()]
-    actions = [_action(state, path, *action) for path, action in _ACTIONS.items()]
-    return Starlette(routes=[*endpoints, *views, *actions])
+    return Starlette(routes=[*endpoints, *(_action(state, action) for action in ACTIONS)])
 
 
-def _view(state: SimulatorState, method: str, path: str, view: View) -> Route:
-    async def serve(_request: Request) -> Response:
-        return json_response(view(state))
-
-    return Route(path, serve, methods=[method])
-
-
-def _action(state: SimulatorState, path: str, name: str, fields: type[Fields], act: Action) -> Route:
+def _action(state: SimulatorState, action: Action) -> Route:
     async def serve(request: Request) -> Response:
         try:
             body = await read_body(request)
             if body and not _is_json(request.headers):
-                return json_response({"errMsg": f"{name}:fail send the body as application/json"}, status=415)
-            return json_response(act(state, parse_fields(fields, body)))
+                return json_response({"errMsg": f"{action.name}:fail send the body as application/json"}, status=415)
+            return json_response(action.act(state, parse_fields(action.fields, body)))
         except ClientDisconnect:
             return Response()
         except BadRequest as error:
-            return json_response({"errMsg": f"{name}:fail {error}"}, status=400)
+            return json_response({"errMsg": f"{action.name}:fail {error}"}, status=400)
 
-    return Route(path, serve, methods=["POST"])
+    return Route(action.path, serve, methods=[action.method])
 
 
 def _endpoint(state: SimulatorState, path: str, endpoint: Endpoint) -> Route:
@@ -78,7 +49,7 @@ def _endpoint(state: SimulatorState, path: str, endpoint: Endpoint) -> Route:
         except ClientDisconnect:
             return Response()
         except BadRequest:
-            return _refusal(state, path, MALFORMED_POST)
+            return _refusal(state, path, Errcode.MALFORMED_POST)
         api_request = ApiRequest(request.method, request.query_params, body)
 
         def respond() -> Response:
@@ -108,7 +79,7 @@ def _refusal(state: SimulatorState, path: str, errcode: int, errmsg: str | None 
     errmsg = errmsg or ErrcodeError(errcode).errmsg
     if path.startswith("/sns/"):
         errmsg += ","
-    elif path.startswith("/wxa/") and errcode == INVALID_CODE:
+    elif path.startswith("/wxa/") and errcode == Errcode.INVALID_CODE:
         errmsg += f" hint: [{state.fakes.hint()}]"
     payload = {"errcode": errcode, "errmsg": f"{errmsg} rid: {state.fakes.rid(state.clock())}"}
     return json_response(payload, content_type="text/plain")

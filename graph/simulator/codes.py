@@ -1,18 +1,16 @@
 """Codes that the phone fetches and a server may use once, within five minutes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
-from graph.simulator.errors import CODE_USED, INVALID_CODE, ErrcodeError
+from graph.simulator.errors import Errcode, ErrcodeError, require
 
 CODE_LIFE = 300.0
 
 Grant = TypeVar("Grant")
 
 
-@dataclass(slots=True)
-class _Held(Generic[Grant]):
+class _Held(NamedTuple, Generic[Grant]):
     grant: Grant
     forget_at: float
     used: bool = False
@@ -41,9 +39,8 @@ class Codes(Generic[Grant]):
         self._forget()
         held = self._held.get(code)
         if held is None:
-            raise ErrcodeError(INVALID_CODE)
-        if held.used:
-            raise ErrcodeError(CODE_USED)
+            raise ErrcodeError(Errcode.INVALID_CODE)
+        require(not held.used, Errcode.CODE_USED)
         return held.grant
 
     def use(self, code: str) -> Grant:
@@ -57,9 +54,5 @@ class Codes(Generic[Grant]):
         return len(self._held)
 
     def _forget(self) -> None:
-        now = self._now()
-        while self._held:
-            code = next(iter(self._held))
-            if self._held[code].forget_at > now:
-                break
-            del self._held[code]
+        while self._held and next(iter(self._held.values())).forget_at <= self._now():
+            del self._held[next(iter(self._held))]

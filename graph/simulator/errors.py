@@ -1,84 +1,74 @@
-"""The simulator's errors, on either side of the wire.
+"""The simulator's errors, on either side of the wire: `ErrcodeError` is WeChat's, `BadRequest` is the phone's."""
 
-SimulatorError
-├── ErrcodeError   WeChat's server responds with an errcode (still HTTP 200)
-└── BadRequest     a request to the phone, or for a fault, that makes no sense (HTTP 400)
-"""
+from enum import IntEnum
 
-SYSTEM_ERROR = -1
-INVALID_CREDENTIAL = 40001
-INVALID_GRANT_TYPE = 40002
-INVALID_OPENID = 40003
-INVALID_APPID = 40013
-INVALID_CODE = 40029
-INVALID_APPSECRET = 40125
-INVALID_SCENE = 40129
-CODE_USED = 40163
-TOKEN_MISSING = 41001
-APPID_MISSING = 41002
-APPSECRET_MISSING = 41004
-CODE_MISSING = 41008
-TOKEN_EXPIRED = 42001
-REQUIRE_GET = 43001
-REQUIRE_POST = 43002
-WRONG_METHOD = 43302
-EMPTY_POST = 44002
-MALFORMED_POST = 47001
-USER_UNSEEN = 61010
-INVALID_SIG_METHOD = 87008
-INVALID_SIGNATURE = 87009
 
-# WeChat's own wordings, spelling mistakes included. 43302's words are not recorded anywhere we know.
-ERRMSG = {
-    SYSTEM_ERROR: "system error",
-    INVALID_CREDENTIAL: (
+class Errcode(IntEnum):
+    """WeChat's own wordings, spelling mistakes included. Those of 43302 and 45002 are not recorded."""
+
+    errmsg: str
+
+    def __new__(cls, code: int, errmsg: str) -> "Errcode":
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.errmsg = errmsg
+        return member
+
+    SYSTEM_ERROR = -1, "system error"
+    INVALID_CREDENTIAL = (
+        40001,
         "invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, "
-        "more details at https://mmbizurl.cn/s/JtxxFh33r"
-    ),
-    INVALID_GRANT_TYPE: "invalid grant_type",
-    INVALID_OPENID: "invalid openid",
-    INVALID_APPID: "invalid appid",
-    40014: "invalid access_token",
-    INVALID_CODE: "invalid code",
-    INVALID_APPSECRET: "invalid appsecret",
-    INVALID_SCENE: "invalid scene",
-    CODE_USED: "code been used",
-    40164: "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist",
-    40226: "code blocked",
-    40243: "appsecret is frozen",
-    TOKEN_MISSING: "access_token missing",
-    APPID_MISSING: "appid missing",
-    APPSECRET_MISSING: "appsecret missing",
-    CODE_MISSING: "missing code",
-    TOKEN_EXPIRED: "access_token expired",
-    REQUIRE_GET: "require GET method",
-    REQUIRE_POST: "require POST method",
-    43003: "require https",
-    WRONG_METHOD: "wrong http method",
-    EMPTY_POST: "empty post data",
-    45009: "reach max api daily quota limit",
-    45011: "api minute-quota reach limit mustslower retry next minute",
-    MALFORMED_POST: "data format error",
-    48001: "api unauthorized",
-    50002: "user limited",
-    USER_UNSEEN: "code is expired",
-    INVALID_SIG_METHOD: "invalid sig_method",
-    INVALID_SIGNATURE: "invalid signature",
-}
+        "more details at https://mmbizurl.cn/s/JtxxFh33r",
+    )
+    INVALID_GRANT_TYPE = 40002, "invalid grant_type"
+    INVALID_OPENID = 40003, "invalid openid"
+    INVALID_APPID = 40013, "invalid appid"
+    INVALID_ACCESS_TOKEN = 40014, "invalid access_token"
+    INVALID_CODE = 40029, "invalid code"
+    INVALID_APPSECRET = 40125, "invalid appsecret"
+    INVALID_SCENE = 40129, "invalid scene"
+    CODE_USED = 40163, "code been used"
+    INVALID_IP = 40164, "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist"
+    CODE_BLOCKED = 40226, "code blocked"
+    APPSECRET_FROZEN = 40243, "appsecret is frozen"
+    TOKEN_MISSING = 41001, "access_token missing"
+    APPID_MISSING = 41002, "appid missing"
+    APPSECRET_MISSING = 41004, "appsecret missing"
+    CODE_MISSING = 41008, "missing code"
+    TOKEN_EXPIRED = 42001, "access_token expired"
+    REQUIRE_GET = 43001, "require GET method"
+    REQUIRE_POST = 43002, "require POST method"
+    REQUIRE_HTTPS = 43003, "require https"
+    WRONG_METHOD = 43302, "wrong http method"
+    EMPTY_POST = 44002, "empty post data"
+    CONTENT_TOO_LONG = 45002, "simulated error 45002"
+    DAILY_QUOTA = 45009, "reach max api daily quota limit"
+    MINUTE_QUOTA = 45011, "api minute-quota reach limit mustslower retry next minute"
+    MALFORMED_POST = 47001, "data format error"
+    UNAUTHORIZED = 48001, "api unauthorized"
+    USER_LIMITED = 50002, "user limited"
+    USER_UNSEEN = 61010, "code is expired"
+    INVALID_SIG_METHOD = 87008, "invalid sig_method"
+    INVALID_SIGNATURE = 87009, "invalid signature"
 
 
-class SimulatorError(Exception):
-    """Head of the family."""
+_ERRMSGS = {int(errcode): errcode.errmsg for errcode in Errcode}
 
 
-class ErrcodeError(SimulatorError):
-    """`errmsg` replaces the table's wording where one code has two."""
+class ErrcodeError(Exception):
+    """WeChat's server responds with an errcode (still HTTP 200); `errmsg` is for a code that has two wordings."""
 
     def __init__(self, errcode: int, errmsg: str | None = None) -> None:
         super().__init__(errcode)
-        self.errcode = errcode
-        self.errmsg = errmsg if errmsg is not None else ERRMSG.get(errcode, f"simulated error {errcode}")
+        self.errcode = int(errcode)
+        self.errmsg = errmsg if errmsg is not None else _ERRMSGS.get(errcode, f"simulated error {errcode}")
 
 
-class BadRequest(SimulatorError):
-    """The client reads the message, so it repeats no secret."""
+class BadRequest(Exception):
+    """A request to the phone, or for a fault, that makes no sense (HTTP 400). The client reads it: it has no secret."""
+
+
+def require(condition: object, errcode: Errcode, errmsg: str | None = None) -> None:
+    """Raises `ErrcodeError` unless the condition holds."""
+    if not condition:
+        raise ErrcodeError(errcode, errmsg)

@@ -25,26 +25,19 @@ class SessionKey:
     origin: Literal["login", "reset", "unseen"]
 
 
-@dataclass(slots=True, frozen=True)
-class RenewalPolicy:
-    """`when`: at every wx.login, never while the key lives, or once it is `after` seconds old."""
-
-    when: Renewal = "after"
-    after: float = RENEW_AFTER
-    life: float = SESSION_KEY_LIFE
-
-    def replaces(self, key: SessionKey, now: float) -> bool:
-        return self.when == "always" or (self.when == "after" and now - key.issued_at >= self.after)
-
-
+@dataclass(slots=True)
 class SessionKeys:
-    """The valid keys, by the name of the user."""
+    """The valid keys, by the name of the user.
 
-    def __init__(self, make: Callable[[], str], now: Callable[[], float], policy: RenewalPolicy) -> None:
-        self._make = make
-        self._now = now
-        self._policy = policy
-        self._held: dict[str, SessionKey] = {}
+    wx.login replaces one always, never while it lives, or once it is `renew_after` seconds old.
+    """
+
+    make: Callable[[], str]
+    now: Callable[[], float]
+    renew: Renewal
+    renew_after: float
+    life: float
+    _held: dict[str, SessionKey] = field(default_factory=dict)
 
     def log_in(self, user: str, *, renew: bool | None = None) -> None:
         """What wx.login does to the key; `renew` overrules the policy for this once.
@@ -53,11 +46,7 @@ class SessionKeys:
         as with WeChat.
         """
         key = self._living(user)
-        if (
-            key is None
-            or key.origin == "unseen"
-            or (self._policy.replaces(key, self._now()) if renew is None else renew)
-        ):
+        if key is None or key.origin == "unseen" or (self._is_due(key) if renew is None else renew):
             self._issue(user, "login")
         else:
             key.origin = "login"
@@ -83,7 +72,7 @@ class SessionKeys:
     def reset(self, user: str) -> str:
         """A new key that dies when the old one would have: resetting prolongs nothing."""
         old = self._valid(user)
-        self._held[user] = SessionKey(self._make(), old.issued_at, old.expires_at, "reset")
+        self._held[user] = SessionKey(self.make(), old.issued_at, old.expires_at, "reset")
         return self._held[user].text
 
     def put(self, user: str, text: str) -> None:
@@ -95,10 +84,12 @@ class SessionKeys:
 
     def _living(self, user: str) -> SessionKey | None:
         key = self._held.get(user)
-        return key if key is not None and key.expires_at > self._now() else None
+        return key if key is not None and key.expires_at > self.now() else None
+
+    def _is_due(self, key: SessionKey) -> bool:
+        return self.renew == "always" or (self.renew == "after" and self.now() - key.issued_at >= self.renew_after)
 
     def _issue(self, user: str, origin: Literal["login", "unseen"], text: str | None = None) -> SessionKey:
-        now = self._now()
-        key = SessionKey(text or self._make(), now, now + self._policy.life, origin)
-        self._held[user] = key
-        return key
+        now = self.now()
+        self._held[user] = SessionKey(text or self.make(), now, now + self.life, origin)
+        return self._held[user]

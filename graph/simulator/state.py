@@ -1,6 +1,5 @@
 """Everything WeChat remembers about one mini-program, in memory, without HTTP."""
 
-import hmac
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -9,10 +8,9 @@ from graph.simulator.access_tokens import AccessTokens
 from graph.simulator.codes import Codes
 from graph.simulator.fake_values import FakeValues
 from graph.simulator.faults import Faults
-from graph.simulator.phone import Phone, PhoneGrant
-from graph.simulator.session_keys import RENEW_AFTER, SESSION_KEY_LIFE, Renewal, RenewalPolicy, SessionKeys
-from graph.simulator.text_check import RISKY_WORDS, TextCheck, Verdict
-from graph.simulator.users import Users
+from graph.simulator.session_keys import RENEW_AFTER, SESSION_KEY_LIFE, Renewal, SessionKeys
+from graph.simulator.text_check import RISKY_WORDS, Verdict
+from graph.simulator.users import User, Users
 
 
 @dataclass(eq=False)
@@ -41,21 +39,11 @@ class SimulatorState:
         self.faults = Faults()
         self.users = Users(self.app_id, self.fakes, limit=self.max_users)
         self.login_codes: Codes[str] = Codes(self.fakes.code, self.clock)
-        self.phone_codes: Codes[PhoneGrant] = Codes(self.fakes.phone_code, self.clock)
+        # The user who tapped, and WeChat's `phone_info`.
+        self.phone_codes: Codes[tuple[User, dict[str, object]]] = Codes(self.fakes.phone_code, self.clock)
         self.access_tokens = AccessTokens(self.fakes.access_token, self.clock)
         self.session_keys = SessionKeys(
-            self.fakes.session_key,
-            self.clock,
-            RenewalPolicy(self.renew, self.renew_after, self.session_key_life),
-        )
-        self.text_check = TextCheck(self.risky_words)
-        self.phone = Phone(
-            app_id=self.app_id,
-            fakes=self.fakes,
-            now=self.clock,
-            session_keys=self.session_keys,
-            login_codes=self.login_codes,
-            phone_codes=self.phone_codes,
+            self.fakes.session_key, self.clock, self.renew, self.renew_after, self.session_key_life
         )
 
     def clock(self) -> float:
@@ -65,6 +53,3 @@ class SimulatorState:
     def advance(self, seconds: float) -> None:
         """Let time pass in this simulator only, so that codes, keys and tokens expire without waiting."""
         self._advanced += seconds
-
-    def is_secret(self, app_secret: str) -> bool:
-        return hmac.compare_digest(app_secret.encode(), self.app_secret.encode())

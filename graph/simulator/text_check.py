@@ -9,9 +9,6 @@ class Verdict(NamedTuple):
     label: int
 
 
-PASS = Verdict("pass", 100)
-
-
 RISKY_WORDS: Mapping[str, Verdict] = {
     "risky": Verdict("risky", 21000),
     "review": Verdict("review", 21000),
@@ -20,20 +17,14 @@ RISKY_WORDS: Mapping[str, Verdict] = {
 }
 
 
-class TextCheck:
-    """The worst verdict among the words found: risky before review before pass."""
+def judge(words: Mapping[str, Verdict], texts: list[str], raw_body: bytes) -> tuple[Verdict, str | None]:
+    r"""The worst verdict among the words found (risky, then review, then pass), and the word behind it.
 
-    def __init__(self, words: Mapping[str, Verdict]) -> None:
-        self._words = dict(words)
-
-    def judge(self, texts: list[str], raw_body: bytes) -> tuple[Verdict, str | None]:
-        r"""The verdict and the word behind it.
-
-        A word counts only where the body spells it in real UTF-8: WeChat overlooks Chinese written as \uXXXX, and so
-        must this, or a client with that mistake would pass every test and check nothing in production.
-        """
-        found: dict[str, tuple[Verdict, str]] = {}
-        for word, verdict in self._words.items():
-            if word.encode() in raw_body and any(word in text for text in texts):
-                found.setdefault(verdict.suggest, (verdict, word))
-        return found.get("risky") or found.get("review") or (PASS, None)
+    A word counts only where the body spells it in real UTF-8: WeChat overlooks Chinese written as \uXXXX, and so
+    must this, or a client with that mistake would pass every test and check nothing in production.
+    """
+    found: dict[str, tuple[Verdict, str]] = {}
+    for word, verdict in words.items():
+        if word.encode() in raw_body and any(word in text for text in texts):
+            found.setdefault(verdict.suggest, (verdict, word))
+    return found.get("risky") or found.get("review") or (Verdict("pass", 100), None)

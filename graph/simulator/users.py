@@ -2,27 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from typing import Any
 
 from graph.simulator.errors import BadRequest
 from graph.simulator.fake_values import FakeValues
 
 DEFAULT_USER = "me"
-
-
-class Profile(TypedDict, total=False):
-    """What may be set; the rest is derived from the seed and the name."""
-
-    openid: str
-    # True: one derived from the name. False: none, as in an app that no Open Platform account holds.
-    unionid: bool | str
-    nick_name: str
-    avatar_url: str
-    gender: int
-    language: str
-    city: str
-    province: str
-    country: str
 
 
 @dataclass(slots=True)
@@ -31,11 +16,11 @@ class User:
 
     name: str
     openid: str
-    unionid: str | None
     nick_name: str
     avatar_url: str
     gender: int
     phone_number: str
+    unionid: str | None = None
     language: str = "zh_CN"
     city: str = "Guangzhou"
     province: str = "Guangdong"
@@ -53,29 +38,27 @@ class Users:
         self._by_name: dict[str, User] = {}
         self._by_openid: dict[str, User] = {}
 
-    def get(self, name: str, **profile: Unpack[Profile]) -> User:
-        """The user of that name, made on first mention; a given field stays changed.
+    def get(self, name: str, **profile: Any) -> User:
+        """The user of that name, made on first mention; a given field of `User` stays changed.
 
-        Giving a unionid later is the real case of an app that joins an Open Platform account.
+        A `unionid` may also be True, for one derived from the name, or False, for none, as in an app that no Open
+        Platform account holds. Giving one later is the real case of an app that joins such an account.
         """
         user = self._by_name.get(name) or self._make(name)
         for field, value in profile.items():
-            if field == "unionid":
-                setattr(user, field, self._fakes.unionid(name) if value is True else value or None)
-            elif field == "openid":
-                self._move(user, str(value))
-            else:
-                setattr(user, field, value)
+            setattr(user, field, value)
+        if "unionid" in profile:
+            unionid = profile["unionid"]
+            user.unionid = self._fakes.unionid(name) if unionid is True else unionid or None
+        if "openid" in profile:
+            self._by_openid = {user.openid: user for user in self}
         return user
 
-    def by_openid(self, openid: str) -> User | None:
-        return self._by_openid.get(openid)
+    def by_openid(self, openid: object) -> User | None:
+        return self._by_openid.get(openid) if isinstance(openid, str) else None
 
     def __iter__(self) -> Iterator[User]:
         return iter(tuple(self._by_name.values()))
-
-    def __len__(self) -> int:
-        return len(self._by_name)
 
     def _make(self, name: str) -> User:
         if len(self._by_name) >= self._limit:
@@ -84,17 +67,10 @@ class Users:
         user = User(
             name=name,
             openid=self._fakes.openid(self._app_id, name),
-            unionid=None,
             nick_name=name,
             avatar_url=self._fakes.avatar_url(name),
             gender=self._fakes.gender(name),
             phone_number=self._fakes.phone_number(name),
         )
-        self._by_name[name] = user
-        self._by_openid[user.openid] = user
+        self._by_name[name] = self._by_openid[user.openid] = user
         return user
-
-    def _move(self, user: User, openid: str) -> None:
-        del self._by_openid[user.openid]
-        user.openid = openid
-        self._by_openid[openid] = user

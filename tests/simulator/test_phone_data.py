@@ -4,13 +4,12 @@ import base64
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from Crypto.Cipher import AES
 
-from graph.simulator import SimulatorState
-from graph.simulator.phone import PhoneNumber, ProfileApi
+from graph.simulator import SimulatorState, device
 from tests.simulator.conftest import APP_ID, APP_SECRET, START, Clock, Simulator
 
 VECTORS = json.loads((Path(__file__).parents[1] / "wechat" / "vectors.json").read_text(encoding="utf-8"))
@@ -32,6 +31,8 @@ def state_of(vector: dict[str, Any]) -> SimulatorState:
     watermark = plain["watermark"]
     state = SimulatorState(watermark["appid"], APP_SECRET, seed=1, now=lambda: watermark["timestamp"])
     state.session_keys.put("alice", vector["session_key"])
+    # A phone vector names no iv; made-up vectors share one.
+    state.fakes.iv = lambda: vector.get("iv", WHOLE["syn-emoji-utf8mb4"]["iv"])  # type: ignore[method-assign]
     return state
 
 
@@ -42,7 +43,7 @@ def test_a_vector_with_real_data_is_reproduced_byte_for_byte(vector_id: str) -> 
     vector = WHOLE[vector_id]
     plain = json.loads(vector["plaintext"])
     state = state_of(vector)
-    user = state.users.get(
+    state.users.get(
         "alice",
         openid=plain["openId"],
         unionid=plain.get("unionId", False),
@@ -55,7 +56,7 @@ def test_a_vector_with_real_data_is_reproduced_byte_for_byte(vector_id: str) -> 
         country=plain["country"],
     )
 
-    answer = state.phone.user_info(user, policy="old", iv=vector.get("iv"))
+    answer = device.user_info(state, device.UserInfoFields(user="alice", policy="old"))
 
     assert opened(answer, vector["session_key"]) == vector["plaintext"]
     assert answer["encryptedData"] == vector["encryptedData"]
@@ -68,13 +69,13 @@ def test_a_vector_with_real_data_is_reproduced_byte_for_byte(vector_id: str) -> 
     ("vector_id", "api"),
     [("syn-getuserprofile-no-openid", "getUserProfile"), ("syn-getuserinfo-anonymous", "getUserInfo")],
 )
-def test_an_anonymous_vector_is_reproduced(vector_id: str, api: ProfileApi) -> None:
+def test_an_anonymous_vector_is_reproduced(vector_id: str, api: Literal["getUserInfo", "getUserProfile"]) -> None:
     vector = WHOLE[vector_id]
     plain = json.loads(vector["plaintext"])
     state = state_of(vector)
-    user = state.users.get("alice", openid=plain.get("openId", "o"), unionid=plain.get("unionId", False))
+    state.users.get("alice", openid=plain.get("openId", "o"), unionid=plain.get("unionId", False))
 
-    answer = state.phone.user_info(user, api=api, iv=vector["iv"])
+    answer = device.user_info(state, device.UserInfoFields(user="alice", api=api))
 
     # Not byte for byte: WeChat's own example has the unionId behind the avatar; this vector was made otherwise.
     assert json.loads(opened(answer, vector["session_key"])) == plain
@@ -197,13 +198,9 @@ async def test_every_iv_is_another(simulator: Simulator) -> None:
 
 def test_the_phone_vector_is_reproduced_byte_for_byte() -> None:
     vector = WHOLE["syn-phone"]
-    state = state_of(vector)
-    # The vector names no iv; made-up vectors share one.
-    iv = WHOLE["syn-emoji-utf8mb4"]["iv"]
+    number = device.PhoneNumberFields(user="alice", phone_number="+8613800000000", pure_phone_number="13800000000")
 
-    answer = state.phone.phone_number(
-        state.users.get("alice"), PhoneNumber("+8613800000000", "13800000000", "86"), iv=iv
-    )
+    answer = device.phone_number(state_of(vector), number)
 
     assert answer["encryptedData"] == vector["encryptedData"]
 

@@ -61,7 +61,7 @@ def test_a_wrong_field_raises_with_the_simulators_sentence(wechat_simulator: WeC
 
 
 def test_each_test_gets_a_fresh_simulator_with_the_same_users(wechat_simulator: WeChatSimulator) -> None:
-    assert len(wechat_simulator.state.users) == 0
+    assert list(wechat_simulator.state.users) == []
     again = SimulatorState(wechat_simulator.app_id, wechat_simulator.app_secret, seed=0)
     assert wechat_simulator.state.users.get("alice") == again.users.get("alice")
 
