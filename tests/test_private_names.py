@@ -15,7 +15,7 @@ USED: Final[dict[str, set[str]]] = {
     "models/sqlite.py": {"_connection", "_lock"},
 }
 # Documented, although they begin with an underscore.
-DOCUMENTED: Final = {"_exit", "_make", "_replace", "_asdict", "_fields"}
+DOCUMENTED: Final = {"_exit", "_make", "_replace", "_asdict", "_fields", "_value_"}
 
 
 def is_private(name: str) -> bool:

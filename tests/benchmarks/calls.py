@@ -4,10 +4,11 @@
 
 Counted in the event loop's thread of a `wxgate serve`, from before the request is sent over a kept connection until
 shortly after its response has come, with nothing else in flight: every entry into a Python function whose code lies in
-`graph/` or `models/`, a coroutine or generator once however often it is resumed. Comprehensions do not
-count, nor does what other threads do, or what Python generates (a dataclass's `__init__`). The entries with every
-resumption are printed beside. Of several requests after a warm-up the one with the fewest calls is taken, for timers
-of the server may run in another. The documents are those of `throughput`, the client is httpx with its eight headers.
+`graph/` or `models/`, a coroutine or generator once however often it is resumed. Comprehensions do not count, nor does
+what other threads do, or what Python generates (a dataclass's `__init__`). The entries with every resumption are
+printed beside. Of several requests after a warm-up the one in the fewest files, then with the fewest calls, is taken,
+for timers of the server may run in another. The documents are those of `throughput`, the client is httpx with its eight
+headers.
 """
 
 import argparse
@@ -98,7 +99,7 @@ def _fewest(send: Callable[[], None], control: socket.socket) -> Calls:
             control.sendall(b"0")
             entries = json.loads(answers.readline())
             recorded.append(Calls([(file, function) for file, function, first in entries if first], len(entries)))
-    return min(recorded, key=lambda calls: len(calls.calls))
+    return min(recorded, key=lambda calls: (calls.files, len(calls.calls)))
 
 
 @contextlib.contextmanager
