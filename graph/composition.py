@@ -88,7 +88,7 @@ def compose(
         base_url=settings.wechat.base_url,
         ca_file=settings.wechat.ca_file,
         proxy=settings.wechat.proxy,
-        # Half of those whom the door lets in at most, so that a WeChat that hangs leaves room for everybody else.
+        # Half of the requests at work at once, so that a WeChat that hangs leaves room for the others.
         max_connections=min(MAX_CONNECTIONS, -(-settings.limit.concurrency // 2)),
         sleep=sleep,
         observe=observe_calls(metrics.wechat_called, *([tracing.wechat_called] if tracing else [])),

@@ -64,7 +64,7 @@ class BoundedClient(AsyncpgDBClient):
         return _Acquired(self, self._pool_init_lock)
 
     async def acquire(self) -> Any:
-        """A connection of the pool, first come first served: asyncpg's own pool lets newcomers pass.
+        """A connection of the pool, first come first served: asyncpg's own pool lets later ones overtake.
 
         Raises `DatabaseUnavailable` when its turn does not come in time, and what the driver raises.
         """
@@ -100,7 +100,7 @@ class BoundedClient(AsyncpgDBClient):
             self._pool_init_lock.release()
 
     async def release(self, connection: Any) -> None:
-        """Returns a connection to its pool; one with a statement under way is waited for, or closed."""
+        """Returns a connection to its pool; one with a statement in flight is waited for, or closed."""
         try:
             await self._pool.release(connection, timeout=RELEASE_SECONDS)  # type: ignore[union-attr]
         finally:

@@ -101,7 +101,7 @@ def _parameters(query: str, known: Mapping[str, Callable[[str], object]]) -> dic
 
 
 def _verifying(parameters: dict[str, object]) -> dict[str, object]:
-    """With `sslrootcert`, the file of certificates that PostgreSQL's must be signed by, as asyncpg wants to be told."""
+    """With `sslrootcert`, the file of certificates that PostgreSQL's must be signed by, as asyncpg wants it."""
     if "sslrootcert" not in parameters:
         return parameters
     mode = parameters.get("ssl")

@@ -27,7 +27,7 @@ from models.users import UserRecord
 
 _log = logging.getLogger(__name__)
 
-# Seconds. Shorter than what any call to WeChat takes, so that no more codes are spent in vain than are under way.
+# Seconds. Shorter than what any call to WeChat takes, so that no more codes are spent in vain than are in flight.
 _ANSWERED_FOR: Final = 0.02
 
 

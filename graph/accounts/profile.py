@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 # A replaced session_key still opens what was signed around the moment of its replacement.
 PREVIOUS_KEY_FOR_MS: Final = 300_000
 PREVIOUS_KEY_SLACK_MS: Final = 60_000
-# The login that brings the right key may still be under way, here or in another replica: look again, a second in all.
+# The login that brings the right key may still be in flight, here or in another replica: look again, a second in all.
 # What each of the two is worth, `tests/benchmarks/race.py` measures.
 LOOK_AGAIN_AFTER: Final = (0.05, 0.1, 0.2, 0.3, 0.35)
 

@@ -125,7 +125,7 @@ class Executor:
     def _code_of(self, error: GraphQLError, request_id: str) -> CodedError:
         original = error.original_error
         if original is None or isinstance(original, GraphQLError):
-            # graphql-core's own verdict on an argument, reached only when the operation was under way.
+            # graphql-core's own verdict on an argument, reached only once the operation has begun.
             return CodedError(ErrorCode.BAD_USER_INPUT, redacted_message(error), ErrorAction.FIX_REQUEST)
         known = self._coded(original)
         if known is None:

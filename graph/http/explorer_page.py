@@ -85,7 +85,7 @@ class PrecompressedFile:
 
 
 def _accepted(accept_encoding: str) -> set[str]:
-    """The content codings that a header names and does not refuse with `q=0`; `*` is nobody's way to ask for one."""
+    """The content codings that a header names and does not refuse with `q=0`; no client asks for one by `*`."""
     accepted = set()
     for part in accept_encoding.lower().split(","):
         coding, *parameters = (piece.strip() for piece in part.split(";"))

@@ -1,4 +1,4 @@
-"""What the connections of one process share: their number, the idle ones, the bytes of requests under way."""
+"""What the connections of one process share: their number, the idle ones, the bytes of unfinished requests."""
 
 import asyncio
 import logging

@@ -249,7 +249,7 @@ class HttpProtocol(asyncio.Protocol):
         self._release()
         self._stopped = self._refused = True
         if self._stream is not None:
-            self.abort()  # its response may be under way
+            self.abort()  # its response may have begun
             return
         scope = self._parser.scope if self._parser.receiving and not self._parser.in_head else self._parser.base
         scope = {**scope, "state": self._app_state.copy(), "extensions": {"http_error": error}}

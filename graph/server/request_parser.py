@@ -48,7 +48,7 @@ def _address(name: object) -> tuple[str, int] | None:
 
 
 class Receiver(Protocol):
-    """What is told of requests: the connection."""
+    """What is called with requests: the connection."""
 
     def continue_expected(self) -> None: ...
     def stream_begun(self, scope: Scope, *, keep_alive: bool) -> None: ...

@@ -129,7 +129,7 @@ def run(
     policy: ShutdownPolicy | None = None,
     keep_running: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Serves until told to stop, as `policy` says; `lifespan` is what runs the lifespan, if any.
+    """Serves until a signal, and stops as `policy` says; `lifespan` is what runs the lifespan, if any.
 
     `route_limits` are those of paths that do not have the default ones.
 

@@ -1,4 +1,4 @@
-"""How a server stops, and whether it has been told to."""
+"""How a server stops, and whether it has begun to."""
 
 from dataclasses import dataclass, field
 

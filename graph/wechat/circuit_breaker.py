@@ -17,7 +17,7 @@ STOPS: Final = 3
 # Seconds until the first probe, doubled by each one that fails; a login code lives for five minutes.
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 30.0
-# Seconds that a caller waits who comes while a probe is under way, or finds no slot.
+# Seconds that a caller waits who comes while a probe is in flight, or finds no slot.
 RETRY_AFTER: Final = 1.0
 # Seconds until a probe after errcodes that do not depend on the code: short, for an operator may mend it at any time.
 STOP_PAUSES: Final = {45011: 60.0, 45009: 60.0} | dict.fromkeys(
@@ -48,7 +48,7 @@ class CircuitBreaker:
     def check(self) -> None:
         """Raises where `call` would, for a caller that has work to do before it."""
         if self.state == "half_open":
-            raise CircuitOpen(reason="a probe is under way", retry_after=RETRY_AFTER)
+            raise CircuitOpen(reason="a probe is in flight", retry_after=RETRY_AFTER)
         if self.state == "open" and (wait := self._probe_at - self._clock()) > 0:
             raise self._refusal(wait)
 

@@ -119,7 +119,7 @@ def test_after_the_pause_one_call_is_let_through_and_its_answer_opens_the_way(
     with breaker.call():
         assert state_of(breaker) == "half_open"
         error = refused(breaker)
-        assert (error.retry_after, error.reason) == (RETRY_AFTER, "a probe is under way")
+        assert (error.retry_after, error.reason) == (RETRY_AFTER, "a probe is in flight")
     assert state_of(breaker) == "closed"
     fail(breaker, FAILURES - 1)
     assert state_of(breaker) == "closed", "what was before the probe still counts"
