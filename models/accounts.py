@@ -148,7 +148,7 @@ class SessionKeysRecord:
 async def find_session_keys(database: Database, account_id: int) -> SessionKeysRecord | None:
     """The sealed keys of an account, or None when it is gone. Raises `DatabaseError`."""
     columns = SessionKeysRecord.__slots__
-    rows = await database.run(lambda: Account.filter(id=account_id).values_list(*columns))
+    rows = await database.run(lambda: Account.filter(id=account_id).values_list(*columns), reads=True)
     return SessionKeysRecord(*rows[0]) if rows else None
 
 
@@ -172,7 +172,7 @@ async def read_sealed(database: Database, *, after: int, limit: int, last: int =
     """The next accounts by id, up to `last`. Raises `DatabaseError`."""
     columns = SealedAccount.__slots__
     batch = Account.filter(id__gt=after, id__lte=last).order_by("id").limit(limit)
-    return [SealedAccount(*row) for row in await database.run(lambda: batch.values_list(*columns))]
+    return [SealedAccount(*row) for row in await database.run(lambda: batch.values_list(*columns), reads=True)]
 
 
 async def count_accounts_by_key(

@@ -60,7 +60,8 @@ _LONG_BACKLOG_SECONDS: Final = 0.5
 # SQLSTATE or its class decides, never a text, which is in the language of the server and quotes values.
 _BY_SQLSTATE: Final[Mapping[type[DatabaseError], set[str]]] = {
     DatabaseBehind: {"42P01", "42703"},
-    ConnectionLost: {"25006", "57P01", "57P02", "57P03", "08"},
+    # Read-only, stopping, or with statements that were prepared for tables as they were before a migration.
+    ConnectionLost: {"25006", "57P01", "57P02", "57P03", "08", "0A000"},
     Conflict: {"40001", "40P01"},
     DatabaseError: {"22", "23"},
 }
@@ -144,15 +145,15 @@ class Database:
     async def __aexit__(self, *_exception: object) -> None:
         await self.close()
 
-    async def run(self, query: Callable[[], Awaitable[T]]) -> T:
-        """What a QuerySet gives; `query` makes it anew each time that it is sent."""
+    async def run(self, query: Callable[[], Awaitable[T]], *, reads: bool = False) -> T:
+        """What a QuerySet gives; `query` makes it anew each time that it is sent. One that only reads says so."""
 
         async def once() -> T:
             queryset = query()
             with self._observed(queryset):
                 return await queryset
 
-        return await self._repeated(once)
+        return await self._repeated(once, reads=reads)
 
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
         """The rows that a statement gives, `RETURNING` included. Placeholders are `$1`, `$2`, ... on both databases."""
@@ -166,11 +167,11 @@ class Database:
         return int(changed)
 
     async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
-        """The rows of one of the few busiest SELECTs, by position: prepared, on PostgreSQL's own connections for it."""
+        """The rows of one of the few busiest SELECTs, by position: prepared, and ahead of what waits on PostgreSQL."""
         if self.dialect == "sqlite":
             _, rows = await self._repeated(lambda: self._client.execute_query(sql, by_number(values)))
             return rows  # type: ignore[no-any-return]
-        return await self._repeated(lambda: self._client.read(sql, *values))
+        return await self._repeated(lambda: self._client.read(sql, *values), reads=True)
 
     def read_now(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
         """As `read`, but at once and without leaving the event loop; None where that is not possible."""
@@ -200,7 +201,7 @@ class Database:
                 failure = translated(error)
             match failure:
                 case ConnectionLost() | StatementTimeout():
-                    await self._expire()
+                    self._expire()
                     if lost or not (reads or isinstance(failure, ConnectionLost)):
                         raise failure from None
                     lost = True
@@ -211,10 +212,10 @@ class Database:
                 case _:
                     raise failure from None
 
-    async def _expire(self) -> None:
+    def _expire(self) -> None:
         # Where one connection turned out to be dead, or read-only, so may all of them.
         if self.dialect == "postgres" and self._client is not None:
-            await self._client.expire()
+            self._client.expire()
 
     def _observed(self, _queryset: object) -> AbstractContextManager[object]:
         """Around a QuerySet, for a subclass that traces statements."""
@@ -242,8 +243,8 @@ class Database:
             raise DatabaseUnavailable(msg)
 
     def pool(self) -> Pool | None:
-        """The pool's state; None before its first connection, and on SQLite. May be called from any thread."""
-        pool = getattr(self._client, "_pool", None)
-        if pool is None:
+        """The connections' state; None before they are opened, and on SQLite. May be called from any thread."""
+        client = self._client
+        if client is None or self.dialect == "sqlite":
             return None
-        return Pool(pool.get_size(), pool.get_idle_size(), pool.get_max_size(), self._client.waiting)
+        return Pool(client.idle + client.busy, client.idle, client.pool_maxsize, client.waiting)

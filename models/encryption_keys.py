@@ -21,7 +21,7 @@ class EncryptionKey(Model):
 
 async def read_canaries(database: Database) -> dict[str, str]:
     """The canary of each key id that this database was written with. Raises `DatabaseError`, as all here."""
-    rows = await database.run(lambda: EncryptionKey.all().values_list("id", "canary"))
+    rows = await database.run(lambda: EncryptionKey.all().values_list("id", "canary"), reads=True)
     return {str(key_id): str(canary) for key_id, canary in rows}
 
 

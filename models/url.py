@@ -44,6 +44,18 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Callable[[str], object]]]] = {
         "timeout": float,
     },
 }
+# What a URL leaves open: seconds to connect, seconds for a statement, numbers of connections. A server that takes no
+# writes, such as an old primary after a fail-over, is none.
+_DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
+    "models.sqlite": {},
+    "models.postgres": {
+        "timeout": 1.0,
+        "command_timeout": 1.5,
+        "minsize": 0,
+        "maxsize": 10,
+        "target_session_attrs": "read-write",
+    },
+}
 
 
 def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
@@ -67,7 +79,8 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
     if engine.endswith("postgres") and find_spec("asyncpg") is None:
         msg = "names PostgreSQL, which needs its driver: pip install 'wxgate[postgres]'"
         raise UnsupportedDatabase(msg)
-    credentials = connection["credentials"] | _verifying(_parameters(query, _PARAMETERS[engine]))
+    parameters = _verifying(_parameters(query, _PARAMETERS[engine]))
+    credentials = {**connection["credentials"], **_DEFAULTS[engine], **parameters}
     if engine.endswith("sqlite"):
         if credentials["file_path"] == ":memory:":
             msg = "must name a file: an SQLite database in memory is gone with its first connection"

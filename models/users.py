@@ -85,7 +85,7 @@ async def store_profile(database: Database, user_id: str, profile: Profile, *, n
     """
     stored = User.filter(id=user_id)
     while True:
-        rows = await database.run(lambda: stored.values_list(*USER_COLUMNS, "profile_at"))
+        rows = await database.run(lambda: stored.values_list(*USER_COLUMNS, "profile_at"), reads=True)
         if not rows:
             return None
         *columns, profile_at = rows[0]

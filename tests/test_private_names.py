@@ -10,8 +10,6 @@ ROOT: Final = Path(__file__).parents[1]
 USED: Final[dict[str, set[str]]] = {
     "graph/schema/build.py": {"_schema"},
     "graph/tracing/statements.py": {"_meta"},
-    "models/database.py": {"_pool"},
-    "models/postgres.py": {"_pool", "_pool_init_lock"},
     "models/sqlite.py": {"_connection", "_lock"},
 }
 # Documented, although they begin with an underscore.

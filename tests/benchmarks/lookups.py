@@ -1,6 +1,7 @@
 """Session lookups and logins without HTTP on PostgreSQL: how many a second, and the CPU of each.
 
-`python -m tests.benchmarks.lookups`. Beside them, statements prepared by hand on ten connections and a free list.
+`python -m tests.benchmarks.lookups`. Beside them, asyncpg's pool, and statements prepared by hand on ten connections
+and a free list.
 """
 
 import asyncio
@@ -61,9 +62,13 @@ async def main(url: str) -> None:
         for number in range(SESSIONS):
             await sign_in(database, a_login(number, openid=f"openid-{number}"))
         lookup, hand = SessionLookup(database), await by_hand(url)
+        pool = await asyncpg.create_pool(url)
         for _ in range(2):
             for in_flight in (1, 64, 512):
                 await measured("lookup, by hand", in_flight, hand)
+                await measured(
+                    "lookup, asyncpg's pool", in_flight, lambda n: pool.fetch(_FIND_ONE, f"token-{n % SESSIONS}")
+                )
                 await measured(
                     "lookup", in_flight, lambda n: lookup.find(f"token-{n % SESSIONS}", now=NOON, seen_after=0)
                 )

@@ -65,7 +65,5 @@ async def every_connection_is_idle() -> None:
     """Returns when the pool has back every connection that it gave out; SQLite has no pool."""
     context = get_current_context()
     assert context is not None
-    pool = getattr(context.connections.get(ALIAS), "_pool", None)
-
-    # asyncpg gives a cancelled statement's connection back in the background.
-    await soon(lambda: pool is None or pool.get_idle_size() == pool.get_size())
+    client = context.connections.get(ALIAS)
+    await soon(lambda: getattr(client, "busy", 0) == 0)

@@ -119,7 +119,7 @@ async def test_nobody_waits_in_line_for_a_server_that_says_nothing(
     silent_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.postgres.ACQUIRE_SECONDS", 0.1)
-    url = f"postgres://wxgate@127.0.0.1:{silent_port}/wxgate?timeout=60&minsize=1"
+    url = f"postgres://wxgate@127.0.0.1:{silent_port}/wxgate?timeout=60&maxsize=1"
     async with asyncio.timeout(BOUND), Database(url) as database:
         first = asyncio.create_task(database.ping())
         await asyncio.sleep(0)

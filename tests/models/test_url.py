@@ -5,11 +5,12 @@ from typing import Any, Final
 
 import asyncpg
 import pytest
+from tortoise.connection import get_connections
 
 from models.database import Database
 from models.errors import UnsupportedDatabase
 from models.migrate import migrate
-from models.url import tortoise_config
+from models.url import ALIAS, tortoise_config
 from tests.models.rows import column
 
 # By the name in the URL: a value, and the setting of the driver that it becomes.
@@ -108,17 +109,19 @@ async def test_every_parameter_of_a_postgresql_url_reaches_a_driver_that_works_w
     migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     seen: dict[str, Any] = {}
-    create_pool = asyncpg.create_pool
+    connect = asyncpg.connect
 
-    async def listening(*arguments: Any, **settings: Any) -> Any:
+    async def listening(**settings: Any) -> Any:
         seen.update(settings)
-        return await create_pool(*arguments, **settings)
+        return await connect(**settings)
 
-    monkeypatch.setattr(asyncpg, "create_pool", listening)
+    monkeypatch.setattr(asyncpg, "connect", listening)
     value, expected = POSTGRES_PARAMETERS[name]
     url = migrated_postgres_url if name == "host" else f"{migrated_postgres_url}&{name}={value}"
     async with Database(url) as database:
         await database.ping()
+        client: Any = get_connections().get(ALIAS)
+        seen |= {"min_size": client.pool_minsize, "max_size": client.pool_maxsize}
     assert seen | expected == seen
     assert str(seen["host"]).startswith("/")
 
