@@ -1,7 +1,7 @@
 """A user as one mini-program knows them, and the sealed session_keys; nothing here can open them."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -175,13 +175,10 @@ async def read_sealed(database: Database, *, after: int, limit: int, last: int =
     return [SealedAccount(*row) for row in await database.run(lambda: batch.values_list(*columns), reads=True)]
 
 
-async def count_accounts_by_key(
-    database: Database, *, batch: int = 1000, rest: Callable[[], Awaitable[object]] | None = None
-) -> dict[str, int]:
+async def count_accounts_by_key(database: Database, *, batch: int = 1000) -> dict[str, int]:
     """How many accounts have something sealed with each key id.
 
-    Walks through the whole table in batches, and awaits `rest` after each: no statement is long, however many accounts
-    there are.
+    Walks through the whole table in batches: no statement is long, however many accounts there are.
     """
     counts: Counter[str] = Counter()
     after = 0
@@ -189,8 +186,6 @@ async def count_accounts_by_key(
         for account in accounts:
             counts.update({text.partition(".")[2].partition(".")[0] for text in account.sealed})
         after = accounts[-1].id
-        if rest is not None:
-            await rest()
     return dict(sorted(counts.items()))
 
 

@@ -19,7 +19,7 @@ from tortoise.exceptions import OperationalError
 
 from models import transaction_batcher
 from models.errors import DatabaseUnavailable
-from models.transaction_batcher import TransactionBatcher
+from models.transaction_batcher import TransactionBatcher, by_number
 from models.transactions import Transaction
 
 T = TypeVar("T")
@@ -131,7 +131,7 @@ class _Reader(_Connection):
         if self._direct is None:
             return None
         try:
-            return self._direct.execute(query, {str(place): value for place, value in enumerate(values, 1)}).fetchall()
+            return self._direct.execute(query, by_number(values)).fetchall()
         except sqlite3.Error:
             return None
 

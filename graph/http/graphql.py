@@ -2,7 +2,6 @@
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING
 
 import orjson
 from starlette.datastructures import QueryParams
@@ -11,15 +10,13 @@ from starlette.types import Receive, Scope, Send
 from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest, TrustedTextDiffers
 from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
+from graph.http.access_log import record_of
 from graph.http.client_address import ClientAddresses
 from graph.http.headers import Headers
 from graph.http.request import BodyDecoder, JsonLimits, decode_query_string, read_body, refuse_foreign_get
 from graph.http.responses import CONTENT_TYPES, GRAPHQL_RESPONSE_JSON, JSON, error_response, response_media_type
 from graph.schema.context import Context, Services
 from graph.server.http_error import HttpError
-
-if TYPE_CHECKING:
-    from graph.http.access_log import RequestRecord
 
 
 class GraphQLEndpoint:
@@ -63,7 +60,7 @@ class GraphQLEndpoint:
         await send({"type": "http.response.body", "body": body})
 
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
-        record: RequestRecord = scope["state"]["record"]
+        record = record_of(scope)
         context = Context(self._services, bearer_token(headers), partial(self._clients.client_of, scope))
         try:
             result = await self._executor.execute(

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graph.errors import ErrorCode
+from graph.errors import INTERNAL, ErrorCode
 from graph.http.access_log import Observer, RequestRecord
 from graph.http.headers import Headers, joined
 from graph.http.responses import error_response
@@ -113,7 +113,7 @@ def _defect(error: BaseException, request_id: str) -> HttpError:
     frames = "".join(traceback.format_tb(error.__traceback__))
     reason = type(error).__name__
     _log.error("a request failed", extra={"request_id": request_id, "reason": reason, "frames": frames})
-    return HttpError(500, ErrorCode.INTERNAL_SERVER_ERROR, "Something went wrong on the server.")
+    return HttpError(500, INTERNAL.code, INTERNAL.message)
 
 
 class HostAndConcurrencyMiddleware:

@@ -68,26 +68,21 @@ class Metrics:
     def __init__(self, codes: Iterable[str]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # series of their own that nothing here reads
         self.registry = registry = CollectorRegistry()
-        self._requests = Histogram(
-            "wxgate_http_request_duration_seconds",
+        self._requests = self._histogram(
+            "http_request",
             "Requests by method, path (the known ones) and status, and how long they took.",
             ("method", "path", "status"),
-            buckets=_REQUEST_SECONDS,
-            registry=registry,
         )
-        self._operations = Histogram(
-            "wxgate_graphql_operation_duration_seconds",
+        self._operations = self._histogram(
+            "graphql_operation",
             "GraphQL operations that ran, by name, kind (query, mutation) and outcome (ok, error).",
             ("operation", "kind", "outcome"),
-            buckets=_REQUEST_SECONDS,
-            registry=registry,
         )
-        self._calls = Histogram(
-            "wxgate_wechat_call_duration_seconds",
+        self._calls = self._histogram(
+            "wechat_call",
             "Calls to WeChat, each try for itself, by outcome: ok, WeChat's errcode, or what went wrong.",
             ("endpoint", "outcome"),
-            buckets=_CALL_SECONDS,
-            registry=registry,
+            _CALL_SECONDS,
         )
         self._errors = self._counter("errors", "Errors in responses, by extensions.code.", ("code",))
         self._logins = self._counter("logins", "Logins: new, returning, or the code of an error.", ("outcome",))
@@ -180,6 +175,13 @@ class Metrics:
 
     def _counter(self, name: str, documentation: str, labels: tuple[str, ...]) -> Counter:
         return Counter(f"wxgate_{name}", documentation, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, documentation: str, labels: tuple[str, ...], buckets: tuple[float, ...] = _REQUEST_SECONDS
+    ) -> Histogram:
+        return Histogram(
+            f"wxgate_{name}_duration_seconds", documentation, labels, buckets=buckets, registry=self.registry
+        )
 
     def _operation_label(self, name: str | None) -> str:
         label = ANONYMOUS if name is None else name

@@ -131,10 +131,8 @@ def run(
 ) -> None:
     """Serves until a signal, and stops as `policy` says; `lifespan` is what runs the lifespan, if any.
 
-    `route_limits` are those of paths that do not have the default ones.
-
-    `keep_running` is called ten times a second, and ends the server with False. Raises `SystemExit` with 3 when the
-    application does not start.
+    `route_limits` are those of paths that do not have the default ones. `keep_running` is called ten times a second,
+    and ends the server with False. Raises `SystemExit` with 3 when the application does not start.
     """
     shared = Connections(limits or ConnectionLimits(), capacity=raise_descriptor_limit(), is_proxy=is_proxy)
     policy = policy or ShutdownPolicy()

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from graph.wechat.errors import CircuitOpen, WeChatError, WeChatMisconfigured, WeChatRateLimited, WeChatUnavailable
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # Calls in a row without a usable response: one that arrives in between shows that most users still get in.
 FAILURES: Final = 10
@@ -89,7 +89,7 @@ class CircuitBreaker:
         elif self._failures < FAILURES:
             return
         self._open(self._pause, _no_response)
-        logger.warning("WeChat does not answer: logins are refused for a while", extra={"seconds": self._pause})
+        _log.warning("WeChat does not answer: logins are refused for a while", extra={"seconds": self._pause})
 
     def _answered(self, error: WeChatError | None = None) -> None:
         self._failures, self._pause = 0, FIRST_PAUSE
@@ -99,7 +99,7 @@ class CircuitBreaker:
         self._stops = 0
         if self.state == "half_open":
             self._change("closed")
-            logger.warning("WeChat answers again")
+            _log.warning("WeChat answers again")
 
     def _stopped(self, error: WeChatRateLimited | WeChatMisconfigured, pause: float) -> None:
         self._stops += 1
@@ -108,7 +108,7 @@ class CircuitBreaker:
         # WeChat may have named a longer time than it takes until the next probe.
         longer = max(0.0, (error.retry_after or 0) - pause)
         self._open(pause, lambda wait: error.repeated(retry_after=wait + longer))
-        logger.warning(
+        _log.warning(
             "WeChat refuses every call: logins are refused for a while",
             extra={"errcode": error.errcode, "seconds": pause},
         )

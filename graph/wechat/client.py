@@ -26,7 +26,7 @@ T = TypeVar("T")
 # Hears of each try: the endpoint, what went wrong, and how many seconds it took.
 CallObserver = Callable[[str, WeChatError | None, float], None]
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 BASE_URL = "https://api.weixin.qq.com"
 MAX_BODY_BYTES = 64 * 1024
@@ -226,7 +226,7 @@ class WeChatClient:
     def _report(self, endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
         seconds = time.monotonic() - started
         self._observe(endpoint, error, seconds)
-        logger.log(
+        _log.log(
             logging.ERROR if isinstance(error, WeChatMisconfigured) else logging.WARNING,
             "WeChat call %s failed: %s",
             endpoint,

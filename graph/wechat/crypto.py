@@ -28,7 +28,7 @@ from graph.wechat.user_info import read_profile, read_watermark, require_agreeme
 
 _BLOCK = 16
 _SESSION_KEY_BYTES = 16
-# The longest profile (see profile.py) with every character escaped fits; nothing is parsed or decoded beyond these.
+# The longest profile (see user_info.py) with every character escaped fits; nothing is parsed or decoded beyond these.
 _MAX_RAW_DATA = 16 * 1024
 _MAX_ENCRYPTED_DATA = 24 * 1024
 _MAX_IV = 24
