@@ -102,9 +102,7 @@ def compose(
         max_per_user=settings.session.max_per_user,
         now=now,
     )
-    session_cleanup = SessionCleanup(
-        database=database, idle_days=settings.session.idle_days, absolute_days=settings.session.absolute_days, now=now
-    )
+    session_cleanup = SessionCleanup(database=database, idle_days=settings.session.idle_days, now=now)
     logins = Logins(
         app_id=secrets.app_id,
         wechat=wechat,

@@ -161,11 +161,6 @@ class Database:
             lambda: self._client.execute_query_dict(sql, self._bound(values)), reads=sql.startswith("SELECT")
         )
 
-    async def execute(self, sql: str, *values: object) -> int:
-        """How many rows a statement without `RETURNING` changed."""
-        changed, _ = await self._repeated(lambda: self._client.execute_query(sql, self._bound(values)))
-        return int(changed)
-
     async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         """The rows of one of the few busiest SELECTs, by position: prepared, and ahead of what waits on PostgreSQL."""
         if self.dialect == "sqlite":

@@ -35,7 +35,7 @@ _LEAST_REST_SECONDS: Final = 0.01
 class SessionCleanup:
     """Deletes sessions past their idle or absolute limit in small batches. `now` gives epoch milliseconds."""
 
-    def __init__(self, *, database: Database, idle_days: int, absolute_days: int, now: Callable[[], int]) -> None:
+    def __init__(self, *, database: Database, idle_days: int, now: Callable[[], int]) -> None:
         self._database = database
         self._idle_ms = idle_days * DAY_MS
         self._now = now

@@ -30,12 +30,8 @@ def migrate(plan: bool) -> None:
 @click.command()
 def cleanup() -> None:
     """Remove sessions that have ended, in small batches, beside running servers, which do so themselves every hour."""
-    session = Settings.load("database", "session").session
-    removed = in_database(
-        lambda database: SessionCleanup(
-            database=database, idle_days=session.idle_days, absolute_days=session.absolute_days, now=epoch_ms
-        ).run()
-    )
+    idle_days = Settings.load("database", "session").session.idle_days
+    removed = in_database(lambda database: SessionCleanup(database=database, idle_days=idle_days, now=epoch_ms).run())
     if removed is None:
         msg = "Another process is removing them just now; or one died doing so, and holds its lease for a minute."
         raise click.ClickException(msg)

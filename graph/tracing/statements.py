@@ -46,11 +46,6 @@ class TracedDatabase(Database):
         with self._span(statement_name(sql)):
             return await super().fetch(sql, *values)
 
-    async def execute(self, sql: str, *values: object) -> int:
-        """See `Database.execute`."""
-        with self._span(statement_name(sql)):
-            return await super().execute(sql, *values)
-
     async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         """See `Database.read`."""
         with self._span(statement_name(sql)):

@@ -46,7 +46,7 @@ def sessions(database: Database, clock: Clock) -> Sessions:
 
 
 def cleanup(database: Database, clock: Clock) -> SessionCleanup:
-    return SessionCleanup(database=database, idle_days=7, absolute_days=30, now=clock)
+    return SessionCleanup(database=database, idle_days=7, now=clock)
 
 
 async def signed_in(database: Database, sessions: Sessions, number: int) -> str:

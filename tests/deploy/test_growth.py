@@ -39,7 +39,7 @@ async def test_sessions_in_partitions_serve_as_before(database_url: str) -> None
         assert await delete_ended(database, ended, after="", size=100) == (1, None)
         await sign_in(database, replace(a_login(40), now=NOON + 40, expires_at=NOON + 40 * DAY, keep=10))
         assert len(await column(database, "SELECT token_hash FROM sessions")) == 10
-        await database.execute("DELETE FROM users")
+        await database.fetch("DELETE FROM users")
         assert await column(database, "SELECT token_hash FROM sessions") == []
 
 

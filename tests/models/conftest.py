@@ -31,8 +31,8 @@ def tables_url(request: pytest.FixtureRequest, sqlite_path: Path) -> str:
 @pytest.fixture
 async def database(tables_url: str) -> AsyncIterator[Database]:
     async with Database(tables_url) as opened:
-        await opened.execute("DELETE FROM users")  # accounts and sessions go with them
-        await opened.execute("DELETE FROM encryption_keys")
+        await opened.fetch("DELETE FROM users")  # accounts and sessions go with them
+        await opened.fetch("DELETE FROM encryption_keys")
         yield opened
 
 

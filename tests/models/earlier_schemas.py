@@ -74,7 +74,7 @@ async def fill(url: str) -> Rows:
         for table in _parents_first(schema):
             places = ", ".join(f"${number}" for number in range(1, len(rows[table]) + 1))
             names = ", ".join(rows[table])
-            await database.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", *rows[table].values())  # noqa: S608
+            await database.fetch(f"INSERT INTO {table} ({names}) VALUES ({places})", *rows[table].values())  # noqa: S608
     return rows
 
 

@@ -12,12 +12,14 @@ async def test_the_database_answers(database: Database) -> None:
     await database.ping()
 
 
-async def test_a_statement_tells_how_many_rows_it_changed(database: Database) -> None:
-    assert await database.execute("UPDATE users SET city = 'x'") == 0
+async def test_a_statement_gives_the_rows_that_it_returns(database: Database) -> None:
+    assert await database.fetch("UPDATE users SET city = 'x' RETURNING id") == []
     for number in range(3):
         await sign_in(database, a_login(number, openid=str(number)))
-    assert await database.execute("UPDATE users SET city = $1 WHERE id <> $2", "x", "user-0") == 2
-    assert await database.execute("DELETE FROM sessions WHERE user_id = $1", "user-1") == 1
+    changed = await database.fetch("UPDATE users SET city = $1 WHERE id <> $2 RETURNING city", "x", "user-0")
+    assert changed == [{"city": "x"}] * 2
+    assert await database.fetch("DELETE FROM sessions WHERE user_id = $1", "user-1") == []
+    assert await column(database, "SELECT user_id FROM sessions ORDER BY user_id") == ["user-0", "user-2"]
 
 
 async def test_a_placeholder_may_be_used_twice_and_in_any_order(database: Database) -> None:
@@ -52,7 +54,7 @@ async def test_a_missing_table_means_that_the_tables_are_behind(database_url: st
         with pytest.raises(DatabaseBehind):
             await database.fetch("SELECT * FROM users")
         with pytest.raises(DatabaseBehind):
-            await database.execute("DELETE FROM users")
+            await database.fetch("DELETE FROM users")
 
 
 @pytest.mark.parametrize(
@@ -65,10 +67,10 @@ async def test_a_missing_table_means_that_the_tables_are_behind(database_url: st
 )
 async def test_a_constraint_is_no_reason_to_try_again(database: Database, statement: str) -> None:
     await sign_in(database, a_login())
-    await database.execute("INSERT INTO encryption_keys VALUES ($1, 'canary', 1)", "no such table")
+    await database.fetch("INSERT INTO encryption_keys VALUES ($1, 'canary', 1)", "no such table")
 
     with pytest.raises(DatabaseError) as refused:
-        await database.execute(statement, "no such table")
+        await database.fetch(statement, "no such table")
 
     assert type(refused.value) is DatabaseError
     assert str(refused.value) == "IntegrityError"
@@ -85,9 +87,9 @@ async def test_an_error_repeats_neither_statement_nor_values(database: Database)
 
 async def test_a_read_sees_every_write_that_was_over_before_it(database: Database) -> None:
     write, select = "UPDATE encryption_keys SET canary = $1", "SELECT canary FROM encryption_keys"
-    await database.execute("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
+    await database.fetch("INSERT INTO encryption_keys VALUES ('k1', 'one', 1)")
     assert await column(database, select) == ["one"]
-    await database.execute(write, "two")
+    await database.fetch(write, "two")
     assert await column(database, select) == ["two"]
     await database.fetch(f"{write} RETURNING id", "three")
     assert await column(database, select) == ["three"]

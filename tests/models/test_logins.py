@@ -242,7 +242,7 @@ async def test_a_login_supersedes_no_session_of_another_account(database: Databa
 
 async def test_a_login_drops_surplus_sessions_least_recently_seen_first(database: Database) -> None:
     await stored(database, *[a_login(number, now=NOON + number) for number in range(5)])
-    await database.execute("UPDATE sessions SET last_seen_at = $1 WHERE token_hash = 'token-0'", NOON + MINUTE)
+    await database.fetch("UPDATE sessions SET last_seen_at = $1 WHERE token_hash = 'token-0'", NOON + MINUTE)
 
     await sign_in(database, a_login(5, now=NOON + MINUTE, keep=4))
 
@@ -253,8 +253,8 @@ async def test_a_login_drops_surplus_sessions_least_recently_seen_first(database
 async def test_a_session_in_use_within_the_hour_outlives_any_later_logins(database: Database) -> None:
     await stored(database, a_login(0, now=NOON - DAY), a_login(1, now=NOON - DAY))
     seen = "UPDATE sessions SET last_seen_at = $2 WHERE token_hash = $1"
-    await database.execute(seen, "token-0", NOON + 10 * MINUTE)  # used ever since: written hourly
-    await database.execute(seen, "token-1", NOON - MINUTE)
+    await database.fetch(seen, "token-0", NOON + 10 * MINUTE)  # used ever since: written hourly
+    await database.fetch(seen, "token-1", NOON - MINUTE)
 
     for number in range(10):
         await sign_in(database, a_login(number + 2, now=NOON + 59 * MINUTE + number, keep=3))

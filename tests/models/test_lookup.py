@@ -75,7 +75,7 @@ async def test_an_account_that_is_gone_has_no_keys(database: Database) -> None:
 async def test_whoever_is_erased_leaves_neither_account_nor_session(database: Database) -> None:
     record = await sign_in(database, a_login())
 
-    await database.execute("DELETE FROM users WHERE id = $1", record.user.id)
+    await database.fetch("DELETE FROM users WHERE id = $1", record.user.id)
 
     assert await SessionLookup(database).find("token-1", now=NOON, seen_after=0) is None
     assert await find_session_keys(database, record.account_id) is None

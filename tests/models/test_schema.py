@@ -95,11 +95,11 @@ async def test_the_tables_of_a_login_are_asked_for_before_it(database_url: str) 
             await require_tables(database)
             await sign_in(database, a_login())
             await require_tables(database)
-            await database.execute(f"ALTER TABLE {missing} RENAME TO mislaid")
+            await database.fetch(f"ALTER TABLE {missing} RENAME TO mislaid")
             with pytest.raises(DatabaseBehind):
                 await require_tables(database)
-            await database.execute(f"ALTER TABLE mislaid RENAME TO {missing}")
-            await database.execute("DELETE FROM users")
+            await database.fetch(f"ALTER TABLE mislaid RENAME TO {missing}")
+            await database.fetch("DELETE FROM users")
 
 
 async def test_migrating_again_changes_nothing(database_url: str) -> None:
@@ -132,7 +132,7 @@ async def test_a_server_of_a_later_version_says_that_its_column_is_missing(datab
             "INSERT INTO users (phone) VALUES ('1')",
         ):
             with pytest.raises(DatabaseBehind):
-                await database.execute(statement)
+                await database.fetch(statement)
 
 
 def test_six_processes_that_migrate_at_once_apply_everything_once(database_url: str) -> None:

@@ -17,7 +17,7 @@ ENDED: Final = Ended(by=NOON, unseen_since=NOON - 7 * DAY)
 
 @pytest.fixture(autouse=True)
 async def no_lease(database: Database) -> None:
-    await database.execute("DELETE FROM leases")
+    await database.fetch("DELETE FROM leases")
 
 
 async def a_session(database: Database, number: int, *, expires_at: int, last_seen_at: int = NOON - 1) -> str:

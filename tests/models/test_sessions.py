@@ -74,7 +74,7 @@ async def test_one_who_asks_alone_does_not_wait(database: Database, lookup: Sess
 async def test_a_session_that_ended_is_not_remembered(database: Database, lookup: SessionLookup) -> None:
     await sign_in(database, a_login())
     assert await find(lookup, 1) is not None
-    await database.execute("DELETE FROM sessions")
+    await database.fetch("DELETE FROM sessions")
     assert await find(lookup, 1) is None
 
 

@@ -163,7 +163,7 @@ async def test_on_a_full_disk_reads_go_on_and_writes_come_back_with_the_space(sq
                     assert isinstance(failed, DatabaseUnavailable)
                     assert str(failed) == "OperationalError"
                 with pytest.raises(DatabaseUnavailable):
-                    await database.execute("DELETE FROM sessions")
+                    await database.fetch("DELETE FROM sessions")
                 assert await column(database, "SELECT token_hash FROM sessions") == ["token-1"]
         assert not (await sign_in(database, a_login(3))).is_new_user
         assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-1", "token-3"]

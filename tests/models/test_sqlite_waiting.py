@@ -66,7 +66,7 @@ def by_login(database: Database, number: int) -> Awaitable[object]:
 
 
 def by_statement(database: Database, number: int) -> Awaitable[object]:
-    return database.execute("UPDATE sessions SET last_seen_at = $1", NOON + number)
+    return database.fetch("UPDATE sessions SET last_seen_at = $1", NOON + number)
 
 
 def writers(database: Database, write: Write) -> list[asyncio.Task[object]]:
@@ -112,7 +112,7 @@ async def test_who_waits_behind_a_waiting_writer_is_sent_away_while_it_still_wai
     url: str, other: OtherProcess, monkeypatch: pytest.MonkeyPatch, write: Write
 ) -> None:
     async with asyncio.timeout(BOUND), Database(f"{url}?busy_timeout=60000") as database:
-        await database.execute("DELETE FROM encryption_keys")  # opens the connection that writes
+        await database.fetch("DELETE FROM encryption_keys")  # opens the connection that writes
         other.lock()
         with monkeypatch.context() as impatient:
             impatient.setattr("models.transaction_batcher.TURN_SECONDS", 0.1)
@@ -130,7 +130,7 @@ async def test_who_waits_behind_a_waiting_writer_is_sent_away_while_it_still_wai
 
 async def test_every_waiting_writer_is_sent_away_in_the_end_and_none_afterwards(url: str, other: OtherProcess) -> None:
     async with asyncio.timeout(BOUND), Database(f"{url}?busy_timeout=20") as database:
-        await database.execute("DELETE FROM encryption_keys")
+        await database.fetch("DELETE FROM encryption_keys")
         other.lock()
         outcomes = await asyncio.gather(*writers(database, by_login), return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
@@ -143,7 +143,7 @@ async def test_every_waiting_writer_is_sent_away_in_the_end_and_none_afterwards(
 
 async def test_a_writer_who_goes_away_while_waiting_takes_no_lock_along(url: str, other: OtherProcess) -> None:
     async with asyncio.timeout(BOUND), Database(f"{url}?busy_timeout=300") as database:
-        await database.execute("DELETE FROM encryption_keys")
+        await database.fetch("DELETE FROM encryption_keys")
         other.lock()
         waiting = writers(database, by_statement)
         await read_all(database)

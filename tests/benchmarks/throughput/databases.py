@@ -153,7 +153,7 @@ async def seed(url: str, sessions: int) -> list[SeededUser]:
         if database.dialect == "postgres":
             # The ids were given from outside of their sequence.
             await database.fetch("SELECT setval(pg_get_serial_sequence('accounts', 'id'), $1)", sessions)
-            await database.execute("ANALYZE")
+            await database.fetch("ANALYZE")
     chance.shuffle(kept)
     return kept
 
@@ -161,7 +161,7 @@ async def seed(url: str, sessions: int) -> list[SeededUser]:
 async def delete_login_users(url: str) -> None:
     """Deletes the users that an earlier run created while it measured logins."""
     async with Database(url) as database:
-        await database.execute(_DELETE, OPENID_PREFIX, f"{OPENID_PREFIX}a")
+        await database.fetch(_DELETE, OPENID_PREFIX, f"{OPENID_PREFIX}a")
 
 
 def _sealed(ring: KeyRing, user: SeededUser) -> tuple[str, str]:
