@@ -1,4 +1,4 @@
-"""Ports that nobody listens on."""
+"""Ports on which nothing listens."""
 
 import asyncio
 from typing import Final

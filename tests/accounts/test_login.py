@@ -145,12 +145,12 @@ async def test_a_refusal_of_the_server_itself_alarms_its_operators(
 
 
 async def logins_have_asked(server: TestServer) -> None:
-    """Returns when the logins under way have had their word with SQLite, which serves everybody in turn."""
+    """Returns when the logins in flight have asked SQLite, which serves them in turn."""
     await server.http.get("/readyz")
 
 
 async def two_logins_with_one_code(server: TestServer) -> tuple[asyncio.Task[Any], asyncio.Task[Any]]:
-    """Alice's, under way until WeChat is healed."""
+    """Alice's, in flight until WeChat is healed."""
     server.wechat.fail("hang")
     code = server.wechat.login("alice")
     first = asyncio.create_task(server.post(LOGIN, {"code": code}))

@@ -34,7 +34,7 @@ COLLECT_WITHIN_SECONDS: Final = 0.15
 WECHAT_SECONDS: Final = 0.1
 SUBMISSIONS_PER_LOGIN: Final = 2
 
-# Policy: how long the previous key is accepted (ms), and when to look again for a key under way (s).
+# Policy: how long the previous key is accepted (ms), and when to look again for a key in flight (s).
 POLICIES: Final = {
     "one key": (-1, ()),
     "previous key too": (profile.PREVIOUS_KEY_FOR_MS, ()),

@@ -44,7 +44,7 @@ class Outage:
     connections: Counter[str] = field(default_factory=Counter)
 
     def during(self) -> list[Answer]:
-        """Answers to what was sent while the database was away, or was under way when it left."""
+        """Answers to what was sent while the database was away, or was in flight when it left."""
         return [a for a in self.answers if a.sent_at + a.seconds >= self.left_at and a.sent_at <= self.back_at]
 
     def codes(self) -> Counter[str]:

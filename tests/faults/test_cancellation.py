@@ -13,7 +13,7 @@ from tests.server import LOGIN, ME, SUBMIT, TestServer
 Request = Callable[[], Awaitable[Any]]
 
 REQUESTS: Final = 600
-# Requests under way together: they queue for SQLite's one connection, and for the ten of PostgreSQL's pool.
+# Requests in flight together: they queue for SQLite's one connection, and for the ten of PostgreSQL's pool.
 AT_ONCE: Final = 15
 # Seconds; whatever takes longer waits for ever.
 BOUND: Final = 20

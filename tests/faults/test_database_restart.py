@@ -1,4 +1,4 @@
-"""PostgreSQL that restarts: what was under way is asked again, and the rest notices nothing."""
+"""PostgreSQL that restarts: what was in flight is sent again, and the rest notices nothing."""
 
 import asyncio
 

@@ -48,7 +48,7 @@ def urls(wechat_simulator: WeChatSimulator, database_url: str, outputs: list[Pat
 async def answers(
     urls: list[str], query: str, variables: list[dict[str, str]], tokens: list[str | None]
 ) -> list[dict[str, Any]]:
-    """The answers to requests that are all under way at once, dealt out to the processes in turn."""
+    """The responses to requests that are all in flight at once, dealt out to the processes in turn."""
     async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
         responses = await asyncio.gather(
             *[

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 async def bare(request: Request) -> Response:
-    """What a newcomer writes."""
+    """A route as one would first write it, without a word about limits."""
     match request.query_params.get("do"):
         case "fail":
             raise ValueError

@@ -1,4 +1,4 @@
-"""Clients that leave, in every phase of a request, by the front door or through the window."""
+"""Clients that leave, in every phase of a request, politely or not."""
 
 import socket
 import struct
