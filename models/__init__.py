@@ -4,7 +4,7 @@
   all that is read from it and written to it.
 - `logins.py`: the one transaction that writes several tables.
 - `database.py`: one open database; `url.py`: what its URL may hold; `postgres.py` and `sqlite.py`: Tortoise's asyncpg
-  and SQLite clients, made safe for a server; `transactions.py`, `transaction_batcher.py`: what a transaction is.
+  and SQLite clients, made safe for a server; `transaction_batcher.py`: transactions on SQLite.
 - `migrate.py` and `migrations/`: how tables come to be; `errors.py`: what can go wrong.
 
 Statements are QuerySets but where one was measured to be too dear, and portable: each writes one table, with no

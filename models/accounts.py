@@ -8,9 +8,8 @@ from typing import Final
 from tortoise import fields
 from tortoise.models import Model
 
-from models.database import Database
+from models.database import Database, Row, Steps
 from models.errors import Conflict
-from models.transactions import Row, Steps
 from models.users import User
 
 
@@ -123,33 +122,8 @@ def find_user_of_unionid(unionid: str) -> Steps[str | None]:
 
 
 def _values(key: NewKey, now: int) -> Sequence[object]:
-    return (
-        key.app_id,
-        key.openid,
-        key.unionid,
-        key.session_key,
-        key.session_key_fingerprint,
-        key.session_key_at,
-        now,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class SessionKeysRecord:
-    """An account's two newest session_keys, sealed, and what they are bound to."""
-
-    app_id: str
-    openid: str = field(repr=False)
-    session_key: str = field(repr=False)
-    previous_session_key: str | None = field(repr=False)
-    previous_session_key_at: int | None
-
-
-async def find_session_keys(database: Database, account_id: int) -> SessionKeysRecord | None:
-    """The sealed keys of an account, or None when it is gone. Raises `DatabaseError`."""
-    columns = SessionKeysRecord.__slots__
-    rows = await database.run(lambda: Account.filter(id=account_id).values_list(*columns), reads=True)
-    return SessionKeysRecord(*rows[0]) if rows else None
+    ids = (key.app_id, key.openid, key.unionid)
+    return (*ids, key.session_key, key.session_key_fingerprint, key.session_key_at, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +135,7 @@ class SealedAccount:
     openid: str = field(repr=False)
     session_key: str = field(repr=False)
     previous_session_key: str | None = field(repr=False)
+    previous_session_key_at: int | None
 
     @property
     def sealed(self) -> Sequence[str]:
@@ -173,6 +148,11 @@ async def read_sealed(database: Database, *, after: int, limit: int, last: int =
     columns = SealedAccount.__slots__
     batch = Account.filter(id__gt=after, id__lte=last).order_by("id").limit(limit)
     return [SealedAccount(*row) for row in await database.run(lambda: batch.values_list(*columns), reads=True)]
+
+
+async def find_sealed(database: Database, account_id: int) -> SealedAccount | None:
+    """One account, or None when it is gone. Raises `DatabaseError`."""
+    return next(iter(await read_sealed(database, after=account_id - 1, last=account_id, limit=1)), None)
 
 
 async def count_accounts_by_key(database: Database, *, batch: int = 1000) -> dict[str, int]:
@@ -193,11 +173,7 @@ async def reseal(
     database: Database, old: SealedAccount, *, session_key: str, fingerprint: str, previous_session_key: str | None
 ) -> bool:
     """Replaces the sealed columns if they are still the old ones; False when a login was faster."""
-    same = Account.filter(id=old.id, session_key=old.session_key)
-    if old.previous_session_key is None:
-        same = same.filter(previous_session_key__isnull=True)
-    else:
-        same = same.filter(previous_session_key=old.previous_session_key)
+    same = Account.filter(id=old.id, session_key=old.session_key, previous_session_key=old.previous_session_key)
     new = {
         "session_key": session_key,
         "session_key_fingerprint": fingerprint,

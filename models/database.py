@@ -5,11 +5,11 @@ import contextlib
 import random
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import BaseORMException, DBConnectionError, IntegrityError, OperationalError
@@ -22,8 +22,6 @@ from models.errors import (
     DatabaseUnavailable,
     StatementTimeout,
 )
-from models.transaction_batcher import by_number
-from models.transactions import Row, Transaction
 from models.url import ALIAS, tortoise_config
 
 try:
@@ -39,6 +37,14 @@ else:
 
 T = TypeVar("T")
 Dialect = Literal["sqlite", "postgres"]
+Row: TypeAlias = Mapping[str, Any]
+# A statement with placeholders `$1`, `$2`, ..., and their values.
+Statement: TypeAlias = tuple[str, Sequence[object]]
+# A transaction yields its statements, is sent their rows, and knows no driver: on PostgreSQL each is awaited, on SQLite
+# one thread runs them all.
+Steps: TypeAlias = Generator[Statement, Sequence[Row], T]
+# Begins the transaction anew: it may be run again, after a conflict or a connection that broke.
+Transaction: TypeAlias = Callable[[], Steps[T]]
 
 RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
     DatabaseError,
@@ -83,6 +89,11 @@ class Pool:
     idle: int
     most: int
     waiting: int
+
+
+def by_number(values: Sequence[object]) -> dict[str, object]:
+    """For statements in PostgreSQL's notation, in which this package writes all: to SQLite, `$1` has the name 1."""
+    return {str(number): value for number, value in enumerate(values, 1)}
 
 
 def translated(error: Exception) -> DatabaseError:
@@ -163,16 +174,13 @@ class Database:
 
     async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         """The rows of one of the few busiest SELECTs, by position: prepared, and ahead of what waits on PostgreSQL."""
-        if self.dialect == "sqlite":
-            _, rows = await self._repeated(lambda: self._client.execute_query(sql, by_number(values)))
-            return rows  # type: ignore[no-any-return]
-        return await self._repeated(lambda: self._client.read(sql, *values), reads=True)
-
-    def read_now(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
-        """As `read`, but at once and without leaving the event loop; None where that is not possible."""
-        if self.dialect == "postgres" or self._client is None:
-            return None
-        return self._client.read_now(sql, values)  # type: ignore[no-any-return]
+        if self.dialect == "postgres":
+            return await self._repeated(lambda: self._client.read(sql, *values), reads=True)
+        bound = by_number(values)
+        rows = self._client.read_now(sql, bound) if self._client is not None else None
+        if rows is None:
+            _, rows = await self._repeated(lambda: self._client.execute_query(sql, bound))
+        return rows  # type: ignore[no-any-return]
 
     async def transaction(self, transaction: Transaction[T]) -> T:
         """What a transaction returns, stored whole or not at all, READ COMMITTED.

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from models.accounts import NewKey, find_user_of_unionid, insert_account, update_account
-from models.database import Database
+from models.database import Database, Steps
 from models.sessions import drop_surplus, insert_session, supersede
-from models.transactions import Steps
 from models.users import UserRecord
 
 _NEW_USER: Final = """

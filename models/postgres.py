@@ -16,8 +16,8 @@ import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.backends.base.client import PoolConnectionWrapper
 
+from models.database import Transaction
 from models.errors import DatabaseUnavailable
-from models.transactions import Transaction
 
 T = TypeVar("T")
 

@@ -10,9 +10,8 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 
 from models.accounts import Account
-from models.database import Database
+from models.database import Database, Row, Steps
 from models.errors import DatabaseError
-from models.transactions import Row, Steps
 from models.users import USER_COLUMNS, User, UserRecord
 
 
@@ -146,10 +145,8 @@ class SessionLookup:
 
     async def find(self, token_hash: str, *, now: int, seen_after: int) -> SessionRecord | None:
         """The session with this hash if it has not expired and was seen after `seen_after`. Raises `DatabaseError`."""
-        rows = self._database.read_now(_FIND_ONE, token_hash)
-        if rows is not None or self._database.dialect == "sqlite":
-            if rows is None:
-                rows = await self._database.read(_FIND_ONE, token_hash)
+        if self._database.dialect == "sqlite":
+            rows = await self._database.read(_FIND_ONE, token_hash)
             session = _record(rows[0]) if rows else None
         elif self._in_flight or self._crowded or self._next is not None:
             session = await self._find_together(token_hash)

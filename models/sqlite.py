@@ -18,9 +18,9 @@ from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionConte
 from tortoise.exceptions import OperationalError
 
 from models import transaction_batcher
+from models.database import Transaction
 from models.errors import DatabaseUnavailable
-from models.transaction_batcher import TransactionBatcher, by_number
-from models.transactions import Transaction
+from models.transaction_batcher import TransactionBatcher
 
 T = TypeVar("T")
 
@@ -63,26 +63,36 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
         await self._connection.execute("BEGIN IMMEDIATE")
 
 
-class _Connection(SqliteClient):
-    """One connection to the file: write-ahead log, bounded waiting, foreign keys enforced."""
+class WalClient(SqliteClient):
+    """A connection that writes, in a thread, and one that reads in the event loop: the log lets both work at once.
 
-    def __init__(self, file_path: str, *, create: bool, **pragmas: Any) -> None:
+    `create` makes the file when it is not there.
+    """
+
+    def __init__(self, file_path: str, *, create: bool = False, **pragmas: Any) -> None:
         self._create = create
         # First of all the timeout: switching the journal mode already needs a lock that another process may hold.
         settings = {"busy_timeout": WAIT_MS, "synchronous": "NORMAL", "temp_store": "MEMORY"} | pragmas
         super().__init__(file_path, **settings)
+        self._reader: sqlite3.Connection | None = None
+        self._batcher = TransactionBatcher(self._open_for_transactions, self.acquire_connection)
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
         return _Held(self._lock, self)
+
+    def _in_transaction(self) -> TransactionContext:
+        return SqliteTransactionContext(_ImmediateTransaction(self), self._lock)
 
     async def create_connection(self, with_db: bool) -> None:
         # When aiosqlite cannot open the file, its thread may outlive the event loop and print a traceback: try first.
         await asyncio.to_thread(self._try_to_open)
         try:
             await super().create_connection(with_db)
+            # Not in a thread: a caller cancelled meanwhile would leave the file open. It was opened just now.
+            self._reader = self._open_beside(busy_timeout=0, query_only=1)
         except BaseException:
-            # A connection that was opened but not configured has a thread of its own, which would outlive the server.
-            await super().close()  # only this one: beside a writer, a reader may be at work
+            # Half of it open: its thread would outlive the server.
+            await super().close()
             raise
 
     def _try_to_open(self) -> None:
@@ -97,6 +107,7 @@ class _Connection(SqliteClient):
         """One more connection to the file, for any thread; its transactions begin and end by statements."""
         uri = f"file:{quote(self.filename)}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
         try:
             for name, value in pragmas.items():
                 connection.execute(f"PRAGMA {name}={value}")
@@ -105,69 +116,32 @@ class _Connection(SqliteClient):
             raise
         return connection
 
+    def _open_for_transactions(self) -> sqlite3.Connection:
+        return self._open_beside(**self.pragmas)
 
-class _Reader(_Connection):
-    """The connection that reads, in a thread; and beside it one for what is read sooner than a thread is woken."""
+    def read_now(self, query: str, values: _Values = None) -> Sequence[Any] | None:
+        """The rows of a SELECT of a page or a few, read sooner than a thread is woken; nothing bounds it.
 
-    def __init__(self, file_path: str, *, create: bool, **pragmas: Any) -> None:
-        super().__init__(file_path, create=create, **pragmas, query_only=1)
-        self._direct: sqlite3.Connection | None = None
-
-    async def create_connection(self, with_db: bool) -> None:
-        await super().create_connection(with_db)
-        try:
-            # Not in a thread: a caller cancelled meanwhile would leave the file open. It was opened just now.
-            self._direct = self._open_beside(busy_timeout=0, query_only=1)
-        except BaseException:
-            # With half of it open, every later read would go through the thread.
-            await super().close()
-            raise
-
-    def read_now(self, query: str, values: Sequence[object]) -> Sequence[Any] | None:
-        """The rows of a SELECT that touches a handful of pages, read in the event loop; nothing bounds it.
-
-        None where it would wait: before the file is open, and while it is locked.
+        None for other statements, and where it would wait: before the file is open, and while it is locked.
         """
-        if self._direct is None:
+        if self._reader is None or not query.lstrip().startswith("SELECT"):
             return None
         try:
-            return self._direct.execute(query, by_number(values)).fetchall()
+            return self._reader.execute(query, values or ()).fetchall()
         except sqlite3.Error:
             return None
 
-    async def close(self) -> None:
-        direct, self._direct = self._direct, None
-        if direct is not None:
-            direct.close()
-        await super().close()
-
-
-class WalClient(_Connection):
-    """The connection that writes, and beside it one that reads: the log lets both work at once.
-
-    `create` makes the file when it is not there.
-    """
-
-    def __init__(self, file_path: str, *, create: bool = False, **pragmas: Any) -> None:
-        super().__init__(file_path, create=create, **pragmas)
-        self._reader = _Reader(file_path, create=create, **pragmas)
-        self._batcher = TransactionBatcher(self._open_for_transactions, self.acquire_connection)
-
-    def _in_transaction(self) -> TransactionContext:
-        return SqliteTransactionContext(_ImmediateTransaction(self), self._lock)
-
     async def execute_query_dict(self, query: str, values: _Values = None) -> list[dict[str, Any]]:
-        if query.lstrip().startswith("SELECT"):
-            return await self._reader.execute_query_dict(query, values)  # type: ignore[no-any-return]
-        return await super().execute_query_dict(query, values)  # type: ignore[no-any-return]
+        rows = self.read_now(query, values)
+        if rows is None:
+            return await super().execute_query_dict(query, values)  # type: ignore[no-any-return]
+        return [dict(row) for row in rows]
 
     async def execute_query(self, query: str, values: _Values = None) -> tuple[int, Sequence[Any]]:
-        if query.lstrip().startswith("SELECT"):
-            return await self._reader.execute_query(query, values)  # type: ignore[no-any-return]
-        return await super().execute_query(query, values)  # type: ignore[no-any-return]
-
-    def read_now(self, query: str, values: Sequence[object]) -> Sequence[Any] | None:
-        return self._reader.read_now(query, values)
+        rows = self.read_now(query, values)
+        if rows is None:
+            return await super().execute_query(query, values)  # type: ignore[no-any-return]
+        return len(rows), rows
 
     async def transaction(self, transaction: Transaction[T]) -> T:
         result: T = await self._batcher.run(transaction)
@@ -177,14 +151,11 @@ class WalClient(_Connection):
         """See `TransactionBatcher.backlog`."""
         return self._batcher.backlog()
 
-    def _open_for_transactions(self) -> sqlite3.Connection:
-        connection = self._open_beside(**self.pragmas)
-        connection.row_factory = sqlite3.Row
-        return connection
-
     async def close(self) -> None:
         await self._batcher.close()
-        await self._reader.close()
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
         await super().close()
 
 

@@ -12,8 +12,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from models.database import Transaction, by_number
 from models.errors import DatabaseUnavailable
-from models.transactions import Transaction
 
 # How long a writer waits for its turn in this process, where each before it may have waited for another process.
 TURN_SECONDS: Final = 4.0
@@ -159,8 +159,3 @@ def _run(connection: sqlite3.Connection, transaction: Transaction[Any]) -> Any:
             sql, values = steps.send(connection.execute(sql, by_number(values)).fetchall())
     except StopIteration as end:
         return end.value
-
-
-def by_number(values: Sequence[object]) -> dict[str, object]:
-    """For statements in PostgreSQL's notation, in which this package writes all: to SQLite, `$1` has the name 1."""
-    return {str(number): value for number, value in enumerate(values, 1)}

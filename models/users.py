@@ -1,26 +1,12 @@
 """A user, as the server's clients see them, and which submitted profile replaces which."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tortoise import fields
 from tortoise.models import Model
 
 from models.database import Database
-
-#: Columns of `users` that `UserRecord` holds, in its order. The statements in this package select exactly these.
-USER_COLUMNS = (
-    "id",
-    "nick_name",
-    "avatar_url",
-    "gender",
-    "city",
-    "province",
-    "country",
-    "language",
-    "created_at",
-    "updated_at",
-)
 
 
 class User(Model):
@@ -60,6 +46,10 @@ class UserRecord(NamedTuple):
     updated_at: int
 
 
+# The statements in this package select exactly these, in this order.
+USER_COLUMNS: Final = UserRecord._fields
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """User info to store. `profile_at` is the watermark's time in epoch milliseconds."""
@@ -94,9 +84,9 @@ async def store_profile(database: Database, user_id: str, profile: Profile, *, n
             return user
         user = _merged(user, profile)._replace(updated_at=now)
         # Compare and swap: with what another submission stored meanwhile, look again.
-        seen = {"profile_at__isnull": True} if profile_at is None else {"profile_at": profile_at}
+        unchanged = stored.filter(profile_at=profile_at)
         changes = {name: value for name, value in user._asdict().items() if name not in {"id", "created_at"}}
-        if await database.run(lambda: stored.filter(**seen).update(**changes, profile_at=profile.profile_at)):  # noqa: B023
+        if await database.run(lambda: unchanged.update(**changes, profile_at=profile.profile_at)):  # noqa: B023
             return user
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from graph.accounts.errors import KeyInUse, KeyRingMismatch, UnknownKey
 from graph.security.encryption import KeyRing, SealContext, Sealed
 from graph.security.errors import SecurityError
-from models.accounts import SealedAccount, count_accounts_by_key, read_sealed, reseal
+from models.accounts import SealedAccount, count_accounts_by_key, find_sealed, read_sealed, reseal
 from models.database import Database
 from models.encryption_keys import add_canary, drop_canary, read_canaries
 
@@ -128,9 +128,9 @@ async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount,
         outcome.resealed += 1
         return
     # A login was faster. Its own key is sealed as it should be; the one that it shifted to "previous" is not.
-    again = await read_sealed(database, after=account.id - 1, last=account.id, limit=1)
-    if again and _sealed_otherwise(again[0], key_ring):
-        await _reseal(database, key_ring, again[0], outcome)
+    again = await find_sealed(database, account.id)
+    if again is not None and _sealed_otherwise(again, key_ring):
+        await _reseal(database, key_ring, again, outcome)
     else:
         outcome.overtaken += 1
 

@@ -15,7 +15,7 @@ from graph.security.rate_limit import RateLimit
 from graph.wechat.crypto import Submission
 from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
 from graph.wechat.types import UserInfo
-from models.accounts import SessionKeysRecord, find_session_keys
+from models.accounts import SealedAccount, find_sealed
 from models.database import Database
 from models.users import Profile, UserRecord, store_profile
 
@@ -84,7 +84,7 @@ class Profiles:
     async def _open(self, account_id: int, submission: Submission) -> UserInfo:
         tried: tuple[str, str | None] | None = None
         for pause in (*LOOK_AGAIN_AFTER, None):
-            keys = await find_session_keys(self._database, account_id)
+            keys = await find_sealed(self._database, account_id)
             if keys is None:
                 raise Unauthenticated
             held = (keys.session_key, keys.previous_session_key)
@@ -98,7 +98,7 @@ class Profiles:
         self._tried("none", "refused")
         raise SessionKeyStale(submission.likely_cause())
 
-    def _try(self, keys: SessionKeysRecord, submission: Submission) -> UserInfo | None:
+    def _try(self, keys: SealedAccount, submission: Submission) -> UserInfo | None:
         """What the submission holds, if one of the account's keys signed it."""
         current = self._unseal(keys, keys.session_key)
         if current is not None and submission.signed_by(current):
@@ -117,7 +117,7 @@ class Profiles:
         self._tried("previous", "opened")
         return info
 
-    def _read(self, submission: Submission, session_key: SecretStr, keys: SessionKeysRecord, *, slot: str) -> UserInfo:
+    def _read(self, submission: Submission, session_key: SecretStr, keys: SealedAccount, *, slot: str) -> UserInfo:
         try:
             return submission.open(
                 session_key,
@@ -133,7 +133,7 @@ class Profiles:
             self._tried(slot, error.reason)
             raise
 
-    def _unseal(self, keys: SessionKeysRecord, sealed: str | None) -> SecretStr | None:
+    def _unseal(self, keys: SealedAccount, sealed: str | None) -> SecretStr | None:
         if sealed is None:
             return None
         try:

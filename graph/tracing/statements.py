@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -12,9 +11,8 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from tortoise.queryset import BulkCreateQuery, DeleteQuery, UpdateQuery
 
-from models.database import Database
+from models.database import Database, Row, Transaction
 from models.errors import DatabaseError
-from models.transactions import Row, Transaction
 
 T = TypeVar("T")
 
@@ -50,16 +48,6 @@ class TracedDatabase(Database):
         """See `Database.read`."""
         with self._span(statement_name(sql)):
             return await super().read(sql, *values)
-
-    def read_now(self, sql: str, *values: object) -> Sequence[Sequence[Any]] | None:
-        """See `Database.read_now`; what could not be had at once is read again, and a span then."""
-        start = time.time_ns()
-        rows = super().read_now(sql, *values)
-        if rows is not None and trace.get_current_span().is_recording():
-            self._tracer.start_span(
-                statement_name(sql), kind=SpanKind.CLIENT, start_time=start, attributes={"db.system.name": self._system}
-            ).end()
-        return rows
 
     async def transaction(self, transaction: Transaction[T]) -> T:
         """See `Database.transaction`; all of it is one span."""

@@ -18,10 +18,9 @@ from typing import Final
 from graph.accounts.sessions import epoch_ms
 from graph.security.tokens import SessionToken, opaque_id
 from models.accounts import Account
-from models.database import Database
+from models.database import Database, Row
 from models.migrate import migrate
 from models.sessions import Session
-from models.transactions import Row
 from models.users import User
 from tests.benchmarks.databases import DATABASES, new_database
 from tests.server import APP_ID

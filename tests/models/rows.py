@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from models.accounts import NewKey, SessionKeysRecord, find_session_keys
+from models.accounts import NewKey, SealedAccount, find_sealed
 from models.database import Database
 from models.logins import NewSession, SignedInRecord, sign_in
 from models.users import Profile
@@ -91,8 +91,8 @@ async def stored(database: Database, *logins: NewSession) -> SignedInRecord:
 
 async def keys_of(database: Database, account_id: int) -> Keys:
     """The keys as the server reads them, with the fingerprint and the time that only the next login needs."""
-    record = await find_session_keys(database, account_id)
-    assert isinstance(record, SessionKeysRecord)
+    record = await find_sealed(database, account_id)
+    assert isinstance(record, SealedAccount)
     sql = "SELECT session_key_fingerprint AS fingerprint, session_key_at FROM accounts WHERE id = $1"
     [row] = await database.fetch(sql, account_id)
     return Keys(

@@ -78,7 +78,9 @@ async def test_accounts_are_read_in_batches_with_what_they_hold(database: Databa
     rest = await read_sealed(database, after=first[-1].id, limit=5)
 
     assert [account.id for account in (*first, *rest)] == ids
-    assert rest[-1] == SealedAccount(ids[-1], "wx-one", "openid-4", "v1.k2.current", "v1.k1.previous")
+    assert rest[-1].previous_session_key_at is not None
+    keys = ("v1.k2.current", "v1.k1.previous", rest[-1].previous_session_key_at)
+    assert rest[-1] == SealedAccount(ids[-1], "wx-one", "openid-4", *keys)
     assert [account.id for account in await read_sealed(database, after=0, last=ids[0], limit=5)] == ids[:1]
     assert "v1." not in repr(rest)
 

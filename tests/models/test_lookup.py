@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.accounts import find_session_keys
+from models.accounts import find_sealed
 from models.database import Database
 from models.logins import sign_in
 from models.sessions import SessionLookup, touch_session
@@ -58,7 +58,7 @@ async def test_keys_are_found_with_what_they_are_bound_to(database: Database) ->
     await sign_in(database, a_login(1, openid="openid-bob"))
     record = await sign_in(database, a_login(2, app_id="wx-two", key="B"))
 
-    keys = await find_session_keys(database, record.account_id)
+    keys = await find_sealed(database, record.account_id)
 
     assert keys is not None
     assert (keys.app_id, keys.openid) == ("wx-two", "openid-alice")
@@ -69,7 +69,7 @@ async def test_keys_are_found_with_what_they_are_bound_to(database: Database) ->
 
 
 async def test_an_account_that_is_gone_has_no_keys(database: Database) -> None:
-    assert await find_session_keys(database, 4711) is None
+    assert await find_sealed(database, 4711) is None
 
 
 async def test_whoever_is_erased_leaves_neither_account_nor_session(database: Database) -> None:
@@ -78,5 +78,5 @@ async def test_whoever_is_erased_leaves_neither_account_nor_session(database: Da
     await database.fetch("DELETE FROM users WHERE id = $1", record.user.id)
 
     assert await SessionLookup(database).find("token-1", now=NOON, seen_after=0) is None
-    assert await find_session_keys(database, record.account_id) is None
+    assert await find_sealed(database, record.account_id) is None
     assert await column(database, "SELECT token_hash FROM sessions") == []

@@ -25,9 +25,6 @@ class Watched:
         self.held: asyncio.Event | None = None
         self.fails = False
 
-    def read_now(self, _sql: str, *_values: object) -> None:
-        """Has nothing at once."""
-
     async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         self.statements.append(sql)
         if self.held is not None:
