@@ -19,7 +19,7 @@ from graph.errors import ErrorCode
 from graph.server.connections import Connections
 from graph.server.http_error import HttpError, busy
 from graph.server.limits import ConnectionLimits, RequestLimits
-from graph.server.request_cycle import RequestCycle, StreamedCycle
+from graph.server.request_cycle import RequestCycle
 from graph.server.request_parser import RequestParser, base_scope, too_large
 
 _log: Final = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class HttpProtocol(asyncio.Protocol):
         self._unread_timer: asyncio.TimerHandle | None = None
         self._cycle: RequestCycle | None = None
         self._pipeline: deque[RequestCycle] = deque()
-        self._stream: StreamedCycle | None = None
+        self._stream: RequestCycle | None = None
         self._fresh = True  # no request has arrived yet
         self._in_head = True  # what the timer waits for: a head, or else a body
         self._stopped = False  # nothing is parsed any more
@@ -221,7 +221,7 @@ class HttpProtocol(asyncio.Protocol):
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n", now=True)
 
     def stream_begun(self, scope: Scope, *, keep_alive: bool) -> None:
-        self._streamed, self._stream = 0, StreamedCycle(self, scope, keep_alive=keep_alive)
+        self._streamed, self._stream = 0, RequestCycle(self, scope, b"", keep_alive=keep_alive, ended=False)
         self._start(self._stream)
 
     def body_received(self, piece: bytes) -> None:
@@ -238,7 +238,7 @@ class HttpProtocol(asyncio.Protocol):
             self._release()
         self._fresh = False
         if self._stream is None:
-            self._start(RequestCycle(self, scope, body, keep_alive=keep_alive))
+            self._start(RequestCycle(self, scope, body, keep_alive=keep_alive, ended=True))
         else:
             self._stream.end()
             self._stream = None
@@ -253,7 +253,7 @@ class HttpProtocol(asyncio.Protocol):
             return
         scope = self._parser.scope if self._parser.receiving and not self._parser.in_head else self._parser.base
         scope = {**scope, "state": self._app_state.copy(), "extensions": {"http_error": error}}
-        self._start(RequestCycle(self, scope, b"", keep_alive=False))
+        self._start(RequestCycle(self, scope, b"", keep_alive=False, ended=True))
 
     # Responses
 

@@ -35,26 +35,16 @@ class Connection(Protocol):
 
 
 class RequestCycle:
-    """One request that has arrived whole, and its response. Head and body of a response leave as one write."""
+    """One request and its response, whose head and body leave as one write.
 
-    __slots__ = (
-        "_body",
-        "_chunked",
-        "_disconnected",
-        "_event",
-        "_has_body",
-        "_head_sent",
-        "_protocol",
-        "_start",
-        "complete",
-        "keep_alive",
-        "scope",
-        "task",
-    )
+    `ended` says whether the body has arrived whole; the application reads any other in pieces, as they arrive.
+    """
 
-    def __init__(self, protocol: Connection, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
+    def __init__(self, protocol: Connection, scope: Scope, body: bytes, *, keep_alive: bool, ended: bool) -> None:
         self._protocol = protocol
-        self._body: bytes | None = body
+        self._unread = body
+        self._ended = ended
+        self._read = False  # the application has all of the body
         self._start: Message | None = None
         self._head_sent = False
         self._chunked = False
@@ -84,18 +74,34 @@ class RequestCycle:
                     self._respond(b"Internal Server Error", more=False)
 
     async def receive(self) -> Message:
-        """The request; after it, once the client has gone or has its response, the end."""
-        if self._body is not None:
-            body, self._body = self._body, None
-            return {"type": "http.request", "body": body, "more_body": False}
-        await self._news()
-        return {"type": "http.disconnect"}
+        """What there is of the body; after all of it, once the client has gone or has its response, the end."""
+        while not (self._unread or self._ended or self._disconnected):
+            await self._news()
+        if self._read or (self._disconnected and not self._ended):
+            await self._news()
+            return {"type": "http.disconnect"}
+        piece, self._unread = self._unread, b""
+        if not self._ended:
+            self._protocol.resume_reading()
+        self._read = self._ended
+        return {"type": "http.request", "body": piece, "more_body": not self._ended}
 
     async def _news(self) -> None:
         if not self._disconnected and not self.complete:
             self._event = self._event or asyncio.Event()
             await self._event.wait()
             self._event.clear()
+
+    def feed(self, piece: bytes) -> int:
+        """Takes a piece of the body; returns how many bytes the application has not read yet."""
+        self._unread += piece
+        self._wake()
+        return len(self._unread)
+
+    def end(self) -> None:
+        """The body has arrived."""
+        self._ended = True
+        self._wake()
 
     async def send(self, message: Message) -> None:
         """Takes the response, in pieces if need be; waits while the client does not read."""
@@ -140,6 +146,7 @@ class RequestCycle:
         status: int = self._start["status"]
         headers = [*self._protocol.server_state.default_headers, *self._start.get("headers", ())]
         names = [name for name, _ in headers]
+        self.keep_alive = self.keep_alive and self._ended  # what is left of a body is not waited for
         if not _FRAMING.isdisjoint(names):
             self.keep_alive = self.keep_alive and _CLOSE not in headers
             headers = [header for header in headers if header[0] not in _FRAMING]
@@ -163,43 +170,3 @@ class RequestCycle:
             msg = "Invalid HTTP header."
             raise RuntimeError(msg)
         return b"%b%b\r\n" % (_STATUS_LINE[status], head)
-
-
-class StreamedCycle(RequestCycle):
-    """A request whose application reads the body in pieces, as they arrive."""
-
-    __slots__ = ("_arrived", "_ended")
-
-    def __init__(self, protocol: Connection, scope: Scope, *, keep_alive: bool) -> None:
-        super().__init__(protocol, scope, b"", keep_alive=keep_alive)
-        self._arrived = bytearray()
-        self._ended = False
-
-    def feed(self, piece: bytes) -> int:
-        """Takes a piece; returns how many bytes the application has not read yet."""
-        self._arrived += piece
-        self._wake()
-        return len(self._arrived)
-
-    def end(self) -> None:
-        """The body has arrived."""
-        self._ended = True
-        self._wake()
-
-    async def receive(self) -> Message:
-        """The next piece of the body; after the last one, or when the client has gone, the end."""
-        while self._body is not None and not self._arrived and not self._ended and not self._disconnected:
-            await self._news()
-        if self._body is None or (self._disconnected and not self._ended):
-            await self._news()
-            return {"type": "http.disconnect"}
-        piece = bytes(self._arrived)
-        self._arrived.clear()
-        self._protocol.resume_reading()
-        if self._ended:
-            self._body = None
-        return {"type": "http.request", "body": piece, "more_body": not self._ended}
-
-    def _head(self, length: int | None) -> bytes:
-        self.keep_alive = self.keep_alive and self._ended  # what is left of the body is not waited for
-        return super()._head(length)

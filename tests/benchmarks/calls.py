@@ -6,9 +6,8 @@ Counted in the event loop's thread of a `wxgate serve`, from before the request 
 shortly after its response has come, with nothing else in flight: every entry into a Python function whose code lies in
 `graph/` or `models/`, a coroutine or generator once however often it is resumed. Comprehensions do not count, nor does
 what other threads do, or what Python generates (a dataclass's `__init__`). The entries with every resumption are
-printed beside. Of several requests after a warm-up the one in the fewest files, then with the fewest calls, is taken,
-for timers of the server may run in another. The documents are those of `throughput`, the client is httpx with its eight
-headers.
+printed beside. Of several requests after a warm-up the one with the fewest calls is taken, less what others do without:
+that is timers of the server. The documents are those of `throughput`, the client is httpx with its eight headers.
 """
 
 import argparse
@@ -99,7 +98,9 @@ def _fewest(send: Callable[[], None], control: socket.socket) -> Calls:
             control.sendall(b"0")
             entries = json.loads(answers.readline())
             recorded.append(Calls([(file, function) for file, function, first in entries if first], len(entries)))
-    return min(recorded, key=lambda calls: (calls.files, len(calls.calls)))
+    fewest = min(recorded, key=lambda calls: len(calls.calls))
+    needed = set(fewest.calls).intersection(*[calls.calls for calls in recorded])
+    return Calls([call for call in fewest.calls if call in needed], fewest.entries)
 
 
 @contextlib.contextmanager
