@@ -16,7 +16,7 @@ from graph.http.access_log import AccessLog, Observer
 from graph.http.client_address import ClientAddresses
 from graph.observability.logging import configure_logging
 from graph.server.server import announce, freeze_heap, run
-from graph.server.shutdown import Shutdown, ShutdownPolicy
+from graph.server.shutdown import Shutdown
 from graph.server.sockets import listening
 from graph.server.workers import STARTUP_FAILURE, Workers
 from graph.settings import Settings, unknown_settings
@@ -86,7 +86,8 @@ def _serve(
     worker: int = 0,
     keep_running: Callable[[], bool] = lambda: True,
 ) -> None:
-    settings, shutdown = parts.settings, Shutdown()
+    settings = parts.settings
+    shutdown = Shutdown(settings.drain_seconds)
     logs_requests = settings.log.level in {"DEBUG", "INFO"}
     request_log: Observer = AccessLog(settings.log.format) if logs_requests else lambda _record: None
     app = build_app(parts, simulator=simulator, shutdown=shutdown, request_log=request_log, worker=worker)
@@ -100,6 +101,6 @@ def _serve(
             default_limits=settings.limit,
             route_limits=ROUTE_LIMITS,
             is_proxy=ClientAddresses(settings.http.trusted_proxies).is_proxy,
-            policy=ShutdownPolicy(shutdown, settings.drain_seconds),
+            shutdown=shutdown,
             keep_running=keep_running,
         )

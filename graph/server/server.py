@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from graph.server.connections import Connections, raise_descriptor_limit
 from graph.server.limits import ConnectionLimits, RequestLimits
 from graph.server.protocol import HttpProtocol
-from graph.server.shutdown import ShutdownPolicy
+from graph.server.shutdown import Shutdown
 
 _log = logging.getLogger(__name__)
 
@@ -38,21 +38,21 @@ class _Server(uvicorn.Server):
     Overridden are methods without an underscore; that uvicorn calls them as it does is pinned by tests.
     """
 
-    def __init__(self, config: uvicorn.Config, policy: ShutdownPolicy, keep_running: Callable[[], bool]) -> None:
+    def __init__(self, config: uvicorn.Config, shutdown: Shutdown, keep_running: Callable[[], bool]) -> None:
         super().__init__(config)
-        self._policy = policy
+        self._shutdown = shutdown
         self._keep_running = keep_running
         self._close_at: float | None = None
         self._announce = False  # not by the handler: the signal may have come in the middle of another log line
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal. uvicorn's own handler would have it repeated at the end, which looks like a crash."""
-        self._policy.shutdown.announced = True
+        self._shutdown.announced = True
         self._close_connections()
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         elif self._close_at is None and sig == signal.SIGTERM:
-            self._close_at = time.monotonic() + self._policy.drain_seconds
+            self._close_at = time.monotonic() + self._shutdown.drain_seconds
             self._announce = True
         else:
             self.should_exit = True
@@ -62,11 +62,11 @@ class _Server(uvicorn.Server):
         if not self._keep_running():
             self.should_exit = True
         closing = await super().on_tick(counter)
-        if self._policy.shutdown.announced:
+        if self._shutdown.announced:
             self._close_connections()
         if self._announce:
             self._announce = False
-            _log.info("draining", extra={"seconds": self._policy.drain_seconds})
+            _log.info("draining", extra={"seconds": self._shutdown.drain_seconds})
         return closing or (self._close_at is not None and time.monotonic() >= self._close_at)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -126,16 +126,16 @@ def run(
     default_limits: RequestLimits | None = None,
     route_limits: Mapping[str, RequestLimits] | None = None,
     is_proxy: Callable[[str], bool] = lambda _address: False,
-    policy: ShutdownPolicy | None = None,
+    shutdown: Shutdown | None = None,
     keep_running: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Serves until a signal, and stops as `policy` says; `lifespan` is what runs the lifespan, if any.
+    """Serves until a signal, and stops as `shutdown` says; `lifespan` is what runs the lifespan, if any.
 
     `route_limits` are those of paths that do not have the default ones. `keep_running` is called ten times a second,
     and ends the server with False. Raises `SystemExit` with 3 when the application does not start.
     """
     shared = Connections(limits or ConnectionLimits(), capacity=raise_descriptor_limit(), is_proxy=is_proxy)
-    policy = policy or ShutdownPolicy()
+    shutdown = shutdown or Shutdown()
     config = uvicorn.Config(
         lifespan or app,
         http=protocol_class(app, shared, default_limits or RequestLimits(), route_limits or {}),
@@ -145,14 +145,14 @@ def run(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=policy.in_flight_seconds,
+        timeout_graceful_shutdown=shutdown.in_flight_seconds,
     )
     # First: a duplicate of one that blocks makes all that share it block, workers in the middle of their `accept` too.
     for listener in listeners:
         listener.setblocking(False)
     with contextlib.ExitStack() as opened:
         copies = [opened.enter_context(listener.dup()) for listener in listeners for _ in range(_DUPLICATES - 1)]
-        _Server(config, policy, keep_running).run(sockets=[*listeners, *copies])
+        _Server(config, shutdown, keep_running).run(sockets=[*listeners, *copies])
 
 
 def protocol_class(

@@ -1,24 +1,17 @@
 """How a server stops, and whether it has begun to."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class Shutdown:
-    """A process that stops still serves for a while, but is to be sent nothing more."""
-
-    announced: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ShutdownPolicy:
-    """SIGTERM announces `shutdown`, and `drain_seconds` of service are left.
+    """SIGTERM announces it, and `drain_seconds` of service are left.
 
     A load balancer has that long to notice that `/readyz` fails; each response asks its client to close the connection.
     Then the socket is closed, and requests in flight have `in_flight_seconds` to finish. SIGINT, from a terminal, skips
     the draining; so does any second signal.
     """
 
-    shutdown: Shutdown = field(default_factory=Shutdown)
     drain_seconds: float = 0.0
     in_flight_seconds: int = 10
+    announced: bool = False
