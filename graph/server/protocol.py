@@ -145,6 +145,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def write(self, data: bytes, *, now: bool) -> None:
         unwritten = self.connections.unwritten
+        now = now or len(self.server_state.tasks) == 1  # nothing to leave together with
         if not unwritten and not now:
             self._loop.call_soon(_flush, unwritten)
         unwritten.append((self._transport, data))

@@ -1,12 +1,14 @@
 """Listening TCP sockets, for one family of addresses or for both."""
 
 import contextlib
+import errno
 import socket
 from collections.abc import Iterator
 from typing import Final
 
 _BACKLOG: Final = 2048
 _LOCALHOST: Final = ("127.0.0.1", "::1")
+_NO_SUCH_ADDRESS: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # IPv6 may be switched off
 
 
 @contextlib.contextmanager
@@ -20,8 +22,8 @@ def listening(host: str, port: int) -> Iterator[list[socket.socket]]:
         for address in _LOCALHOST if host == "localhost" else (host,):
             try:
                 listener = listen(address, listeners[0].getsockname()[1] if listeners else port)
-            except OSError:
-                if not listeners or _exists(address):
+            except OSError as error:
+                if not listeners or error.errno not in _NO_SUCH_ADDRESS:
                     raise
             else:
                 listeners.append(opened.enter_context(listener))
@@ -41,12 +43,3 @@ def listen(address: str, port: int) -> socket.socket:
         return socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {address} port {port}: {error.strerror}") from None
-
-
-def _exists(address: str) -> bool:
-    """Whether the machine has this address: IPv6 may be switched off."""
-    try:
-        listen(address, 0).close()
-    except OSError:
-        return False
-    return True

@@ -8,7 +8,6 @@ Workers are forked from a parent that has read the settings and composed the par
 settings is one message, a worker starts in milliseconds, and what it does not change it shares with the others.
 """
 
-import contextlib
 import logging
 import math
 import multiprocessing
@@ -16,7 +15,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
@@ -72,28 +71,17 @@ class Workers:
     def run(self) -> int:
         """Keeps them running until a signal, which is passed on; the exit code is 0 when all ended in good order."""
         self._due = dict.fromkeys(range(self.count), 0.0)
-        with self._signals_noted():
-            while self._running or self._due:
-                self._start_due()
-                wait([worker.process.sentinel for worker in self._running.values()], _TICK_SECONDS)
-                while self._signals:
-                    self._stop(self._signals.pop(0))
-                self._kill_hung()
-                for index in [index for index, worker in self._running.items() if not worker.process.is_alive()]:
-                    self._bury(index)
+        for number in _SIGNALS:
+            signal.signal(number, lambda received, _frame: self._signals.append(received))
+        while self._running or self._due:
+            self._start_due()
+            wait([worker.process.sentinel for worker in self._running.values()], _TICK_SECONDS)
+            while self._signals:
+                self._stop(self._signals.pop(0))
+            self._kill_hung()
+            for index in [index for index, worker in self._running.items() if not worker.process.is_alive()]:
+                self._bury(index)
         return self._exit_code
-
-    @contextlib.contextmanager
-    def _signals_noted(self) -> Iterator[None]:
-        before = {
-            number: signal.signal(number, lambda received, _frame: self._signals.append(received))
-            for number in _SIGNALS
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _start_due(self) -> None:
         for index in [index for index, due in self._due.items() if due <= time.monotonic()]:
