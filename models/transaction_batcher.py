@@ -101,39 +101,32 @@ class TransactionBatcher:
             for pending in left:
                 pending.done.cancel()
 
-    def _outcomes(self, batch: Sequence[_Pending]) -> Sequence[Any]:
+    def _outcomes(self, batch: Sequence[_Pending]) -> list[Any]:
         try:
             return self._commit(batch)
-        except Exception as error:
+        except sqlite3.OperationalError as error:  # a locked file or a full disk, for all
             return [error] * len(batch)
-
-    def _commit(self, batch: Sequence[_Pending]) -> Sequence[Any]:
-        if self._connection is None:
-            self._connection = self._connect()
-        connection = self._connection
-        # Takes the write lock, so that no other process writes between what a transaction reads and what it writes.
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            outcomes: list[Any] = [_run(connection, pending.transaction) for pending in batch]
-            connection.execute("COMMIT")
-        except Exception:
-            connection.rollback()
+        except Exception as error:
             if len(batch) == 1:
-                raise
-            return self._commit_each(batch)
-        return outcomes
-
-    def _commit_each(self, batch: Sequence[_Pending]) -> Sequence[Any]:
-        """One of them fails and would undo all; no other does when each is by itself."""
+                return [error]
+        # One of them fails and would undo all; no other does when each is by itself.
         outcomes: list[Any] = []
         for pending in batch:
-            try:
-                outcomes += self._commit([pending])
-            except sqlite3.OperationalError as error:
-                # The file is locked by now, and must not be waited for again and again.
-                return [*outcomes, *[error] * (len(batch) - len(outcomes))]
-            except Exception as error:
-                outcomes.append(error)
+            locked = outcomes and isinstance(outcomes[-1], sqlite3.OperationalError)  # not to be waited for again
+            outcomes += outcomes[-1:] if locked else self._outcomes([pending])
+        return outcomes
+
+    def _commit(self, batch: Sequence[_Pending]) -> list[Any]:
+        if self._connection is None:
+            self._connection = self._connect()
+        # Takes the write lock, so that no other process writes between what a transaction reads and what it writes.
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            outcomes = [_run(self._connection, pending.transaction) for pending in batch]
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.rollback()
+            raise
         return outcomes
 
     def _disconnect(self) -> None:
