@@ -51,7 +51,7 @@ class GraphQLEndpoint:
             await error_response(error, scope, media_type=media_type)(scope, receive, send)
             return
         # The older media type keeps 200 for every well-formed request; the newer one has 400 when nothing ran.
-        refused = media_type == GRAPHQL_RESPONSE_JSON and not result.has_data
+        refused = media_type == GRAPHQL_RESPONSE_JSON and "data" not in result.body
         body = orjson.dumps(result.body)
         headers_out = [(b"content-type", CONTENT_TYPES[media_type]), (b"content-length", b"%d" % len(body))]
         if result.retry_after_ms is not None:
@@ -71,7 +71,9 @@ class GraphQLEndpoint:
             raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "POST"}) from None
         except TrustedTextDiffers:
             raise HttpError(400, ErrorCode.BAD_REQUEST, "The document of this id has another text.") from None
-        record.operation, record.kind, record.codes = result.operation_name, result.operation_kind, result.codes
+        if result.operation is not None:
+            record.operation, record.kind = result.operation.name, result.operation.kind
+        record.codes = result.codes
         return result
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
