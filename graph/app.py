@@ -67,8 +67,8 @@ def build_app(
     endpoint = GraphQLEndpoint(
         parts.executor,
         parts.services,
-        limits=settings.limit,
-        clients=ClientAddresses(settings.http.trusted_proxies),
+        json_depth=settings.limit.json_depth,
+        client_of=ClientAddresses(settings.http.trusted_proxies).client_of,
     )
     observers = [request_log or AccessLog()]
     if settings.metrics.port is not None:

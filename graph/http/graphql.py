@@ -1,6 +1,7 @@
 """The GraphQL-over-HTTP endpoint."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 import orjson
@@ -11,9 +12,7 @@ from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest, TrustedTextDiffers
 from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
 from graph.http.access_log import record_of
-from graph.http.client_address import ClientAddresses
-from graph.http.headers import Headers
-from graph.http.request import BodyDecoder, JsonLimits, decode_query_string, read_body, refuse_foreign_get
+from graph.http.request import BodyDecoder, Headers, decode_query_string, read_body, refuse_foreign_get
 from graph.http.responses import CONTENT_TYPES, GRAPHQL_RESPONSE_JSON, JSON, error_response, response_media_type
 from graph.schema.context import Context, Services
 from graph.server.http_error import HttpError
@@ -23,26 +22,23 @@ class GraphQLEndpoint:
     """An ASGI application that answers GraphQL requests (https://graphql.github.io/graphql-over-http/draft/)."""
 
     def __init__(
-        self,
-        executor: Executor,
-        services: Services,
-        *,
-        limits: JsonLimits | None = None,
-        clients: ClientAddresses | None = None,
+        self, executor: Executor, services: Services, *, json_depth: int, client_of: Callable[[Scope], str]
     ) -> None:
         self._executor = executor
         self._services = services
-        self._json_depth = (limits or JsonLimits()).json_depth
-        self._decoder = BodyDecoder(depth=self._json_depth)
-        self._clients = clients or ClientAddresses()
+        self._json_depth = json_depth
+        self._decoder = BodyDecoder(depth=json_depth)
+        self._client_of = client_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; only defects of the server and its deadline leave it as exceptions."""
         headers: Headers = scope["state"]["headers"]
         media_type = response_media_type(headers.get(b"accept"))
         if media_type is None:
-            msg = f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
-            await error_response(HttpError(406, ErrorCode.NOT_ACCEPTABLE, msg), scope)(scope, receive, send)
+            error = HttpError(
+                406, ErrorCode.NOT_ACCEPTABLE, f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
+            )
+            await error_response(error, scope)(scope, receive, send)
             return
         try:
             request = await self._read(scope, headers, receive)
@@ -61,14 +57,14 @@ class GraphQLEndpoint:
 
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
         record = record_of(scope)
-        context = Context(self._services, bearer_token(headers), partial(self._clients.client_of, scope))
+        context = Context(self._services, bearer_token(headers), partial(self._client_of, scope))
         try:
             result = await self._executor.execute(
                 request, context, request_id=record.request_id, mutations=scope["method"] == "POST"
             )
         except MutationRefused:
-            msg = "Mutations go by POST."
-            raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "POST"}) from None
+            allow = {"Allow": "POST"}
+            raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Mutations go by POST.", headers=allow) from None
         except TrustedTextDiffers:
             raise HttpError(400, ErrorCode.BAD_REQUEST, "The document of this id has another text.") from None
         if result.operation is not None:
@@ -83,9 +79,8 @@ class GraphQLEndpoint:
             case "GET" | "HEAD":
                 refuse_foreign_get(headers)
                 return decode_query_string(QueryParams(scope["query_string"]), depth=self._json_depth)
-            case _:
-                msg = "Use POST, or GET for queries."
-                raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "GET, HEAD, POST"})
+        allow = {"Allow": "GET, HEAD, POST"}
+        raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Use POST, or GET for queries.", headers=allow)
 
 
 def bearer_token(headers: Headers) -> str | None:

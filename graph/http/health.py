@@ -8,20 +8,19 @@ from starlette.responses import Response
 
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
-from graph.http.responses import JsonResponse
+from graph.http.responses import json_response
 from graph.server.shutdown import Shutdown
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
 from models.migrate import missing_migrations
 
+# An orchestrator that waits longer than this for a probe takes the silence for the answer.
+PATIENCE_SECONDS: Final = 1.5
+
 
 async def livez(_request: Request) -> Response:
     """200 as long as the event loop turns."""
-    return JsonResponse({"status": "ok"})
-
-
-# An orchestrator that waits longer than this for a probe takes the silence for the answer.
-PATIENCE_SECONDS: Final = 1.5
+    return json_response({"status": "ok"})
 
 
 class Readiness:
@@ -34,14 +33,12 @@ class Readiness:
         self._migrated = False
 
     async def answer(self, _request: Request) -> Response:
-        """The endpoint."""
-        reason = await self.reason()
-        if reason is None:
-            return JsonResponse({"status": "ok"})
-        return JsonResponse({"status": "unavailable", "reason": reason}, 503)
+        """The endpoint; it responds within `PATIENCE_SECONDS`."""
+        if reason := await self._reason():
+            return json_response({"status": "unavailable", "reason": reason}, 503)
+        return json_response({"status": "ok"})
 
-    async def reason(self) -> str | None:
-        """What keeps the server from serving, or None; known within `PATIENCE_SECONDS`."""
+    async def _reason(self) -> str | None:
         if self._shutdown.announced:
             return "shutting down"
         try:

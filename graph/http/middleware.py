@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import INTERNAL, ErrorCode
 from graph.http.access_log import Observer, RequestRecord
-from graph.http.headers import Headers, joined
+from graph.http.request import Headers, joined
 from graph.http.responses import error_response
 from graph.server.http_error import HttpError, busy
 from graph.server.limits import RequestLimits
@@ -93,7 +93,7 @@ class RequestMiddleware:
                 raise  # by another
             if expired:
                 task.uncancel()
-            failure = busy() if expired else _defect(error, request_id)
+            failure = busy() if expired else error if isinstance(error, HttpError) else _defect(error, request_id)
             if not record.status:  # else a response has begun, and cannot become another
                 await error_response(failure, scope)(scope, receive, send_with_headers)
         finally:
@@ -176,15 +176,9 @@ class ListedOriginsMiddleware(CORSMiddleware):
         )
 
     def preflight_response(self, request_headers: StarletteHeaders) -> Response:
-        """Permission without a body, or a coded refusal."""
+        """Permission without a body. Raises `HttpError`."""
         response = super().preflight_response(request_headers)
         if response.status_code != 200:
-            return _PreflightRefused()
+            raise HttpError(403, ErrorCode.FORBIDDEN, "This origin, method or header is not allowed here.")
         described = {"content-type", "content-length"}
         return Response(status_code=204, headers={k: v for k, v in response.headers.items() if k not in described})
-
-
-class _PreflightRefused(Response):
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = HttpError(403, ErrorCode.FORBIDDEN, "This origin, method or header is not allowed here.")
-        await error_response(error, scope)(scope, receive, send)
