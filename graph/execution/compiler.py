@@ -72,7 +72,14 @@ class Compiler:
     def _compile(self, kind: graphql.GraphQLType, selections: ast.SelectionSetNode | None) -> Write:
         """For values that are not null."""
         if isinstance(kind, graphql.GraphQLList):
-            return _list(self.compile(kind.of_type, selections))
+            write = self.compile(kind.of_type, selections)
+
+            def write_list(values: Any) -> Any:
+                if type(values) is not list:
+                    raise Unsupported
+                return [write(value) for value in values]
+
+            return write_list
         if isinstance(kind, graphql.GraphQLObjectType) and selections is not None and kind.is_type_of is None:
             return self._object(kind, selections)
         if isinstance(kind, graphql.GraphQLEnumType):
@@ -129,12 +136,3 @@ def strawberry_field(field: graphql.GraphQLField) -> StrawberryField | None:
     """Strawberry's definition of a field of graphql-core's schema."""
     definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     return definition if isinstance(definition, StrawberryField) else None
-
-
-def _list(write: Write) -> Write:
-    def write_list(values: Any) -> Any:
-        if type(values) is not list:
-            raise Unsupported
-        return [write(value) for value in values]
-
-    return write_list

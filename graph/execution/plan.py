@@ -53,10 +53,11 @@ class Plan:
         self._schema = schema
         self._definitions = operation.variable_definitions or ()
         path = Path(None, self._key, root.name)
-        # The members of GraphQLResolveInfo around the two that differ from request to request.
+        # The members of GraphQLResolveInfo around the two that differ from request to request. The last would note
+        # resolvers that go on after their field has failed; none here does.
         name, kind = self._node.name.value, self._field.type
         self._before = (name, nodes, kind, root, path, schema, fragments, None, operation)
-        self._after = (inspect.isawaitable, None, GraphQLResolveInfoHelpers(_gathered, _untracked))
+        self._after = (inspect.isawaitable, None, GraphQLResolveInfoHelpers(_gathered, lambda _values: None))
         self._no_variables = get_variable_values(schema, (), {})
 
     async def run(
@@ -147,7 +148,3 @@ def _fallback(outcome: object) -> MiddlewareManager:
 
 async def _gathered(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
     return await asyncio.gather(*awaitables)
-
-
-def _untracked(_values: object) -> None:
-    """For resolvers that go on after their field has failed; none here does."""

@@ -70,8 +70,8 @@ class AccessLog:
         if record.codes:
             fields["code"] = record.codes[0]
         if self._style == "json":
-            line = orjson.dumps({"timestamp": datetime.now(UTC), **_LINE, **fields})
-            self._write(line + b"\n")
+            line = {"timestamp": datetime.now(UTC), **_LINE, **fields}
+            self._write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         elif self._style == "text":
             self._write(text_line(time.time(), "INFO", _MESSAGE, fields).encode())
         else:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import orjson
@@ -12,23 +13,20 @@ from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest, TrustedTextDiffers
 from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
 from graph.http.access_log import record_of
-from graph.http.request import BodyDecoder, Headers, decode_query_string, read_body, refuse_foreign_get
+from graph.http.request import Headers, RequestDecoder, read_body, refuse_foreign_get
 from graph.http.responses import CONTENT_TYPES, GRAPHQL_RESPONSE_JSON, JSON, error_response, response_media_type
 from graph.schema.context import Context, Services
 from graph.server.http_error import HttpError
 
 
+@dataclass(slots=True, eq=False)
 class GraphQLEndpoint:
     """An ASGI application that answers GraphQL requests (https://graphql.github.io/graphql-over-http/draft/)."""
 
-    def __init__(
-        self, executor: Executor, services: Services, *, json_depth: int, client_of: Callable[[Scope], str]
-    ) -> None:
-        self._executor = executor
-        self._services = services
-        self._json_depth = json_depth
-        self._decoder = BodyDecoder(depth=json_depth)
-        self._client_of = client_of
+    executor: Executor
+    services: Services
+    decoder: RequestDecoder
+    client_of: Callable[[Scope], str]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; only defects of the server and its deadline leave it as exceptions."""
@@ -57,9 +55,9 @@ class GraphQLEndpoint:
 
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
         record = record_of(scope)
-        context = Context(self._services, bearer_token(headers), partial(self._client_of, scope))
+        context = Context(self.services, bearer_token(headers), partial(self.client_of, scope))
         try:
-            result = await self._executor.execute(
+            result = await self.executor.execute(
                 request, context, request_id=record.request_id, mutations=scope["method"] == "POST"
             )
         except MutationRefused:
@@ -75,10 +73,10 @@ class GraphQLEndpoint:
     async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
         match scope["method"]:
             case "POST":
-                return self._decoder.decode(await read_body(headers, receive))
+                return self.decoder.decode_body(await read_body(headers, receive))
             case "GET" | "HEAD":
                 refuse_foreign_get(headers)
-                return decode_query_string(QueryParams(scope["query_string"]), depth=self._json_depth)
+                return self.decoder.decode_query_string(QueryParams(scope["query_string"]))
         allow = {"Allow": "GET, HEAD, POST"}
         raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Use POST, or GET for queries.", headers=allow)
 

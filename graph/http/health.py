@@ -1,6 +1,7 @@
 """The probes: is the process alive, and should it be sent requests."""
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.requests import Request
@@ -23,14 +24,14 @@ async def livez(_request: Request) -> Response:
     return json_response({"status": "ok"})
 
 
+@dataclass(slots=True, eq=False)
 class Readiness:
     """200 when requests can be served; 503 with one reason, fit for strangers, when they cannot."""
 
-    def __init__(self, database: Database, key_check: KeyCheck, shutdown: Shutdown) -> None:
-        self._database = database
-        self._key_check = key_check
-        self._shutdown = shutdown
-        self._migrated = False
+    database: Database
+    key_check: KeyCheck
+    shutdown: Shutdown
+    _migrated: bool = field(default=False, init=False)
 
     async def answer(self, _request: Request) -> Response:
         """The endpoint; it responds within `PATIENCE_SECONDS`."""
@@ -39,15 +40,15 @@ class Readiness:
         return json_response({"status": "ok"})
 
     async def _reason(self) -> str | None:
-        if self._shutdown.announced:
+        if self.shutdown.announced:
             return "shutting down"
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._database.ping()
-                if not self._migrated and await missing_migrations(self._database):
+                await self.database.ping()
+                if not self._migrated and await missing_migrations(self.database):
                     return "migrations are missing"
                 self._migrated = True
-                await self._key_check.ensure()
+                await self.key_check.ensure()
         except DatabaseBehind:
             return "migrations are missing"
         except (DatabaseError, TimeoutError):

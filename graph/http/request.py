@@ -79,15 +79,18 @@ def refuse_foreign_get(headers: Headers) -> None:
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "A GET has no body to be of another type.")
 
 
-class BodyDecoder:
-    """Turns JSON bodies into requests; those without variables, which clients send again and again, only once."""
+class RequestDecoder:
+    """Turns JSON into requests; bodies without variables, which clients send again and again, only once.
+
+    `depth` is how many levels of objects and arrays JSON may have. Every method raises `HttpError`.
+    """
 
     def __init__(self, *, depth: int) -> None:
         self._depth = depth
         self._cache: dict[bytes, GraphQLRequest] = {}
 
-    def decode(self, body: bytes) -> GraphQLRequest:
-        """The request in a body. Raises `HttpError`."""
+    def decode_body(self, body: bytes) -> GraphQLRequest:
+        """The request in the body of a POST."""
         cached = self._cache.get(body)
         if cached is not None:
             return cached
@@ -99,17 +102,16 @@ class BodyDecoder:
             self._cache[body] = request
         return request
 
-
-def decode_query_string(parameters: QueryParams, *, depth: int) -> GraphQLRequest:
-    """The request in the query string of a GET. Raises `HttpError`."""
-    names = [name for name, _ in parameters.multi_items()]
-    if len(names) != len(set(names)):
-        raise HttpError(400, ErrorCode.BAD_REQUEST, "A parameter of the query string is repeated.")
-    members: dict[str, Any] = dict(parameters)
-    for name in ("variables", "extensions"):
-        if text := members.pop(name, ""):
-            members[name] = _json_object(text.encode("utf-8", "surrogatepass"), f"The parameter {name}", depth)
-    return _request(members)
+    def decode_query_string(self, parameters: QueryParams) -> GraphQLRequest:
+        """The request in the query string of a GET."""
+        if len(parameters.multi_items()) != len(parameters):
+            raise HttpError(400, ErrorCode.BAD_REQUEST, "A parameter of the query string is repeated.")
+        members: dict[str, Any] = dict(parameters)
+        for name in ("variables", "extensions"):
+            if text := members.pop(name, ""):
+                encoded = text.encode("utf-8", "surrogatepass")
+                members[name] = _json_object(encoded, f"The parameter {name}", self._depth)
+        return _request(members)
 
 
 def _request(members: Mapping[str, Any]) -> GraphQLRequest:
