@@ -165,4 +165,4 @@ def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
         trusted_only=settings.trusted.documents_only,
         plans=plans,
     )
-    return Executor(allowed, coded=coded)
+    return Executor(allowed, coded)

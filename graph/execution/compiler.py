@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import graphql
 from graphql import GraphQLBoolean, GraphQLID, GraphQLString
-from graphql import language as ast
+from graphql.language import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
@@ -34,29 +34,27 @@ class Unsupported(Exception):
 class Compiler:
     """Every method raises `Unsupported`."""
 
-    def __init__(self, fragments: Mapping[str, ast.FragmentDefinitionNode]) -> None:
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
 
-    def expand_fragments(
-        self, parent: graphql.GraphQLObjectType, selections: ast.SelectionSetNode
-    ) -> list[ast.FieldNode]:
+    def expand_fragments(self, parent: graphql.GraphQLObjectType, selections: SelectionSetNode) -> list[FieldNode]:
         """The fields of a selection set and its fragments, as often as they are written."""
-        nodes: list[ast.FieldNode] = []
+        nodes: list[FieldNode] = []
         for node in selections.selections:
             if node.directives:
                 raise Unsupported
-            if isinstance(node, ast.FieldNode):
+            if isinstance(node, FieldNode):
                 nodes.append(node)
                 continue
-            fragment = self._fragments[node.name.value] if isinstance(node, ast.FragmentSpreadNode) else node
-            assert isinstance(fragment, (ast.FragmentDefinitionNode, ast.InlineFragmentNode))  # noqa: S101
+            fragment = self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
+            assert isinstance(fragment, (FragmentDefinitionNode, InlineFragmentNode))  # noqa: S101
             condition = fragment.type_condition
             if fragment.directives or (condition is not None and condition.name.value != parent.name):
                 raise Unsupported
             nodes.extend(self.expand_fragments(parent, fragment.selection_set))
         return nodes
 
-    def compile(self, kind: graphql.GraphQLOutputType, selections: ast.SelectionSetNode | None) -> Write:
+    def compile(self, kind: graphql.GraphQLOutputType, selections: SelectionSetNode | None) -> Write:
         """A function from a resolver's value to what the response holds; it raises `Unsupported` too."""
         required = isinstance(kind, graphql.GraphQLNonNull)
         write = self._compile(graphql.get_nullable_type(kind), selections)
@@ -69,8 +67,7 @@ class Compiler:
 
         return write_nullable
 
-    def _compile(self, kind: graphql.GraphQLType, selections: ast.SelectionSetNode | None) -> Write:
-        """For values that are not null."""
+    def _compile(self, kind: graphql.GraphQLType, selections: SelectionSetNode | None) -> Write:
         if isinstance(kind, graphql.GraphQLList):
             write = self.compile(kind.of_type, selections)
 
@@ -89,7 +86,7 @@ class Compiler:
             return kind.serialize
         raise Unsupported
 
-    def _object(self, kind: graphql.GraphQLObjectType, selections: ast.SelectionSetNode) -> Write:
+    def _object(self, kind: graphql.GraphQLObjectType, selections: SelectionSetNode) -> Write:
         found: dict[str, _Member] = {}
         for node in self.expand_fragments(kind, selections):
             key = response_key(node)
@@ -114,7 +111,7 @@ class Compiler:
 
         return write_object
 
-    def _member(self, kind: graphql.GraphQLObjectType, node: ast.FieldNode) -> _Member:
+    def _member(self, kind: graphql.GraphQLObjectType, node: FieldNode) -> _Member:
         key, name = response_key(node), node.name.value
         if name == "__typename":
             return _Member(key, "__class__", (), lambda _source: kind.name)
@@ -127,7 +124,7 @@ class Compiler:
         return _Member(key, definition.python_name, plain, self._compile(nullable, node.selection_set))
 
 
-def response_key(node: ast.FieldNode) -> str:
+def response_key(node: FieldNode) -> str:
     """The alias, or else the name."""
     return node.alias.value if node.alias else node.name.value
 

@@ -41,10 +41,11 @@ class GraphQLRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReadyDocument:
-    """A valid document."""
+    """A valid document, and how many bytes of memory it takes."""
 
     node: ast.DocumentNode
     operations: Mapping[str | None, Operation]
+    bytes: int
 
 
 class TrustedTextDiffers(Exception):
@@ -54,7 +55,7 @@ class TrustedTextDiffers(Exception):
 class DocumentRefused(Exception):
     """What is wrong with a document or its variables, in graphql-core's words, under one code."""
 
-    def __init__(self, code: ErrorCode, errors: list[GraphQLError]) -> None:
+    def __init__(self, code: ErrorCode, *errors: GraphQLError) -> None:
         super().__init__(code)
         self.errors = [(error, CodedError(code, redacted_message(error), ErrorAction.FIX_REQUEST)) for error in errors]
 
@@ -77,7 +78,7 @@ class Documents:
 
     With `trusted` a request may name a document instead of sending it; with `trusted_only` it must, and no other text
     runs. No request ever adds a document. Raises `TrustedDocumentsError` when a trusted document could not be executed.
-    Without `plans` every operation is left to graphql-core. Of the others at most `most_bytes` are cached, the most
+    Without `plans` every operation is left to graphql-core. Of the others at most `MOST_BYTES` are cached, the most
     recently used, and none that was refused.
     """
 
@@ -90,7 +91,6 @@ class Documents:
         trusted: TrustedDocuments | None = None,
         trusted_only: bool = False,
         plans: bool = True,
-        most_bytes: int = MOST_BYTES,
     ) -> None:
         if trusted_only and trusted is None:
             msg = "Only trusted documents may run, and there are none: name their file."
@@ -103,7 +103,7 @@ class Documents:
         self._plans = plans
         # By text, the most recently used last; `Executor` looks here first.
         self.cache: OrderedDict[str | None, ReadyDocument] = OrderedDict()
-        self._bytes_left = most_bytes
+        self._bytes_left = MOST_BYTES
         self._trusted = trusted
         self._trusted_only = trusted_only
         self._trusted_by_id: dict[str, ReadyDocument] = {}
@@ -130,12 +130,11 @@ class Documents:
             return self._cached(request.query)
         if named is None:
             msg = "This server runs trusted documents only: name one by documentId."
-            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_ID_REQUIRED, [GraphQLError(msg)])
+            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_ID_REQUIRED, GraphQLError(msg))
         # Apollo's and urql's clients know these two by their messages.
         if self._trusted is None:
-            unsupported = GraphQLError("PersistedQueryNotSupported")
-            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, [unsupported])
-        raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_FOUND, [GraphQLError("PersistedQueryNotFound")])
+            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, GraphQLError("PersistedQueryNotSupported"))
+        raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_FOUND, GraphQLError("PersistedQueryNotFound"))
 
     def trusted_operations(self) -> Iterator[str]:
         """The names of the operations of trusted documents."""
@@ -148,9 +147,10 @@ class Documents:
             self.cache.move_to_end(text)
             return document
         document = self.cache[text] = self._validated(text)
-        self._bytes_left -= _size(text, document)
+        self._bytes_left -= document.bytes
         while self._bytes_left < 0:
-            self._bytes_left += _size(*self.cache.popitem(last=False))
+            _, oldest = self.cache.popitem(last=False)
+            self._bytes_left += oldest.bytes
         return document
 
     def _validated(self, query: str) -> ReadyDocument:
@@ -163,16 +163,13 @@ class Documents:
             size = measure(document)
             (most if size.introspection_only else self.limits).require(size)
         except GraphQLSyntaxError as error:
-            raise DocumentRefused(ErrorCode.GRAPHQL_PARSE_FAILED, [error]) from None
+            raise DocumentRefused(ErrorCode.GRAPHQL_PARSE_FAILED, error) from None
         except DocumentTooLarge as error:
-            raise DocumentRefused(ErrorCode.DOCUMENT_TOO_LARGE, [GraphQLError(str(error))]) from None
+            raise DocumentRefused(ErrorCode.DOCUMENT_TOO_LARGE, GraphQLError(str(error))) from None
         invalid = validate(
             self.schema, document, self._rules, max_errors=self.limits.errors, hide_suggestions=self.hide_suggestions
         )
         if invalid:
-            raise DocumentRefused(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
-        return ReadyDocument(document, operations_of(self.schema, document, plans=self._plans))
-
-
-def _size(text: str | None, document: ReadyDocument) -> int:
-    return 4 * len(text or "") + _BYTES_PER_TOKEN * document.node.token_count
+            raise DocumentRefused(ErrorCode.GRAPHQL_VALIDATION_FAILED, *invalid)
+        operations = operations_of(self.schema, document, plans=self._plans)
+        return ReadyDocument(document, operations, 4 * len(query) + _BYTES_PER_TOKEN * document.token_count)

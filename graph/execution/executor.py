@@ -18,7 +18,6 @@ from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest
 from graph.execution.plan import Operation
 
 _log = logging.getLogger(__name__)
-
 _NOT_CHOSEN: Final = "operationName must choose exactly one operation of the document."
 
 
@@ -40,15 +39,15 @@ class MutationRefused(Exception):
     """The document asks for a mutation over a transport that carries queries only."""
 
 
+@dataclass(slots=True, eq=False)
 class Executor:
     """Executes GraphQL requests on the schema of its documents.
 
     `coded` gives the client's view of an exception that a resolver raised, or None for a defect.
     """
 
-    def __init__(self, documents: Documents, *, coded: Callable[[BaseException], CodedError | None]) -> None:
-        self.documents = documents
-        self._coded = coded
+    documents: Documents
+    coded: Callable[[BaseException], CodedError | None]
 
     async def execute(
         self, request: GraphQLRequest, context: object, *, request_id: str, mutations: bool = True
@@ -69,7 +68,7 @@ class Executor:
                 return _failure(refused.errors, None, request_id)
         operation = document.operations.get(request.operation_name)
         if operation is None:
-            unresolved = DocumentRefused(ErrorCode.OPERATION_RESOLUTION_FAILURE, [GraphQLError(_NOT_CHOSEN)])
+            unresolved = DocumentRefused(ErrorCode.OPERATION_RESOLUTION_FAILURE, GraphQLError(_NOT_CHOSEN))
             return _failure(unresolved.errors, None, request_id)
         if operation.kind == "mutation" and not mutations:
             raise MutationRefused
@@ -81,7 +80,7 @@ class Executor:
         if not planned.errors:
             return GraphQLResponse({"data": planned.data}, operation)
         if planned.data is None and all(error.path is None for error in planned.errors):
-            invalid = DocumentRefused(ErrorCode.BAD_USER_INPUT, planned.errors)
+            invalid = DocumentRefused(ErrorCode.BAD_USER_INPUT, *planned.errors)
             return _failure(invalid.errors, operation, request_id)
         errors = [(error, self._code_of(error, request_id)) for error in planned.errors]
         return _failure(errors, operation, request_id, data=planned.data)
@@ -106,14 +105,12 @@ class Executor:
         if original is None or isinstance(original, GraphQLError):
             # graphql-core's own verdict on an argument, reached only once the operation has begun.
             return CodedError(ErrorCode.BAD_USER_INPUT, redacted_message(error), ErrorAction.FIX_REQUEST)
-        known = self._coded(original)
+        known = self.coded(original)
         if known is None:
             # Where it was raised, but not its message: that of an unforeseen exception may hold anything.
             frames = "".join(traceback.format_tb(original.__traceback__))
-            _log.error(
-                "a resolver failed",
-                extra={"request_id": request_id, "reason": type(original).__name__, "frames": frames},
-            )
+            reason = type(original).__name__
+            _log.error("a resolver failed", extra={"request_id": request_id, "reason": reason, "frames": frames})
         return known or INTERNAL
 
 

@@ -16,9 +16,9 @@ from types import CoroutineType
 from typing import Any, Final, cast
 
 from graphql import ExecutionResult, GraphQLError, GraphQLField, GraphQLNonNull, GraphQLSchema, MiddlewareManager
-from graphql import language as ast
 from graphql.error import located_error
 from graphql.execution import get_argument_values, get_variable_values
+from graphql.language import DocumentNode, FragmentDefinitionNode, OperationDefinitionNode
 from graphql.pyutils import Path
 from graphql.type import GraphQLResolveInfo, GraphQLResolveInfoHelpers
 from strawberry import Info
@@ -31,14 +31,10 @@ _NO_ARGUMENTS: Final[dict[str, Any]] = {}
 class Plan:
     """How to run one operation of one document."""
 
-    def __init__(
-        self, schema: GraphQLSchema, document: ast.DocumentNode, operation: ast.OperationDefinitionNode
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         """Raises `Unsupported` where the operation is not plain."""
         root = schema.get_root_type(operation.operation)
-        fragments = {
-            node.name.value: node for node in document.definitions if isinstance(node, ast.FragmentDefinitionNode)
-        }
+        fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
         compiler = Compiler(fragments)
         nodes = compiler.expand_fragments(root, operation.selection_set) if root else []
         if root is None or operation.directives or len(nodes) != 1 or nodes[0].name.value not in root.fields:
@@ -103,11 +99,11 @@ class Operation:
     kind: str
 
 
-def operations_of(schema: GraphQLSchema, document: ast.DocumentNode, *, plans: bool) -> dict[str | None, Operation]:
+def operations_of(schema: GraphQLSchema, document: DocumentNode, *, plans: bool) -> dict[str | None, Operation]:
     """The operations of a valid document by name; an only one is under None as well."""
     operations: dict[str | None, Operation] = {}
     for node in document.definitions:
-        if isinstance(node, ast.OperationDefinitionNode):
+        if isinstance(node, OperationDefinitionNode):
             name, plan = node.name.value if node.name else None, None
             if plans:
                 with contextlib.suppress(Unsupported):

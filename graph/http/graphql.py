@@ -33,10 +33,8 @@ class GraphQLEndpoint:
         headers: Headers = scope["state"]["headers"]
         media_type = response_media_type(headers.get(b"accept"))
         if media_type is None:
-            error = HttpError(
-                406, ErrorCode.NOT_ACCEPTABLE, f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
-            )
-            await error_response(error, scope)(scope, receive, send)
+            msg = f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
+            await error_response(HttpError(406, ErrorCode.NOT_ACCEPTABLE, msg), scope)(scope, receive, send)
             return
         try:
             request = await self._read(scope, headers, receive)

@@ -24,7 +24,6 @@ from graph.server.http_error import HttpError, busy
 from graph.server.limits import RequestLimits
 
 _log = logging.getLogger(__name__)
-
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _SAFETY: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
@@ -57,14 +56,14 @@ class RequestMiddleware:
         offered = headers.get(b"x-request-id")
         # Ids that are guessable do no harm: they name a line in the log.
         request_id = offered if offered and _REQUEST_ID.fullmatch(offered) else f"{random.getrandbits(64):016x}"
-        label = path if path in self._paths or self._is_new(path) else "?"
-        record = RequestRecord(request_id, method if method.isalpha() else "?", label)
-        state["record"] = record
+        if path not in self._paths:  # a route may have been added since the last look
+            self._paths = frozenset(route.path for route in self.routes if isinstance(route, Route))
+        label = path if path in self._paths else "?"
+        record = state["record"] = RequestRecord(request_id, method if method.isalpha() else "?", label)
         # What `asyncio.timeout` does, for a fifth of its price: it asks for the loop and the task again and again.
         loop = self._loop = self._loop or asyncio.get_running_loop()
         task = cast("asyncio.Task[object]", asyncio.current_task(loop))
-        limits = self.route_limits.get(path, self.default_limits)
-        deadline = loop.call_later(limits.request_seconds, task.cancel)
+        deadline = loop.call_later(self.route_limits.get(path, self.default_limits).request_seconds, task.cancel)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -94,17 +93,11 @@ class RequestMiddleware:
             for observe in self.observers:
                 observe(record)
 
-    def _is_new(self, path: str) -> bool:
-        """Whether it is the path of a route that was added since the last look."""
-        self._paths = frozenset(route.path for route in self.routes if isinstance(route, Route))
-        return path in self._paths
-
 
 def _defect(error: BaseException, request_id: str) -> HttpError:
     # Where it happened, but not its text, which may hold anything.
     frames = "".join(traceback.format_tb(error.__traceback__))
-    reason = type(error).__name__
-    _log.error("a request failed", extra={"request_id": request_id, "reason": reason, "frames": frames})
+    _log.error("a request failed", extra={"request_id": request_id, "reason": type(error).__name__, "frames": frames})
     return HttpError(500, INTERNAL.code, INTERNAL.message)
 
 

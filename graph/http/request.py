@@ -130,13 +130,12 @@ def _document_id(named: str | None, extensions: Mapping[str, Any]) -> str | None
     persisted = extensions.get("persistedQuery")
     if persisted is None:
         return named
-    if not isinstance(persisted, dict) or not isinstance(persisted.get("sha256Hash"), str):
+    hashed = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if not isinstance(hashed, str):
         msg = "The extension persistedQuery must be an object with a sha256Hash as text."
         raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
-    version = persisted.get("version")
-    if version != 1 or version is True:
+    if persisted.get("version") != 1 or persisted["version"] is True:
         raise HttpError(400, ErrorCode.BAD_REQUEST, "The extension persistedQuery must be of version 1.")
-    hashed: str = persisted["sha256Hash"]
     if named is None or is_same_id(named, hashed):
         return named or hashed
     msg = "The member documentId and the extension persistedQuery name different documents."
@@ -162,13 +161,8 @@ def _json_object(text: bytes, what: str, depth: int) -> dict[str, Any]:
 
 def _is_shallow(value: object, depth: int) -> bool:
     level = [value]
-    for _ in range(depth):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (dict, list))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return True
-    return not any(isinstance(value, (dict, list)) for value in level)
+    while depth and level:
+        containers = [outer for outer in level if isinstance(outer, (dict, list))]
+        level = [inner for outer in containers for inner in (outer.values() if isinstance(outer, dict) else outer)]
+        depth -= 1
+    return not any(isinstance(inner, (dict, list)) for inner in level)

@@ -14,7 +14,7 @@ from typing import Final
 import strawberry
 
 from graph.accounts.errors import KeyRingMismatch, LoginNotStored, LoginsTooFrequent, SessionKeyStale, Unauthenticated
-from graph.errors import INTERNAL, CodedError
+from graph.errors import CodedError
 from graph.errors import ErrorAction as Action
 from graph.errors import ErrorCode as Code
 from graph.security.errors import RateLimited
@@ -108,8 +108,3 @@ def coded(error: BaseException) -> CodedError | None:
         case RateLimited() | LoginsTooFrequent() if known:
             return replace(known, retry_after_ms=error.retry_after_ms)
     return known
-
-
-def code_of(error: BaseException) -> str:
-    """The code that an exception of a use case has in a response."""
-    return (coded(error) or INTERNAL).code.name

@@ -25,7 +25,7 @@ MADE: Final = Counter[str]()
 
 def executor(*, plans: bool) -> tuple[Executor, Documents]:
     allowed = Documents(SCHEMA, introspection=False, limits=WIDE, plans=plans)
-    return Executor(allowed, coded=coded), allowed
+    return Executor(allowed, coded), allowed
 
 
 WITH, WITHOUT = executor(plans=True), executor(plans=False)
