@@ -70,7 +70,7 @@ class RequestMiddleware:
                 record.status = message["status"]
                 headers = [header for header in message.get("headers", ()) if header[0] != b"x-request-id"]
                 headers.append((b"x-request-id", request_id.encode()))
-                names = {name for name, _ in headers}
+                names = dict(headers).keys()
                 message["headers"] = headers + [header for header in _SAFETY if header[0] not in names]
             elif message.get("more_body"):
                 deadline.cancel()  # from here on the protocol bounds how long the client may take to read
