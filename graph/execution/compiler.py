@@ -47,7 +47,7 @@ class Compiler:
                 nodes.append(node)
                 continue
             fragment = self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
-            assert isinstance(fragment, (FragmentDefinitionNode, InlineFragmentNode))  # noqa: S101
+            assert isinstance(fragment, (FragmentDefinitionNode, InlineFragmentNode))  # noqa: S101 - no other kind
             condition = fragment.type_condition
             if fragment.directives or (condition is not None and condition.name.value != parent.name):
                 raise Unsupported
