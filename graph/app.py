@@ -22,6 +22,7 @@ from graph.http.explorer_page import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
 from graph.http.middleware import HostAndConcurrencyMiddleware, ListedOriginsMiddleware, RequestMiddleware
+from graph.http.request import RequestDecoder
 from graph.http.responses import error_response
 from graph.instrumentation import observe_requests
 from graph.observability.metrics import serve_metrics
@@ -67,8 +68,8 @@ def build_app(
     endpoint = GraphQLEndpoint(
         parts.executor,
         parts.services,
-        limits=settings.limit,
-        clients=ClientAddresses(settings.http.trusted_proxies),
+        RequestDecoder(depth=settings.limit.json_depth),
+        ClientAddresses(settings.http.trusted_proxies).client_of,
     )
     observers = [request_log or AccessLog()]
     if settings.metrics.port is not None:

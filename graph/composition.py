@@ -156,14 +156,13 @@ async def _compare_keys(key_check: KeyCheck) -> None:
 
 def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
     """What runs GraphQL requests; `plans` as in `compose`. Raises `TrustedDocumentsError`."""
-    limits, documents = settings.limit, settings.trusted.documents
-    schema = graphql_core_schema(build_schema())
+    documents = settings.trusted.documents
     allowed = Documents(
-        schema,
+        graphql_core_schema(build_schema()),
         introspection=settings.introspection,
-        limits=limits,
+        limits=settings.limit,
         trusted=TrustedDocuments.load(documents) if documents else None,
         trusted_only=settings.trusted.documents_only,
         plans=plans,
     )
-    return Executor(schema, allowed, coded=coded, hide_suggestions=not settings.introspection, max_errors=limits.errors)
+    return Executor(allowed, coded)

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from graph.accounts.login import LoggedIn, LoginObserver
+from graph.errors import INTERNAL
 from graph.http.access_log import Observer, RequestRecord
 from graph.observability.metrics import Metrics
-from graph.schema.errors import code_of
+from graph.schema.errors import coded
 from graph.wechat.client import CallObserver
 from graph.wechat.errors import WeChatError, WeChatUnavailable
 
@@ -15,7 +16,7 @@ def observe_logins(metrics: Metrics) -> LoginObserver:
 
     def observe(outcome: LoggedIn | Exception) -> None:
         if isinstance(outcome, Exception):
-            metrics.login_finished(code_of(outcome))
+            metrics.login_finished((coded(outcome) or INTERNAL).code.name)
         else:
             metrics.login_finished("new" if outcome.is_new_user else "returning")
 

@@ -5,21 +5,10 @@ kilobyte of fragments that spread each other twice keeps them busy for longer th
 is measured once and its sizes are added wherever it is spread: the work is linear, however large the sizes become.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
-from graphql import (
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    InlineFragmentNode,
-    OperationDefinitionNode,
-    OperationType,
-    SelectionNode,
-    SelectionSetNode,
-)
+from graphql import language as ast
 from pydantic import BaseModel, Field
 
 _META_FIELDS: Final = frozenset({"__schema", "__type", "__typename"})
@@ -72,7 +61,8 @@ class DocumentLimits(BaseModel, frozen=True):
 
     def require(self, size: DocumentSize) -> None:
         """Raises `DocumentTooLarge` unless everything is within its limit."""
-        for what in _COUNTED:
+        counted = ("tokens", "operations", "fragments", "mutation_fields", "depth", "aliases", "fields", "directives")
+        for what in counted:
             most = getattr(self, what)
             if getattr(size, what) > most:
                 msg = f"The document is too large: {what.replace('_', ' ')} may be {most} at most."
@@ -84,75 +74,57 @@ class DocumentLimits(BaseModel, frozen=True):
         return self.model_copy(update={name: max(getattr(self, name), least) for name, least in room.items()})
 
 
-_COUNTED: Final = ("tokens", "operations", "fragments", "mutation_fields", "depth", "aliases", "fields", "directives")
-
-
-def measure(document: DocumentNode) -> DocumentSize:
+def measure(document: ast.DocumentNode) -> DocumentSize:
     """The size of a parsed document. Survives unknown, unused and circular fragments, which validation refuses."""
-    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    gauge = _Gauge(fragments)
-    size = DocumentSize(tokens=document.token_count)
+    gauge = _Gauge(document)
+    total = DocumentSize(tokens=document.token_count)
     for node in document.definitions:
-        if isinstance(node, OperationDefinitionNode):
-            part = gauge.operation(node)
-            size.operations += 1
-            size.introspection_only &= part.introspection_only
-            if node.operation is OperationType.MUTATION:
-                size.mutation_fields = max(size.mutation_fields, part.mutation_fields)
-        elif isinstance(node, FragmentDefinitionNode):
+        if isinstance(node, ast.OperationDefinitionNode):
+            size = gauge.size(node)
+            size.directives += sum(len(variable.directives or ()) for variable in node.variable_definitions or ())
+            total.operations += 1
+            total.introspection_only &= size.introspection_only
+            if node.operation is ast.OperationType.MUTATION:
+                total.mutation_fields = max(total.mutation_fields, size.mutation_fields)
+        elif isinstance(node, ast.FragmentDefinitionNode):
             # An unused fragment costs validation as much as a used one.
-            part = gauge.fragment(node.name.value)
-            size.fragments += 1
+            size = gauge.fragment(node.name.value)
+            total.fragments += 1
         else:
             continue  # a type definition, which validation refuses
         for what in ("depth", "fields", "aliases", "directives"):
-            setattr(size, what, max(getattr(size, what), getattr(part, what)))
-    return size
+            setattr(total, what, max(getattr(total, what), getattr(size, what)))
+    return total
 
 
 class _Gauge:
     """Measures each fragment once."""
 
-    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
-        self._fragments = fragments
+    def __init__(self, document: ast.DocumentNode) -> None:
+        nodes = [node for node in document.definitions if isinstance(node, ast.FragmentDefinitionNode)]
+        self._fragments = {node.name.value: node for node in nodes}
         self._measured: dict[str, DocumentSize] = {}
-
-    def operation(self, node: OperationDefinitionNode) -> DocumentSize:
-        size = self._selection_set(node.selection_set)
-        size.directives += len(node.directives or ())
-        size.directives += sum(len(variable.directives or ()) for variable in node.variable_definitions or ())
-        return size
 
     def fragment(self, name: str) -> DocumentSize:
         if name not in self._measured:
             # Stands in for the fragment while it is being measured, should it contain itself.
             self._measured[name] = DocumentSize()
-            node = self._fragments.get(name)
-            if node is not None:
-                size = self._selection_set(node.selection_set)
-                size.directives += len(node.directives or ())
-                self._measured[name] = size
+            if name in self._fragments:
+                self._measured[name] = self.size(self._fragments[name])
         return self._measured[name]
 
-    def _selection_set(self, node: SelectionSetNode) -> DocumentSize:
-        size = DocumentSize()
-        for selection in node.selections:
-            size.add(self._selection(selection))
-            size.directives += len(selection.directives or ())
+    def size(self, node: ast.ExecutableDefinitionNode | ast.SelectionNode) -> DocumentSize:
+        size = DocumentSize(directives=len(node.directives or ()))
+        if isinstance(node, ast.FragmentSpreadNode):
+            size.add(self.fragment(node.name.value))
+            return size
+        assert isinstance(node, (ast.ExecutableDefinitionNode, ast.FieldNode, ast.InlineFragmentNode))  # noqa: S101
+        for selection in node.selection_set.selections if node.selection_set else ():
+            size.add(self.size(selection))
+        if isinstance(node, ast.FieldNode):
+            size.depth += 1
+            size.fields += 1
+            size.aliases += node.alias is not None
+            size.mutation_fields = 1
+            size.introspection_only = node.name.value in _META_FIELDS
         return size
-
-    def _selection(self, node: SelectionNode) -> DocumentSize:
-        if isinstance(node, FragmentSpreadNode):
-            return self.fragment(node.name.value)
-        if isinstance(node, InlineFragmentNode):
-            return self._selection_set(node.selection_set)
-        assert isinstance(node, FieldNode)  # noqa: S101 - the third and last kind
-        below = self._selection_set(node.selection_set) if node.selection_set else DocumentSize()
-        return DocumentSize(
-            depth=below.depth + 1,
-            fields=below.fields + 1,
-            aliases=below.aliases + (node.alias is not None),
-            directives=below.directives,
-            mutation_fields=1,
-            introspection_only=node.name.value in _META_FIELDS,
-        )

@@ -10,30 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from graphql import (
-    DocumentNode,
-    GraphQLError,
-    GraphQLSchema,
-    GraphQLSyntaxError,
-    NoSchemaIntrospectionCustomRule,
-    ValueNode,
-    VariableDefinitionNode,
-    VariableNode,
-    parse,
-    print_ast,
-    specified_rules,
-    validate,
-)
+from graphql import GraphQLError, GraphQLSchema, GraphQLSyntaxError, NoSchemaIntrospectionCustomRule, specified_rules
+from graphql import language as ast
+from graphql.validation import validate
 
 from graph.errors import CodedError, ErrorAction, ErrorCode
 from graph.execution.document_limits import DocumentLimits, DocumentTooLarge, measure
 from graph.execution.plan import Operation, operations_of
-from graph.execution.trusted_documents import TrustedDocument, TrustedDocuments, TrustedDocumentsError
+from graph.execution.trusted_documents import TrustedDocuments, TrustedDocumentsError
 
 # How graphql-core's parser describes a value that stands where none may be.
 _QUOTED_VALUE: Final = re.compile(r"\b(String|BlockString|Int|Float) '.*'", re.DOTALL)
-
-
 # A parsed token takes some 400 bytes.
 _BYTES_PER_TOKEN: Final = 400
 MOST_BYTES: Final = 8 * 1024 * 1024
@@ -54,10 +41,11 @@ class GraphQLRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReadyDocument:
-    """A valid document."""
+    """A valid document, and how many bytes of memory it takes."""
 
-    node: DocumentNode
+    node: ast.DocumentNode
     operations: Mapping[str | None, Operation]
+    bytes: int
 
 
 class TrustedTextDiffers(Exception):
@@ -67,7 +55,7 @@ class TrustedTextDiffers(Exception):
 class DocumentRefused(Exception):
     """What is wrong with a document or its variables, in graphql-core's words, under one code."""
 
-    def __init__(self, code: ErrorCode, errors: list[GraphQLError]) -> None:
+    def __init__(self, code: ErrorCode, *errors: GraphQLError) -> None:
         super().__init__(code)
         self.errors = [(error, CodedError(code, redacted_message(error), ErrorAction.FIX_REQUEST)) for error in errors]
 
@@ -78,9 +66,9 @@ def redacted_message(error: GraphQLError) -> str:
         return _QUOTED_VALUE.sub(r"\1", error.message)
     node = error.nodes[0] if error.nodes else None
     value_is_wrong = " has invalid " in error.message and not error.message.endswith(" to be provided.")
-    if isinstance(node, VariableDefinitionNode) and value_is_wrong:
-        return f'Variable "${node.variable.name.value}" does not hold a value of type "{print_ast(node.type)}".'
-    if isinstance(node, ValueNode) and not isinstance(node, VariableNode):
+    if isinstance(node, ast.VariableDefinitionNode) and value_is_wrong:
+        return f'Variable "${node.variable.name.value}" does not hold a value of type "{ast.print_ast(node.type)}".'
+    if isinstance(node, ast.ValueNode) and not isinstance(node, ast.VariableNode):
         return error.message.partition(", found ")[0] if ", found " in error.message else "A literal has a wrong type."
     return error.message
 
@@ -90,7 +78,7 @@ class Documents:
 
     With `trusted` a request may name a document instead of sending it; with `trusted_only` it must, and no other text
     runs. No request ever adds a document. Raises `TrustedDocumentsError` when a trusted document could not be executed.
-    Without `plans` every operation is left to graphql-core. Of the others at most `most_bytes` are cached, the most
+    Without `plans` every operation is left to graphql-core. Of the others at most `MOST_BYTES` are cached, the most
     recently used, and none that was refused.
     """
 
@@ -103,23 +91,29 @@ class Documents:
         trusted: TrustedDocuments | None = None,
         trusted_only: bool = False,
         plans: bool = True,
-        most_bytes: int = MOST_BYTES,
     ) -> None:
         if trusted_only and trusted is None:
             msg = "Only trusted documents may run, and there are none: name their file."
             raise TrustedDocumentsError(msg)
-        self._schema = schema
+        self.schema = schema
         self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
-        self._hide_suggestions = not introspection
-        self._limits = limits or DocumentLimits()
-        self._introspection_limits = self._limits.with_room_for_introspection() if introspection else self._limits
+        self.hide_suggestions = not introspection
+        self.limits = limits or DocumentLimits()
+        self._introspection_limits = self.limits.with_room_for_introspection() if introspection else self.limits
         self._plans = plans
         # By text, the most recently used last; `Executor` looks here first.
         self.cache: OrderedDict[str | None, ReadyDocument] = OrderedDict()
-        self._bytes_left = most_bytes
+        self._bytes_left = MOST_BYTES
         self._trusted = trusted
         self._trusted_only = trusted_only
-        self._trusted_by_id = {document.id: self._checked(document) for document in trusted or ()}
+        self._trusted_by_id: dict[str, ReadyDocument] = {}
+        for document in trusted or ():
+            try:
+                self._trusted_by_id[document.id] = self._validated(document.text)
+            except DocumentRefused as refused:
+                _, reason = refused.errors[0]
+                msg = f'The trusted document "{document.id}" does not fit this server: {reason.message}'
+                raise TrustedDocumentsError(msg) from None
 
     def find(self, request: GraphQLRequest) -> ReadyDocument:
         """The trusted document that the request names, or the one that it sends.
@@ -136,12 +130,11 @@ class Documents:
             return self._cached(request.query)
         if named is None:
             msg = "This server runs trusted documents only: name one by documentId."
-            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_ID_REQUIRED, [GraphQLError(msg)])
+            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_ID_REQUIRED, GraphQLError(msg))
         # Apollo's and urql's clients know these two by their messages.
         if self._trusted is None:
-            unsupported = GraphQLError("PersistedQueryNotSupported")
-            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, [unsupported])
-        raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_FOUND, [GraphQLError("PersistedQueryNotFound")])
+            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, GraphQLError("PersistedQueryNotSupported"))
+        raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_FOUND, GraphQLError("PersistedQueryNotFound"))
 
     def trusted_operations(self) -> Iterator[str]:
         """The names of the operations of trusted documents."""
@@ -154,44 +147,29 @@ class Documents:
             self.cache.move_to_end(text)
             return document
         document = self.cache[text] = self._validated(text)
-        self._bytes_left -= _size(text, document)
+        self._bytes_left -= document.bytes
         while self._bytes_left < 0:
-            self._bytes_left += _size(*self.cache.popitem(last=False))
+            _, oldest = self.cache.popitem(last=False)
+            self._bytes_left += oldest.bytes
         return document
 
-    def _checked(self, trusted: TrustedDocument) -> ReadyDocument:
-        """A trusted document, ready to be executed. Raises `TrustedDocumentsError`."""
-        try:
-            return self._validated(trusted.text)
-        except DocumentRefused as refused:
-            _, reason = refused.errors[0]
-            msg = f'The trusted document "{trusted.id}" does not fit this server: {reason.message}'
-            raise TrustedDocumentsError(msg) from None
-
     def _validated(self, query: str) -> ReadyDocument:
-        document = self._parsed(query)
-        invalid = validate(
-            self._schema, document, self._rules, max_errors=self._limits.errors, hide_suggestions=self._hide_suggestions
-        )
-        if invalid:
-            raise DocumentRefused(ErrorCode.GRAPHQL_VALIDATION_FAILED, invalid)
-        return ReadyDocument(document, operations_of(self._schema, document, plans=self._plans))
-
-    def _parsed(self, query: str) -> DocumentNode:
         """The document, of a size that is safe to validate and to execute."""
         most = self._introspection_limits
         try:
-            document = parse(
+            document = ast.parse(
                 query, max_lexical_tokens=most.tokens, max_comments=most.tokens, max_source_length=most.characters
             )
             size = measure(document)
-            (most if size.introspection_only else self._limits).require(size)
+            (most if size.introspection_only else self.limits).require(size)
         except GraphQLSyntaxError as error:
-            raise DocumentRefused(ErrorCode.GRAPHQL_PARSE_FAILED, [error]) from None
+            raise DocumentRefused(ErrorCode.GRAPHQL_PARSE_FAILED, error) from None
         except DocumentTooLarge as error:
-            raise DocumentRefused(ErrorCode.DOCUMENT_TOO_LARGE, [GraphQLError(str(error))]) from None
-        return document
-
-
-def _size(text: str | None, document: ReadyDocument) -> int:
-    return 4 * len(text or "") + _BYTES_PER_TOKEN * document.node.token_count
+            raise DocumentRefused(ErrorCode.DOCUMENT_TOO_LARGE, GraphQLError(str(error))) from None
+        invalid = validate(
+            self.schema, document, self._rules, max_errors=self.limits.errors, hide_suggestions=self.hide_suggestions
+        )
+        if invalid:
+            raise DocumentRefused(ErrorCode.GRAPHQL_VALIDATION_FAILED, *invalid)
+        operations = operations_of(self.schema, document, plans=self._plans)
+        return ReadyDocument(document, operations, 4 * len(query) + _BYTES_PER_TOKEN * document.token_count)

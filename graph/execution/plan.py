@@ -15,36 +15,17 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, Final, cast
 
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    FragmentDefinitionNode,
-    GraphQLError,
-    GraphQLField,
-    GraphQLNonNull,
-    GraphQLResolveInfo,
-    GraphQLResolveInfoHelpers,
-    GraphQLSchema,
-    MiddlewareManager,
-    OperationDefinitionNode,
-    VariableDefinitionNode,
-    get_argument_values,
-    get_variable_values,
-    located_error,
-)
+from graphql import ExecutionResult, GraphQLError, GraphQLField, GraphQLNonNull, GraphQLSchema, MiddlewareManager
+from graphql.error import located_error
+from graphql.execution import get_argument_values, get_variable_values
+from graphql.language import DocumentNode, FragmentDefinitionNode, OperationDefinitionNode
 from graphql.pyutils import Path
+from graphql.type import GraphQLResolveInfo, GraphQLResolveInfoHelpers
 from strawberry import Info
 
 from graph.execution.compiler import Compiler, Unsupported, response_key, strawberry_field
 
 _NO_ARGUMENTS: Final[dict[str, Any]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Fallback:
-    """A request for graphql-core; `middleware` hands it what the root field's resolver returned or raised."""
-
-    middleware: MiddlewareManager | None = None
 
 
 class Plan:
@@ -55,41 +36,44 @@ class Plan:
         root = schema.get_root_type(operation.operation)
         fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
         compiler = Compiler(fragments)
-        nodes = [] if root is None else compiler.expand_fragments(root, operation.selection_set)
+        nodes = compiler.expand_fragments(root, operation.selection_set) if root else []
         if root is None or operation.directives or len(nodes) != 1 or nodes[0].name.value not in root.fields:
             raise Unsupported
         [self._node] = nodes
-        self._field: GraphQLField = root.fields[self._node.name.value]
+        self._field = root.fields[self._node.name.value]
         if self._field.resolve is None:
             raise Unsupported
         self._resolve = _resolver(self._field) or self._field.resolve
         self._key = response_key(self._node)
         self._write = compiler.compile(self._field.type, self._node.selection_set)
         self._schema = schema
-        self._definitions: tuple[VariableDefinitionNode, ...] = tuple(operation.variable_definitions or ())
-        self._takes_arguments = bool(self._field.args)
+        self._definitions = operation.variable_definitions or ()
         path = Path(None, self._key, root.name)
-        # The members of GraphQLResolveInfo around the two that differ from request to request.
+        # The members of GraphQLResolveInfo around the two that differ from request to request. The last would note
+        # resolvers that go on after their field has failed; none here does.
         name, kind = self._node.name.value, self._field.type
-        self._info_before = (name, nodes, kind, root, path, schema, fragments, None, operation)
-        self._info_after = (inspect.isawaitable, None, GraphQLResolveInfoHelpers(_gathered, _untracked))
+        self._before = (name, nodes, kind, root, path, schema, fragments, None, operation)
+        self._after = (inspect.isawaitable, None, GraphQLResolveInfoHelpers(_gathered, lambda _values: None))
         self._no_variables = get_variable_values(schema, (), {})
 
-    async def run(self, context: object, variables: Mapping[str, Any]) -> dict[str, Any] | ExecutionResult | Fallback:
-        """`data` of the response, or the result of a root field that failed, or a `Fallback` to graphql-core."""
+    async def run(
+        self, context: object, variables: Mapping[str, Any]
+    ) -> dict[str, Any] | ExecutionResult | MiddlewareManager | None:
+        """`data` of the response, or the result of a root field that failed.
+
+        Or else the request is for graphql-core, with a middleware that hands it what the resolver returned or raised.
+        """
         values, arguments = self._no_variables, _NO_ARGUMENTS
         if self._definitions:
             values = get_variable_values(self._schema, self._definitions, dict(variables))
         if isinstance(values, list):
-            return Fallback()
-        if self._takes_arguments:
+            return None
+        if self._field.args:
             try:
                 arguments = get_argument_values(self._field, self._node, values)
             except GraphQLError:
-                return Fallback()
-        info: GraphQLResolveInfo[Any] = GraphQLResolveInfo._make(
-            (*self._info_before, values, context, *self._info_after)
-        )
+                return None
+        info: GraphQLResolveInfo[Any] = GraphQLResolveInfo._make((*self._before, values, context, *self._after))
         try:
             returned = self._resolve(None, info, **arguments)
             if type(returned) is CoroutineType or inspect.isawaitable(returned):
@@ -135,16 +119,9 @@ def _resolver(field: GraphQLField) -> Callable[..., Any] | None:
 
     The wrapper also runs extensions and exception handlers; the latter are a schema's, and none here has any.
     """
-    definition = strawberry_field(field.extensions)
-    resolver = definition.base_resolver if definition else None
-    if (
-        definition is None
-        or resolver is None
-        or definition.extensions
-        or field.args
-        or resolver.root_parameter
-        or resolver.parent_parameter
-    ):
+    definition = strawberry_field(field)
+    resolver = definition.base_resolver if definition and not definition.extensions and not field.args else None
+    if definition is None or resolver is None or resolver.root_parameter or resolver.parent_parameter:
         return None
     function: Callable[..., Any] = cast("Any", resolver.wrapped_func)
     itself = (None,) if resolver.self_parameter else ()
@@ -154,7 +131,7 @@ def _resolver(field: GraphQLField) -> Callable[..., Any] | None:
     return lambda _root, info: function(*itself, **{name: Info(info, definition)})
 
 
-def _fallback(outcome: object) -> Fallback:
+def _fallback(outcome: object) -> MiddlewareManager:
     def replay(next_: Callable[..., Any], root: object, info: GraphQLResolveInfo[Any], **arguments: object) -> object:
         if info.path.prev is not None:
             return next_(root, info, **arguments)
@@ -162,12 +139,8 @@ def _fallback(outcome: object) -> Fallback:
             raise outcome
         return outcome
 
-    return Fallback(MiddlewareManager(replay))
+    return MiddlewareManager(replay)
 
 
 async def _gathered(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
     return await asyncio.gather(*awaitables)
-
-
-def _untracked(_values: object) -> None:
-    """For resolvers that go on after their field has failed; none here does."""

@@ -41,7 +41,7 @@ class TrustedDocuments:
     def load(cls, path: Path) -> Self:
         """The documents in a file, which no schema has seen yet. Raises `TrustedDocumentsError`."""
         documents: dict[str, TrustedDocument] = {}
-        for position, (document_id, text) in enumerate(_members(_content(path)), start=1):
+        for position, (document_id, text) in enumerate(_members(path), start=1):
             _, digest = _parts(document_id)
             if not (digest and document_id.isprintable() and len(document_id) <= MAX_ID_CHARACTERS):
                 msg = f"The id of trusted document {position} must have 1 to {MAX_ID_CHARACTERS} printable characters."
@@ -73,30 +73,26 @@ def _parts(document_id: str) -> tuple[str, str]:
     return (algorithm, digest) if colon and algorithm in _ALGORITHMS else ("", document_id)
 
 
-def _content(path: Path) -> bytes:
+def _members(path: Path) -> tuple[tuple[str, str], ...]:
+    decoded = None
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) <= MAX_FILE_BYTES:
+            # Objects become tuples, which JSON has not, and keep the members that share a name.
+            decoded = json.loads(content.decode("utf-8"), object_pairs_hook=tuple)
     except OSError as error:
-        msg = f"The file of trusted documents cannot be read: {error.strerror}."
-        raise TrustedDocumentsError(msg) from None
-    if len(content) > MAX_FILE_BYTES:
-        msg = f"The file of trusted documents may have {MAX_FILE_BYTES} bytes at most."
-        raise TrustedDocumentsError(msg)
-    return content
-
-
-def _members(content: bytes) -> tuple[tuple[str, str], ...]:
-    try:
-        # Objects become tuples, which JSON has not, and keep the members that share a name.
-        decoded = json.loads(content.decode("utf-8"), object_pairs_hook=tuple)
+        fault = f"cannot be read: {error.strerror}"
     except (ValueError, RecursionError):
-        msg = "The file of trusted documents is not JSON in UTF-8."
-        raise TrustedDocumentsError(msg) from None
-    if not isinstance(decoded, tuple) or not all(isinstance(text, str) for _, text in decoded):
-        msg = "The file of trusted documents must be one JSON object from ids to documents as text."
-        raise TrustedDocumentsError(msg)
-    if not 1 <= len(decoded) <= MAX_DOCUMENTS:
-        msg = f"The file of trusted documents must have 1 to {MAX_DOCUMENTS} documents, not {len(decoded)}."
-        raise TrustedDocumentsError(msg)
-    return decoded
+        fault = "is not JSON in UTF-8"
+    else:
+        if len(content) > MAX_FILE_BYTES:
+            fault = f"may have {MAX_FILE_BYTES} bytes at most"
+        elif not isinstance(decoded, tuple) or not all(isinstance(text, str) for _, text in decoded):
+            fault = "must be one JSON object from ids to documents as text"
+        elif not 1 <= len(decoded) <= MAX_DOCUMENTS:
+            fault = f"must have 1 to {MAX_DOCUMENTS} documents, not {len(decoded)}"
+        else:
+            return decoded
+    msg = f"The file of trusted documents {fault}."
+    raise TrustedDocumentsError(msg)

@@ -14,9 +14,7 @@ from graph.observability.log_writer import log_writer
 from graph.observability.logging import Style, text_line
 
 _log = logging.getLogger(__name__)
-
-_MESSAGE: Final = "request"
-_LINE: Final = {"level": "INFO", "logger": __name__, "message": _MESSAGE}
+_LINE: Final = {"level": "INFO", "logger": __name__, "message": "request"}
 # A name of an operation as long as a token could be one.
 LONGEST_NAME: Final = 40
 
@@ -70,9 +68,9 @@ class AccessLog:
         if record.codes:
             fields["code"] = record.codes[0]
         if self._style == "json":
-            line = orjson.dumps({"timestamp": datetime.now(UTC), **_LINE, **fields})
-            self._write(line + b"\n")
+            line = {"timestamp": datetime.now(UTC), **_LINE, **fields}
+            self._write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         elif self._style == "text":
-            self._write(text_line(time.time(), "INFO", _MESSAGE, fields).encode())
+            self._write(text_line(time.time(), "INFO", "request", fields).encode())
         else:
-            _log.info(_MESSAGE, extra=fields)
+            _log.info("request", extra=fields)

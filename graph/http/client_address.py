@@ -6,8 +6,6 @@ from typing import Final
 
 from starlette.types import Scope
 
-from graph.http.headers import headers_of
-
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # How networks without IPv4 write its addresses (RFC 6052): all of IPv4 is in one /64 there.
@@ -30,15 +28,9 @@ class ClientAddresses:
         address = _parsed(peer[0]) if peer else None
         if address is None:
             return "unknown"
-        forwarded = headers_of(scope).get(b"x-forwarded-for") if self._is_trusted(address) else None
-        hops = [] if forwarded is None else forwarded.split(",")
-        for hop in reversed(hops):
-            before = _parsed(hop)
-            if before is None:
-                break
+        hops = scope["state"]["headers"].get(b"x-forwarded-for", "").split(",")
+        while hops and self._is_trusted(address) and (before := _parsed(hops.pop())):
             address = before
-            if not self._is_trusted(address):
-                break
         if isinstance(address, ipaddress.IPv6Address):
             return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
         return str(address)

@@ -5,8 +5,6 @@ done whenever the package is installed on a machine with Node.js, and which a wh
 """
 
 import json
-import mimetypes
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +26,6 @@ _NOT_BUILT: Final = (
     "GraphiQL is not built here, for wxgate was installed without Node.js: install Node.js 20 or newer with npm, "
     "then run `pip install --force-reinstall --no-deps .` in the directory of wxgate's pyproject.toml, and restart.\n"
 )
-
-
 # Best first: content coding and what it adds to a file's name.
 _CODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".ttf": "font/ttf"}
@@ -45,43 +41,34 @@ def explorer_routes(*, with_phone: bool, built: Path = _BUILT) -> list[Route]:
         names = json.loads((built / "pages.json").read_text("utf-8"))[page]
     except FileNotFoundError:
         return [Route("/graphiql", _not_built, methods=["GET"])]
-    files = [
-        Route(f"/graphiql/{name}", PrecompressedFile(built / name, _HEADERS).serve, methods=["GET"]) for name in names
-    ]
-    return [_page(built / page), *files]
 
-
-def _page(path: Path) -> Route:
     async def serve(_request: Request) -> Response:
-        return FileResponse(path, headers={**_HEADERS, "Cache-Control": "no-cache"})
+        return FileResponse(built / page, headers={**_HEADERS, "Cache-Control": "no-cache"})
 
-    return Route("/graphiql", serve, methods=["GET"])
+    return [Route("/graphiql", serve, methods=["GET"]), *(_file_route(built / name) for name in names)]
 
 
 async def _not_built(_request: Request) -> Response:
     return PlainTextResponse(_NOT_BUILT, 503)
 
 
-class PrecompressedFile:
-    """One file, to be kept by browsers for good: its content never changes under its name."""
+def _file_route(path: Path) -> Route:
+    """One file, in the smallest form that the request accepts; browsers keep it for good, for its name has its hash."""
+    forms = {coding: path.with_name(path.name + suffix) for coding, suffix in _CODINGS}
+    forms = {coding: form for coding, form in forms.items() if form.exists()}
+    headers = {**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
+    if forms:
+        headers["Vary"] = "Accept-Encoding"
 
-    def __init__(self, path: Path, headers: Mapping[str, str]) -> None:
-        self._path = path
-        self._coded = {coding: path.with_name(path.name + suffix) for coding, suffix in _CODINGS}
-        self._coded = {coding: file for coding, file in self._coded.items() if file.exists()}
-        self._headers = {**headers, "Cache-Control": "public, max-age=31536000, immutable"}
-        if self._coded:
-            self._headers["Vary"] = "Accept-Encoding"
-
-    async def serve(self, request: Request) -> Response:
-        """The smallest form that the request accepts."""
-        media_type = _TYPES.get(self._path.suffix) or mimetypes.guess_type(self._path.name)[0]
+    async def serve(request: Request) -> Response:
         accepted = _accepted(", ".join(request.headers.getlist("accept-encoding")))
-        for coding, file in self._coded.items():
+        for coding, form in forms.items():
             if coding in accepted:
-                coded = {**self._headers, "Content-Encoding": coding}
-                return FileResponse(file, headers=coded, media_type=media_type)
-        return FileResponse(self._path, headers=self._headers, media_type=media_type)
+                coded = {**headers, "Content-Encoding": coding}
+                return FileResponse(form, headers=coded, media_type=_TYPES.get(path.suffix))
+        return FileResponse(path, headers=headers, media_type=_TYPES.get(path.suffix))
+
+    return Route(f"/graphiql/{path.name}", serve, methods=["GET"])
 
 
 def _accepted(accept_encoding: str) -> set[str]:

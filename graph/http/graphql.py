@@ -1,6 +1,8 @@
 """The GraphQL-over-HTTP endpoint."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import orjson
@@ -11,30 +13,20 @@ from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest, TrustedTextDiffers
 from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
 from graph.http.access_log import record_of
-from graph.http.client_address import ClientAddresses
-from graph.http.headers import Headers
-from graph.http.request import BodyDecoder, JsonLimits, decode_query_string, read_body, refuse_foreign_get
+from graph.http.request import Headers, RequestDecoder, read_body, refuse_foreign_get
 from graph.http.responses import CONTENT_TYPES, GRAPHQL_RESPONSE_JSON, JSON, error_response, response_media_type
 from graph.schema.context import Context, Services
 from graph.server.http_error import HttpError
 
 
+@dataclass(slots=True, eq=False)
 class GraphQLEndpoint:
     """An ASGI application that answers GraphQL requests (https://graphql.github.io/graphql-over-http/draft/)."""
 
-    def __init__(
-        self,
-        executor: Executor,
-        services: Services,
-        *,
-        limits: JsonLimits | None = None,
-        clients: ClientAddresses | None = None,
-    ) -> None:
-        self._executor = executor
-        self._services = services
-        self._json_depth = (limits or JsonLimits()).json_depth
-        self._decoder = BodyDecoder(depth=self._json_depth)
-        self._clients = clients or ClientAddresses()
+    executor: Executor
+    services: Services
+    decoder: RequestDecoder
+    client_of: Callable[[Scope], str]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; only defects of the server and its deadline leave it as exceptions."""
@@ -51,7 +43,7 @@ class GraphQLEndpoint:
             await error_response(error, scope, media_type=media_type)(scope, receive, send)
             return
         # The older media type keeps 200 for every well-formed request; the newer one has 400 when nothing ran.
-        refused = media_type == GRAPHQL_RESPONSE_JSON and not result.has_data
+        refused = media_type == GRAPHQL_RESPONSE_JSON and "data" not in result.body
         body = orjson.dumps(result.body)
         headers_out = [(b"content-type", CONTENT_TYPES[media_type]), (b"content-length", b"%d" % len(body))]
         if result.retry_after_ms is not None:
@@ -61,29 +53,30 @@ class GraphQLEndpoint:
 
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
         record = record_of(scope)
-        context = Context(self._services, bearer_token(headers), partial(self._clients.client_of, scope))
+        context = Context(self.services, bearer_token(headers), partial(self.client_of, scope))
         try:
-            result = await self._executor.execute(
+            result = await self.executor.execute(
                 request, context, request_id=record.request_id, mutations=scope["method"] == "POST"
             )
         except MutationRefused:
-            msg = "Mutations go by POST."
-            raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "POST"}) from None
+            allow = {"Allow": "POST"}
+            raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Mutations go by POST.", headers=allow) from None
         except TrustedTextDiffers:
             raise HttpError(400, ErrorCode.BAD_REQUEST, "The document of this id has another text.") from None
-        record.operation, record.kind, record.codes = result.operation_name, result.operation_kind, result.codes
+        if result.operation is not None:
+            record.operation, record.kind = result.operation.name, result.operation.kind
+        record.codes = result.codes
         return result
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
         match scope["method"]:
             case "POST":
-                return self._decoder.decode(await read_body(headers, receive))
+                return self.decoder.decode_body(await read_body(headers, receive))
             case "GET" | "HEAD":
                 refuse_foreign_get(headers)
-                return decode_query_string(QueryParams(scope["query_string"]), depth=self._json_depth)
-            case _:
-                msg = "Use POST, or GET for queries."
-                raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, msg, headers={"Allow": "GET, HEAD, POST"})
+                return self.decoder.decode_query_string(QueryParams(scope["query_string"]))
+        allow = {"Allow": "GET, HEAD, POST"}
+        raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Use POST, or GET for queries.", headers=allow)
 
 
 def bearer_token(headers: Headers) -> str | None:

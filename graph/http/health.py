@@ -1,6 +1,7 @@
 """The probes: is the process alive, and should it be sent requests."""
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.requests import Request
@@ -8,49 +9,46 @@ from starlette.responses import Response
 
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
-from graph.http.responses import JsonResponse
+from graph.http.responses import json_response
 from graph.server.shutdown import Shutdown
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
 from models.migrate import missing_migrations
 
-
-async def livez(_request: Request) -> Response:
-    """200 as long as the event loop turns."""
-    return JsonResponse({"status": "ok"})
-
-
 # An orchestrator that waits longer than this for a probe takes the silence for the answer.
 PATIENCE_SECONDS: Final = 1.5
 
 
+async def livez(_request: Request) -> Response:
+    """200 as long as the event loop turns."""
+    return json_response({"status": "ok"})
+
+
+@dataclass(slots=True, eq=False)
 class Readiness:
     """200 when requests can be served; 503 with one reason, fit for strangers, when they cannot."""
 
-    def __init__(self, database: Database, key_check: KeyCheck, shutdown: Shutdown) -> None:
-        self._database = database
-        self._key_check = key_check
-        self._shutdown = shutdown
-        self._migrated = False
+    database: Database
+    key_check: KeyCheck
+    shutdown: Shutdown
+    _migrated: bool = field(default=False, init=False)
 
     async def answer(self, _request: Request) -> Response:
-        """The endpoint."""
-        reason = await self.reason()
-        if reason is None:
-            return JsonResponse({"status": "ok"})
-        return JsonResponse({"status": "unavailable", "reason": reason}, 503)
+        """The endpoint; it responds within `PATIENCE_SECONDS`."""
+        if reason := await self._reason():
+            return json_response({"status": "unavailable", "reason": reason}, 503)
+        return json_response({"status": "ok"})
 
-    async def reason(self) -> str | None:
-        """What keeps the server from serving, or None; known within `PATIENCE_SECONDS`."""
-        if self._shutdown.announced:
+    async def _reason(self) -> str | None:
+        if self.shutdown.announced:
             return "shutting down"
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._database.ping()
-                if not self._migrated and await missing_migrations(self._database):
+                await self.database.ping()
+                if not self._migrated and await missing_migrations(self.database):
                     return "migrations are missing"
                 self._migrated = True
-                await self._key_check.ensure()
+                await self.key_check.ensure()
         except DatabaseBehind:
             return "migrations are missing"
         except (DatabaseError, TimeoutError):

@@ -7,6 +7,7 @@ import re
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, cast
 
 from starlette.datastructures import Headers as StarletteHeaders
@@ -17,42 +18,34 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import INTERNAL, ErrorCode
 from graph.http.access_log import Observer, RequestRecord
-from graph.http.headers import Headers, joined
+from graph.http.request import Headers, joined
 from graph.http.responses import error_response
 from graph.server.http_error import HttpError, busy
 from graph.server.limits import RequestLimits
 
 _log = logging.getLogger(__name__)
-
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _SAFETY: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
+@dataclass(slots=True, eq=False)
 class RequestMiddleware:
     """Gives each request an id, a record and a deadline, each response its safety headers; handles what fails.
 
     `observers` get the record of each request. A request that `graph.server.protocol` refused is answered here.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        routes: Sequence[BaseRoute],
-        observers: Sequence[Observer],
-        default_limits: RequestLimits,
-        route_limits: Mapping[str, RequestLimits],
-    ) -> None:
-        self._app = app
-        self._routes = routes
-        self._paths: frozenset[str] = frozenset()
-        self._observers = observers
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._default_limits = default_limits
-        self._route_limits = route_limits
+    app: ASGIApp
+    routes: Sequence[BaseRoute]
+    observers: Sequence[Observer]
+    default_limits: RequestLimits
+    route_limits: Mapping[str, RequestLimits]
+    _paths: frozenset[str] = field(default=frozenset(), init=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         started = time.perf_counter()
         path, method = scope["path"], scope["method"]
@@ -63,59 +56,52 @@ class RequestMiddleware:
         offered = headers.get(b"x-request-id")
         # Ids that are guessable do no harm: they name a line in the log.
         request_id = offered if offered and _REQUEST_ID.fullmatch(offered) else f"{random.getrandbits(64):016x}"
-        label = path if path in self._paths or self._is_new(path) else "?"
-        record = RequestRecord(request_id, method if method.isalpha() else "?", label)
-        state["record"] = record
+        if path not in self._paths:  # a route may have been added since the last look
+            self._paths = frozenset(route.path for route in self.routes if isinstance(route, Route))
+        label = path if path in self._paths else "?"
+        record = state["record"] = RequestRecord(request_id, method if method.isalpha() else "?", label)
         # What `asyncio.timeout` does, for a fifth of its price: it asks for the loop and the task again and again.
         loop = self._loop = self._loop or asyncio.get_running_loop()
         task = cast("asyncio.Task[object]", asyncio.current_task(loop))
-        limits = self._route_limits.get(path, self._default_limits)
-        deadline = loop.call_later(limits.request_seconds, task.cancel)
+        deadline = loop.call_later(self.route_limits.get(path, self.default_limits).request_seconds, task.cancel)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
-                headers = list(message.get("headers", ()))
-                names = {name for name, _ in headers}
-                if b"x-request-id" in names:
-                    headers = [header for header in headers if header[0] != b"x-request-id"]
+                headers = [header for header in message.get("headers", ()) if header[0] != b"x-request-id"]
                 headers.append((b"x-request-id", request_id.encode()))
+                names = dict(headers).keys()
                 message["headers"] = headers + [header for header in _SAFETY if header[0] not in names]
             elif message.get("more_body"):
                 deadline.cancel()  # from here on the protocol bounds how long the client may take to read
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self.app(scope, receive, send_with_headers)
         except (Exception, asyncio.CancelledError) as error:
             expired = isinstance(error, asyncio.CancelledError)
             if expired and (deadline.cancelled() or loop.time() < deadline.when()):
                 raise  # by another
             if expired:
                 task.uncancel()
-            failure = busy() if expired else _defect(error, request_id)
+            failure = busy() if expired else error if isinstance(error, HttpError) else _defect(error, request_id)
             if not record.status:  # else a response has begun, and cannot become another
                 await error_response(failure, scope)(scope, receive, send_with_headers)
         finally:
             deadline.cancel()
             record.seconds = time.perf_counter() - started
-            for observe in self._observers:
+            for observe in self.observers:
                 observe(record)
-
-    def _is_new(self, path: str) -> bool:
-        """Whether it is the path of a route that was added since the last look."""
-        self._paths = frozenset(route.path for route in self._routes if isinstance(route, Route))
-        return path in self._paths
 
 
 def _defect(error: BaseException, request_id: str) -> HttpError:
     # Where it happened, but not its text, which may hold anything.
     frames = "".join(traceback.format_tb(error.__traceback__))
-    reason = type(error).__name__
-    _log.error("a request failed", extra={"request_id": request_id, "reason": reason, "frames": frames})
+    _log.error("a request failed", extra={"request_id": request_id, "reason": type(error).__name__, "frames": frames})
     return HttpError(500, INTERNAL.code, INTERNAL.message)
 
 
+@dataclass(slots=True, eq=False)
 class HostAndConcurrencyMiddleware:
     """Admits requests for known hosts, so many at once, and the one path that does without Starlette's router.
 
@@ -123,44 +109,36 @@ class HostAndConcurrencyMiddleware:
     have arrived whole; probes are always answered, or an orchestrator would take a busy server for a dead one.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        hosts: tuple[str, ...],
-        concurrency: int,
-        probes: frozenset[str],
-        shortcut: tuple[str, ASGIApp],
-    ) -> None:
-        self._app = app
-        self._hosts = hosts
-        self._concurrency = concurrency
-        self._probes = probes
-        self._shortcut_path, self._shortcut = shortcut
-        self._active = 0
+    app: ASGIApp
+    _: KW_ONLY
+    hosts: tuple[str, ...]
+    concurrency: int
+    probes: frozenset[str]
+    shortcut: tuple[str, ASGIApp]
+    _active: int = field(default=0, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._probes:
-            await self._app(scope, receive, send)
+        if scope["type"] != "http" or scope["path"] in self.probes:
+            await self.app(scope, receive, send)
             return
         error: HttpError | None = scope.get("extensions", {}).get("http_error")
-        if error is None and self._hosts and not self._is_known(scope["state"]["headers"].get(b"host", "")):
+        if error is None and self.hosts and not self._is_known(scope["state"]["headers"].get(b"host", "")):
             error = HttpError(400, ErrorCode.BAD_REQUEST, "Unknown host.")
-        if error is None and self._active >= self._concurrency:
+        if error is None and self._active >= self.concurrency:
             error = busy()
         if error is not None:
             await error_response(error, scope)(scope, receive, send)
             return
         self._active += 1
         try:
-            app = self._shortcut if scope["path"] == self._shortcut_path else self._app
-            await app(scope, receive, send)
+            path, endpoint = self.shortcut
+            await (endpoint if scope["path"] == path else self.app)(scope, receive, send)
         finally:
             self._active -= 1
 
     def _is_known(self, host: str) -> bool:
         name = re.sub(r":[0-9]*$", "", host.lower())
-        return any(name.endswith(known[1:]) if known.startswith("*.") else name == known for known in self._hosts)
+        return any(name.endswith(known[1:]) if known.startswith("*.") else name == known for known in self.hosts)
 
 
 class ListedOriginsMiddleware(CORSMiddleware):
@@ -176,15 +154,9 @@ class ListedOriginsMiddleware(CORSMiddleware):
         )
 
     def preflight_response(self, request_headers: StarletteHeaders) -> Response:
-        """Permission without a body, or a coded refusal."""
+        """Permission without a body. Raises `HttpError`."""
         response = super().preflight_response(request_headers)
         if response.status_code != 200:
-            return _PreflightRefused()
+            raise HttpError(403, ErrorCode.FORBIDDEN, "This origin, method or header is not allowed here.")
         described = {"content-type", "content-length"}
         return Response(status_code=204, headers={k: v for k, v in response.headers.items() if k not in described})
-
-
-class _PreflightRefused(Response):
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = HttpError(403, ErrorCode.FORBIDDEN, "This origin, method or header is not allowed here.")
-        await error_response(error, scope)(scope, receive, send)

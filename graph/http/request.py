@@ -1,6 +1,6 @@
-"""Turns the body or the query string of a request into a `GraphQLRequest`."""
+"""What a request says: its headers, and the `GraphQLRequest` in its body or its query string."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -12,9 +12,21 @@ from starlette.types import Receive
 from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest
 from graph.execution.trusted_documents import is_same_id
-from graph.http.headers import Headers
 from graph.http.responses import JSON, UTF_8
 from graph.server.http_error import HttpError
+
+_MOST_CACHED: Final = 256
+_LONGEST_CACHED: Final = 4096
+_MEMBERS: Final = (
+    ("extensions", dict, "an object"),
+    ("documentId", str, "text"),
+    ("query", str, "a GraphQL document as text"),
+    ("variables", dict, "an object"),
+    ("operationName", str, "text"),
+)
+
+Headers = Mapping[bytes, str]
+"""By lower-case name, each byte of a value a character; `RequestMiddleware` puts it into the state of the scope."""
 
 
 class JsonLimits(BaseModel, frozen=True):
@@ -23,8 +35,12 @@ class JsonLimits(BaseModel, frozen=True):
     json_depth: int = Field(32, ge=4, description="Levels of objects and arrays in a body.")
 
 
-_MOST_CACHED: Final = 256
-_LONGEST_CACHED: Final = 4096
+def joined(lines: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers of which some are repeated: those are lists, each in one value (RFC 9110, section 5.3)."""
+    values: dict[bytes, list[str]] = {}
+    for name, value in lines:
+        values.setdefault(name, []).append(value.decode("latin-1"))
+    return {name: ", ".join(several) for name, several in values.items()}
 
 
 async def read_body(headers: Headers, receive: Receive) -> bytes:
@@ -32,9 +48,8 @@ async def read_body(headers: Headers, receive: Receive) -> bytes:
     if not _is_json(headers.get(b"content-type") or ""):
         msg = "Send the request as Content-Type: application/json in UTF-8."
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
-    if b"content-encoding" in headers and (headers.get(b"content-encoding") or "").strip().lower() != "identity":
-        msg = "Send the body uncompressed."
-        raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
+    if headers.get(b"content-encoding", "identity").strip().lower() != "identity":
+        raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body uncompressed.")
     message = await receive()
     body: bytes = message.get("body", b"")
     while message.get("more_body", False):  # not from this server's own protocol
@@ -64,15 +79,18 @@ def refuse_foreign_get(headers: Headers) -> None:
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "A GET has no body to be of another type.")
 
 
-class BodyDecoder:
-    """Turns JSON bodies into requests; those without variables, which clients send again and again, only once."""
+class RequestDecoder:
+    """Turns JSON into requests; bodies without variables, which clients send again and again, only once.
+
+    `depth` is how many levels of objects and arrays JSON may have. Every method raises `HttpError`.
+    """
 
     def __init__(self, *, depth: int) -> None:
         self._depth = depth
         self._cache: dict[bytes, GraphQLRequest] = {}
 
-    def decode(self, body: bytes) -> GraphQLRequest:
-        """The request in a body. Raises `HttpError`."""
+    def decode_body(self, body: bytes) -> GraphQLRequest:
+        """The request in the body of a POST."""
         cached = self._cache.get(body)
         if cached is not None:
             return cached
@@ -84,56 +102,44 @@ class BodyDecoder:
             self._cache[body] = request
         return request
 
-
-def decode_query_string(parameters: QueryParams, *, depth: int) -> GraphQLRequest:
-    """The request in the query string of a GET. Raises `HttpError`."""
-    names = [name for name, _ in parameters.multi_items()]
-    if len(names) != len(set(names)):
-        raise HttpError(400, ErrorCode.BAD_REQUEST, "A parameter of the query string is repeated.")
-    texts = ("query", "documentId", "operationName")
-    members: dict[str, Any] = {name: parameters[name] for name in texts if name in parameters}
-    for name in ("variables", "extensions"):
-        if text := parameters.get(name):
-            members[name] = _json_object(text.encode("utf-8", "surrogatepass"), f"The parameter {name}", depth)
-    return _request(members)
+    def decode_query_string(self, parameters: QueryParams) -> GraphQLRequest:
+        """The request in the query string of a GET."""
+        if len(parameters.multi_items()) != len(parameters):
+            raise HttpError(400, ErrorCode.BAD_REQUEST, "A parameter of the query string is repeated.")
+        members: dict[str, Any] = dict(parameters)
+        for name in ("variables", "extensions"):
+            if text := members.pop(name, ""):
+                encoded = text.encode("utf-8", "surrogatepass")
+                members[name] = _json_object(encoded, f"The parameter {name}", self._depth)
+        return _request(members)
 
 
 def _request(members: Mapping[str, Any]) -> GraphQLRequest:
-    extensions = members.get("extensions")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member extensions must be an object.")
-    document_id = _document_id(members, extensions or {})
+    for name, kind, what in _MEMBERS:
+        if members.get(name) is not None and not isinstance(members[name], kind):
+            raise HttpError(400, ErrorCode.BAD_REQUEST, f"The member {name} must be {what}.")
+    document_id = _document_id(members.get("documentId"), members.get("extensions") or {})
     query = members.get("query")
-    if not isinstance(query, str) and (query is not None or document_id is None):
+    if query is None and document_id is None:
         raise HttpError(400, ErrorCode.BAD_REQUEST, "The member query must be a GraphQL document as text.")
-    variables = members.get("variables")
-    if variables is not None and not isinstance(variables, dict):
-        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member variables must be an object.")
-    operation_name = members.get("operationName")
-    if operation_name is not None and not isinstance(operation_name, str):
-        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member operationName must be text.")
-    return GraphQLRequest(query, variables or {}, operation_name or None, document_id)
+    return GraphQLRequest(query, members.get("variables") or {}, members.get("operationName") or None, document_id)
 
 
-def _document_id(members: Mapping[str, Any], extensions: Mapping[str, Any]) -> str | None:
+def _document_id(named: str | None, extensions: Mapping[str, Any]) -> str | None:
     """The id of a trusted document, as GraphQL over HTTP names it (appendix A) or as Apollo's and urql's clients do."""
-    named = members.get("documentId")
-    if named is not None and not isinstance(named, str):
-        raise HttpError(400, ErrorCode.BAD_REQUEST, "The member documentId must be text.")
     persisted = extensions.get("persistedQuery")
     if persisted is None:
         return named
-    if not isinstance(persisted, dict) or not isinstance(persisted.get("sha256Hash"), str):
+    hashed = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if not isinstance(hashed, str):
         msg = "The extension persistedQuery must be an object with a sha256Hash as text."
         raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
-    version = persisted.get("version")
-    if version != 1 or version is True:
+    if persisted.get("version") != 1 or persisted["version"] is True:
         raise HttpError(400, ErrorCode.BAD_REQUEST, "The extension persistedQuery must be of version 1.")
-    hashed: str = persisted["sha256Hash"]
-    if named is not None and not is_same_id(named, hashed):
-        msg = "The member documentId and the extension persistedQuery name different documents."
-        raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
-    return hashed if named is None else named
+    if named is None or is_same_id(named, hashed):
+        return named or hashed
+    msg = "The member documentId and the extension persistedQuery name different documents."
+    raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
 
 
 def _json_object(text: bytes, what: str, depth: int) -> dict[str, Any]:
@@ -155,13 +161,8 @@ def _json_object(text: bytes, what: str, depth: int) -> dict[str, Any]:
 
 def _is_shallow(value: object, depth: int) -> bool:
     level = [value]
-    for _ in range(depth):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (dict, list))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return True
-    return not any(isinstance(value, (dict, list)) for value in level)
+    while depth and level:
+        containers = [outer for outer in level if isinstance(outer, (dict, list))]
+        level = [inner for outer in containers for inner in (outer.values() if isinstance(outer, dict) else outer)]
+        depth -= 1
+    return not any(isinstance(inner, (dict, list)) for inner in level)

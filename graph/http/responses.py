@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
@@ -16,36 +17,24 @@ JSON: Final = "application/json"
 GRAPHQL_RESPONSE_JSON: Final = "application/graphql-response+json"
 # With the charset spelt out, as clients older than RFC 8259 want it.
 CONTENT_TYPES: Final = {name: f"{name}; charset=utf-8".encode() for name in (JSON, GRAPHQL_RESPONSE_JSON)}
+UTF_8: Final = frozenset({"utf-8", "utf8"})
+_RANGES: Final = {"*/*": JSON, "application/*": JSON, JSON: JSON, GRAPHQL_RESPONSE_JSON: GRAPHQL_RESPONSE_JSON}
 _QUALITY: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{0,9})?")
 
 
-class JsonResponse(Response):
-    """A JSON body and the headers that describe it, without Starlette's search for what they might be."""
-
-    def __init__(
-        self,
-        body: Mapping[str, Any],
-        status: int = 200,
-        *,
-        media_type: str = JSON,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        self.status_code, self.background = status, None
-        self.body = orjson.dumps(body)
-        self.raw_headers = [
-            (b"content-type", CONTENT_TYPES[media_type]),
-            (b"content-length", b"%d" % len(self.body)),
-        ]
-        if headers:
-            self.raw_headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+def json_response(
+    body: Mapping[str, Any], status: int = 200, *, media_type: str = JSON, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A JSON body and the headers that describe it."""
+    return Response(orjson.dumps(body), status, headers, CONTENT_TYPES[media_type].decode())
 
 
-def error_response(error: HttpError, scope: Scope, *, media_type: str | None = None) -> Response:
+def error_response(error: HttpError, scope: Scope, *, media_type: str = JSON) -> Response:
     """The error in GraphQL's shape, noted in the record of the request."""
     record = record_of(scope)
     record.codes = (error.coded.code.name,)
     body = {"errors": [{"message": error.coded.message, "extensions": error.coded.extensions(record.request_id)}]}
-    return JsonResponse(body, error.status, media_type=media_type or JSON, headers=error.headers)
+    return json_response(body, error.status, media_type=media_type, headers=error.headers)
 
 
 # Clients of one kind all send the same.
@@ -58,36 +47,20 @@ def response_media_type(accept: str | None) -> str | None:
     """
     if accept is None or not accept.strip():
         return JSON
-    best: tuple[float, int, str] | None = None
-    refused = set()
-    for order, part in enumerate(accept.split(",")):
-        media_range, quality = _parsed(part)
-        for media_type in _matching(media_range):
-            if quality == 0:
-                refused.add(media_type)
-            elif best is None or (quality, -order) > best[:2]:
-                best = (quality, -order, media_type)
-    if best is None or best[2] in refused:
-        return None
-    return best[2]
+    ranges = [_parsed(part) for part in accept.split(",")]
+    refused = {media_type for media_type, quality in ranges if quality == 0}
+    best, _ = max(ranges, key=itemgetter(1))  # the first of equals
+    return None if best in refused else best
 
 
-def _parsed(part: str) -> tuple[str, float]:
+def _parsed(part: str) -> tuple[str | None, float]:
+    """The media type that this server has for a range, and the quality value; zero where it has none."""
     media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
-    quality = 1.0
+    media_type, quality = _RANGES.get(media_range), 1.0
     for parameter in filter(None, parameters):
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
             quality = min(float(value), 1.0) if _QUALITY.fullmatch(value.strip()) else 0.0
         elif name.strip() != "charset" or value.strip().strip('"') not in UTF_8:
-            return "", 0.0
-    return media_range, quality
-
-
-UTF_8: Final = frozenset({"utf-8", "utf8"})
-
-
-def _matching(media_range: str) -> tuple[str, ...]:
-    if media_range in {"*/*", "application/*", JSON}:
-        return (JSON,)
-    return (GRAPHQL_RESPONSE_JSON,) if media_range == GRAPHQL_RESPONSE_JSON else ()
+            media_type = None
+    return media_type, quality if media_type else 0.0

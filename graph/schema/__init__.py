@@ -1,5 +1,1 @@
-"""The GraphQL schema.
-
-`queries.py` and `mutations.py` hold the operations, `types.py` what they return, `errors.py` the code of every
-exception, `context.py` what a resolver finds in `info.context`; `build.py` builds the schema.
-"""
+"""The GraphQL schema: its operations, its types, and the code of every exception."""

@@ -14,22 +14,11 @@ from typing import Final
 import strawberry
 
 from graph.accounts.errors import KeyRingMismatch, LoginNotStored, LoginsTooFrequent, SessionKeyStale, Unauthenticated
-from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
+from graph.errors import CodedError
+from graph.errors import ErrorAction as Action
+from graph.errors import ErrorCode as Code
 from graph.security.errors import RateLimited
-from graph.wechat.errors import (
-    CircuitOpen,
-    DecryptFailed,
-    LoginCodeInvalid,
-    LoginCodeUsed,
-    MalformedSubmission,
-    SignatureMismatch,
-    UserBlocked,
-    WatermarkOutOfRange,
-    WeChatError,
-    WeChatMisconfigured,
-    WeChatRateLimited,
-    WeChatUnavailable,
-)
+from graph.wechat import errors as wechat
 from models.errors import DatabaseBehind, DatabaseUnavailable
 
 
@@ -41,64 +30,58 @@ def _enum(kind: type[Enum], description: str) -> type[Enum]:
 
 
 ENUMS: Final = (
-    _enum(ErrorAction, "What to do about an error, in `errors[].extensions.action`."),
-    _enum(ErrorCode, "Every code that `errors[].extensions.code` can hold."),
+    _enum(Action, "What to do about an error, in `errors[].extensions.action`."),
+    _enum(Code, "Every code that `errors[].extensions.code` can hold."),
 )
 
-_UNAVAILABLE: Final = CodedError(ErrorCode.SERVICE_UNAVAILABLE, "The server cannot work just now.", ErrorAction.WAIT)
+_UNAVAILABLE: Final = CodedError(Code.SERVICE_UNAVAILABLE, "The server cannot work just now.", Action.WAIT)
 _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
-    Unauthenticated: CodedError(
-        ErrorCode.UNAUTHENTICATED, "Sign in first: the token is missing or expired.", ErrorAction.LOG_IN
-    ),
+    Unauthenticated: CodedError(Code.UNAUTHENTICATED, "Sign in first: the token is missing or expired.", Action.LOG_IN),
     LoginNotStored: CodedError(
-        ErrorCode.SERVICE_UNAVAILABLE,
+        Code.SERVICE_UNAVAILABLE,
         "The login could not be kept: try again with a new code.",
-        ErrorAction.LOG_IN,
+        Action.LOG_IN,
         retry_after_ms=1000,
     ),
-    DecryptFailed: CodedError(
-        ErrorCode.DECRYPTION_FAILED,
-        "The encrypted data does not belong to this user and this rawData.",
-        ErrorAction.FIX_REQUEST,
+    wechat.DecryptFailed: CodedError(
+        Code.DECRYPTION_FAILED, "The encrypted data does not belong to this user and this rawData.", Action.FIX_REQUEST
     ),
-    WatermarkOutOfRange: CodedError(
-        ErrorCode.WATERMARK_OUT_OF_RANGE,
+    wechat.WatermarkOutOfRange: CodedError(
+        Code.WATERMARK_OUT_OF_RANGE,
         "The data was collected too long ago, or in the future: collect it again.",
-        ErrorAction.COLLECT_AGAIN,
+        Action.COLLECT_AGAIN,
     ),
-    LoginCodeInvalid: CodedError(
-        ErrorCode.LOGIN_CODE_INVALID,
+    wechat.LoginCodeInvalid: CodedError(
+        Code.LOGIN_CODE_INVALID,
         "WeChat does not know this code: it must come from wx.login of this mini-program, less than 5 minutes ago.",
-        ErrorAction.LOG_IN,
+        Action.LOG_IN,
     ),
-    LoginCodeUsed: CodedError(
-        ErrorCode.LOGIN_CODE_USED, "This code has been used: call wx.login again.", ErrorAction.LOG_IN
+    wechat.LoginCodeUsed: CodedError(
+        Code.LOGIN_CODE_USED, "This code has been used: call wx.login again.", Action.LOG_IN
     ),
-    UserBlocked: CodedError(
-        ErrorCode.USER_BLOCKED, "WeChat does not let this user sign in at present.", ErrorAction.GIVE_UP
+    wechat.UserBlocked: CodedError(
+        Code.USER_BLOCKED, "WeChat does not let this user sign in at present.", Action.GIVE_UP
     ),
-    WeChatUnavailable: CodedError(
-        ErrorCode.WECHAT_UNAVAILABLE,
+    wechat.WeChatUnavailable: CodedError(
+        Code.WECHAT_UNAVAILABLE,
         "WeChat does not respond just now: try again with a new code, for this one may be spent.",
-        ErrorAction.LOG_IN,
+        Action.LOG_IN,
         retry_after_ms=1000,
     ),
-    CircuitOpen: CodedError(
-        ErrorCode.WECHAT_UNAVAILABLE,
+    wechat.CircuitOpen: CodedError(
+        Code.WECHAT_UNAVAILABLE,
         "WeChat does not respond just now: wait, then try again with the same code, which is not spent.",
-        ErrorAction.WAIT,
+        Action.WAIT,
     ),
-    WeChatMisconfigured: CodedError(
-        ErrorCode.WECHAT_MISCONFIGURED, "WeChat refuses this server; its operators must act.", ErrorAction.GIVE_UP
+    wechat.WeChatMisconfigured: CodedError(
+        Code.WECHAT_MISCONFIGURED, "WeChat refuses this server; its operators must act.", Action.GIVE_UP
     ),
-    WeChatRateLimited: CodedError(
-        ErrorCode.RATE_LIMITED, "WeChat takes no more logins of this mini-program for a while.", ErrorAction.WAIT
+    wechat.WeChatRateLimited: CodedError(
+        Code.RATE_LIMITED, "WeChat takes no more logins of this mini-program for a while.", Action.WAIT
     ),
-    RateLimited: CodedError(ErrorCode.RATE_LIMITED, "This was done too often.", ErrorAction.WAIT),
+    RateLimited: CodedError(Code.RATE_LIMITED, "This was done too often.", Action.WAIT),
     LoginsTooFrequent: CodedError(
-        ErrorCode.RATE_LIMITED,
-        "This user signed in too often: wait, then try again with a new code.",
-        ErrorAction.LOG_IN,
+        Code.RATE_LIMITED, "This user signed in too often: wait, then try again with a new code.", Action.LOG_IN
     ),
     DatabaseUnavailable: _UNAVAILABLE,
     DatabaseBehind: _UNAVAILABLE,
@@ -109,24 +92,19 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
 def coded(error: BaseException) -> CodedError | None:
     """The client's view of an exception that a use case may raise, or None for a defect."""
     match error:
-        case MalformedSubmission():
-            return CodedError(ErrorCode.BAD_USER_INPUT, str(error), ErrorAction.FIX_REQUEST)
-        case SessionKeyStale() | SignatureMismatch():
+        case wechat.MalformedSubmission():
+            return CodedError(Code.BAD_USER_INPUT, str(error), Action.FIX_REQUEST)
+        case SessionKeyStale() | wechat.SignatureMismatch():
             message = "The data was signed with another session_key: log in, collect it again, submit it again."
             message = f"{message} {error.hint}" if error.hint else message
-            return CodedError(ErrorCode.SESSION_KEY_STALE, message, ErrorAction.COLLECT_AGAIN)
-        case LoginCodeInvalid(reason=str(reason)):
+            return CodedError(Code.SESSION_KEY_STALE, message, Action.COLLECT_AGAIN)
+        case wechat.LoginCodeInvalid(reason=str(reason)):
             message = f"WeChat does not know this code: {reason}"
-            return CodedError(ErrorCode.LOGIN_CODE_INVALID, message, ErrorAction.FIX_REQUEST)
+            return CodedError(Code.LOGIN_CODE_INVALID, message, Action.FIX_REQUEST)
     known = next((_KNOWN[kind] for kind in type(error).__mro__ if kind in _KNOWN), None)
     match error:
-        case WeChatError(retry_after=float() | int() as seconds) if known:
+        case wechat.WeChatError(retry_after=float() | int() as seconds) if known:
             return replace(known, retry_after_ms=math.ceil(1000 * seconds))
         case RateLimited() | LoginsTooFrequent() if known:
             return replace(known, retry_after_ms=error.retry_after_ms)
     return known
-
-
-def code_of(error: BaseException) -> str:
-    """The code that an exception of a use case has in a response."""
-    return (coded(error) or INTERNAL).code.name

@@ -39,7 +39,7 @@ class _Nobody:
 def fresh_executor() -> Executor:
     """One that has met no document yet, for a document that is kept costs next to nothing."""
     schema = graphql_core_schema(build_schema())
-    return Executor(schema, Documents(schema, introspection=False), coded=coded, hide_suggestions=True, max_errors=5)
+    return Executor(Documents(schema, introspection=False), coded)
 
 
 async def milliseconds(query: str, repeat: int) -> tuple[float, str]:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from graph.execution.documents import GraphQLRequest
-from graph.http.request import BodyDecoder
+from graph.http.request import RequestDecoder
 from graph.server.http_error import HttpError
 
 
@@ -15,34 +15,34 @@ def body(query: str, **members: object) -> bytes:
 
 
 def test_a_body_without_variables_is_decoded_once() -> None:
-    bodies = BodyDecoder(depth=8)
-    first = bodies.decode(body("{ me { id } }", operationName="A"))
+    bodies = RequestDecoder(depth=8)
+    first = bodies.decode_body(body("{ me { id } }", operationName="A"))
     assert first == GraphQLRequest("{ me { id } }", {}, "A", None)
-    assert bodies.decode(body("{ me { id } }", operationName="A")) is first
-    assert bodies.decode(body("{ me { id } }", operationName="B")) is not first
+    assert bodies.decode_body(body("{ me { id } }", operationName="A")) is first
+    assert bodies.decode_body(body("{ me { id } }", operationName="B")) is not first
 
 
 def test_a_body_with_variables_is_kept_nowhere() -> None:
-    bodies = BodyDecoder(depth=8)
+    bodies = RequestDecoder(depth=8)
     sent = body("mutation($code: String!) { login(code: $code) { token } }", variables={"code": "a code of wx.login"})
-    request = bodies.decode(sent)
-    assert bodies.decode(sent) is not request
+    request = bodies.decode_body(sent)
+    assert bodies.decode_body(sent) is not request
     kept = [known for known in gc.get_objects() if isinstance(known, dict) and sent in known]
     assert kept == []
 
 
 def test_a_refused_body_is_refused_each_time() -> None:
-    bodies = BodyDecoder(depth=8)
+    bodies = RequestDecoder(depth=8)
     for _ in range(2):
         with pytest.raises(HttpError):
-            bodies.decode(b"[]")
+            bodies.decode_body(b"[]")
 
 
 def test_strangers_bodies_take_no_room_without_end() -> None:
-    bodies = BodyDecoder(depth=8)
+    bodies = RequestDecoder(depth=8)
     for number in range(2_000):
-        bodies.decode(body(f"{{ a{number}: __typename }}"))
+        bodies.decode_body(body(f"{{ a{number}: __typename }}"))
     long = body("{ me { id } }" + " " * 5_000)
-    assert bodies.decode(long) is not bodies.decode(long)
+    assert bodies.decode_body(long) is not bodies.decode_body(long)
     [known] = [member for member in vars(bodies).values() if isinstance(member, dict)]
     assert 0 < len(known) <= 256

@@ -3,7 +3,7 @@
 import pytest
 
 from graph.http.client_address import ClientAddresses
-from graph.http.headers import joined
+from graph.http.request import joined
 
 PROXIES = ("10.0.0.0/8", "2001:db8:ffff::/48")
 

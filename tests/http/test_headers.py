@@ -2,8 +2,7 @@
 
 import pytest
 
-from graph.http.headers import joined
-from graph.http.request import refuse_foreign_get
+from graph.http.request import joined, refuse_foreign_get
 from graph.server.http_error import HttpError
 
 

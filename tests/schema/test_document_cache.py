@@ -10,7 +10,9 @@ SCHEMA = graphql_core_schema(build_schema())
 
 @pytest.fixture
 def documents() -> Documents:
-    return Documents(SCHEMA, introspection=False, most_bytes=100_000)
+    documents = Documents(SCHEMA, introspection=False)
+    documents._bytes_left = 100_000
+    return documents
 
 
 def find(documents: Documents, text: str) -> ReadyDocument:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from graphql import DocumentNode, SelectionSetNode, get_introspection_query, parse
+from graphql import DocumentNode, get_introspection_query, parse
 
 from graph.execution.document_limits import DocumentLimits, DocumentTooLarge, _Gauge, measure
 from tests.server import LOGIN, ME, SUBMIT, TestServer
@@ -83,19 +83,19 @@ def test_each_fragment_is_measured_once_however_many_ways_lead_to_it() -> None:
 
 
 @pytest.mark.parametrize("levels", [20, 40, 80])
-def test_measuring_looks_at_each_selection_set_once(levels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measuring_looks_at_each_selection_once(levels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at = Counter[int]()
-    measured = _Gauge._selection_set
+    measured = _Gauge.size
 
-    def counted(gauge: _Gauge, node: SelectionSetNode) -> Any:
+    def counted(gauge: _Gauge, node: Any) -> Any:
         looked_at[id(node)] += 1
         return measured(gauge, node)
 
-    monkeypatch.setattr(_Gauge, "_selection_set", counted)
+    monkeypatch.setattr(_Gauge, "size", counted)
     document = parse(fan_out(levels))
     measure(document)
-    # The operation, each fragment, and what `me` selects.
-    assert len(looked_at) == looked_at.total() == levels + 3
+    # The operation, `me` and its `id`; each fragment, and each place where one is spread.
+    assert len(looked_at) == looked_at.total() == 3 + (levels + 1) + (2 * levels + 1)
 
 
 @pytest.mark.parametrize(

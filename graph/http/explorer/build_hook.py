@@ -21,7 +21,9 @@ class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it collects files, for wheels and editable installs alike."""
         project = Path(self.root) / "graph" / "http" / "explorer"
-        stamp, inputs = project / "dist" / "built-from.json", _digests(project)
+        stamp = project / "dist" / "built-from.json"
+        files = sorted(file for pattern in _INPUTS for file in project.glob(pattern) if file.is_file())
+        inputs = {file.relative_to(project).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
         if not inputs or (stamp.exists() and json.loads(stamp.read_text("utf-8")) == inputs):
             return
         npm, node = shutil.which("npm"), shutil.which("node")
@@ -35,8 +37,3 @@ class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
             self.app.display_warning(f"wxgate is built without GraphiQL: {error}")
             return
         stamp.write_text(json.dumps(inputs, indent=1), "utf-8")
-
-
-def _digests(project: Path) -> dict[str, str]:
-    files = sorted(file for pattern in _INPUTS for file in project.glob(pattern) if file.is_file())
-    return {file.relative_to(project).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
