@@ -30,18 +30,18 @@ class _Pending:
     since: float = field(default_factory=time.monotonic)
 
 
+@dataclass(eq=False)
 class TransactionBatcher:
     """The writer of one database. `connect` opens it; `lock` is held by whichever part of this process writes."""
 
-    def __init__(
-        self, connect: Callable[[], sqlite3.Connection], lock: Callable[[], AbstractAsyncContextManager[Any]]
-    ) -> None:
-        self._connect = connect
-        self._lock = lock
-        self._pending: list[_Pending] = []
-        self._batch: list[_Pending] = []
-        self._work: asyncio.Task[None] | None = None
-        self._connection: sqlite3.Connection | None = None
+    connect: Callable[[], sqlite3.Connection]
+    lock: Callable[[], AbstractAsyncContextManager[Any]]
+    _pending: list[_Pending] = field(default_factory=list)
+    _batch: list[_Pending] = field(default_factory=list)
+    _work: asyncio.Task[None] | None = None
+    _connection: sqlite3.Connection | None = None
+
+    def __post_init__(self) -> None:
         # Its own: those of the event loop may all be waiting for names to be resolved.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-transactions")
 
@@ -85,7 +85,7 @@ class TransactionBatcher:
     async def _run_all(self) -> None:
         try:
             while self._pending:
-                async with self._lock():
+                async with self.lock():
                     self._batch, self._pending = self._pending[:_LARGEST_BATCH], self._pending[_LARGEST_BATCH:]
                     loop = asyncio.get_running_loop()
                     outcomes = await loop.run_in_executor(self._thread, self._outcomes, self._batch)
@@ -118,7 +118,7 @@ class TransactionBatcher:
 
     def _commit(self, batch: Sequence[_Pending]) -> list[Any]:
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self.connect()
         # Takes the write lock, so that no other process writes between what a transaction reads and what it writes.
         self._connection.execute("BEGIN IMMEDIATE")
         try:

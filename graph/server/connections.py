@@ -5,6 +5,7 @@ import logging
 import resource
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, Protocol
 
 from graph.server.limits import ConnectionLimits
@@ -32,6 +33,7 @@ def raise_descriptor_limit() -> int:
     return max(hard - _RESERVED_DESCRIPTORS, hard // 2) if hard != resource.RLIM_INFINITY else 1_000_000
 
 
+@dataclass(eq=False)
 class Connections:
     """One for all connections of an event loop. `is_proxy` tells addresses that many clients share.
 
@@ -39,38 +41,33 @@ class Connections:
     of them at most.
     """
 
-    def __init__(
-        self,
-        limits: ConnectionLimits,
-        *,
-        capacity: int = 1_000_000,
-        is_proxy: Callable[[str], bool] = lambda _address: False,
-    ) -> None:
-        self.limits = limits
-        self._capacity = capacity
-        self._is_proxy = is_proxy
-        self._of_address: Counter[str] = Counter()
-        self.open = 0
-        self.refused = 0
-        self.idle: dict[Connection, float] = {}  # since when, in the loop's time; the oldest first
-        self.idle_timer: asyncio.TimerHandle | None = None
-        self._pending = 0
-        self._pending_of_address: Counter[str] = Counter()
-        # For the end of an iteration of the event loop. A write wakes its reader, which costs more than the write
-        # itself: a proxy that reads many responses is woken once by those that leave together.
-        self.unwritten: list[tuple[asyncio.WriteTransport, bytes]] = []
-        self._warned_at = -_WARN_EVERY_SECONDS
+    limits: ConnectionLimits
+    _: KW_ONLY
+    capacity: int = 1_000_000
+    is_proxy: Callable[[str], bool] = lambda _address: False
+    open: int = 0
+    refused: int = 0
+    # Since when, in the loop's time; the oldest first.
+    idle: dict[Connection, float] = field(default_factory=dict)
+    idle_timer: asyncio.TimerHandle | None = None
+    # For the end of an iteration of the event loop. A write wakes its reader, which costs more than the write itself: a
+    # proxy that reads many responses is woken once by those that leave together.
+    unwritten: list[tuple[asyncio.WriteTransport, bytes]] = field(default_factory=list)
+    _of_address: Counter[str] = field(default_factory=Counter)
+    _pending: int = 0
+    _pending_of_address: Counter[str] = field(default_factory=Counter)
+    _warned_at: float = -_WARN_EVERY_SECONDS
 
     def add(self, address: str, now: float) -> bool:
         """Whether there is room for one more connection from this address."""
-        full = self.open >= self._capacity
-        share = self._capacity // _SHARE_OF_ADDRESS
+        full = self.open >= self.capacity
+        share = self.capacity // _SHARE_OF_ADDRESS
         if full and self.idle:
             oldest = next(iter(self.idle))
             del self.idle[oldest]  # it counts until it is lost, which is soon
             oldest.close()
             full = False
-        if full or (self._of_address[address] >= share and not self._is_proxy(address)):
+        if full or (self._of_address[address] >= share and not self.is_proxy(address)):
             self.refused += 1
             if now >= self._warned_at + _WARN_EVERY_SECONDS:
                 self._warned_at = now
@@ -109,7 +106,7 @@ class Connections:
         if self._pending + size > limits.pending_bytes:
             return False
         of_address = self._pending_of_address[address] + size
-        if of_address > limits.pending_bytes_per_address and not self._is_proxy(address):
+        if of_address > limits.pending_bytes_per_address and not self.is_proxy(address):
             return False
         self._pending += size
         self._pending_of_address[address] = of_address
@@ -121,7 +118,7 @@ class Connections:
         _subtract(self._pending_of_address, address, size)
 
 
-def _subtract(counter: "Counter[str]", key: str, count: int) -> None:
+def _subtract(counter: Counter[str], key: str, count: int) -> None:
     counter[key] -= count
     if counter[key] <= 0:
         del counter[key]

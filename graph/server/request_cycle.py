@@ -3,6 +3,7 @@
 import asyncio
 import http
 import logging
+from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from starlette.types import ASGIApp, Message, Scope
@@ -34,27 +35,28 @@ class Connection(Protocol):
     def cycle_complete(self, cycle: "RequestCycle") -> None: ...
 
 
+@dataclass(slots=True, eq=False)
 class RequestCycle:
     """One request and its response, whose head and body leave as one write.
 
-    `ended` says whether the body has arrived whole; the application reads any other in pieces, as they arrive.
+    `unread` is what the application has not read of the body; `ended` says whether all of it has arrived: if not, the
+    application reads it in pieces, as they come.
     """
 
-    def __init__(self, protocol: Connection, scope: Scope, body: bytes, *, keep_alive: bool, ended: bool) -> None:
-        self._protocol = protocol
-        self._unread = body
-        self._ended = ended
-        self._read = False  # the application has all of the body
-        self._start: Message | None = None
-        self._head_sent = False
-        self._chunked = False
-        self._has_body = True
-        self._disconnected = False
-        self._event: asyncio.Event | None = None
-        self.scope = scope
-        self.keep_alive = keep_alive
-        self.complete = False
-        self.task: asyncio.Task[None] | None = None
+    protocol: Connection
+    scope: Scope
+    unread: bytes
+    keep_alive: bool
+    ended: bool
+    task: asyncio.Task[None] | None = None
+    complete: bool = False
+    _read: bool = False  # the application has all of the body
+    _start: Message | None = None
+    _head_sent: bool = False
+    _chunked: bool = False
+    _has_body: bool = True
+    _disconnected: bool = False
+    _event: asyncio.Event | None = None
 
     async def run(self, app: ASGIApp) -> None:
         """Calls the application; where even middleware does not respond, the client gets a bare 500."""
@@ -64,27 +66,27 @@ class RequestCycle:
             _log.error("the application failed", extra={"reason": type(error).__name__})
         finally:
             # Not by a callback, which the event loop would call in an iteration of its own.
-            self._protocol.server_state.tasks.discard(cast("asyncio.Task[None]", self.task))
+            self.protocol.server_state.tasks.discard(cast("asyncio.Task[None]", self.task))
             if not self.complete and not self._disconnected:
                 self.keep_alive = False
                 if self._head_sent:
-                    self._protocol.abort()
+                    self.protocol.abort()
                 else:
                     self._start = _FAILED
                     self._respond(b"Internal Server Error", more=False)
 
     async def receive(self) -> Message:
         """What there is of the body; after all of it, once the client has gone or has its response, the end."""
-        while not (self._unread or self._ended or self._disconnected):
+        while not (self.unread or self.ended or self._disconnected):
             await self._news()
-        if self._read or (self._disconnected and not self._ended):
+        if self._read or (self._disconnected and not self.ended):
             await self._news()
             return {"type": "http.disconnect"}
-        piece, self._unread = self._unread, b""
-        if not self._ended:
-            self._protocol.resume_reading()
-        self._read = self._ended
-        return {"type": "http.request", "body": piece, "more_body": not self._ended}
+        piece, self.unread = self.unread, b""
+        if not self.ended:
+            self.protocol.resume_reading()
+        self._read = self.ended
+        return {"type": "http.request", "body": piece, "more_body": not self.ended}
 
     async def _news(self) -> None:
         if not self._disconnected and not self.complete:
@@ -94,21 +96,21 @@ class RequestCycle:
 
     def feed(self, piece: bytes) -> int:
         """Takes a piece of the body; returns how many bytes the application has not read yet."""
-        self._unread += piece
+        self.unread += piece
         self._wake()
-        return len(self._unread)
+        return len(self.unread)
 
     def end(self) -> None:
         """The body has arrived."""
-        self._ended = True
+        self.ended = True
         self._wake()
 
     async def send(self, message: Message) -> None:
         """Takes the response, in pieces if need be; waits while the client does not read."""
         if self._disconnected:
             return
-        if self._protocol.writable is not None:
-            await self._protocol.writable.wait()
+        if self.protocol.writable is not None:
+            await self.protocol.writable.wait()
         expected = "http.response.start" if self._start is None else "http.response.body"
         if self.complete or message["type"] != expected:
             msg = f"Unexpected ASGI message {message['type']!r}."
@@ -135,18 +137,18 @@ class RequestCycle:
         elif self._chunked:
             body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
         self.complete = not more
-        self._protocol.write(head + body, now=more)  # only what is written shows that a client does not read
+        self.protocol.write(head + body, now=more)  # only what is written shows that a client does not read
         if self.complete:
             if self._event is not None:
                 self._wake()
-            self._protocol.cycle_complete(self)
+            self.protocol.cycle_complete(self)
 
     def _head(self, length: int | None) -> bytes:
         assert self._start is not None  # noqa: S101 - set by `send`
         status: int = self._start["status"]
-        headers = [*self._protocol.server_state.default_headers, *self._start.get("headers", ())]
+        headers = [*self.protocol.server_state.default_headers, *self._start.get("headers", ())]
         names = [name for name, _ in headers]
-        self.keep_alive = self.keep_alive and self._ended  # what is left of a body is not waited for
+        self.keep_alive = self.keep_alive and self.ended  # what is left of a body is not waited for
         if not _FRAMING.isdisjoint(names):
             self.keep_alive = self.keep_alive and _CLOSE not in headers
             headers = [header for header in headers if header[0] not in _FRAMING]

@@ -5,6 +5,7 @@ The parser inside is httptools (llhttp, Node.js' own); its callbacks are the met
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, Protocol
 from urllib.parse import unquote
 
@@ -56,34 +57,29 @@ class Receiver(Protocol):
     def request_received(self, scope: Scope, body: bytes, *, keep_alive: bool) -> None: ...
 
 
+@dataclass(eq=False)
 class RequestParser:
     """Calls `receiver` for each request; `base` holds the members of a scope that all requests share."""
 
-    def __init__(
-        self,
-        receiver: Receiver,
-        base: Scope,
-        connection_limits: ConnectionLimits,
-        default_limits: RequestLimits,
-        route_limits: Mapping[str, RequestLimits],
-    ) -> None:
-        self._receiver = receiver
-        self.base = base
-        self._connection_limits = connection_limits
-        self._default_limits = default_limits
-        self._route_limits = route_limits
+    receiver: Receiver
+    base: Scope
+    connection_limits: ConnectionLimits
+    default_limits: RequestLimits
+    route_limits: Mapping[str, RequestLimits]
+    receiving: bool = field(default=False, init=False)  # a request has begun and has not arrived whole
+    in_head: bool = field(default=False, init=False)
+    _error: HttpError | None = field(default=None, init=False)
+    _upgrade: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
         self._parser: Any = httptools.HttpRequestParser(self)
-        self._error: HttpError | None = None
-        self._upgrade = False
-        self.receiving = False  # a request has begun and has not arrived whole
-        self.in_head = False
-        self.scope: Scope = base  # of the request whose head has arrived last
-        self.limits = default_limits
+        # Of the request whose head has arrived last.
+        self.scope, self.limits = self.base, self.default_limits
 
     def feed(self, data: bytes) -> None:
         """Parses. Raises `HttpError`, after which nothing more can be parsed."""
         # One request is answered, and so many wait behind it: no other of this data has a response to come.
-        for _ in range(self._connection_limits.pipelined + 2):
+        for _ in range(self.connection_limits.pipelined + 2):
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
@@ -96,7 +92,7 @@ class RequestParser:
 
     def close(self) -> None:
         """Parser, callbacks and receiver refer to each other, and the garbage collector looks seldom."""
-        self._parser = self._error = self._receiver = None  # type: ignore[assignment]
+        self._parser = self._error = self.receiver = None  # type: ignore[assignment]
 
     def _without_upgrade(self, rest: bytes) -> bytes:
         """The request for a new parser, without its wish for another protocol: the old one stopped behind the head."""
@@ -121,11 +117,11 @@ class RequestParser:
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        if len(self._url) > self._connection_limits.url_bytes:
+        if len(self._url) > self.connection_limits.url_bytes:
             self._refuse(_bad("The URL is too long.", 414))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        limits = self._connection_limits
+        limits = self.connection_limits
         self._head_bytes += len(name) + len(value)
         if self.in_head:  # a trailer must not pass for a header (RFC 9110, section 6.5.1)
             self._headers.append((name.lower(), value))
@@ -151,7 +147,7 @@ class RequestParser:
             "headers": self._headers,
             "state": self.base["state"].copy(),
         }
-        self.limits = limits = self._route_limits.get(self.scope["path"], self._default_limits)
+        self.limits = limits = self.route_limits.get(self.scope["path"], self.default_limits)
         if (
             version != "1.1"
             or len(headers) < len(self._headers)
@@ -162,9 +158,9 @@ class RequestParser:
         if int(headers.get(b"content-length", b"0")) > limits.body_bytes:
             self._refuse(too_large(limits))
         if version == "1.1" and headers.get(b"expect", b"").lower() == b"100-continue":
-            self._receiver.continue_expected()
+            self.receiver.continue_expected()
         if isinstance(limits, StreamedLimits):
-            self._receiver.stream_begun(self.scope, keep_alive=self._keeps_alive())
+            self.receiver.stream_begun(self.scope, keep_alive=self._keeps_alive())
 
     def _check(self, headers: Mapping[bytes, bytes], version: str) -> None:
         """Refuses what a proxy and this server could read differently."""
@@ -195,7 +191,7 @@ class RequestParser:
 
     def on_body(self, piece: bytes) -> None:
         if isinstance(self.limits, StreamedLimits):
-            self._receiver.body_received(piece)
+            self.receiver.body_received(piece)
             return
         self._body = self._body + piece if self._body else piece
         if len(self._body) > self.limits.body_bytes:
@@ -204,7 +200,7 @@ class RequestParser:
     def on_message_complete(self) -> None:
         if not self._upgrade:
             self.receiving = False
-            self._receiver.request_received(self.scope, self._body, keep_alive=self._keeps_alive())
+            self.receiver.request_received(self.scope, self._body, keep_alive=self._keeps_alive())
 
     def _keeps_alive(self) -> bool:
         # A client of HTTP/1.0 that asks for it waits for a header in the response, or else for the end.
