@@ -1,22 +1,21 @@
 """WeChat's server and the phone as one ASGI application, for the root of a server or any prefix of another."""
 
-from functools import partial
-
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graph.simulator.bodies import json_response, parse_fields, read_body
 from graph.simulator.device import ACTIONS, Action
-from graph.simulator.endpoints import ENDPOINTS, ApiRequest, Endpoint
-from graph.simulator.errors import BadRequest, Errcode, ErrcodeError
-from graph.simulator.faults import play
+from graph.simulator.endpoints import ENDPOINTS, Endpoint
+from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
 
+MAX_BODY = 1024 * 1024
 # Every method reaches the endpoint: a wrong one is an errcode with WeChat, never a 405.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+# Given as headers, so that Starlette adds no charset that WeChat does not send.
+_PLAIN_TEXT = {"content-type": "text/plain"}
+_JSON = {"content-type": "application/json; encoding=utf-8"}
 
 
 def create_simulator(state: SimulatorState) -> Starlette:
@@ -26,65 +25,64 @@ def create_simulator(state: SimulatorState) -> Starlette:
 
 
 def _action(state: SimulatorState, action: Action) -> Route:
+    method, path, name, fields, act = action
+
     async def serve(request: Request) -> Response:
+        is_json = request.headers.get("content-type", "").startswith("application/json")
         try:
-            body = await read_body(request)
-            if body and not _is_json(request.headers):
-                return json_response({"errMsg": f"{action.name}:fail send the body as application/json"}, status=415)
-            return json_response(action.act(state, parse_fields(action.fields, body)))
+            body = await _read_body(request)
+            # For a page from elsewhere a browser sends any other type without asking, and names the page as the origin.
+            if body and "origin" in request.headers and not is_json:
+                return JSONResponse({"errMsg": f"{name}:fail send the body as application/json"}, status_code=415)
+            return JSONResponse(act(state, fields.parse(body)))
         except ClientDisconnect:
             return Response()
         except BadRequest as error:
-            return json_response({"errMsg": f"{action.name}:fail {error}"}, status=400)
+            return JSONResponse({"errMsg": f"{name}:fail {error}"}, status_code=400)
 
-    return Route(action.path, serve, methods=[action.method])
+    return Route(path, serve, methods=[method])
 
 
 def _endpoint(state: SimulatorState, path: str, endpoint: Endpoint) -> Route:
+    def refuse(error: ErrcodeError) -> Response:
+        errmsg = error.errmsg
+        # `/sns` puts a comma before the rid, the others do not, and `/wxa` adds a hint to an invalid code.
+        if path.startswith("/sns/"):
+            errmsg += ","
+        elif path.startswith("/wxa/") and error.errcode == Errcode.INVALID_CODE:
+            errmsg += f" hint: [{state.fakes.hint()}]"
+        payload = {"errcode": error.errcode, "errmsg": f"{errmsg} rid: {state.fakes.rid(state.clock())}"}
+        return JSONResponse(payload, headers=_PLAIN_TEXT)
+
     async def serve(request: Request) -> Response:
         if request.method not in {"GET", "HEAD"} and "content-length" not in request.headers:
             return Response(status_code=412)
         try:
-            body = await read_body(request)
+            body = await _read_body(request)
         except ClientDisconnect:
             return Response()
         except BadRequest:
-            return _refusal(state, path, Errcode.MALFORMED_POST)
-        api_request = ApiRequest(request.method, request.query_params, body)
+            return refuse(ErrcodeError(Errcode.MALFORMED_POST))
 
         def respond() -> Response:
-            return _response(state, path, endpoint, api_request)
+            try:
+                payload = endpoint(state, request, body)
+            except ErrcodeError as error:
+                return refuse(error)
+            # Only the oldest family sends its successes as text; the others name an "encoding" that no client needs.
+            return JSONResponse(payload, headers=_PLAIN_TEXT if path.startswith("/sns/") else _JSON)
 
-        fault = state.faults.take(path)
-        if fault is None:
-            return respond()
-        refuse = partial(_refusal, state, path)
-        return await play(fault, state.faults, request, respond=respond, refuse=refuse)
+        return await state.faults.play(path, request, respond, refuse)
 
     return Route(path, serve, methods=_METHODS)
 
 
-def _response(state: SimulatorState, path: str, endpoint: Endpoint, request: ApiRequest) -> Response:
-    try:
-        payload = endpoint(state, request)
-    except ErrcodeError as error:
-        return _refusal(state, path, error.errcode, error.errmsg)
-    # Only the oldest family sends its successes as text; the others name an "encoding" that no client needs.
-    content_type = "text/plain" if path.startswith("/sns/") else "application/json; encoding=utf-8"
-    return json_response(payload, content_type=content_type)
-
-
-def _refusal(state: SimulatorState, path: str, errcode: int, errmsg: str | None = None) -> Response:
-    """`/sns` puts a comma before the rid, the others do not, and `/wxa` adds a hint to an invalid code."""
-    errmsg = errmsg or ErrcodeError(errcode).errmsg
-    if path.startswith("/sns/"):
-        errmsg += ","
-    elif path.startswith("/wxa/") and errcode == Errcode.INVALID_CODE:
-        errmsg += f" hint: [{state.fakes.hint()}]"
-    payload = {"errcode": errcode, "errmsg": f"{errmsg} rid: {state.fakes.rid(state.clock())}"}
-    return json_response(payload, content_type="text/plain")
-
-
-def _is_json(headers: Headers) -> bool:
-    """For a page from elsewhere a browser sends any other type without asking, and names the page as the origin."""
-    return "origin" not in headers or headers.get("content-type", "").startswith("application/json")
+async def _read_body(request: Request) -> bytes:
+    """Raises `BadRequest` above 1 MiB, which no client of WeChat needs."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            message = f"the body is larger than {MAX_BODY} bytes"
+            raise BadRequest(message)
+    return bytes(body)

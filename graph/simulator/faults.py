@@ -2,19 +2,19 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from graph.simulator.bodies import Fields, json_response
+from graph.simulator.protocol import ErrcodeError, Fields
 
 _PAGE = b"<html>\r\n<head><title>%b</title></head>\r\n<body>\r\n<center><h1>%b</h1></center>\r\n</body>\r\n</html>\r\n"
+_HTML = {"content-type": "text/html"}
 _CHUNK = b"x" * 65536
 
 FaultKind = Literal["errcode", "delay", "hang", "empty", "html", "bad-gateway", "truncated", "missing-openid", "huge"]
@@ -73,57 +73,62 @@ class Faults:
         with self._lock:
             return list(self._active)
 
-    @contextmanager
-    def cleared(self) -> Iterator[Future[None]]:
-        """A future that is done if the faults are cleared meanwhile, from any thread."""
-        waiter: Future[None] = Future()
-        with self._lock:
-            self._waiters.add(waiter)
-        try:
-            yield waiter
-        finally:
-            with self._lock:
-                self._waiters.discard(waiter)
-
     def waiting(self) -> int:
         """How many requests hang or are delayed."""
         return len(self._waiters)
 
+    async def play(
+        self, path: str, request: Request, respond: Callable[[], Response], refuse: Callable[[ErrcodeError], Response]
+    ) -> Response:
+        """The response to a request whose body has been read: what `respond` makes of it, or the fault for its path.
 
-async def play(
-    fault: Fault,
-    faults: Faults,
-    request: Request,
-    *,
-    respond: Callable[[], Response],
-    refuse: Callable[[int, str | None], Response],
-) -> Response:
-    """`respond` carries the request out. The body of `request` must have been read, or its end would not be seen."""
-    spoils = fault.kind in {"delay", "truncated", "missing-openid"}
-    done = respond() if spoils or fault.carried_out else Response()
-    body, content_type = bytes(done.body), done.headers.get("content-type", "")
-    match fault.kind:
-        case "delay":
-            await _client_waits(request, faults, seconds=fault.seconds)
-            return done
-        case "hang":
-            waited = await _client_waits(request, faults, seconds=None)
-            return respond() if waited and not fault.carried_out else done
-        case "errcode":
-            return refuse(fault.errcode, fault.errmsg)
-        case "missing-openid":
-            payload = {name: value for name, value in orjson.loads(body).items() if name != "openid"}
-            return json_response(payload, content_type=content_type)
-        case "huge":
-            return StreamingResponse(_huge(fault.size), headers={"content-type": "text/plain"})
-    # By kind: status, body, content-type.
-    status, content, media = {
-        "truncated": (200, body[: len(body) // 2], content_type),
-        "html": (200, _PAGE % (b"WeChat", b"WeChat"), "text/html"),
-        "bad-gateway": (502, _PAGE % (b"502 Bad Gateway", b"502 Bad Gateway"), "text/html"),
-        "empty": (200, b"", "text/html; charset=gbk"),
-    }[fault.kind]
-    return Response(content, status_code=status, headers={"content-type": media})
+        A server that stops without clearing the faults must cancel the requests (uvicorn:
+        `timeout_graceful_shutdown`).
+        """
+        fault = self.take(path)
+        if fault is None:
+            return respond()
+        carried_out = fault.carried_out or fault.kind in {"delay", "truncated", "missing-openid"}
+        response = respond() if carried_out else Response()
+        body, headers = bytes(response.body), {"content-type": response.headers.get("content-type", "")}
+        match fault.kind:
+            case "errcode":
+                response = refuse(ErrcodeError(fault.errcode, fault.errmsg))
+            case "delay":
+                await self._wait(request, fault.seconds)
+            case "hang":
+                if await self._wait(request, None) and not carried_out:
+                    response = respond()
+            case "empty":
+                response = Response(headers={"content-type": "text/html; charset=gbk"})
+            case "html":
+                response = Response(_PAGE % (b"WeChat", b"WeChat"), headers=_HTML)
+            case "bad-gateway":
+                response = Response(_PAGE % (b"502 Bad Gateway", b"502 Bad Gateway"), status_code=502, headers=_HTML)
+            case "truncated":
+                response = Response(body[: len(body) // 2], headers=headers)
+            case "missing-openid":
+                fields = {name: value for name, value in orjson.loads(body).items() if name != "openid"}
+                response = JSONResponse(fields, headers=headers)
+            case "huge":
+                response = StreamingResponse(_huge(fault.size), headers={"content-type": "text/plain"})
+        return response
+
+    async def _wait(self, request: Request, seconds: float | None) -> bool:
+        """Waits so long or (None) for good, or until the faults are cleared; False if the client disconnects first."""
+        cleared: Future[None] = Future()
+        disconnected = asyncio.ensure_future(request.receive())
+        with self._lock:
+            self._waiters.add(cleared)
+        try:
+            over: set[asyncio.Future[Any]] = {disconnected, asyncio.wrap_future(cleared)}
+            await asyncio.wait(over, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            return not disconnected.done()
+        finally:
+            with self._lock:
+                self._waiters.discard(cleared)
+            disconnected.cancel()
+            await asyncio.gather(disconnected, return_exceptions=True)
 
 
 async def _huge(size: int) -> AsyncIterator[bytes]:
@@ -131,28 +136,6 @@ async def _huge(size: int) -> AsyncIterator[bytes]:
     head, tail = b'{"errcode":-1,"errmsg":"', b'"}'
     left = size - len(head) - len(tail)
     yield head
-    while left > 0:
-        yield _CHUNK[:left]
-        left -= len(_CHUNK)
+    for start in range(0, left, len(_CHUNK)):
+        yield _CHUNK[: left - start]
     yield tail
-
-
-async def _client_waits(request: Request, faults: Faults, *, seconds: float | None) -> bool:
-    """Wait until the client disconnects (False) or the faults are cleared.
-
-    A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
-    """
-    gone = asyncio.ensure_future(_disconnect(request))
-    with faults.cleared() as cleared:
-        try:
-            over = {gone, asyncio.wrap_future(cleared)}
-            await asyncio.wait(over, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            return not gone.done()
-        finally:
-            gone.cancel()
-            await asyncio.gather(gone, return_exceptions=True)
-
-
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

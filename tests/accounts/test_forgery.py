@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from graph.simulator.crypto import compact, encrypt, sign
+from graph.simulator.device import compact, encrypt, sign
 from graph.simulator.serving import WeChatSimulator
 from tests.server import APP_ID, SUBMIT, TestServer
 
