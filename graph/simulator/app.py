@@ -1,49 +1,45 @@
 """WeChat's server and the phone as one ASGI application, for the root of a server or any prefix of another."""
 
+from functools import partial
+
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from graph.simulator.device import ACTIONS, Action
-from graph.simulator.endpoints import ENDPOINTS, Endpoint
+from graph.simulator.endpoints import ENDPOINTS
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
 
 MAX_BODY = 1024 * 1024
 # Every method reaches the endpoint: a wrong one is an errcode with WeChat, never a 405.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-# Given as headers, so that Starlette adds no charset that WeChat does not send.
-_PLAIN_TEXT = {"content-type": "text/plain"}
-_JSON = {"content-type": "application/json; encoding=utf-8"}
 
 
 def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process are independent."""
-    endpoints = [_endpoint(state, path, endpoint) for path, endpoint in ENDPOINTS.items()]
-    return Starlette(routes=[*endpoints, *(_action(state, action) for action in ACTIONS)])
+    wechat = [Route(path, partial(_wechat, state, path), methods=_METHODS) for path in ENDPOINTS]
+    phone = [Route(path, partial(_phone, state, action), methods=[verb]) for (verb, path), action in ACTIONS.items()]
+    return Starlette(routes=[*wechat, *phone])
 
 
-def _action(state: SimulatorState, action: Action) -> Route:
-    method, path, name, fields, act = action
-
-    async def serve(request: Request) -> Response:
-        is_json = request.headers.get("content-type", "").startswith("application/json")
-        try:
-            body = await _read_body(request)
-            # For a page from elsewhere a browser sends any other type without asking, and names the page as the origin.
-            if body and "origin" in request.headers and not is_json:
-                return JSONResponse({"errMsg": f"{name}:fail send the body as application/json"}, status_code=415)
-            return JSONResponse(act(state, fields.parse(body)))
-        except ClientDisconnect:
-            return Response()
-        except BadRequest as error:
-            return JSONResponse({"errMsg": f"{name}:fail {error}"}, status_code=400)
-
-    return Route(path, serve, methods=[method])
+async def _phone(state: SimulatorState, action: Action, request: Request) -> Response:
+    name, fields, act = action
+    is_json = request.headers.get("content-type", "").startswith("application/json")
+    try:
+        body = await _read_body(request)
+        # For a page from elsewhere a browser sends any other type without asking, and names the page as the origin.
+        if body and "origin" in request.headers and not is_json:
+            return JSONResponse({"errMsg": f"{name}:fail send the body as application/json"}, status_code=415)
+        return JSONResponse(act(state, fields.parse(body)))
+    except ClientDisconnect:
+        return Response()
+    except BadRequest as error:
+        return JSONResponse({"errMsg": f"{name}:fail {error}"}, status_code=400)
 
 
-def _endpoint(state: SimulatorState, path: str, endpoint: Endpoint) -> Route:
+async def _wechat(state: SimulatorState, path: str, request: Request) -> Response:
     def refuse(error: ErrcodeError) -> Response:
         errmsg = error.errmsg
         # `/sns` puts a comma before the rid, the others do not, and `/wxa` adds a hint to an invalid code.
@@ -52,29 +48,27 @@ def _endpoint(state: SimulatorState, path: str, endpoint: Endpoint) -> Route:
         elif path.startswith("/wxa/") and error.errcode == Errcode.INVALID_CODE:
             errmsg += f" hint: [{state.fakes.hint()}]"
         payload = {"errcode": error.errcode, "errmsg": f"{errmsg} rid: {state.fakes.rid(state.clock())}"}
-        return JSONResponse(payload, headers=_PLAIN_TEXT)
+        return JSONResponse(payload, headers={"content-type": "text/plain"})
 
-    async def serve(request: Request) -> Response:
-        if request.method not in {"GET", "HEAD"} and "content-length" not in request.headers:
-            return Response(status_code=412)
+    def respond() -> Response:
         try:
-            body = await _read_body(request)
-        except ClientDisconnect:
-            return Response()
-        except BadRequest:
-            return refuse(ErrcodeError(Errcode.MALFORMED_POST))
+            payload = ENDPOINTS[path](state, request, body)
+        except ErrcodeError as error:
+            return refuse(error)
+        # Only the oldest family sends its successes as text; the others name an "encoding" that no client needs.
+        content_type = "text/plain" if path.startswith("/sns/") else "application/json; encoding=utf-8"
+        # Given as a header, so that Starlette adds no charset that WeChat does not send.
+        return JSONResponse(payload, headers={"content-type": content_type})
 
-        def respond() -> Response:
-            try:
-                payload = endpoint(state, request, body)
-            except ErrcodeError as error:
-                return refuse(error)
-            # Only the oldest family sends its successes as text; the others name an "encoding" that no client needs.
-            return JSONResponse(payload, headers=_PLAIN_TEXT if path.startswith("/sns/") else _JSON)
-
-        return await state.faults.play(path, request, respond, refuse)
-
-    return Route(path, serve, methods=_METHODS)
+    if request.method not in {"GET", "HEAD"} and "content-length" not in request.headers:
+        return Response(status_code=412)
+    try:
+        body = await _read_body(request)
+    except ClientDisconnect:
+        return Response()
+    except BadRequest:
+        return refuse(ErrcodeError(Errcode.MALFORMED_POST))
+    return await state.faults.play(path, request, respond, refuse)
 
 
 async def _read_body(request: Request) -> bytes:

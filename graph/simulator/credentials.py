@@ -8,22 +8,19 @@ from typing import Final, Generic, Literal, TypeVar
 
 from graph.simulator.protocol import Errcode, ErrcodeError, require
 
-CODE_LIFE = 300.0
+Grant = TypeVar("Grant")
+Renewal = Literal["always", "never", "after"]
 
+CODE_LIFE = 300.0
 # WeChat keeps both to itself. Three days is an official answer; the minimum refresh period is known only to exist.
 SESSION_KEY_LIFE = 3 * 24 * 3600.0
-RENEW_AFTER: Final[dict["Renewal", float]] = {"always": -math.inf, "after": 300.0, "never": math.inf}
-
+RENEW_AFTER: Final[dict[Renewal, float]] = {"always": -math.inf, "after": 300.0, "never": math.inf}
 TOKEN_LIFE = 7200.0
 OVERLAP = 300.0
 FORCED_PER_DAY = 20
 FORCED_APART = 30.0
-_DAY = 24 * 3600.0
 # Enough to answer 42001 for any token that a client may still hold, and no leak for one that fetches in a loop.
 _REMEMBERED = 1000
-
-Grant = TypeVar("Grant")
-Renewal = Literal["always", "never", "after"]
 
 
 class Codes(Generic[Grant]):
@@ -35,8 +32,7 @@ class Codes(Generic[Grant]):
     def __init__(self, make: Callable[[], str], now: Callable[[], float]) -> None:
         self._make = make
         self._now = now
-        # By code: what it stands for, when to forget it, and whether it was used. Ordered by the time: issuing and
-        # using both put a code at the end with the same life.
+        # By code: its grant, when to forget it, and whether it was used. The oldest comes first: all live equally long.
         self._held: dict[str, tuple[Grant, float, bool]] = {}
 
     def issue(self, grant: Grant) -> str:
@@ -80,8 +76,7 @@ class SessionKeys:
     """The one session_key that is valid for a user at a time, by the name of the user.
 
     WeChat replaces it at wx.login, on the phone, before any server sees the code: always, never while it lives, or
-    once it is five minutes old. Whatever was encrypted earlier can no longer be read with the key that the
-    new code brings. A code brings the key that is valid when it is exchanged.
+    once it is five minutes old. Whatever was encrypted earlier cannot be read with the key that the new code brings.
     """
 
     make: Callable[[], str]
@@ -92,8 +87,7 @@ class SessionKeys:
     def log_in(self, user: str, *, renew: bool | None = None) -> None:
         """What wx.login does to the key; `renew` overrules the policy for this once.
 
-        A key that no login has brought about is always replaced: data collected before wx.login stays unreadable,
-        as with WeChat.
+        As with WeChat, a key without a login is always replaced: data collected before wx.login stays unreadable.
         """
         key = self._living(user)
         if key is not None and renew is None:
@@ -108,10 +102,9 @@ class SessionKeys:
         return self._valid(user).text
 
     def hand_over(self, user: str) -> str:
-        """The valid key, given to the server in exchange for a code."""
-        key = self._valid(user)
-        key.origin = "login"
-        return key.text
+        """The key that is valid when the server exchanges a code."""
+        self._valid(user).origin = "login"
+        return self.current(user)
 
     def is_of_last_login(self, user: str) -> bool:
         """What wx.checkSession asks: does the key of the last code still live?"""
@@ -124,8 +117,7 @@ class SessionKeys:
     def reset(self, user: str) -> str:
         """A new key that dies when the old one would have: resetting prolongs nothing."""
         key = self._valid(user)
-        key.text = self.make()
-        key.origin = "reset"
+        key.text, key.origin = self.make(), "reset"
         return key.text
 
     def put(self, user: str, text: str) -> None:
@@ -177,7 +169,7 @@ class AccessTokens:
         Forcing kills the old token at once, 20 times a day and 30 seconds apart; beyond that it does nothing.
         """
         now = self._now()
-        may_force = now - self._forced_at[-1] >= FORCED_APART and now - self._forced_at[0] >= _DAY
+        may_force = now - self._forced_at[-1] >= FORCED_APART and now - self._forced_at[0] >= 24 * 3600
         if force_refresh and may_force and self._stable is not None:
             self._forced_at.append(now)
             self._stable.superseded_at = now

@@ -6,9 +6,8 @@ it) and what may be set of that user: `nickName`, `avatarUrl`, `gender`, `city`,
 
     POST /device/login               USER, renewSessionKey              -> code
     POST /device/user-info           USER, policy ("new" or "old"), api ("getUserInfo" or "getUserProfile"), deny,
-                                     withCredentials    -> userInfo, rawData, signature, encryptedData, iv
-    POST /device/phone-number        USER, phoneNumber, purePhoneNumber, countryCode, deny
-                                                                        -> code, encryptedData, iv
+                                     withCredentials -> userInfo, rawData, signature, encryptedData, iv
+    POST /device/phone-number        USER, phoneNumber, purePhoneNumber, countryCode, deny -> code, encryptedData, iv
     POST /device/check-session       user                             -> checkSession:ok or its failure
     POST /device/expire-session-key  user                             -> the session_key is no longer valid
     GET  /device/users                                                  -> all users so far, without secrets
@@ -36,8 +35,8 @@ from graph.simulator.protocol import BadRequest, Fields
 from graph.simulator.state import DEFAULT_USER, Profile, SimulatorState, Text, User
 
 Result = dict[str, object]
-# The method, the path, what `errMsg` begins with, the fields of the body, and what is done.
-Action = tuple[str, str, str, type[Fields], Callable[[SimulatorState, Any], Result]]
+# What `errMsg` begins with, the fields of the body, and what is done.
+Action = tuple[str, type[Fields], Callable[[SimulatorState, Any], Result]]
 
 _ANONYMOUS: Final[Result] = {
     "nickName": "微信用户",
@@ -54,7 +53,7 @@ class UserFields(Fields):
     user: Annotated[str, Field(min_length=1, max_length=64)] = DEFAULT_USER
 
 
-class ProfileFields(UserFields, Profile):
+class ProfileFields(Profile, UserFields):
     unionid: Annotated[bool | Text, Field(alias="unionId")] = False
 
 
@@ -94,15 +93,14 @@ def user_info(state: SimulatorState, fields: UserInfoFields) -> Result:
         return {"errMsg": f"{fields.api}:fail auth deny"}
     user.last_seen = state.clock()
     profile = user.profile() | (_ANONYMOUS if fields.policy == "new" else {})
-    raw_data = compact(profile)
+    raw_data = orjson.dumps(profile).decode()
     result: Result = {"errMsg": f"{fields.api}:ok", "userInfo": profile, "rawData": raw_data}
     if not fields.with_credentials:
         return result
-    plain = profile
-    if fields.api == "getUserInfo":
-        plain = {"openId": user.openid, **profile, **({"unionId": user.unionid} if user.unionid else {})}
-    signature = sign(raw_data, state.session_keys.current(user.name))
-    return {**result, "signature": signature, **_encrypted(state, user, plain | _watermark(state))}
+    union_id = {"unionId": user.unionid} if user.unionid else {}
+    plain = {"openId": user.openid, **profile, **union_id} if fields.api == "getUserInfo" else profile
+    key = state.session_keys.current(user.name)
+    return {**result, "signature": sign(raw_data, key), **encrypt(state.fakes.iv(), key, plain | _watermark(state))}
 
 
 def phone_number(state: SimulatorState, fields: PhoneNumberFields) -> Result:
@@ -116,7 +114,8 @@ def phone_number(state: SimulatorState, fields: PhoneNumberFields) -> Result:
     shown = fields.phone_number or (pure if str(country_code) == "86" else f"+{country_code}{pure}")
     info: Result = {"phoneNumber": shown, "purePhoneNumber": pure, "countryCode": country_code, **_watermark(state)}
     code = state.phone_codes.issue((user, info))
-    return {"errMsg": "getPhoneNumber:ok", "code": code, **_encrypted(state, user, info)}
+    encrypted = encrypt(state.fakes.iv(), state.session_keys.current(user.name), info)
+    return {"errMsg": "getPhoneNumber:ok", "code": code, **encrypted}
 
 
 def check_session(state: SimulatorState, fields: UserFields) -> Result:
@@ -155,33 +154,29 @@ def faults(state: SimulatorState, _fields: Fields) -> Result:
     return {"errMsg": "faults:ok", "faults": [fault.model_dump(by_alias=True) for fault in state.faults.active()]}
 
 
-def compact(value: Mapping[str, object]) -> str:
-    """JSON as WeChat writes it: no blanks, no escapes beyond the needed, keys in the order given."""
-    return orjson.dumps(value).decode()
-
-
 def sign(raw_data: str, session_key: str) -> str:
     """sha1(rawData + session_key), the key as its base64 text."""
     return hashlib.sha1((raw_data + session_key).encode()).hexdigest()  # noqa: S324 - WeChat's choice
 
 
-def encrypt(plain: Mapping[str, object], session_key: str, iv: str) -> str:
+def encrypt(iv: str, session_key: str, plain: Mapping[str, object]) -> dict[str, str]:
     """AES-128-CBC with PKCS#7, the key and iv decoded from base64, the result as base64."""
     cipher = AES.new(base64.b64decode(session_key), AES.MODE_CBC, base64.b64decode(iv))
-    return base64.b64encode(cipher.encrypt(pad(compact(plain).encode(), AES.block_size))).decode()
+    encrypted = cipher.encrypt(pad(orjson.dumps(plain), AES.block_size))
+    return {"encryptedData": base64.b64encode(encrypted).decode(), "iv": iv}
 
 
-ACTIONS: Final[list[Action]] = [
-    ("POST", "/device/login", "login", LoginFields, login),
-    ("POST", "/device/user-info", "getUserInfo", UserInfoFields, user_info),
-    ("POST", "/device/phone-number", "getPhoneNumber", PhoneNumberFields, phone_number),
-    ("POST", "/device/check-session", "checkSession", UserFields, check_session),
-    ("POST", "/device/expire-session-key", "expireSessionKey", UserFields, expire_session_key),
-    ("GET", "/device/users", "users", Fields, users),
-    ("POST", "/device/faults", "faults", Fault, add_fault),
-    ("GET", "/device/faults", "faults", Fields, faults),
-    ("DELETE", "/device/faults", "faults", Fields, clear_faults),
-]
+ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
+    ("POST", "/device/login"): ("login", LoginFields, login),
+    ("POST", "/device/user-info"): ("getUserInfo", UserInfoFields, user_info),
+    ("POST", "/device/phone-number"): ("getPhoneNumber", PhoneNumberFields, phone_number),
+    ("POST", "/device/check-session"): ("checkSession", UserFields, check_session),
+    ("POST", "/device/expire-session-key"): ("expireSessionKey", UserFields, expire_session_key),
+    ("GET", "/device/users"): ("users", Fields, users),
+    ("POST", "/device/faults"): ("faults", Fault, add_fault),
+    ("GET", "/device/faults"): ("faults", Fields, faults),
+    ("DELETE", "/device/faults"): ("faults", Fields, clear_faults),
+}
 
 
 def _user(state: SimulatorState, fields: UserFields) -> User:
@@ -191,8 +186,3 @@ def _user(state: SimulatorState, fields: UserFields) -> User:
 
 def _watermark(state: SimulatorState) -> Result:
     return {"watermark": {"timestamp": int(state.clock()), "appid": state.app_id}}
-
-
-def _encrypted(state: SimulatorState, user: User, plain: Result) -> Result:
-    iv = state.fakes.iv()
-    return {"encryptedData": encrypt(plain, state.session_keys.current(user.name), iv), "iv": iv}

@@ -13,13 +13,12 @@ from graph.simulator.state import SimulatorState, User
 
 SEEN_WITHIN = 2 * 3600.0
 CONTENT_LIMIT = 2500
-SCENES = (1, 2, 3, 4)
-# By word: `suggest` and `label` of a text that holds it. Of several words, the first one here decides: the worst.
-RISKY_WORDS: Final[Mapping[str, tuple[str, int]]] = {
-    "risky": ("risky", 21000),
-    "违禁": ("risky", 20006),
-    "广告": ("risky", 10001),
-    "review": ("review", 21000),
+# The verdict on a text, by the word that it holds. Of several words, the first one here decides: the worst.
+RISKY_WORDS: Final[Mapping[str, dict[str, object]]] = {
+    "risky": {"suggest": "risky", "label": 21000},
+    "违禁": {"suggest": "risky", "label": 20006},
+    "广告": {"suggest": "risky", "label": 10001},
+    "review": {"suggest": "review", "label": 21000},
 }
 _OK: Final = {"errcode": 0, "errmsg": "ok"}
 
@@ -85,26 +84,22 @@ def msg_sec_check(state: SimulatorState, request: Request, body: bytes) -> dict[
     if fields.get("version") not in (2, "2") or not isinstance(content, str):
         raise ErrcodeError(Errcode.MALFORMED_POST)
     require(len(content) <= CONTENT_LIMIT, Errcode.CONTENT_TOO_LONG)
-    require(fields.get("scene") in SCENES, Errcode.INVALID_SCENE)
+    require(fields.get("scene") in (1, 2, 3, 4), Errcode.INVALID_SCENE)
     user = state.users.by_openid(fields.get("openid"))
-    seen = user.last_seen is not None and state.clock() - user.last_seen <= SEEN_WITHIN
-    require(seen, Errcode.USER_UNSEEN)
+    require(user.last_seen is not None and state.clock() - user.last_seen <= SEEN_WITHIN, Errcode.USER_UNSEEN)
     texts = [content, *(str(fields.get(name, "")) for name in ("nickname", "title", "signature"))]
     # A word counts only where the body spells it in real UTF-8: WeChat overlooks Chinese written as \uXXXX, and so
     # must this, or a client with that mistake would pass every test and check nothing in production.
     found = (word for word in RISKY_WORDS if word.encode() in body and any(word in text for text in texts))
     word = next(found, None)
-    suggest, label = ("pass", 100) if word is None else RISKY_WORDS[word]
-    result = {"suggest": suggest, "label": label}
+    result = {"suggest": "pass", "label": 100} if word is None else RISKY_WORDS[word]
     detail: list[dict[str, object]] = [{"strategy": "content_model", "errcode": 0, **result, "prob": 90}]
     if word is not None:
         detail.append({"strategy": "keyword", "errcode": 0, **result, "level": 90, "keyword": word})
     return {**_OK, "result": result, "detail": detail, "trace_id": state.fakes.rid(state.clock())}
 
 
-Endpoint = Callable[[SimulatorState, Request, bytes], dict[str, object]]
-
-ENDPOINTS: Mapping[str, Endpoint] = {
+ENDPOINTS: Mapping[str, Callable[[SimulatorState, Request, bytes], dict[str, object]]] = {
     "/sns/jscode2session": jscode2session,
     "/cgi-bin/token": token,
     "/cgi-bin/stable_token": stable_token,

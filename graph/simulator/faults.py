@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future
+from collections.abc import Callable
+from itertools import chain, repeat
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -17,8 +17,6 @@ _PAGE = b"<html>\r\n<head><title>%b</title></head>\r\n<body>\r\n<center><h1>%b</
 _HTML = {"content-type": "text/html"}
 _CHUNK = b"x" * 65536
 
-FaultKind = Literal["errcode", "delay", "hang", "empty", "html", "bad-gateway", "truncated", "missing-openid", "huge"]
-
 
 class Fault(Fields):
     """A fault of one endpoint's path or (None) of all, `times` times or (None) until cleared.
@@ -27,7 +25,7 @@ class Fault(Fields):
     `carried_out` lets the request take effect before its response is lost: a code is then used up, a token issued.
     """
 
-    kind: FaultKind
+    kind: Literal["errcode", "delay", "hang", "empty", "html", "bad-gateway", "truncated", "missing-openid", "huge"]
     path: str | None = None
     times: Annotated[int, Field(ge=1)] | None = 1
     errcode: int = -1
@@ -43,7 +41,8 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._active: list[Fault] = []
-        self._waiters: set[Future[None]] = set()
+        # For each request that hangs or is delayed: done when its client disconnects, and cancelled by `clear`.
+        self._waiters: set[asyncio.Future[Any]] = set()
 
     def add(self, fault: Fault) -> None:
         with self._lock:
@@ -55,7 +54,7 @@ class Faults:
             self._active.clear()
             waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
-            waiter.set_result(None)
+            waiter.get_loop().call_soon_threadsafe(waiter.cancel)
 
     def take(self, path: str) -> Fault | None:
         """The first fault for the path, counted down by one."""
@@ -82,8 +81,7 @@ class Faults:
     ) -> Response:
         """The response to a request whose body has been read: what `respond` makes of it, or the fault for its path.
 
-        A server that stops without clearing the faults must cancel the requests (uvicorn:
-        `timeout_graceful_shutdown`).
+        A server that stops without clearing the faults must cancel it (uvicorn: `timeout_graceful_shutdown`).
         """
         fault = self.take(path)
         if fault is None:
@@ -111,31 +109,23 @@ class Faults:
                 fields = {name: value for name, value in orjson.loads(body).items() if name != "openid"}
                 response = JSONResponse(fields, headers=headers)
             case "huge":
-                response = StreamingResponse(_huge(fault.size), headers={"content-type": "text/plain"})
+                # Valid JSON of exactly `size` bytes (26 at least), so that only its length is wrong.
+                head, tail = b'{"errcode":-1,"errmsg":"', b'"}'
+                whole, rest = divmod(max(fault.size - len(head + tail), 0), len(_CHUNK))
+                chunks = chain([head], repeat(_CHUNK, whole), [_CHUNK[:rest] + tail])
+                response = StreamingResponse(chunks, headers={"content-type": "text/plain"})
         return response
 
     async def _wait(self, request: Request, seconds: float | None) -> bool:
         """Waits so long or (None) for good, or until the faults are cleared; False if the client disconnects first."""
-        cleared: Future[None] = Future()
         disconnected = asyncio.ensure_future(request.receive())
         with self._lock:
-            self._waiters.add(cleared)
+            self._waiters.add(disconnected)
         try:
-            over: set[asyncio.Future[Any]] = {disconnected, asyncio.wrap_future(cleared)}
-            await asyncio.wait(over, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            return not disconnected.done()
+            await asyncio.wait({disconnected}, timeout=seconds)
+            return not disconnected.done() or disconnected.cancelled()
         finally:
             with self._lock:
-                self._waiters.discard(cleared)
+                self._waiters.discard(disconnected)
             disconnected.cancel()
             await asyncio.gather(disconnected, return_exceptions=True)
-
-
-async def _huge(size: int) -> AsyncIterator[bytes]:
-    """Valid JSON of exactly `size` bytes (28 at least), so that only its length is wrong."""
-    head, tail = b'{"errcode":-1,"errmsg":"', b'"}'
-    left = size - len(head) - len(tail)
-    yield head
-    for start in range(0, left, len(_CHUNK)):
-        yield _CHUNK[: left - start]
-    yield tail

@@ -58,16 +58,14 @@ class Errcode(IntEnum):
     INVALID_SIGNATURE = 87009, "invalid signature"
 
 
-_ERRMSGS = {int(errcode): errcode.errmsg for errcode in Errcode}
-
-
 class ErrcodeError(Exception):
     """WeChat's server responds with an errcode (still HTTP 200); `errmsg` is for a code that has two wordings."""
 
     def __init__(self, errcode: int, errmsg: str | None = None) -> None:
         super().__init__(errcode)
         self.errcode = errcode
-        self.errmsg = errmsg or _ERRMSGS.get(errcode, f"simulated error {errcode}")
+        known = (wording.errmsg for wording in Errcode if wording == errcode)
+        self.errmsg = errmsg or next(known, f"simulated error {errcode}")
 
 
 class BadRequest(Exception):

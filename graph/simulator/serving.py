@@ -16,8 +16,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from graph.simulator.app import create_simulator
 from graph.simulator.state import DEFAULT_USER, SimulatorState
 
-_TIMEOUT = 10.0
-
 
 @dataclass(frozen=True)
 class WeChatSimulator:
@@ -35,7 +33,6 @@ class WeChatSimulator:
         return self.state.app_secret
 
     def login(self, user: str = DEFAULT_USER, **fields: object) -> str:
-        """A fresh code, as from wx.login."""
         return str(self.device("POST", "login", user=user, **fields)["code"])
 
     def user_info(self, user: str = DEFAULT_USER, **fields: object) -> dict[str, Any]:
@@ -61,7 +58,7 @@ class WeChatSimulator:
 
     def device(self, method: str, action: str, **fields: object) -> dict[str, Any]:
         """One request to `/device/{action}`. Raises ValueError with the simulator's sentence if it is refused."""
-        with closing(http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=_TIMEOUT)) as connection:
+        with closing(http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=10)) as connection:
             connection.request(method, f"/device/{action}", orjson.dumps(fields) if fields else None)
             response = connection.getresponse()
             result: dict[str, Any] = orjson.loads(response.read())
@@ -99,12 +96,11 @@ def listening(app: ASGIApp) -> Iterator[str]:
     )
     server = uvicorn.Server(config)
     # Listening before the thread starts: a request made at once waits in the backlog, nothing is polled.
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, args=([listener],), name="wechat-simulator", daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],), name="wechat-simulator", daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -1,14 +1,12 @@
 """Everything WeChat remembers about one mini-program, in memory, without HTTP."""
 
 import base64
-import hashlib
 import hmac
 import random
 import string
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
-from random import SystemRandom
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -26,17 +24,12 @@ class FakeValues:
     """Every fake value, in the shape that WeChat gives it.
 
     Drawn values depend on the seed and on the order of drawing; derived ones on the seed and the name alone.
-
     Without a seed, values come from the operating system and cannot be predicted.
     """
 
     def __init__(self, seed: int | None) -> None:
-        if seed is None:
-            self._random: random.Random = SystemRandom()
-            self._salt = self._random.randbytes(32)
-        else:
-            self._random = random.Random(seed)  # noqa: S311 - a test's values must repeat
-            self._salt = f"wechat simulator, seed {seed}".encode()
+        self._random = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - they must repeat
+        self._salt = self._random.randbytes(32) if seed is None else f"wechat simulator, seed {seed}".encode()
 
     def code(self) -> str:
         """A wx.login code: 32 characters, the first always 0."""
@@ -66,13 +59,13 @@ class FakeValues:
         return f"{self._text(_ALPHANUMERIC, 6)}-{self._text(_ALPHANUMERIC, 3)}"
 
     def derived(self, *what: str) -> bytes:
-        """32 bytes, the same after a restart."""
+        """32 bytes."""
         # Each part carries its length: ("a", "bc") and ("ab", "c") are different users.
         message = b"".join(len(part.encode()).to_bytes(4) + part.encode() for part in what)
-        return hmac.digest(self._salt, message, hashlib.sha256)
+        return hmac.digest(self._salt, message, "sha256")
 
     def derived_text(self, *what: str) -> str:
-        """43 characters, the same after a restart."""
+        """43 characters."""
         return base64.urlsafe_b64encode(self.derived(*what)).decode().rstrip("=")
 
     def _text(self, alphabet: str, length: int) -> str:
@@ -165,8 +158,7 @@ class SimulatorState:
     """All parts of the simulator.
 
     With a `seed`, a user's openid, unionid and other lasting fields depend on seed, app and name alone, and so
-    survive a restart; codes, keys and tokens repeat in the order in which they are asked for. All time is `now` plus
-    what `advance` has added.
+    survive a restart; codes, keys and tokens repeat in the order in which they are asked for.
     """
 
     app_id: str
@@ -189,7 +181,7 @@ class SimulatorState:
         self.session_keys = SessionKeys(self.fakes.session_key, self.clock, self.renew)
 
     def clock(self) -> float:
-        """Unix time in this simulator."""
+        """Unix time: `now` plus what `advance` has added."""
         return self.now() + self._advanced
 
     def advance(self, seconds: float) -> None:
