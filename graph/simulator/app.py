@@ -19,12 +19,12 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process are independent."""
-    wechat = [Route(path, partial(_wechat, state, path), methods=_METHODS) for path in ENDPOINTS]
-    phone = [Route(path, partial(_phone, state, action), methods=[verb]) for (verb, path), action in ACTIONS.items()]
-    return Starlette(routes=[*wechat, *phone])
+    server = [Route(path, partial(_call_endpoint, state, path), methods=_METHODS) for path in ENDPOINTS]
+    phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in ACTIONS.items()]
+    return Starlette(routes=[*server, *phone])
 
 
-async def _phone(state: SimulatorState, action: Action, request: Request) -> Response:
+async def _act(state: SimulatorState, action: Action, request: Request) -> Response:
     name, fields, act = action
     is_json = request.headers.get("content-type", "").startswith("application/json")
     try:
@@ -39,7 +39,7 @@ async def _phone(state: SimulatorState, action: Action, request: Request) -> Res
         return JSONResponse({"errMsg": f"{name}:fail {error}"}, status_code=400)
 
 
-async def _wechat(state: SimulatorState, path: str, request: Request) -> Response:
+async def _call_endpoint(state: SimulatorState, path: str, request: Request) -> Response:
     def refuse(error: ErrcodeError) -> Response:
         errmsg = error.errmsg
         # `/sns` puts a comma before the rid, the others do not, and `/wxa` adds a hint to an invalid code.

@@ -93,6 +93,7 @@ def user_info(state: SimulatorState, fields: UserInfoFields) -> Result:
         return {"errMsg": f"{fields.api}:fail auth deny"}
     user.last_seen = state.clock()
     profile = user.profile() | (_ANONYMOUS if fields.policy == "new" else {})
+    # JSON as WeChat writes it: no blanks, no escapes beyond the needed, keys in the order given.
     raw_data = orjson.dumps(profile).decode()
     result: Result = {"errMsg": f"{fields.api}:ok", "userInfo": profile, "rawData": raw_data}
     if not fields.with_credentials:
@@ -160,7 +161,7 @@ def sign(raw_data: str, session_key: str) -> str:
 
 
 def encrypt(iv: str, session_key: str, plain: Mapping[str, object]) -> dict[str, str]:
-    """AES-128-CBC with PKCS#7, the key and iv decoded from base64, the result as base64."""
+    """AES-128-CBC with PKCS#7, the key and iv decoded from base64; the result, as base64, beside its iv."""
     cipher = AES.new(base64.b64decode(session_key), AES.MODE_CBC, base64.b64decode(iv))
     encrypted = cipher.encrypt(pad(orjson.dumps(plain), AES.block_size))
     return {"encryptedData": base64.b64encode(encrypted).decode(), "iv": iv}

@@ -81,7 +81,7 @@ class Faults:
     ) -> Response:
         """The response to a request whose body has been read: what `respond` makes of it, or the fault for its path.
 
-        A server that stops without clearing the faults must cancel it (uvicorn: `timeout_graceful_shutdown`).
+        A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
         """
         fault = self.take(path)
         if fault is None:
