@@ -1,9 +1,7 @@
 """WeChat, simulated offline: its server API and the phone of a fake user.
 
-`app` routes both sides: WeChat's `endpoints` (or their `faults`) and the `device`, which is the phone. Behind them
-`state` holds what WeChat remembers: `users`, `codes`, `session_keys`, `access_tokens`, with `text_check`, `fake_values`
-and `crypto`. `serving` puts it on a socket, and `pytest_plugin` makes that a fixture for other suites. It shares no
-code with the client in `graph.wechat`: the two cannot agree on a mistake.
+`app` routes both sides: WeChat's `endpoints` (or their `faults`) and the `device`, which is the phone. `state` is what
+WeChat remembers, `serving` the socket. No code is shared with `graph.wechat`: the two cannot agree on a mistake.
 """
 
 from graph.simulator.app import create_simulator

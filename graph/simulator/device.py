@@ -5,11 +5,9 @@ it) and what may be set of that user: `nickName`, `avatarUrl`, `gender`, `city`,
 `unionId` (text, or true for a fake one).
 
     POST /device/login               USER, renewSessionKey              -> code
-    POST /device/user-info           USER, policy ("new" or "old"), api ("getUserInfo" or "getUserProfile"),
-                                     withCredentials, deny
-                                                        -> userInfo, rawData, signature, encryptedData, iv
-    POST /device/phone-number        USER, phoneNumber, purePhoneNumber, countryCode, deny
-                                                                        -> code, encryptedData, iv
+    POST /device/user-info           USER, policy ("new" or "old"), api ("getUserInfo" or "getUserProfile"), deny,
+                                     withCredentials -> userInfo, rawData, signature, encryptedData, iv
+    POST /device/phone-number        USER, phoneNumber, purePhoneNumber, countryCode, deny -> code, encryptedData, iv
     POST /device/check-session       user                             -> checkSession:ok or its failure
     POST /device/expire-session-key  user                             -> the session_key is no longer valid
     GET  /device/users                                                  -> all users so far, without secrets
@@ -21,21 +19,24 @@ sentence. Under the policy "new" (WeChat's since 2022) every nickname is 微信�
 encrypted with the session_key that is valid at that time, whatever the server has stored.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, NamedTuple
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Literal
 
+import orjson
+from Crypto.Cipher import AES
+from Crypto.Util.Padding import pad
 from pydantic import Field
 
-from graph.simulator.bodies import Fields
-from graph.simulator.crypto import compact, encrypt, sign
 from graph.simulator.endpoints import ENDPOINTS
-from graph.simulator.errors import BadRequest
 from graph.simulator.faults import Fault
-from graph.simulator.state import SimulatorState
-from graph.simulator.users import DEFAULT_USER, User
+from graph.simulator.protocol import BadRequest, Fields
+from graph.simulator.state import DEFAULT_USER, Profile, SimulatorState, Text, User
 
-Text = Annotated[str, Field(max_length=2048)]
 Result = dict[str, object]
+# What `errMsg` begins with, the fields of the body, and what is done.
+Action = tuple[str, type[Fields], Callable[[SimulatorState, Any], Result]]
 
 _ANONYMOUS: Final[Result] = {
     "nickName": "微信用户",
@@ -48,28 +49,11 @@ _ANONYMOUS: Final[Result] = {
 }
 
 
-class Action(NamedTuple):
-    """One request that the phone takes; `name` is what `errMsg` begins with."""
-
-    method: str
-    path: str
-    name: str
-    fields: type[Fields]
-    act: Callable[[SimulatorState, Any], Result]
-
-
 class UserFields(Fields):
     user: Annotated[str, Field(min_length=1, max_length=64)] = DEFAULT_USER
 
 
-class ProfileFields(UserFields):
-    nick_name: Text = ""
-    avatar_url: Text = ""
-    gender: Annotated[int, Field(ge=0, le=2)] = 0
-    city: Text = ""
-    province: Text = ""
-    country: Text = ""
-    language: Text = ""
+class ProfileFields(Profile, UserFields):
     unionid: Annotated[bool | Text, Field(alias="unionId")] = False
 
 
@@ -108,18 +92,16 @@ def user_info(state: SimulatorState, fields: UserInfoFields) -> Result:
     if fields.deny:
         return {"errMsg": f"{fields.api}:fail auth deny"}
     user.last_seen = state.clock()
-    profile = _profile(user)
-    if fields.policy == "new":
-        profile |= _ANONYMOUS
-    raw_data = compact(profile)
+    profile = user.profile() | (_ANONYMOUS if fields.policy == "new" else {})
+    # JSON as WeChat writes it: no blanks, no escapes beyond the needed, keys in the order given.
+    raw_data = orjson.dumps(profile).decode()
     result: Result = {"errMsg": f"{fields.api}:ok", "userInfo": profile, "rawData": raw_data}
     if not fields.with_credentials:
         return result
-    plain = profile
-    if fields.api == "getUserInfo":
-        plain = {"openId": user.openid, **profile, **({"unionId": user.unionid} if user.unionid else {})}
-    signature = sign(raw_data, state.session_keys.current(user.name))
-    return {**result, "signature": signature, **_encrypted(state, user, plain | _watermark(state))}
+    union_id = {"unionId": user.unionid} if user.unionid else {}
+    plain = {"openId": user.openid, **profile, **union_id} if fields.api == "getUserInfo" else profile
+    key = state.session_keys.current(user.name)
+    return {**result, "signature": sign(raw_data, key), **encrypt(state.fakes.iv(), key, plain | _watermark(state))}
 
 
 def phone_number(state: SimulatorState, fields: PhoneNumberFields) -> Result:
@@ -132,11 +114,9 @@ def phone_number(state: SimulatorState, fields: PhoneNumberFields) -> Result:
     # Only a foreign number is shown with its country's code.
     shown = fields.phone_number or (pure if str(country_code) == "86" else f"+{country_code}{pure}")
     info: Result = {"phoneNumber": shown, "purePhoneNumber": pure, "countryCode": country_code, **_watermark(state)}
-    return {
-        "errMsg": "getPhoneNumber:ok",
-        "code": state.phone_codes.issue((user, info)),
-        **_encrypted(state, user, info),
-    }
+    code = state.phone_codes.issue((user, info))
+    encrypted = encrypt(state.fakes.iv(), state.session_keys.current(user.name), info)
+    return {"errMsg": "getPhoneNumber:ok", "code": code, **encrypted}
 
 
 def check_session(state: SimulatorState, fields: UserFields) -> Result:
@@ -151,13 +131,8 @@ def expire_session_key(state: SimulatorState, fields: UserFields) -> Result:
 
 def users(state: SimulatorState, _fields: Fields) -> Result:
     shown = [
-        {
-            "user": user.name,
-            "openId": user.openid,
-            "unionId": user.unionid,
-            "purePhoneNumber": user.phone_number,
-            **_profile(user),
-        }
+        {"user": user.name, "openId": user.openid, "unionId": user.unionid, "purePhoneNumber": user.phone_number}
+        | user.profile()
         for user in state.users
     ]
     return {"errMsg": "users:ok", "users": shown}
@@ -180,17 +155,29 @@ def faults(state: SimulatorState, _fields: Fields) -> Result:
     return {"errMsg": "faults:ok", "faults": [fault.model_dump(by_alias=True) for fault in state.faults.active()]}
 
 
-ACTIONS: Final = [
-    Action("POST", "/device/login", "login", LoginFields, login),
-    Action("POST", "/device/user-info", "getUserInfo", UserInfoFields, user_info),
-    Action("POST", "/device/phone-number", "getPhoneNumber", PhoneNumberFields, phone_number),
-    Action("POST", "/device/check-session", "checkSession", UserFields, check_session),
-    Action("POST", "/device/expire-session-key", "expireSessionKey", UserFields, expire_session_key),
-    Action("GET", "/device/users", "users", Fields, users),
-    Action("POST", "/device/faults", "faults", Fault, add_fault),
-    Action("GET", "/device/faults", "faults", Fields, faults),
-    Action("DELETE", "/device/faults", "faults", Fields, clear_faults),
-]
+def sign(raw_data: str, session_key: str) -> str:
+    """sha1(rawData + session_key), the key as its base64 text."""
+    return hashlib.sha1((raw_data + session_key).encode()).hexdigest()  # noqa: S324 - WeChat's choice
+
+
+def encrypt(iv: str, session_key: str, plain: Mapping[str, object]) -> dict[str, str]:
+    """AES-128-CBC with PKCS#7, the key and iv decoded from base64; the result, as base64, beside its iv."""
+    cipher = AES.new(base64.b64decode(session_key), AES.MODE_CBC, base64.b64decode(iv))
+    encrypted = cipher.encrypt(pad(orjson.dumps(plain), AES.block_size))
+    return {"encryptedData": base64.b64encode(encrypted).decode(), "iv": iv}
+
+
+ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
+    ("POST", "/device/login"): ("login", LoginFields, login),
+    ("POST", "/device/user-info"): ("getUserInfo", UserInfoFields, user_info),
+    ("POST", "/device/phone-number"): ("getPhoneNumber", PhoneNumberFields, phone_number),
+    ("POST", "/device/check-session"): ("checkSession", UserFields, check_session),
+    ("POST", "/device/expire-session-key"): ("expireSessionKey", UserFields, expire_session_key),
+    ("GET", "/device/users"): ("users", Fields, users),
+    ("POST", "/device/faults"): ("faults", Fault, add_fault),
+    ("GET", "/device/faults"): ("faults", Fields, faults),
+    ("DELETE", "/device/faults"): ("faults", Fields, clear_faults),
+}
 
 
 def _user(state: SimulatorState, fields: UserFields) -> User:
@@ -198,23 +185,5 @@ def _user(state: SimulatorState, fields: UserFields) -> User:
     return state.users.get(fields.user, **fields.model_dump(include=profile, exclude_unset=True))
 
 
-def _profile(user: User) -> Result:
-    """In WeChat's order, which the signature covers."""
-    return {
-        "nickName": user.nick_name,
-        "gender": user.gender,
-        "language": user.language,
-        "city": user.city,
-        "province": user.province,
-        "country": user.country,
-        "avatarUrl": user.avatar_url,
-    }
-
-
 def _watermark(state: SimulatorState) -> Result:
     return {"watermark": {"timestamp": int(state.clock()), "appid": state.app_id}}
-
-
-def _encrypted(state: SimulatorState, user: User, plain: Result) -> Result:
-    iv = state.fakes.iv()
-    return {"encryptedData": encrypt(plain, state.session_keys.current(user.name), iv), "iv": iv}

@@ -2,22 +2,20 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
-from typing import Annotated, Literal
+from collections.abc import Callable
+from itertools import chain, repeat
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from graph.simulator.bodies import Fields, json_response
+from graph.simulator.protocol import ErrcodeError, Fields
 
 _PAGE = b"<html>\r\n<head><title>%b</title></head>\r\n<body>\r\n<center><h1>%b</h1></center>\r\n</body>\r\n</html>\r\n"
+_HTML = {"content-type": "text/html"}
 _CHUNK = b"x" * 65536
-
-FaultKind = Literal["errcode", "delay", "hang", "empty", "html", "bad-gateway", "truncated", "missing-openid", "huge"]
 
 
 class Fault(Fields):
@@ -27,7 +25,7 @@ class Fault(Fields):
     `carried_out` lets the request take effect before its response is lost: a code is then used up, a token issued.
     """
 
-    kind: FaultKind
+    kind: Literal["errcode", "delay", "hang", "empty", "html", "bad-gateway", "truncated", "missing-openid", "huge"]
     path: str | None = None
     times: Annotated[int, Field(ge=1)] | None = 1
     errcode: int = -1
@@ -43,7 +41,8 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._active: list[Fault] = []
-        self._waiters: set[Future[None]] = set()
+        # For each request that hangs or is delayed: done when its client disconnects, and cancelled by `clear`.
+        self._waiters: set[asyncio.Future[Any]] = set()
 
     def add(self, fault: Fault) -> None:
         with self._lock:
@@ -55,7 +54,7 @@ class Faults:
             self._active.clear()
             waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
-            waiter.set_result(None)
+            waiter.get_loop().call_soon_threadsafe(waiter.cancel)
 
     def take(self, path: str) -> Fault | None:
         """The first fault for the path, counted down by one."""
@@ -73,86 +72,60 @@ class Faults:
         with self._lock:
             return list(self._active)
 
-    @contextmanager
-    def cleared(self) -> Iterator[Future[None]]:
-        """A future that is done if the faults are cleared meanwhile, from any thread."""
-        waiter: Future[None] = Future()
-        with self._lock:
-            self._waiters.add(waiter)
-        try:
-            yield waiter
-        finally:
-            with self._lock:
-                self._waiters.discard(waiter)
-
     def waiting(self) -> int:
         """How many requests hang or are delayed."""
         return len(self._waiters)
 
+    async def play(
+        self, path: str, request: Request, respond: Callable[[], Response], refuse: Callable[[ErrcodeError], Response]
+    ) -> Response:
+        """The response to a request whose body has been read: what `respond` makes of it, or the fault for its path.
 
-async def play(
-    fault: Fault,
-    faults: Faults,
-    request: Request,
-    *,
-    respond: Callable[[], Response],
-    refuse: Callable[[int, str | None], Response],
-) -> Response:
-    """`respond` carries the request out. The body of `request` must have been read, or its end would not be seen."""
-    spoils = fault.kind in {"delay", "truncated", "missing-openid"}
-    done = respond() if spoils or fault.carried_out else Response()
-    body, content_type = bytes(done.body), done.headers.get("content-type", "")
-    match fault.kind:
-        case "delay":
-            await _client_waits(request, faults, seconds=fault.seconds)
-            return done
-        case "hang":
-            waited = await _client_waits(request, faults, seconds=None)
-            return respond() if waited and not fault.carried_out else done
-        case "errcode":
-            return refuse(fault.errcode, fault.errmsg)
-        case "missing-openid":
-            payload = {name: value for name, value in orjson.loads(body).items() if name != "openid"}
-            return json_response(payload, content_type=content_type)
-        case "huge":
-            return StreamingResponse(_huge(fault.size), headers={"content-type": "text/plain"})
-    # By kind: status, body, content-type.
-    status, content, media = {
-        "truncated": (200, body[: len(body) // 2], content_type),
-        "html": (200, _PAGE % (b"WeChat", b"WeChat"), "text/html"),
-        "bad-gateway": (502, _PAGE % (b"502 Bad Gateway", b"502 Bad Gateway"), "text/html"),
-        "empty": (200, b"", "text/html; charset=gbk"),
-    }[fault.kind]
-    return Response(content, status_code=status, headers={"content-type": media})
+        A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
+        """
+        fault = self.take(path)
+        if fault is None:
+            return respond()
+        carried_out = fault.carried_out or fault.kind in {"delay", "truncated", "missing-openid"}
+        response = respond() if carried_out else Response()
+        body, headers = bytes(response.body), {"content-type": response.headers.get("content-type", "")}
+        match fault.kind:
+            case "errcode":
+                response = refuse(ErrcodeError(fault.errcode, fault.errmsg))
+            case "delay":
+                await self._wait(request, fault.seconds)
+            case "hang":
+                if await self._wait(request, None) and not carried_out:
+                    response = respond()
+            case "empty":
+                response = Response(headers={"content-type": "text/html; charset=gbk"})
+            case "html":
+                response = Response(_PAGE % (b"WeChat", b"WeChat"), headers=_HTML)
+            case "bad-gateway":
+                response = Response(_PAGE % (b"502 Bad Gateway", b"502 Bad Gateway"), status_code=502, headers=_HTML)
+            case "truncated":
+                response = Response(body[: len(body) // 2], headers=headers)
+            case "missing-openid":
+                fields = {name: value for name, value in orjson.loads(body).items() if name != "openid"}
+                response = JSONResponse(fields, headers=headers)
+            case "huge":
+                # Valid JSON of exactly `size` bytes (26 at least), so that only its length is wrong.
+                head, tail = b'{"errcode":-1,"errmsg":"', b'"}'
+                whole, rest = divmod(max(fault.size - len(head + tail), 0), len(_CHUNK))
+                chunks = chain([head], repeat(_CHUNK, whole), [_CHUNK[:rest] + tail])
+                response = StreamingResponse(chunks, headers={"content-type": "text/plain"})
+        return response
 
-
-async def _huge(size: int) -> AsyncIterator[bytes]:
-    """Valid JSON of exactly `size` bytes (28 at least), so that only its length is wrong."""
-    head, tail = b'{"errcode":-1,"errmsg":"', b'"}'
-    left = size - len(head) - len(tail)
-    yield head
-    while left > 0:
-        yield _CHUNK[:left]
-        left -= len(_CHUNK)
-    yield tail
-
-
-async def _client_waits(request: Request, faults: Faults, *, seconds: float | None) -> bool:
-    """Wait until the client disconnects (False) or the faults are cleared.
-
-    A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
-    """
-    gone = asyncio.ensure_future(_disconnect(request))
-    with faults.cleared() as cleared:
+    async def _wait(self, request: Request, seconds: float | None) -> bool:
+        """Waits so long or (None) for good, or until the faults are cleared; False if the client disconnects first."""
+        disconnected = asyncio.ensure_future(request.receive())
+        with self._lock:
+            self._waiters.add(disconnected)
         try:
-            over = {gone, asyncio.wrap_future(cleared)}
-            await asyncio.wait(over, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            return not gone.done()
+            await asyncio.wait({disconnected}, timeout=seconds)
+            return not disconnected.done() or disconnected.cancelled()
         finally:
-            gone.cancel()
-            await asyncio.gather(gone, return_exceptions=True)
-
-
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+            with self._lock:
+                self._waiters.discard(disconnected)
+            disconnected.cancel()
+            await asyncio.gather(disconnected, return_exceptions=True)

@@ -4,7 +4,7 @@ import http.client
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from graph.simulator.app import create_simulator
-from graph.simulator.state import SimulatorState
-from graph.simulator.users import DEFAULT_USER
-
-_TIMEOUT = 10.0
+from graph.simulator.state import DEFAULT_USER, SimulatorState
 
 
 @dataclass(frozen=True)
@@ -36,9 +33,7 @@ class WeChatSimulator:
         return self.state.app_secret
 
     def login(self, user: str = DEFAULT_USER, **fields: object) -> str:
-        """A fresh code, as from wx.login."""
-        code: str = self.device("POST", "login", user=user, **fields)["code"]
-        return code
+        return str(self.device("POST", "login", user=user, **fields)["code"])
 
     def user_info(self, user: str = DEFAULT_USER, **fields: object) -> dict[str, Any]:
         return self.device("POST", "user-info", user=user, **fields)
@@ -63,19 +58,16 @@ class WeChatSimulator:
 
     def device(self, method: str, action: str, **fields: object) -> dict[str, Any]:
         """One request to `/device/{action}`. Raises ValueError with the simulator's sentence if it is refused."""
-        connection = http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=_TIMEOUT)
-        try:
+        with closing(http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=10)) as connection:
             connection.request(method, f"/device/{action}", orjson.dumps(fields) if fields else None)
             response = connection.getresponse()
             result: dict[str, Any] = orjson.loads(response.read())
-        finally:
-            connection.close()
         if response.status != http.client.OK:
             raise ValueError(result["errMsg"])
         return result
 
 
-class _SilentProtocol(H11Protocol):
+class _SilentHttp(H11Protocol):
     """Without access log: WeChat's protocol puts the AppSecret and the code into the request line.
 
     uvicorn's own switch would silence every other uvicorn of the process as well, and pytest's capture undoes it.
@@ -100,22 +92,15 @@ def serve(state: SimulatorState) -> Iterator[WeChatSimulator]:
 def listening(app: ASGIApp) -> Iterator[str]:
     """Serves the application on a free loopback port until the block ends, and yields its base URL."""
     config = uvicorn.Config(
-        app,
-        http=_SilentProtocol,
-        loop="asyncio",
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        timeout_graceful_shutdown=1,
+        app, http=_SilentHttp, loop="asyncio", lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     # Listening before the thread starts: a request made at once waits in the backlog, nothing is polled.
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, args=([listener],), name="wechat-simulator", daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],), name="wechat-simulator", daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -4,9 +4,10 @@ import base64
 from collections.abc import Callable
 from typing import Any, Final
 
+import orjson
 import pytest
 
-from graph.simulator.crypto import compact, encrypt, sign
+from graph.simulator.device import encrypt, sign
 from graph.simulator.serving import WeChatSimulator
 from tests.server import APP_ID, SUBMIT, TestServer
 
@@ -29,14 +30,13 @@ def forged(
 ) -> dict[str, Any]:
     """A submission of Alice's under her own session_key, which says what it likes: nothing in it is WeChat's."""
     session_key = wechat.state.session_keys.current("alice")
-    raw_data = compact(PROFILE if raw is None else raw)
+    raw_data = orjson.dumps(PROFILE if raw is None else raw).decode()
     content: dict[str, object] = {"openId": wechat.state.users.get("alice").openid, **PROFILE}
     content["watermark"] = watermark or {"timestamp": int(wechat.state.clock()), "appid": APP_ID}
     return {
         "rawData": raw_data,
         "signature": sign(raw_data, session_key),
-        "encryptedData": encrypt({**content, **plain}, session_key, IV),
-        "iv": IV,
+        **encrypt(IV, session_key, {**content, **plain}),
     }
 
 

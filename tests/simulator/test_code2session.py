@@ -56,7 +56,7 @@ async def test_unused_codes_leave_the_memory(simulator: Simulator, clock: Clock)
         await simulator.login()
         clock.time += 100
 
-    assert len(simulator.state.login_codes) <= 3
+    assert len(simulator.state.login_codes._held) <= 3
 
 
 async def test_a_phone_code_is_no_login_code(simulator: Simulator) -> None:

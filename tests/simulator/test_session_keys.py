@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from graph.simulator import SimulatorState
-from graph.simulator.session_keys import Renewal
+from graph.simulator.credentials import Renewal
 from tests.simulator.conftest import APP_ID, APP_SECRET, Clock, Simulator, playing
 
 VECTORS = json.loads((Path(__file__).parents[1] / "wechat" / "vectors.json").read_text(encoding="utf-8"))

@@ -1,6 +1,12 @@
-"""The simulator's errors, on either side of the wire: `ErrcodeError` is WeChat's, `BadRequest` is the phone's."""
+"""JSON objects in requests, and what refuses them: WeChat's errcodes, and sentences on the phone's side."""
 
+from contextlib import suppress
 from enum import IntEnum
+from typing import Self
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_camel
 
 
 class Errcode(IntEnum):
@@ -52,23 +58,41 @@ class Errcode(IntEnum):
     INVALID_SIGNATURE = 87009, "invalid signature"
 
 
-_ERRMSGS = {int(errcode): errcode.errmsg for errcode in Errcode}
-
-
 class ErrcodeError(Exception):
     """WeChat's server responds with an errcode (still HTTP 200); `errmsg` is for a code that has two wordings."""
 
     def __init__(self, errcode: int, errmsg: str | None = None) -> None:
         super().__init__(errcode)
-        self.errcode = int(errcode)
-        self.errmsg = errmsg if errmsg is not None else _ERRMSGS.get(errcode, f"simulated error {errcode}")
+        self.errcode = errcode
+        known = (wording.errmsg for wording in Errcode if wording == errcode)
+        self.errmsg = errmsg or next(known, f"simulated error {errcode}")
 
 
 class BadRequest(Exception):
     """A request to the phone, or for a fault, that makes no sense (HTTP 400). The client reads it: it has no secret."""
 
 
-def require(condition: object, errcode: Errcode, errmsg: str | None = None) -> None:
+def require(condition: object, errcode: Errcode) -> None:
     """Raises `ErrcodeError` unless the condition holds."""
     if not condition:
-        raise ErrcodeError(errcode, errmsg)
+        raise ErrcodeError(errcode)
+
+
+class Fields(BaseModel, strict=True, extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True):
+    """The fields of a JSON object in WeChat's spelling; an unknown one is refused, for most are misspelt."""
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """An empty body is an empty object; null is an absent field, but for `times`. Raises `BadRequest`."""
+        value = None
+        with suppress(orjson.JSONDecodeError):
+            value = orjson.loads(body) if body.strip() else {}
+        if not isinstance(value, dict):
+            message = "the body must be a JSON object, or empty"
+            raise BadRequest(message)
+        try:
+            return cls.model_validate({name: v for name, v in value.items() if v is not None or name == "times"})
+        except ValidationError as error:
+            [first, *_] = error.errors(include_url=False, include_input=False)
+            message = f"{str(first['loc'][0])[:64]}: {first['msg']}"
+            raise BadRequest(message) from None
