@@ -22,6 +22,17 @@ def session_key_context(app_id: str, openid: str) -> SealContext:
     return SealContext("accounts", "session_key", app_id, openid)
 
 
+def open_session_key(key_ring: KeyRing, sealed: str | None, place: SealContext) -> bytes | None:
+    """None is as good as no key: when the user next logs in, a new one is stored."""
+    if sealed is None:
+        return None
+    try:
+        return key_ring.open(Sealed(sealed), place)
+    except SecurityError as error:
+        _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})
+        return None
+
+
 class KeyCheck:
     """Proves once that the key ring is the one that the database was written with, as soon as there is a database."""
 
@@ -112,11 +123,11 @@ def _sealed_otherwise(account: SealedAccount, key_ring: KeyRing) -> bool:
 
 async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount, outcome: Rotation) -> None:
     place = session_key_context(account.app_id, account.openid)
-    session_key = _opened(key_ring, account.session_key, place)
+    session_key = open_session_key(key_ring, account.session_key, place)
     if session_key is None:
         outcome.unreadable += 1
         return
-    previous = _opened(key_ring, account.previous_session_key, place)
+    previous = open_session_key(key_ring, account.previous_session_key, place)
     done = await reseal(
         database,
         account,
@@ -133,13 +144,3 @@ async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount,
         await _reseal(database, key_ring, again[0], outcome)
     else:
         outcome.overtaken += 1
-
-
-def _opened(key_ring: KeyRing, sealed: str | None, place: SealContext) -> bytes | None:
-    if sealed is None:
-        return None
-    try:
-        return key_ring.open(Sealed(sealed), place)
-    except SecurityError as error:
-        _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})
-        return None

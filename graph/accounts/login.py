@@ -17,7 +17,7 @@ from graph.security.errors import RateLimited
 from graph.security.rate_limit import RateLimit
 from graph.security.tokens import SessionToken, opaque_id
 from graph.wechat.client import WeChatClient
-from graph.wechat.types import Code2Session
+from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
 from models.errors import DatabaseUnavailable

@@ -6,15 +6,14 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from graph.accounts.encryption_keys import session_key_context
+from graph.accounts.encryption_keys import open_session_key, session_key_context
 from graph.accounts.errors import SessionKeyStale, Unauthenticated
 from graph.accounts.sessions import Viewer
-from graph.security.encryption import KeyRing, Sealed
-from graph.security.errors import SecurityError
+from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit
 from graph.wechat.crypto import Submission
 from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
-from graph.wechat.types import UserInfo
+from graph.wechat.user_info import UserInfo
 from models.accounts import SessionKeysRecord, find_session_keys
 from models.database import Database
 from models.users import Profile, UserRecord, store_profile
@@ -100,27 +99,28 @@ class Profiles:
 
     def _try(self, keys: SessionKeysRecord, submission: Submission) -> UserInfo | None:
         """What the submission holds, if one of the account's keys signed it."""
-        current = self._unseal(keys, keys.session_key)
-        if current is not None and submission.signed_by(current):
-            info = self._read(submission, current, keys, slot="current")
+        info = self._read(submission, keys, keys.session_key, slot="current")
+        if info is not None:
             self._tried("current", "opened")
             return info
         replaced_at = keys.previous_session_key_at
         if replaced_at is None or self._now() - replaced_at > PREVIOUS_KEY_FOR_MS:
             return None
-        previous = self._unseal(keys, keys.previous_session_key)
-        if previous is None or not submission.signed_by(previous):
-            return None
-        info = self._read(submission, previous, keys, slot="previous")
-        if info.watermark_at * 1000 > replaced_at + PREVIOUS_KEY_SLACK_MS:
+        info = self._read(submission, keys, keys.previous_session_key, slot="previous")
+        if info is None or info.watermark_at * 1000 > replaced_at + PREVIOUS_KEY_SLACK_MS:
             return None
         self._tried("previous", "opened")
         return info
 
-    def _read(self, submission: Submission, session_key: SecretStr, keys: SessionKeysRecord, *, slot: str) -> UserInfo:
+    def _read(
+        self, submission: Submission, keys: SessionKeysRecord, sealed: str | None, *, slot: str
+    ) -> UserInfo | None:
+        session_key = open_session_key(self._key_ring, sealed, session_key_context(keys.app_id, keys.openid))
+        if session_key is None:
+            return None
         try:
             return submission.open(
-                session_key,
+                SecretStr(session_key.decode()),
                 app_id=keys.app_id,
                 openid=keys.openid,
                 now=self._now() / 1000,
@@ -132,17 +132,6 @@ class Profiles:
             _log.info("a submission was refused", extra={"reason": error.reason})
             self._tried(slot, error.reason)
             raise
-
-    def _unseal(self, keys: SessionKeysRecord, sealed: str | None) -> SecretStr | None:
-        if sealed is None:
-            return None
-        try:
-            session_key = self._key_ring.open(Sealed(sealed), session_key_context(keys.app_id, keys.openid))
-        except SecurityError as error:
-            # As good as no key: the user logs in again and a new one is stored.
-            _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})
-            return None
-        return SecretStr(session_key.decode())
 
 
 def _profile(info: UserInfo) -> Profile:

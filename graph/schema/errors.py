@@ -22,7 +22,6 @@ from graph.wechat.errors import (
     LoginCodeInvalid,
     LoginCodeUsed,
     MalformedSubmission,
-    SignatureMismatch,
     UserBlocked,
     WatermarkOutOfRange,
     WeChatError,
@@ -111,7 +110,7 @@ def coded(error: BaseException) -> CodedError | None:
     match error:
         case MalformedSubmission():
             return CodedError(ErrorCode.BAD_USER_INPUT, str(error), ErrorAction.FIX_REQUEST)
-        case SessionKeyStale() | SignatureMismatch():
+        case SessionKeyStale():
             message = "The data was signed with another session_key: log in, collect it again, submit it again."
             message = f"{message} {error.hint}" if error.hint else message
             return CodedError(ErrorCode.SESSION_KEY_STALE, message, ErrorAction.COLLECT_AGAIN)

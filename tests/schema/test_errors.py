@@ -36,7 +36,7 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     WeChatRateLimited: {"retry_after": 60},
     RateLimited: {"retry_after_ms": 1_500},
     LoginsTooFrequent: {"retry_after_ms": 2_500},
-    MalformedSubmission: {"field": "iv", "sentence": "iv must be 16 bytes."},
+    MalformedSubmission: {"field": "iv", "fault": "must be 16 bytes."},
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
 }
