@@ -48,8 +48,7 @@ class KeyCheck:
             return
         canaries = await self.compare()
         if self.key_ring.current_id not in canaries:
-            key_id = self.key_ring.current_id
-            await add_canary(self.database, key_id, self.key_ring.canary(key_id), now=self.now())
+            await add_canary(self.database, self.key_ring.current_id, self.key_ring.canary(), now=self.now())
         self._passed = True
 
     async def compare(self) -> Mapping[str, str]:

@@ -75,9 +75,7 @@ class WeChatClient:
         self._transport = transport or PooledTransport(
             is_https=base_url.startswith("https:"), limit=max_connections, ca_file=ca_file, proxy=proxy
         )
-        base = base_url.rstrip("/")
-        self._code2session_url = f"{base}/sns/jscode2session"
-        self._stable_token_url = f"{base}/cgi-bin/stable_token"
+        self._base_url = base_url.rstrip("/")
         self._timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout).as_dict()
 
     async def __aenter__(self) -> Self:
@@ -116,7 +114,7 @@ class WeChatClient:
             "js_code": js_code,
             "grant_type": "authorization_code",
         }
-        url = f"{self._code2session_url}?{urlencode(query, quote_via=quote)}"
+        url = f"{self._base_url}/sns/jscode2session?{urlencode(query, quote_via=quote)}"
         request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": self._timeout})
         try:
             return await self._call("code2session", request, responses.read_code2session)
@@ -136,7 +134,7 @@ class WeChatClient:
         # Bytes, so that a Content-Length is sent: WeChat answers a chunked body with 412. Real UTF-8, never \uXXXX.
         content = json.dumps(body, ensure_ascii=False).encode()
         extensions = {"timeout": self._timeout}
-        url = self._stable_token_url
+        url = f"{self._base_url}/cgi-bin/stable_token"
         request = httpx.Request("POST", url, headers=_JSON_HEADERS, content=content, extensions=extensions)
         return await self._call("get_stable_access_token", request, responses.read_access_token)
 
