@@ -129,7 +129,7 @@ def compose(
     metrics.watch(
         pool=database.pool,
         breaker=lambda: wechat.breaker.state,
-        logins=lambda: wechat.concurrency.in_use,
+        logins=lambda: wechat.slots_in_use,
         storage_failures=lambda: storage.failures,
     )
     return Parts(

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from graph.accounts.errors import KeyInUse, KeyRingMismatch, UnknownKey
+from graph.accounts.errors import KeyNotRetired, KeyRingMismatch
 from graph.security.encryption import KeyRing, SealContext, Sealed
 from graph.security.errors import SecurityError
 from models.accounts import SealedAccount, count_accounts_by_key, find_sealed, read_sealed, reseal
@@ -22,28 +22,38 @@ def session_key_context(app_id: str, openid: str) -> SealContext:
     return SealContext("accounts", "session_key", app_id, openid)
 
 
+def open_session_key(key_ring: KeyRing, sealed: str | None, place: SealContext) -> bytes | None:
+    """None is as good as no key: when the user next logs in, a new one is stored."""
+    if sealed is None:
+        return None
+    try:
+        return key_ring.open(Sealed(sealed), place)
+    except SecurityError as error:
+        _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})
+        return None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class KeyCheck:
     """Proves once that the key ring is the one that the database was written with, as soon as there is a database."""
 
-    def __init__(self, *, database: Database, key_ring: KeyRing, now: Callable[[], int]) -> None:
-        self._database = database
-        self._key_ring = key_ring
-        self._now = now
-        self._passed = False
+    database: Database
+    key_ring: KeyRing
+    now: Callable[[], int]
+    _passed: bool = field(default=False, init=False)
 
     async def ensure(self) -> None:
         """Returns at once when the ring has been proven. Raises `KeyRingMismatch`, `DatabaseError`."""
         if self._passed:
             return
         canaries = await self.compare()
-        if self._key_ring.current_id not in canaries:
-            key_id = self._key_ring.current_id
-            await add_canary(self._database, key_id, self._key_ring.canary(key_id), now=self._now())
+        if self.key_ring.current_id not in canaries:
+            await add_canary(self.database, self.key_ring.current_id, self.key_ring.canary(), now=self.now())
         self._passed = True
 
     async def compare(self) -> Mapping[str, str]:
         """The database's canaries, all of them made by this ring; changes nothing. Raises like `ensure`."""
-        ring, canaries = self._key_ring, await read_canaries(self._database)
+        ring, canaries = self.key_ring, await read_canaries(self.database)
         for key_id, canary in canaries.items():
             if key_id not in ring.ids:
                 msg = (
@@ -68,15 +78,15 @@ async def retire(database: Database, key_id: str, *, lost: bool) -> int:
     """Lets a key leave the ring; returns how many accounts it still seals, which is 0 unless it is `lost`.
 
     With a lost key the session_keys that it sealed are lost too; their users get new ones when they next log in.
-    Raises `KeyInUse`, `UnknownKey`, `DatabaseError`.
+    Raises `KeyNotRetired`, `DatabaseError`.
     """
     accounts = (await count_accounts_by_key(database)).get(key_id, 0)
     if accounts and not lost:
         msg = f"The key '{key_id}' still seals {accounts} accounts: run `wxgate keys rotate` first, or add --lost."
-        raise KeyInUse(msg)
+        raise KeyNotRetired(msg)
     if not await drop_canary(database, key_id) and not accounts:
         msg = f"This database was never written with a key '{key_id}': `wxgate keys list` shows those that it knows."
-        raise UnknownKey(msg)
+        raise KeyNotRetired(msg)
     return accounts
 
 
@@ -112,11 +122,11 @@ def _sealed_otherwise(account: SealedAccount, key_ring: KeyRing) -> bool:
 
 async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount, outcome: Rotation) -> None:
     place = session_key_context(account.app_id, account.openid)
-    session_key = _opened(key_ring, account.session_key, place)
+    session_key = open_session_key(key_ring, account.session_key, place)
     if session_key is None:
         outcome.unreadable += 1
         return
-    previous = _opened(key_ring, account.previous_session_key, place)
+    previous = open_session_key(key_ring, account.previous_session_key, place)
     done = await reseal(
         database,
         account,
@@ -133,13 +143,3 @@ async def _reseal(database: Database, key_ring: KeyRing, account: SealedAccount,
         await _reseal(database, key_ring, again, outcome)
     else:
         outcome.overtaken += 1
-
-
-def _opened(key_ring: KeyRing, sealed: str | None, place: SealContext) -> bytes | None:
-    if sealed is None:
-        return None
-    try:
-        return key_ring.open(Sealed(sealed), place)
-    except SecurityError as error:
-        _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})
-        return None

@@ -2,19 +2,19 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import SecretStr
 
-from graph.accounts.encryption_keys import session_key_context
+from graph.accounts.encryption_keys import open_session_key, session_key_context
 from graph.accounts.errors import SessionKeyStale, Unauthenticated
 from graph.accounts.sessions import Viewer
-from graph.security.encryption import KeyRing, Sealed
-from graph.security.errors import SecurityError
+from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit
 from graph.wechat.crypto import Submission
 from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
-from graph.wechat.types import UserInfo
+from graph.wechat.user_info import UserInfo
 from models.accounts import SealedAccount, find_sealed
 from models.database import Database
 from models.users import Profile, UserRecord, store_profile
@@ -37,32 +37,21 @@ _ANONYMOUS_AVATARS: Final = (
 )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Profiles:
-    """Verifies submissions and keeps the newest. `now` gives epoch milliseconds, `sleep` takes seconds.
+    """Verifies submissions and keeps the newest. `now` gives epoch milliseconds, `sleep` and the ages are seconds.
 
     `tried` is called with the key that signed a submission (current, previous, none), and what came of it.
     """
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        key_ring: KeyRing,
-        watermark_max_age: float,
-        watermark_max_ahead: float,
-        rate_limit: RateLimit,
-        now: Callable[[], int],
-        sleep: Callable[[float], Awaitable[None]],
-        tried: Callable[[str, str], None],
-    ) -> None:
-        self._database = database
-        self._key_ring = key_ring
-        self._max_age = watermark_max_age
-        self._max_ahead = watermark_max_ahead
-        self._rate_limit = rate_limit
-        self._now = now
-        self._sleep = sleep
-        self._tried = tried
+    database: Database
+    key_ring: KeyRing
+    watermark_max_age: float
+    watermark_max_ahead: float
+    rate_limit: RateLimit
+    now: Callable[[], int]
+    sleep: Callable[[float], Awaitable[None]]
+    tried: Callable[[str, str], None]
 
     async def submit_user_info(
         self, viewer: Viewer, *, address: str, raw_data: str, signature: str, encrypted_data: str, iv: str
@@ -72,11 +61,11 @@ class Profiles:
         Raises `RateLimited` for the client's `address` or the account, `SubmissionError` (see `graph.wechat.errors`),
         `SessionKeyStale`, `Unauthenticated` when the user is gone, `DatabaseError`.
         """
-        await self._rate_limit.count("address", address)
-        await self._rate_limit.count("account", str(viewer.account_id))
+        await self.rate_limit.count("address", address)
+        await self.rate_limit.count("account", str(viewer.account_id))
         submission = Submission.parse(raw_data=raw_data, signature=signature, encrypted_data=encrypted_data, iv=iv)
         info = await self._open(viewer.account_id, submission)
-        user = await store_profile(self._database, viewer.user.id, _profile(info), now=self._now())
+        user = await store_profile(self.database, viewer.user.id, _profile(info), now=self.now())
         if user is None:
             raise Unauthenticated
         return user
@@ -84,7 +73,7 @@ class Profiles:
     async def _open(self, account_id: int, submission: Submission) -> UserInfo:
         tried: tuple[str, str | None] | None = None
         for pause in (*LOOK_AGAIN_AFTER, None):
-            keys = await find_sealed(self._database, account_id)
+            keys = await find_sealed(self.database, account_id)
             if keys is None:
                 raise Unauthenticated
             held = (keys.session_key, keys.previous_session_key)
@@ -94,55 +83,43 @@ class Profiles:
                     return info
                 tried = held
             if pause is not None:
-                await self._sleep(pause)
-        self._tried("none", "refused")
+                await self.sleep(pause)
+        self.tried("none", "refused")
         raise SessionKeyStale(submission.likely_cause())
 
     def _try(self, keys: SealedAccount, submission: Submission) -> UserInfo | None:
         """What the submission holds, if one of the account's keys signed it."""
-        current = self._unseal(keys, keys.session_key)
-        if current is not None and submission.signed_by(current):
-            info = self._read(submission, current, keys, slot="current")
-            self._tried("current", "opened")
+        info = self._read(submission, keys, keys.session_key, slot="current")
+        if info is not None:
+            self.tried("current", "opened")
             return info
         replaced_at = keys.previous_session_key_at
-        if replaced_at is None or self._now() - replaced_at > PREVIOUS_KEY_FOR_MS:
+        if replaced_at is None or self.now() - replaced_at > PREVIOUS_KEY_FOR_MS:
             return None
-        previous = self._unseal(keys, keys.previous_session_key)
-        if previous is None or not submission.signed_by(previous):
+        info = self._read(submission, keys, keys.previous_session_key, slot="previous")
+        if info is None or info.watermark_at * 1000 > replaced_at + PREVIOUS_KEY_SLACK_MS:
             return None
-        info = self._read(submission, previous, keys, slot="previous")
-        if info.watermark_at * 1000 > replaced_at + PREVIOUS_KEY_SLACK_MS:
-            return None
-        self._tried("previous", "opened")
+        self.tried("previous", "opened")
         return info
 
-    def _read(self, submission: Submission, session_key: SecretStr, keys: SealedAccount, *, slot: str) -> UserInfo:
+    def _read(self, submission: Submission, keys: SealedAccount, sealed: str | None, *, slot: str) -> UserInfo | None:
+        session_key = open_session_key(self.key_ring, sealed, session_key_context(keys.app_id, keys.openid))
+        if session_key is None:
+            return None
         try:
             return submission.open(
-                session_key,
+                SecretStr(session_key.decode()),
                 app_id=keys.app_id,
                 openid=keys.openid,
-                now=self._now() / 1000,
-                max_age=self._max_age,
-                max_ahead=self._max_ahead,
+                now=self.now() / 1000,
+                max_age=self.watermark_max_age,
+                max_ahead=self.watermark_max_ahead,
             )
         except (DecryptFailed, WatermarkOutOfRange) as error:
             # The client is sent one code whatever failed; an operator who helps its developer needs to know which.
             _log.info("a submission was refused", extra={"reason": error.reason})
-            self._tried(slot, error.reason)
+            self.tried(slot, error.reason)
             raise
-
-    def _unseal(self, keys: SealedAccount, sealed: str | None) -> SecretStr | None:
-        if sealed is None:
-            return None
-        try:
-            session_key = self._key_ring.open(Sealed(sealed), session_key_context(keys.app_id, keys.openid))
-        except SecurityError as error:
-            # As good as no key: the user logs in again and a new one is stored.
-            _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})
-            return None
-        return SecretStr(session_key.decode())
 
 
 def _profile(info: UserInfo) -> Profile:

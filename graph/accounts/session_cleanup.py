@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from graph.accounts.sessions import DAY_MS
@@ -32,48 +33,48 @@ _REST: Final = 4
 _LEAST_REST_SECONDS: Final = 0.01
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SessionCleanup:
     """Deletes sessions past their idle or absolute limit in small batches. `now` gives epoch milliseconds."""
 
-    def __init__(self, *, database: Database, idle_days: int, now: Callable[[], int]) -> None:
-        self._database = database
-        self._idle_ms = idle_days * DAY_MS
-        self._now = now
+    database: Database
+    idle_days: int
+    now: Callable[[], int]
 
     async def run(self, *, unless_done_within_ms: int = 0) -> int | None:
         """How many went; None when another process is at it, or was within that time. Raises `DatabaseError`."""
         now = await self._shared_now()
         mine = await take_lease(
-            self._database, _LEASE, until=now + LEASE_MS, now=now, unless_done_after=now - unless_done_within_ms
+            self.database, _LEASE, until=now + LEASE_MS, now=now, unless_done_after=now - unless_done_within_ms
         )
         if not mine:
             return None
         try:
-            removed = await self._delete_all(Ended(by=now, unseen_since=now - self._idle_ms))
+            removed = await self._delete_all(Ended(by=now, unseen_since=now - self.idle_days * DAY_MS))
         except BaseException:
             # Interrupted, perhaps by the operator: the next process need not wait for the lease to expire.
             with contextlib.suppress(DatabaseError):
-                await keep_lease(self._database, _LEASE, until=0)
+                await keep_lease(self.database, _LEASE, until=0)
             raise
         # As of when it began: what has ended since is for the next time.
-        await finish_lease(self._database, _LEASE, now=now)
+        await finish_lease(self.database, _LEASE, now=now)
         return removed
 
     async def _shared_now(self) -> int:
         """Now, less what this machine's clock is ahead of the database's: it must not end the sessions of all."""
-        ahead = time.time_ns() // 1_000_000 - await self._database.now()
-        return self._now() - (ahead if ahead > CLOCK_TOLERANCE_MS else 0)
+        ahead = time.time_ns() // 1_000_000 - await self.database.now()
+        return self.now() - (ahead if ahead > CLOCK_TOLERANCE_MS else 0)
 
     async def _delete_all(self, ended: Ended) -> int:
         total, reported = 0, time.monotonic()
         place: str | None = ""
         while place is not None:
             started = time.monotonic()
-            deleted, place = await delete_ended(self._database, ended, after=place, size=PAGE)
+            deleted, place = await delete_ended(self.database, ended, after=place, size=PAGE)
             total += deleted
             if started - reported > PROGRESS_SECONDS:
                 reported = started
-                await keep_lease(self._database, _LEASE, until=await self._shared_now() + LEASE_MS)
+                await keep_lease(self.database, _LEASE, until=await self._shared_now() + LEASE_MS)
                 _log.info("removing sessions that have ended", extra={"sessions": total})
             await asyncio.sleep(max(_LEAST_REST_SECONDS, _REST * (time.monotonic() - started)))
         return total

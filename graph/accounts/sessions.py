@@ -3,13 +3,14 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from graph.accounts.errors import Unauthenticated
-from graph.security.tokens import SessionToken, TokenHash
+from graph.security.tokens import SessionToken, TokenHash, opaque_id
+from models.accounts import NewKey
 from models.database import Database
 from models.errors import DatabaseError
+from models.logins import NewSession
 from models.sessions import SEEN_EVERY_MS, SessionLookup, touch_session
 from models.users import UserRecord
 
@@ -32,19 +33,6 @@ class Viewer(NamedTuple):
     account_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedSession:
-    """A token that is not stored yet. Times in epoch milliseconds."""
-
-    token: SessionToken = field(repr=False)
-    token_hash: TokenHash = field(repr=False)
-    created_at: int
-    expires_at: int
-    # The hash of the token that the client still held, whose session ends at `superseded_ends_at`.
-    superseded: TokenHash | None = field(default=None, repr=False)
-    superseded_ends_at: int = 0
-
-
 class Sessions:
     """Issues, finds and ends sessions. `now` gives epoch milliseconds."""
 
@@ -55,15 +43,22 @@ class Sessions:
         self._lookup = SessionLookup(database)
         self._idle_ms = idle_days * DAY_MS
         self._absolute_ms = absolute_days * DAY_MS
-        self.max_per_user = max_per_user
+        self._max_per_user = max_per_user
         self._now = now
 
-    def issue(self, superseding: str | None = None) -> IssuedSession:
-        """A new token and the hash to store it under; `superseding`, whatever the client sent as its token, ends."""
+    def issue(self, key: NewKey, *, superseding: str | None = None) -> tuple[SessionToken, NewSession]:
+        """A new token, and what to store for it; `superseding`, whatever the client sent as its token, ends."""
         token, now = SessionToken.issue(), self._now()
         held = SessionToken.parse(superseding) if superseding else None
-        return IssuedSession(
-            token, token.hash(), now, now + self._absolute_ms, held.hash() if held else None, now + SUPERSEDED_FOR_MS
+        return token, NewSession(
+            user_id=opaque_id(),
+            key=key,
+            token_hash=token.hash(),
+            now=now,
+            expires_at=now + self._absolute_ms,
+            keep=self._max_per_user,
+            superseded=held.hash() if held else None,
+            superseded_ends_at=now + SUPERSEDED_FOR_MS,
         )
 
     async def viewer(self, token_text: str | None) -> Viewer | None:

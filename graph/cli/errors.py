@@ -8,7 +8,7 @@ import click
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from graph.accounts.errors import KeyInUse, KeyRingMismatch, UnknownKey
+from graph.accounts.errors import KeyNotRetired, KeyRingMismatch
 from graph.execution.trusted_documents import TrustedDocumentsError
 from graph.security.errors import KeyRingError, RateLimitStorageUnusable
 from graph.settings import SettingsError
@@ -19,8 +19,7 @@ from models.errors import DatabaseBehind, DatabaseError, UnsupportedDatabase
 _MESSAGES: Final[Mapping[type[Exception], str]] = {
     SettingsError: "{}",
     KeyRingMismatch: "{}",
-    KeyInUse: "{}",
-    UnknownKey: "{}",
+    KeyNotRetired: "{}",
     KeyRingError: "WXGATE_ENCRYPTION_KEYS: {}.",
     TrustedDocumentsError: "WXGATE_TRUSTED_DOCUMENTS: {}",
     RateLimitStorageUnusable: "WXGATE_RATE_LIMIT_STORAGE {}.",

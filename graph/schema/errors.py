@@ -94,7 +94,7 @@ def coded(error: BaseException) -> CodedError | None:
     match error:
         case wechat.MalformedSubmission():
             return CodedError(Code.BAD_USER_INPUT, str(error), Action.FIX_REQUEST)
-        case SessionKeyStale() | wechat.SignatureMismatch():
+        case SessionKeyStale():
             message = "The data was signed with another session_key: log in, collect it again, submit it again."
             message = f"{message} {error.hint}" if error.hint else message
             return CodedError(Code.SESSION_KEY_STALE, message, Action.COLLECT_AGAIN)

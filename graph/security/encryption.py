@@ -16,7 +16,7 @@ import hmac
 import itertools
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NewType, Self
 
@@ -40,8 +40,6 @@ DISTINCT_BYTES: Final = 16
 
 _VERSION: Final = "v1"
 _BAD_ID: Final = "must begin with an id of 1 to 16 characters a-z 0-9 _ - and a colon"
-_PURPOSE_SEAL: Final = "seal"
-_PURPOSE_FINGERPRINT: Final = "fingerprint"
 
 _key_id: Final = re.compile(r"[a-z0-9_-]{1,16}").fullmatch
 _sealed: Final = re.compile(r"v1\.([a-z0-9_-]{1,16})\.([A-Za-z0-9_-]+)").fullmatch
@@ -71,9 +69,6 @@ class KeyRing:
     """
 
     __slots__ = ("_extracts", "current_id", "ids")
-
-    current_id: str
-    ids: tuple[str, ...]
 
     def __init__(self, masters: Mapping[str, bytes]) -> None:
         self._extracts = {key_id: hmac.digest(bytes(32), master, "sha256") for key_id, master in masters.items()}
@@ -105,31 +100,22 @@ class KeyRing:
     def __repr__(self) -> str:
         return f"KeyRing(ids={self.ids!r})"
 
-    def seal(
-        self,
-        plaintext: bytes,
-        context: SealContext,
-        *,
-        key_id: str | None = None,
-        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
-    ) -> Sealed:
-        """Seal with the current key, or the named one; raises UnknownKey.
-
-        Tests may fix the nonce; a nonce used twice in one row gives both values away.
-        """
-        key_id = self.current_id if key_id is None else key_id
-        data = _associated_data(key_id, context)
-        nonce = random_bytes(NONCE_BYTES)
-        cipher = AES.new(self._subkey(key_id, _PURPOSE_SEAL, data), AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES)
+    def seal(self, plaintext: bytes, context: SealContext) -> Sealed:
+        """Seal with the current key."""
+        data = _associated_data(self.current_id, context)
+        # Used twice in one row, a nonce gives both values away.
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        subkey = self._subkey(self.current_id, "seal", data)
+        cipher = AES.new(subkey, AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES)
         cipher.update(data)
         ciphertext, tag = cipher.encrypt_and_digest(plaintext)
-        return Sealed(f"{_VERSION}.{key_id}.{_encoded(nonce + ciphertext + tag)}")
+        return Sealed(f"{_VERSION}.{self.current_id}.{_encoded(nonce + ciphertext + tag)}")
 
     def open(self, sealed: Sealed, context: SealContext) -> bytes:
         """The plaintext; UnknownKey when its key is not in the ring, Tampered for every other failure."""
         key_id, payload = _parts(sealed)
         data = _associated_data(key_id, context)
-        cipher = AES.new(self._subkey(key_id, _PURPOSE_SEAL, data), AES.MODE_GCM, nonce=payload[:NONCE_BYTES])
+        cipher = AES.new(self._subkey(key_id, "seal", data), AES.MODE_GCM, nonce=payload[:NONCE_BYTES])
         cipher.update(data)
         try:
             return cipher.decrypt_and_verify(payload[NONCE_BYTES:-TAG_BYTES], payload[-TAG_BYTES:])
@@ -142,20 +128,17 @@ class KeyRing:
         HMAC-SHA256 under a key of its own, cut to 128 bits, as unpadded base64url. Equal values in two contexts
         differ. So does a value from itself after the current key was changed: it then counts as new, once.
         """
-        subkey = self._subkey(self.current_id, _PURPOSE_FINGERPRINT, _associated_data(self.current_id, context))
+        subkey = self._subkey(self.current_id, "fingerprint", _associated_data(self.current_id, context))
         return _encoded(hmac.digest(subkey, plaintext, "sha256")[:FINGERPRINT_BYTES])
 
-    def canary(self, key_id: str) -> Sealed:
-        """A fixed value under the named key, to be stored, so that a wrong key is seen at start-up and not at a login.
-
-        Raises UnknownKey.
-        """
-        return self.seal(_CANARY, _CANARY_CONTEXT, key_id=key_id)
+    def canary(self) -> Sealed:
+        """A fixed value to be stored, so that a wrong current key is seen at start-up and not at a login."""
+        return self.seal(_CANARY, _CANARY_CONTEXT)
 
     def check_canary(self, key_id: str, sealed: Sealed) -> bool:
         """Whether this ring's key of that id made the canary; a key missing from the ring did not."""
         try:
-            return key_id_of(sealed) == key_id and self.open(sealed, _CANARY_CONTEXT) == _CANARY
+            return _parts(sealed)[0] == key_id and self.open(sealed, _CANARY_CONTEXT) == _CANARY
         except (UnknownKey, Tampered):
             return False
 
@@ -167,20 +150,11 @@ class KeyRing:
         return hmac.digest(extract, _prefixed(purpose) + data + b"\x01", "sha256")
 
 
-def key_id_of(sealed: Sealed) -> str:
-    """The id of the key that sealed it, by its own account: nothing is verified. Raises Tampered on malformed text."""
-    return _parts(sealed)[0]
-
-
-def generate_key() -> str:
-    return _encoded(secrets.token_bytes(KEY_BYTES))
-
-
 def generate_entry(key_id: str) -> str:
     """A key ring of one new key; set before an older ring and a comma, it rotates the keys. Raises KeyRingError."""
     if not _key_id(key_id):
         raise _refusal(1, _BAD_ID)
-    return f"{key_id}:{generate_key()}"
+    return f"{key_id}:{_encoded(secrets.token_bytes(KEY_BYTES))}"
 
 
 def _refusal(position: int, fault: str) -> KeyRingError:

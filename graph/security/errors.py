@@ -2,7 +2,7 @@
 
 SecurityError                    its messages never contain key material or plaintext
 ├── KeyRingError                 the configured keys cannot be used: refuse to start
-├── UnknownKey                   sealed by a key that the ring does not hold: treat the value as absent
+├── UnknownKey                   sealed by a key that the ring does not hold (any more): treat the value as absent
 ├── Tampered                     not a seal, or not this key's seal, or not for this place
 ├── RateLimited                  a caller exceeds a rate
 └── RateLimitStorageUnusable     the configured storage of rate limits cannot be one: refuse to start
@@ -17,11 +17,8 @@ class KeyRingError(SecurityError):
 
 
 class UnknownKey(SecurityError):
-    """The seal may be sound; its key was retired from the ring, or belongs to another installation."""
-
     def __init__(self, key_id: str) -> None:
         super().__init__(f"the key ring holds no key {key_id}")
-        self.key_id = key_id
 
 
 class Tampered(SecurityError):

@@ -38,13 +38,9 @@ class LocalCounters:
     addresses can make slow.
     """
 
-    def __init__(self, now: Callable[[], int], most: int = _MOST_COUNTERS) -> None:
+    def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
-        self._most = most
         self._counters: dict[str, tuple[int, float]] = {}  # what was counted, until when (epoch seconds)
-
-    def __len__(self) -> int:
-        return len(self._counters)
 
     async def incr(self, key: str, expiry: int) -> int:
         """What the counter holds after counting one more; it begins anew `expiry` seconds after its first."""
@@ -62,11 +58,11 @@ class LocalCounters:
         return self._counters[key][1]
 
     def _make_room(self, now: float) -> None:
-        if len(self._counters) < self._most:
+        if len(self._counters) < _MOST_COUNTERS:
             return
         living = [(key, counter) for key, counter in self._counters.items() if counter[1] > now]
         # A client with so many addresses that the older half is dropped had as many times the limit anyway.
-        self._counters = dict(living[-self._most // 2 :])
+        self._counters = dict(living[-_MOST_COUNTERS // 2 :])
 
 
 class RateLimitStorage:
@@ -94,6 +90,7 @@ class RateLimitStorage:
 
     async def wait_ms(self, rate: RateLimitItem, *caller: str) -> int:
         """Counts one more for `caller`: 0 within the rate, otherwise milliseconds until it counts anew."""
+        left = None
         if self._shared is not None and self._may_try():
             try:
                 async with asyncio.timeout(_TIMEOUT):
@@ -102,8 +99,10 @@ class RateLimitStorage:
                 self._failed(error)
             else:
                 self._answered()
-                return _milliseconds(left and left + _ROUNDED_OFF, rate)
-        return _milliseconds(await self._seconds_left(self._local, rate, *caller), rate)
+                left = left and left + _ROUNDED_OFF
+        if left is None:
+            left = await self._seconds_left(self._local, rate, *caller)
+        return round(1000 * min(left, rate.get_expiry()))
 
     def _may_try(self) -> bool:
         """Always while it responds; after a failure, one request at a time retries."""
@@ -159,10 +158,6 @@ class RateLimitStorage:
         if self._retry_at:
             self._retry_at = 0.0
             _log.info("the storage of the rate limits answers again")
-
-
-def _milliseconds(left: float, rate: RateLimitItem) -> int:
-    return round(1000 * min(left, rate.get_expiry()))
 
 
 class RateLimit:

@@ -1,6 +1,7 @@
 """Keeps calls from a WeChat that fails, hangs or has said stop, and probes with one call at a time."""
 
 import contextlib
+import copy
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -40,8 +41,8 @@ class CircuitBreaker:
         self.state: BreakerState = "closed"
         self._failures = self._stops = 0
         self._pause = FIRST_PAUSE
-        self._probe_at = 0.0
-        self._refusal: Callable[[float], WeChatError] = _no_response
+        self._probe_at = self._retry_at = 0.0
+        self._refusal = WeChatError()
         # Counts changes of state: the outcome of a call that began before the last one means nothing now.
         self._era = 0
 
@@ -49,8 +50,10 @@ class CircuitBreaker:
         """Raises where `call` would, for a caller that has work to do before it."""
         if self.state == "half_open":
             raise CircuitOpen(reason="a probe is in flight", retry_after=RETRY_AFTER)
-        if self.state == "open" and (wait := self._probe_at - self._clock()) > 0:
-            raise self._refusal(wait)
+        if self.state == "open" and (now := self._clock()) < self._probe_at:
+            refusal = copy.copy(self._refusal)
+            refusal.retry_after = self._retry_at - now
+            raise refusal
 
     @contextlib.contextmanager
     def call(self) -> Iterator[bool]:
@@ -65,22 +68,21 @@ class CircuitBreaker:
         era = self._era
         try:
             yield is_probe
-        except WeChatUnavailable:
+        except BaseException as error:
             if era == self._era:
-                self._failed()
+                self._ended(error)
             raise
-        except WeChatError as error:
-            if era == self._era:
-                self._answered(error)
-            raise
-        except BaseException:
+        if era == self._era:
+            self._ended(None)
+
+    def _ended(self, error: BaseException | None) -> None:
+        if isinstance(error, WeChatUnavailable):
+            self._failed()
+        elif error is None or isinstance(error, WeChatError):
+            self._answered(error)
+        elif self.state == "half_open":
             # The caller has gone, so nothing was learnt: the next one may probe.
-            if era == self._era and is_probe:
-                self._change("open")
-            raise
-        else:
-            if era == self._era:
-                self._answered()
+            self._change("open")
 
     def _failed(self) -> None:
         self._failures += 1
@@ -88,10 +90,10 @@ class CircuitBreaker:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
         elif self._failures < FAILURES:
             return
-        self._open(self._pause, _no_response)
+        self._open(self._pause, CircuitOpen(reason="it did not answer lately"))
         _log.warning("WeChat does not answer: logins are refused for a while", extra={"seconds": self._pause})
 
-    def _answered(self, error: WeChatError | None = None) -> None:
+    def _answered(self, error: WeChatError | None) -> None:
         self._failures, self._pause = 0, FIRST_PAUSE
         if isinstance(error, (WeChatRateLimited, WeChatMisconfigured)) and error.errcode in STOP_PAUSES:
             self._stopped(error, STOP_PAUSES[error.errcode])
@@ -105,44 +107,19 @@ class CircuitBreaker:
         self._stops += 1
         if self.state == "closed" and self._stops < STOPS:
             return
-        # WeChat may have named a longer time than it takes until the next probe.
-        longer = max(0.0, (error.retry_after or 0) - pause)
-        self._open(pause, lambda wait: error.repeated(retry_after=wait + longer))
+        self._open(pause, error)
         _log.warning(
             "WeChat refuses every call: logins are refused for a while",
             extra={"errcode": error.errcode, "seconds": pause},
         )
 
-    def _open(self, pause: float, refusal: Callable[[float], WeChatError]) -> None:
-        self._probe_at, self._refusal = self._clock() + pause, refusal
+    def _open(self, pause: float, refusal: WeChatError) -> None:
+        now = self._clock()
+        # WeChat may have named a longer time than it takes until the next probe.
+        self._probe_at, self._retry_at = now + pause, now + max(pause, refusal.retry_after or 0)
+        self._refusal = refusal
         self._change("open")
 
     def _change(self, state: BreakerState) -> None:
         self.state = state
         self._era += 1
-
-
-def _no_response(wait: float) -> WeChatError:
-    return CircuitOpen(reason="it did not answer lately", retry_after=wait)
-
-
-class ConcurrencyLimit:
-    """So many calls at once, from before their work begins: a WeChat that hangs does not flood the server with logins.
-
-    A caller that finds no slot is refused at once: to queue would only move the flood.
-    """
-
-    def __init__(self, slots: int) -> None:
-        self._slots = slots
-        self.in_use = 0
-
-    @contextlib.contextmanager
-    def slot(self) -> Iterator[None]:
-        """Raises `CircuitOpen`."""
-        if self.in_use >= self._slots:
-            raise CircuitOpen(reason="too many wait for it", retry_after=RETRY_AFTER)
-        self.in_use += 1
-        try:
-            yield
-        finally:
-            self.in_use -= 1

@@ -16,11 +16,10 @@ import httpx
 from pydantic import SecretStr
 
 from graph.wechat import responses
-from graph.wechat.circuit_breaker import CircuitBreaker, ConcurrencyLimit
-from graph.wechat.errors import LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
-from graph.wechat.responses import Fields
+from graph.wechat.circuit_breaker import RETRY_AFTER, CircuitBreaker
+from graph.wechat.errors import CircuitOpen, LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
+from graph.wechat.responses import Code2Session, Fields
 from graph.wechat.transport import FAILURES, FRESH, PooledTransport, reason_of
-from graph.wechat.types import AccessToken, Code2Session
 
 T = TypeVar("T")
 # Hears of each try: the endpoint, what went wrong, and how many seconds it took.
@@ -35,7 +34,6 @@ MAX_JITTER = 0.25  # seconds before the second try
 # The size of a body is bounded before it is unpacked or not at all.
 _HEADERS: Final = httpx.Headers({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wxgate"})
 _JSON_HEADERS: Final = httpx.Headers({**_HEADERS, "Content-Type": "application/json"})
-_LONGEST_ID = 64  # of an openid or unionid; today's have 28 or 29 characters
 _JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")
 _MOCK_CODE = "the code is a mock one"  # the DevTools' tourist
 
@@ -63,7 +61,6 @@ class WeChatClient:
         max_connections: int = MAX_CONNECTIONS,
         ca_file: Path | None = None,
         proxy: SecretStr | None = None,
-        random: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         observe: CallObserver = lambda *_: None,
     ) -> None:
@@ -71,36 +68,37 @@ class WeChatClient:
         self._app_secret = app_secret
         self._total_timeout = total_timeout
         self.breaker = CircuitBreaker()
-        self.concurrency = ConcurrencyLimit(max_connections)
-        self._random = random
+        self._slots = max_connections
+        self.slots_in_use = 0
         self._sleep = sleep
         self._observe = observe
         self._transport = transport or PooledTransport(
             is_https=base_url.startswith("https:"), limit=max_connections, ca_file=ca_file, proxy=proxy
         )
-        base = base_url.rstrip("/")
-        self._code2session_url = f"{base}/sns/jscode2session"
-        self._stable_token_url = f"{base}/cgi-bin/stable_token"
+        self._base_url = base_url.rstrip("/")
         self._timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout).as_dict()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
         await self._transport.aclose()
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
-        """Around all the work that a call is for, so that it is refused before anything is done for it.
+        """Around all the work that a call is for: a WeChat that hangs does not flood the server with logins.
 
-        Raises what `code2session` would as things stand, and `CircuitOpen` where no slot is free.
+        Raises what `code2session` would as things stand, and `CircuitOpen` where no slot is free: a queue would only
+        move the flood.
         """
         self.breaker.check()
-        with self.concurrency.slot():
+        if self.slots_in_use >= self._slots:
+            raise CircuitOpen(reason="too many wait for it", retry_after=RETRY_AFTER)
+        self.slots_in_use += 1
+        try:
             yield
+        finally:
+            self.slots_in_use -= 1
 
     async def code2session(self, js_code: str) -> Code2Session:
         """Trade the code of wx.login, good once and for five minutes, for who logged in.
@@ -116,80 +114,52 @@ class WeChatClient:
             "js_code": js_code,
             "grant_type": "authorization_code",
         }
-        url = f"{self._code2session_url}?{urlencode(query, quote_via=quote)}"
+        url = f"{self._base_url}/sns/jscode2session?{urlencode(query, quote_via=quote)}"
+        request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": self._timeout})
         try:
-            return await self._call("code2session", "GET", url, _code2session)
+            return await self._call("code2session", request, responses.read_code2session)
         except LoginCodeInvalid as error:
             if js_code == _MOCK_CODE:
                 error.reason = "it is what Developer Tools give that run without an AppID."
             raise
 
-    async def get_stable_access_token(self, *, force_refresh: bool = False) -> AccessToken:
-        """The token that stays the same for everybody until it expires, so that servers need no common store.
-
-        WeChat honours `force_refresh` 20 times a day and every 30 s at most, so it is never sent twice by itself.
-        """
+    async def get_stable_access_token(self) -> SecretStr:
+        """The token that stays the same for everybody until it expires, so that servers need no common store."""
         body = {
             "grant_type": "client_credential",
             "appid": self._app_id,
             "secret": self._app_secret.get_secret_value(),
-            "force_refresh": force_refresh,
+            "force_refresh": False,
         }
         # Bytes, so that a Content-Length is sent: WeChat answers a chunked body with 412. Real UTF-8, never \uXXXX.
         content = json.dumps(body, ensure_ascii=False).encode()
-        return await self._call(
-            "get_stable_access_token",
-            "POST",
-            self._stable_token_url,
-            _access_token,
-            content=content,
-            is_repeatable=not force_refresh,
-        )
+        extensions = {"timeout": self._timeout}
+        url = f"{self._base_url}/cgi-bin/stable_token"
+        request = httpx.Request("POST", url, headers=_JSON_HEADERS, content=content, extensions=extensions)
+        return await self._call("get_stable_access_token", request, responses.read_access_token)
 
-    async def _call(
-        self,
-        endpoint: str,
-        method: str,
-        url: str,
-        read: Callable[[Fields], T],
-        *,
-        content: bytes | None = None,
-        is_repeatable: bool = True,
-    ) -> T:
-        def request(*, fresh: bool) -> httpx.Request:
-            headers = _HEADERS if content is None else _JSON_HEADERS
-            extensions = {"timeout": self._timeout, FRESH: fresh}
-            return httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
-
+    async def _call(self, endpoint: str, request: httpx.Request, read: Callable[[Fields], T]) -> T:
         with self.breaker.call() as is_probe:
-            return await self._ask(endpoint, request, read, fresh=is_probe, is_repeatable=is_repeatable)
+            request.extensions[FRESH] = is_probe
+            return await self._ask(endpoint, request, read)
 
-    async def _ask(
-        self,
-        endpoint: str,
-        request: Callable[..., httpx.Request],
-        read: Callable[[Fields], T],
-        *,
-        fresh: bool,
-        is_repeatable: bool,
-    ) -> T:
-        started = time.monotonic()
-        attempt = 1
+    async def _ask(self, endpoint: str, request: httpx.Request, read: Callable[[Fields], T]) -> T:
+        attempt, started = 1, time.monotonic()
         try:
             async with asyncio.timeout(self._total_timeout):
                 while True:
                     try:
-                        result = await self._try(request(fresh=fresh), read)
+                        result = read(responses.read_fields(await self._exchange(request)))
                     except WeChatError as error:
                         self._report(endpoint, error, attempt=attempt, started=started)
-                        if attempt == 2 or not (is_repeatable and _may_pass(error)):
+                        if attempt == 2 or not _may_pass(error):
                             raise
                         # The connections that there are may have died unnoticed, like the one that failed.
-                        fresh = error.http_status is None
+                        request.extensions[FRESH] = error.http_status is None
                     else:
                         self._observe(endpoint, None, time.monotonic() - started)
                         return result
-                    await self._sleep(self._random() * MAX_JITTER)
+                    await self._sleep(random.uniform(0, MAX_JITTER))  # noqa: S311 - nothing secret
                     attempt, started = 2, time.monotonic()
         except TimeoutError:
             late = WeChatUnavailable(reason="timeout")
@@ -197,31 +167,24 @@ class WeChatClient:
         self._report(endpoint, late, attempt=attempt, started=started)
         raise late
 
-    async def _try(self, request: httpx.Request, read: Callable[[Fields], T]) -> T:
+    async def _exchange(self, request: httpx.Request) -> bytes:
         try:
-            http_status, body = await self._exchange(request)
+            # No redirect is followed from here: it would carry the secret elsewhere.
+            async with contextlib.aclosing(await self._transport.handle_async_request(request)) as response:
+                status = response.status_code
+                if status != httpx.codes.OK:
+                    raise WeChatUnavailable(reason=f"http {status}", http_status=status)
+                if "content-encoding" in response.headers:
+                    raise WeChatUnavailable(reason="packed body", http_status=status)
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_BODY_BYTES:
+                        raise WeChatUnavailable(reason="huge body", http_status=status)
+                return bytes(body)
         except FAILURES as failure:
             reason = reason_of(failure)
-        else:
-            return read(responses.read_response(http_status, body))
         raise WeChatUnavailable(reason)
-
-    async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
-        # No redirect is followed from here: it would carry the secret elsewhere.
-        response = await self._transport.handle_async_request(request)
-        try:
-            if response.status_code != httpx.codes.OK:
-                return response.status_code, b""
-            if "content-encoding" in response.headers:
-                raise WeChatUnavailable(reason="packed body", http_status=response.status_code)
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise WeChatUnavailable(reason="huge body", http_status=response.status_code)
-            return response.status_code, bytes(body)
-        finally:
-            await response.aclose()
 
     def _report(self, endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
         seconds = time.monotonic() - started
@@ -240,21 +203,6 @@ class WeChatClient:
                 "attempt": attempt,
             },
         )
-
-
-def _code2session(fields: Fields) -> Code2Session:
-    return Code2Session(
-        openid=responses.text(fields, "openid", longest=_LONGEST_ID),
-        session_key=SecretStr(responses.session_key(fields)),
-        unionid=responses.text_or_none(fields, "unionid", longest=_LONGEST_ID),
-    )
-
-
-def _access_token(fields: Fields) -> AccessToken:
-    return AccessToken(
-        access_token=SecretStr(responses.text(fields, "access_token")),
-        expires_in=responses.seconds(fields, "expires_in"),
-    )
 
 
 def _may_pass(error: WeChatError) -> bool:

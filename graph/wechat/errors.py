@@ -2,24 +2,22 @@
 
     WeChatError                 a call to WeChat did not give what was asked
     ├── WeChatUnavailable       no usable response: network, time, HTTP status, body, errcode -1
-    ├── CircuitOpen             not even asked, because it does not respond, or too slowly: nothing is spent
+    ├── CircuitOpen             not even asked, because it does not respond, or too slowly: the code is not spent
     ├── WeChatRateLimited       too many calls: 45011 (this minute), 45009 (today)
-    ├── LoginCodeInvalid        40029, 41008: wx.login must be called again
-    ├── LoginCodeUsed           40163: the same, and probably a double submit
-    ├── UserBlocked             40226: WeChat refuses this user
-    └── WeChatMisconfigured     any other errcode: an alarm for operators, never retried
+    ├── LoginCodeInvalid        40029, 41008: expired, of another app or another kind (a phone code)
+    ├── LoginCodeUsed           40163: spent by a double submit, or by a first try of ours whose response was lost
+    ├── UserBlocked             40226: a high-risk user, who alone can settle it with WeChat
+    └── WeChatMisconfigured     any other errcode (app id, secret, IP, frozen account): an alarm, never retried
 
     SubmissionError             what a mini-program submitted cannot be believed
     ├── MalformedSubmission     decided before any key is used
-    ├── SignatureMismatch       rawData was not signed with this session_key
     ├── DecryptFailed           one outward error for everything after the signature
     └── WatermarkOutOfRange     genuine, but too old or from the future
 
 No message here ever holds a body, a URL, a code, a key or a user's data, so `str()` and `repr()` are safe to log.
 """
 
-import copy
-from typing import ClassVar, Self
+from typing import ClassVar
 
 
 class WeChatError(Exception):
@@ -55,12 +53,6 @@ class WeChatError(Exception):
         message = f"{self.summary} ({known})" if known else self.summary
         return f"{message}: {self.reason}" if self.reason else message
 
-    def repeated(self, *, retry_after: float) -> Self:
-        """For a call that was not made because of this one."""
-        again = copy.copy(self)
-        again.retry_after = retry_after
-        return again
-
 
 class WeChatUnavailable(WeChatError):
     summary = "WeChat is unavailable"
@@ -68,8 +60,6 @@ class WeChatUnavailable(WeChatError):
 
 
 class CircuitOpen(WeChatError):
-    """The call was not made, so a login code is as good as before."""
-
     summary = "WeChat was not asked"
     reason: str
     retry_after: float
@@ -80,54 +70,35 @@ class WeChatRateLimited(WeChatError):
 
 
 class LoginCodeInvalid(WeChatError):
-    """Expired, of another app, of another kind (a phone code), or nothing that can be a code; then errcode is None.
-
-    `reason` is given where no other code will do better.
-    """
+    """`errcode` is None for what cannot be a code at all; `reason` is given where no other code will do better."""
 
     summary = "The login code is not valid"
 
 
 class LoginCodeUsed(WeChatError):
-    """The code is spent: by a double submit, or by a first try of ours whose response was lost."""
-
     summary = "The login code has been used"
 
 
 class UserBlocked(WeChatError):
-    """WeChat holds this user for high-risk; only they can settle it, with WeChat."""
-
     summary = "WeChat blocks this user"
 
 
 class WeChatMisconfigured(WeChatError):
-    """Wrong app id or secret, IP not allowed, frozen account, unknown errcode: no user can mend it."""
-
     summary = "WeChat rejects this server's configuration"
 
 
-class SubmissionError(Exception):
-    """`str()` never holds what was submitted."""
+class SubmissionError(Exception): ...
 
 
 class MalformedSubmission(SubmissionError):
-    """`field` is the client's name of the argument; `str()` is a sentence that may be shown to the client."""
+    """`str()` is a sentence that may be shown to the client; it begins with the client's name of the argument."""
 
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
-
-
-class SignatureMismatch(SubmissionError):
-    """Usually a session_key older or newer than the data; `hint`, safe to show, names a likelier cause, if any."""
-
-    def __init__(self, hint: str | None = None) -> None:
-        super().__init__("The signature does not match rawData." + (f" {hint}" if hint else ""))
-        self.hint = hint
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(f"{field} {fault}")
 
 
 class DecryptFailed(SubmissionError):
-    """One thing outwardly whatever failed, or it would be an oracle; `reason` is for logs only."""
+    """Its message is one whatever failed, or it would be an oracle; `reason` is for logs only."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("The encrypted data could not be opened.")

@@ -1,97 +1,96 @@
-"""WeChat's responses: an HTTP status and bytes in, an object or one error of the family out."""
+"""WeChat's responses: bytes in, what was asked or one error of the family out."""
 
 import ipaddress
 import json
 import re
+from dataclasses import dataclass, field
 
-from graph.wechat.errors import (
-    LoginCodeInvalid,
-    LoginCodeUsed,
-    UserBlocked,
-    WeChatError,
-    WeChatMisconfigured,
-    WeChatRateLimited,
-    WeChatUnavailable,
-)
+from pydantic import SecretStr
+
+from graph.wechat import errors
 
 Fields = dict[str, object]
 
 SYSTEM_BUSY = -1
-_MINUTE_QUOTA = 45011
-_DAILY_QUOTA = 45009
 _IP_NOT_ALLOWED = 40164
-
-# The daily quota comes back at midnight in Beijing, or when an operator clears it: worth a look once an hour.
-_RETRY_AFTER = {_MINUTE_QUOTA: 60, _DAILY_QUOTA: 3600}
-
-_REFUSALS: dict[int, type[WeChatError]] = {
-    40029: LoginCodeInvalid,
-    41008: LoginCodeInvalid,
-    40163: LoginCodeUsed,
-    40226: UserBlocked,
+# By number alone: the words differ between hosts and years.
+_REFUSALS: dict[int, type[errors.WeChatError]] = {
+    SYSTEM_BUSY: errors.WeChatUnavailable,
+    40029: errors.LoginCodeInvalid,
+    41008: errors.LoginCodeInvalid,
+    40163: errors.LoginCodeUsed,
+    40226: errors.UserBlocked,
+    45009: errors.WeChatRateLimited,
+    45011: errors.WeChatRateLimited,
 }
+# The daily quota comes back at midnight in Beijing, or when an operator clears it: worth a look once an hour.
+_RETRY_AFTER = {45011: 60, 45009: 3600}
 
 _ERRCODE = re.compile(r"-?[0-9]{1,9}")
 _RID = re.compile(r"\brid:\s*([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})\b")
 _REFUSED_IP = re.compile(r"\binvalid ip ([0-9A-Fa-f.:]{2,45})(?![0-9A-Za-z.:])")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,512}")
+_ID = re.compile(r"[\x21-\x7e]{1,64}")  # an openid or unionid; today's have 28 or 29 characters
 _SESSION_KEY = re.compile(r"[0-9A-Za-z+/]{21}[AQgw]==")
 
 
-def read_response(http_status: int, body: bytes) -> Fields:
+@dataclass(frozen=True, slots=True)
+class Code2Session:
+    """Who logged in.
+
+    `session_key` is base64 text of 16 bytes as WeChat sent it: signatures use the text, decryption the bytes.
+    `unionid` is None unless the app is bound to an Open Platform account, and may appear later for the same openid.
+    """
+
+    openid: str = field(repr=False)
+    session_key: SecretStr = field(repr=False)
+    unionid: str | None = field(default=None, repr=False)
+
+
+def read_fields(body: bytes) -> Fields:
     """Parse whatever the content type says: WeChat sends JSON as text/plain. Raises WeChatError.
 
     Undecodable bytes and control characters, both seen in errmsg, must not hide the errcode: they are let through
     here and refused in the values that are used.
     """
-    if http_status != 200:
-        raise WeChatUnavailable(reason=f"http {http_status}", http_status=http_status)
-    fields = _parse(body)
+    try:
+        fields = json.loads(body.decode("utf-8-sig", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        fields = None
     if not isinstance(fields, dict):
-        raise WeChatUnavailable(reason=_what_it_is(body), http_status=http_status)
+        raise _unusable({b"": "empty body", b"<": "html body"}.get(body.lstrip()[:1], "body is not a JSON object"))
     errcode = _errcode(fields)
     if errcode != 0:
-        raise _refusal(errcode, fields, http_status)
+        raise _refusal(errcode, str(fields.get("errmsg")))
     return fields
 
 
-def text(fields: Fields, name: str, *, longest: int = 512) -> str:
-    """A field that is needed: visible ASCII, at most `longest` characters. Raises WeChatUnavailable."""
+def read_code2session(fields: Fields) -> Code2Session:
+    """Raises WeChatUnavailable."""
+    openid, session_key = _text(fields, "openid", _ID), _text(fields, "session_key")
+    if not _SESSION_KEY.fullmatch(session_key):
+        raise _unusable(reason="malformed session_key")
+    unionid = _text(fields, "unionid", _ID) if fields.get("unionid") else None
+    return Code2Session(openid, SecretStr(session_key), unionid)
+
+
+def read_access_token(fields: Fields) -> SecretStr:
+    """Raises WeChatUnavailable, also when the token has no lifetime."""
+    token, expires_in = _text(fields, "access_token"), fields.get("expires_in")
+    if not isinstance(expires_in, int) or isinstance(expires_in, bool) or expires_in <= 0:
+        raise _unusable(reason="missing expires_in")
+    return SecretStr(token)
+
+
+def _text(fields: Fields, name: str, shape: re.Pattern[str] = _TOKEN) -> str:
     value = fields.get(name)
-    if not isinstance(value, str) or len(value) > longest or not _TOKEN.fullmatch(value):
-        raise WeChatUnavailable(reason=f"missing {name}", http_status=200)
+    if not isinstance(value, str) or not shape.fullmatch(value):
+        raise _unusable(reason=f"missing {name}")
     return value
 
 
-def text_or_none(fields: Fields, name: str, *, longest: int = 512) -> str | None:
-    return text(fields, name, longest=longest) if fields.get(name) else None
-
-
-def session_key(fields: Fields) -> str:
-    """The field session_key: base64 of 16 bytes. Raises WeChatUnavailable."""
-    value = text(fields, "session_key")
-    if not _SESSION_KEY.fullmatch(value):
-        raise WeChatUnavailable(reason="malformed session_key", http_status=200)
-    return value
-
-
-def seconds(fields: Fields, name: str) -> int:
-    value = fields.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise WeChatUnavailable(reason=f"missing {name}", http_status=200)
-    return value
-
-
-def _parse(body: bytes) -> object:
-    try:
-        return json.loads(body.decode("utf-8-sig", "replace"), strict=False)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _what_it_is(body: bytes) -> str:
-    start = body.lstrip()[:1]
-    return {b"": "empty body", b"<": "html body"}.get(start, "body is not a JSON object")
+def _unusable(reason: str) -> errors.WeChatUnavailable:
+    return errors.WeChatUnavailable(reason, http_status=200)
 
 
 def _errcode(fields: Fields) -> int:
@@ -102,29 +101,24 @@ def _errcode(fields: Fields) -> int:
         return int(errcode)
     if isinstance(errcode, int) and not isinstance(errcode, bool):
         return errcode
-    raise WeChatUnavailable(reason="unreadable errcode", http_status=200)
+    raise _unusable(reason="unreadable errcode")
 
 
-def _rid(fields: Fields) -> str | None:
-    found = _RID.search(str(fields.get("errmsg")))
-    return found[1] if found else None
+def _refusal(errcode: int, errmsg: str) -> errors.WeChatError:
+    rid = _RID.search(errmsg)
+    return _REFUSALS.get(errcode, errors.WeChatMisconfigured)(
+        "system busy" if errcode == SYSTEM_BUSY else None,
+        errcode=errcode,
+        rid=rid[1] if rid else None,
+        http_status=200,
+        refused_ip=_refused_ip(errmsg) if errcode == _IP_NOT_ALLOWED else None,
+        retry_after=_RETRY_AFTER.get(errcode),
+    )
 
 
-def _refused_ip(fields: Fields) -> str | None:
-    found = _REFUSED_IP.search(str(fields.get("errmsg")))
+def _refused_ip(errmsg: str) -> str | None:
+    found = _REFUSED_IP.search(errmsg)
     try:
         return str(ipaddress.ip_address(found[1])) if found else None
     except ValueError:
         return None
-
-
-def _refusal(errcode: int, fields: Fields, http_status: int) -> WeChatError:
-    # By number alone: the words differ between hosts and years.
-    rid = _rid(fields)
-    if errcode == SYSTEM_BUSY:
-        return WeChatUnavailable(reason="system busy", errcode=errcode, rid=rid, http_status=http_status)
-    if errcode in _RETRY_AFTER:
-        return WeChatRateLimited(retry_after=_RETRY_AFTER[errcode], errcode=errcode, rid=rid, http_status=http_status)
-    if errcode == _IP_NOT_ALLOWED:
-        return WeChatMisconfigured(refused_ip=_refused_ip(fields), errcode=errcode, rid=rid, http_status=http_status)
-    return _REFUSALS.get(errcode, WeChatMisconfigured)(errcode=errcode, rid=rid, http_status=http_status)

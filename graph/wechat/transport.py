@@ -22,28 +22,19 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
+# What a call may raise that gets no usable response.
 FAILURES: Final[tuple[type[Exception], ...]] = (httpx.HTTPError, aiohttp.ClientError, OSError)
-"""What a call may raise that gets no usable response."""
-
+# The extension of a request that may not use a connection from before it.
 FRESH: Final = "wxgate.fresh"
-"""The extension of a request that may not use a connection from before it."""
-
 # Seconds that a connection may be idle: less than what servers and routers commonly keep.
 _KEEPALIVE: Final = 30.0
 
 
-def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """Trusts the certificates of `ca_file` alone, or else the public ones; never what the environment names.
-
-    Raises `OSError`, of which `ssl.SSLError` is one, for a file that holds no certificates.
-    """
-    if ca_file is None:
-        return httpx.create_ssl_context(trust_env=False)
-    return ssl.create_default_context(cafile=str(ca_file))
-
-
 class PooledTransport(AiohttpTransport):
     """Connections to one origin, `limit` at the most; of `httpx.Timeout`, "pool" bounds all that precedes the request.
+
+    Trusts the certificates of `ca_file` alone, or else the public ones; never what the environment names. Raises
+    `OSError`, of which `ssl.SSLError` is one, for a file that holds no certificates.
 
     Not left to the defaults of aiohttp: cookies, a second sending of a GET, and proxies of the environment, which would
     see the secret. A `proxy` (an http(s) URL, perhaps with a password) is used for https alone, by CONNECT.
@@ -52,9 +43,15 @@ class PooledTransport(AiohttpTransport):
     def __init__(
         self, *, is_https: bool, limit: int, ca_file: Path | None = None, proxy: SecretStr | None = None
     ) -> None:
-        super().__init__(
+        if not is_https:
             # Certificates take 20 ms to read; a context without any trusts none.
-            verify=tls_context(ca_file) if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        elif ca_file is None:
+            trusted = httpx.create_ssl_context(trust_env=False)
+        else:
+            trusted = ssl.create_default_context(cafile=str(ca_file))
+        super().__init__(
+            verify=trusted,
             proxy=_proxy(proxy) if proxy and is_https else None,
             limits=httpx.Limits(max_connections=limit, keepalive_expiry=_KEEPALIVE),
             client=self._open,

@@ -51,15 +51,9 @@ def cleanup(database: Database, clock: Clock) -> SessionCleanup:
 
 async def signed_in(database: Database, sessions: Sessions, number: int) -> str:
     """The token of a new user."""
-    issued = sessions.issue()
-    await sign_in(
-        database,
-        replace(
-            a_login(number, openid=f"openid-{number}", now=issued.created_at, expires_at=issued.expires_at),
-            token_hash=issued.token_hash,
-        ),
-    )
-    return issued.token.get_secret_value()
+    token, session = sessions.issue(a_login(number, openid=f"openid-{number}").key)
+    await sign_in(database, replace(session, user_id=f"user-{number}"))
+    return token.get_secret_value()
 
 
 async def left(settings: Settings) -> int:

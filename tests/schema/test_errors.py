@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from graph.accounts.errors import AccountError, KeyInUse, LoginNotStored, LoginsTooFrequent, UnknownKey
+from graph.accounts.errors import AccountError, KeyNotRetired, LoginNotStored, LoginsTooFrequent
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.schema.errors import coded
 from graph.security.errors import RateLimited
@@ -36,12 +36,12 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     WeChatRateLimited: {"retry_after": 60},
     RateLimited: {"retry_after_ms": 1_500},
     LoginsTooFrequent: {"retry_after_ms": 2_500},
-    MalformedSubmission: {"field": "iv", "sentence": "iv must be 16 bytes."},
+    MalformedSubmission: {"field": "iv", "fault": "must be 16 bytes."},
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
 }
 # Raised while the server is put together, or by a command: never by a request.
-FOR_OPERATORS: Final = {UnsupportedDatabase, KeyInUse, UnknownKey}
+FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired}
 
 
 def leaves(family: type[Exception]) -> Iterator[type[Exception]]:

@@ -5,13 +5,14 @@ import hashlib
 import hmac
 import struct
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 from Crypto.Cipher import AES
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from graph.security.encryption import KeyRing, SealContext, Sealed, key_id_of
+from graph.security.encryption import KeyRing, SealContext, Sealed
 from graph.security.errors import Tampered, UnknownKey
 
 KEY_ONE, KEY_TWO = hashlib.sha256(b"one").digest(), hashlib.sha256(b"two").digest()
@@ -20,7 +21,8 @@ TWO = "k2:" + base64.urlsafe_b64encode(KEY_TWO).decode()
 RING = KeyRing.parse(f"{ONE},{TWO}")
 CONTEXT = SealContext("accounts", "session_key", "wx0123456789abcdef", "oABC")
 SECRET = b"tiihtNczf5v6AKRyjwEUhQ=="
-SEALED = RING.seal(SECRET, CONTEXT, random_bytes=lambda count: bytes(range(count)))
+with patch("secrets.token_bytes", lambda count: bytes(range(count))):
+    SEALED = RING.seal(SECRET, CONTEXT)
 NAMES = st.text(st.characters(exclude_categories=()), max_size=8)
 CONTEXTS = st.builds(SealContext, NAMES, NAMES, NAMES, NAMES)
 
@@ -73,7 +75,7 @@ class TestFormat:
 def test_what_is_sealed_opens_in_its_place(plaintext: bytes, context: SealContext) -> None:
     sealed = RING.seal(plaintext, context)
     assert RING.open(sealed, context) == plaintext
-    assert key_id_of(sealed) == "k1"
+    assert sealed.startswith("v1.k1.")
 
 
 def test_sealing_twice_gives_two_texts() -> None:
@@ -82,14 +84,13 @@ def test_sealing_twice_gives_two_texts() -> None:
 
 def test_every_key_of_the_ring_opens_what_it_sealed() -> None:
     sealed = KeyRing.parse(TWO).seal(SECRET, CONTEXT)
-    assert key_id_of(sealed) == "k2"
+    assert sealed.startswith("v1.k2.")
     assert RING.open(sealed, CONTEXT) == SECRET
 
 
 def test_a_key_that_is_not_in_the_ring_is_named() -> None:
-    with pytest.raises(UnknownKey) as missing:
+    with pytest.raises(UnknownKey, match=r"holds no key k1$"):
         KeyRing.parse(TWO).open(SEALED, CONTEXT)
-    assert missing.value.key_id == "k1"
 
 
 @pytest.mark.parametrize("ring", [TWO.replace("k2", "k1"), ONE.replace("k1", "k2")], ids=["other key", "other id"])
@@ -185,8 +186,7 @@ MALFORMED = {
 def test_malformed_text_is_tampered_for_every_reader(text: str) -> None:
     with pytest.raises(Tampered):
         RING.open(Sealed(text), CONTEXT)
-    with pytest.raises(Tampered):
-        key_id_of(Sealed(text))
+    assert not RING.check_canary("k1", Sealed(text))
 
 
 def test_a_failure_shows_nothing_of_the_value_and_has_no_cause() -> None:

@@ -49,16 +49,18 @@ async def test_a_storage_in_memory_counts_for_each_on_its_own(clock: Clock) -> N
         await RateLimit("submit", "2/minute", storage).count("address", "a")
 
 
-async def test_the_counters_are_bounded_and_the_oldest_go_first(clock: Clock) -> None:
-    counters = LocalCounters(clock, most=100)
+async def test_the_counters_are_bounded_and_the_oldest_go_first(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_MOST_COUNTERS", 100)
+    counters = LocalCounters(clock)
     for who in range(1000):
         assert await counters.incr(f"address-{who}", 60) == 1
     assert await counters.incr("address-999", 60) == 2
-    assert len(counters) <= 100
+    assert len(counters._counters) <= 100
 
 
-async def test_counters_that_are_over_make_room_first(clock: Clock) -> None:
-    counters = LocalCounters(clock, most=100)
+async def test_counters_that_are_over_make_room_first(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_MOST_COUNTERS", 100)
+    counters = LocalCounters(clock)
     await counters.incr("kept", 3600)
     for who in range(99):
         await counters.incr(f"over-{who}", 1)
@@ -66,7 +68,7 @@ async def test_counters_that_are_over_make_room_first(clock: Clock) -> None:
     for who in range(40):
         await counters.incr(f"new-{who}", 60)
     assert await counters.incr("kept", 3600) == 2
-    assert len(counters) == 41
+    assert len(counters._counters) == 41
 
 
 @pytest.mark.parametrize("scheme", ["redis", "valkey"])

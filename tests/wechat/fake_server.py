@@ -43,7 +43,7 @@ class Pauses:
 def client(answer: Answer | None = None, **changes: Any) -> WeChatClient:
     """Without `answer` it goes through sockets."""
     transport = None if answer is None else httpx.MockTransport(answer)
-    settings: dict[str, Any] = {"transport": transport, "sleep": Pauses(), "random": lambda: 0.5, **changes}
+    settings: dict[str, Any] = {"transport": transport, "sleep": Pauses(), **changes}
     return WeChatClient(app_id=APP_ID, app_secret=SecretStr(APP_SECRET), **settings)
 
 

@@ -9,7 +9,8 @@ from Crypto.Cipher import AES
 from pydantic import SecretStr
 
 from graph.wechat.crypto import Submission
-from graph.wechat.types import UserInfo
+from graph.wechat.errors import SubmissionError
+from graph.wechat.user_info import UserInfo
 
 APP_ID = "wx0123456789abcdef"
 OPENID = "oSYNTHETIC0000000000000user1"
@@ -60,6 +61,10 @@ def encrypt(padded: bytes, *, key: bytes = KEY, iv: bytes = IV) -> bytes:
     return AES.new(key, AES.MODE_CBC, iv=iv).encrypt(padded)
 
 
+class NotSigned(SubmissionError):
+    """Another session_key, or none, signed the submission."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """The four texts a mini-program sends."""
@@ -85,7 +90,11 @@ class Parts:
         openid: str = OPENID,
         now: float = STAMP + 60,
     ) -> UserInfo:
-        return self.parse().open(key or secret(), app_id=app_id, openid=openid, now=now, max_age=DAY, max_ahead=300)
+        times = {"now": now, "max_age": DAY, "max_ahead": 300}
+        info = self.parse().open(secret() if key is None else key, app_id=app_id, openid=openid, **times)
+        if info is None:
+            raise NotSigned
+        return info
 
 
 def submit(

@@ -159,6 +159,5 @@ async def test_an_answer_that_repeats_our_secrets_tells_nothing(response: object
 
 
 async def test_the_client_does_not_print_its_secret() -> None:
-    wechat = client()
-    nothing_told(repr(wechat) + repr(vars(wechat)))
-    await wechat.aclose()
+    async with client() as wechat:
+        nothing_told(repr(wechat) + repr(vars(wechat)))

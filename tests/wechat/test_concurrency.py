@@ -6,28 +6,28 @@ import contextlib
 import httpx
 import pytest
 
-from graph.wechat.circuit_breaker import FAILURES, RETRY_AFTER, ConcurrencyLimit
+from graph.wechat.circuit_breaker import FAILURES, RETRY_AFTER
 from graph.wechat.errors import CircuitOpen, WeChatUnavailable
 from tests.wechat.fake_server import JS_CODE, client
 
 
-def test_a_caller_without_a_slot_is_refused_and_hears_when_to_come_back() -> None:
-    limit = ConcurrencyLimit(3)
-    with contextlib.ExitStack() as inside:
-        for _ in range(3):
-            inside.enter_context(limit.slot())
-        with pytest.raises(CircuitOpen, match="too many wait for it") as caught, limit.slot():
-            raise AssertionError
-        assert (caught.value.retry_after, limit.in_use) == (RETRY_AFTER, 3)
-    assert limit.in_use == 0
+async def test_a_caller_without_a_slot_is_refused_and_hears_when_to_come_back() -> None:
+    async with client(max_connections=3) as wechat:
+        with contextlib.ExitStack() as inside:
+            for _ in range(3):
+                inside.enter_context(wechat.slot())
+            with pytest.raises(CircuitOpen, match="too many wait for it") as caught, wechat.slot():
+                raise AssertionError
+            assert (caught.value.retry_after, wechat.slots_in_use) == (RETRY_AFTER, 3)
+        assert wechat.slots_in_use == 0
 
 
 @pytest.mark.parametrize("error", [KeyError(), asyncio.CancelledError()])
-def test_a_slot_is_free_again_whatever_happens_in_it(error: BaseException) -> None:
-    limit = ConcurrencyLimit(1)
-    with pytest.raises(type(error)), limit.slot():
-        raise error
-    assert limit.in_use == 0
+async def test_a_slot_is_free_again_whatever_happens_in_it(error: BaseException) -> None:
+    async with client() as wechat:
+        with pytest.raises(type(error)), wechat.slot():
+            raise error
+        assert wechat.slots_in_use == 0
 
 
 async def test_the_client_has_a_slot_per_connection_and_none_when_circuit_is_open() -> None:
@@ -43,4 +43,4 @@ async def test_the_client_has_a_slot_per_connection_and_none_when_circuit_is_ope
                 await wechat.code2session(JS_CODE)
         with pytest.raises(CircuitOpen, match="did not answer"), wechat.slot():
             raise AssertionError
-        assert wechat.concurrency.in_use == 0
+        assert wechat.slots_in_use == 0
