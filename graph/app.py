@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
@@ -16,15 +17,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from graph.accounts.sessions import epoch_ms
 from graph.composition import Parts, compose
 from graph.errors import ErrorCode
-from graph.http.access_log import AccessLog, Observer
+from graph.http.access_log import AccessLog, Observer, RequestRecord
 from graph.http.client_address import ClientAddresses
 from graph.http.explorer_page import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
 from graph.http.middleware import HostAndConcurrencyMiddleware, ListedOriginsMiddleware, RequestMiddleware
 from graph.http.responses import error_response
-from graph.instrumentation import observe_requests
-from graph.observability.metrics import serve_metrics
+from graph.observability.metrics import Metrics, serve_metrics
 from graph.server.http_error import HttpError
 from graph.server.limits import RequestLimits
 from graph.server.shutdown import Shutdown
@@ -64,15 +64,11 @@ def build_app(
     port for metrics is taken.
     """
     settings = parts.settings
-    endpoint = GraphQLEndpoint(
-        parts.executor,
-        parts.services,
-        limits=settings.limit,
-        clients=ClientAddresses(settings.http.trusted_proxies),
-    )
-    observers = [request_log or AccessLog()]
+    clients = ClientAddresses(settings.http.trusted_proxies)
+    endpoint = GraphQLEndpoint(parts.executor, parts.services, limits=settings.limit, clients=clients)
+    observers: list[Observer] = [request_log or AccessLog()]
     if settings.metrics.port is not None:
-        observers.append(observe_requests(parts.metrics))
+        observers.append(partial(_count_request, parts.metrics))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -97,7 +93,17 @@ def build_app(
     # Such a response would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
-    stack = _surrounded(app, (GRAPHQL_PATH, endpoint), settings, observers)
+    stack: ASGIApp = HostAndConcurrencyMiddleware(
+        # Without Starlette's own handler of defects, whose response would be plain text.
+        ExceptionMiddleware(app.router, handlers={HTTPException: _not_routed}),
+        hosts=settings.http.allowed_hosts,
+        concurrency=settings.limit.concurrency,
+        probes=PROBES,
+        shortcut=(GRAPHQL_PATH, endpoint),
+    )
+    if settings.http.cors_origins:
+        stack = ListedOriginsMiddleware(stack, settings.http.cors_origins)
+    stack = RequestMiddleware(stack, app.router.routes, observers, settings.limit, ROUTE_LIMITS)
     if parts.tracing:
         stack = parts.tracing.middleware(stack, PROBES)
     app.middleware_stack = _before_startup(stack)
@@ -116,21 +122,11 @@ def _before_startup(app: ASGIApp) -> ASGIApp:
     return refuse
 
 
-def _surrounded(
-    app: Starlette, shortcut: tuple[str, ASGIApp], settings: Settings, observers: Sequence[Observer]
-) -> ASGIApp:
-    """What every request passes, from the inside out."""
-    stack: ASGIApp = HostAndConcurrencyMiddleware(
-        # Without Starlette's own handler of defects, whose response would be plain text.
-        ExceptionMiddleware(app.router, handlers={HTTPException: _not_routed}),
-        hosts=settings.http.allowed_hosts,
-        concurrency=settings.limit.concurrency,
-        probes=PROBES,
-        shortcut=shortcut,
-    )
-    if settings.http.cors_origins:
-        stack = ListedOriginsMiddleware(stack, settings.http.cors_origins)
-    return RequestMiddleware(stack, app.router.routes, observers, settings.limit, ROUTE_LIMITS)
+def _count_request(metrics: Metrics, record: RequestRecord) -> None:
+    metrics.request_finished(record.method, record.path, record.status, record.seconds)
+    if record.kind is not None:
+        metrics.operation_finished(record.operation, record.kind, record.codes, record.seconds)
+    metrics.errors_returned(record.codes)
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

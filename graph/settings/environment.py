@@ -1,15 +1,15 @@
 """Reads values from environment variables, and secrets also from the files that variables name."""
 
 import difflib
+import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-PREFIX: Final = "WXGATE_"
 EMPTY_IS_A_VALUE: Final = "empty is a value"
 """In the metadata of a field: an empty variable is not as good as none."""
 
@@ -25,51 +25,35 @@ class SettingsError(Exception):
     """A line for each setting at fault: the variable and what to do about it, never its value."""
 
 
-def cleaned(value: str) -> str:
-    """Without blanks, line ends and a pair of quotes around it, which `docker --env-file` and Windows leave there."""
-    value = value.strip()
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-    return value[1:-1].strip() if quoted else value
-
-
-def read_variables(fields: Mapping[str, FieldInfo], environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+def read_variables(fields: Mapping[str, FieldInfo]) -> tuple[dict[str, str], list[str]]:
     """The variables that are set, and a sentence for each that cannot be read."""
     given: dict[str, str] = {}
     faults = []
     for variable, field in fields.items():
-        value = cleaned(environment.get(variable, ""))
-        file = cleaned(environment.get(f"{variable}_FILE", "")) if is_secret(field) else ""
+        value = _cleaned(os.environ.get(variable, ""))
+        file = _cleaned(os.environ.get(f"{variable}_FILE", "")) if is_secret(field) else ""
         if value and file:
             faults.append(f"{variable} and {variable}_FILE are both set: keep one of them.")
         elif file:
             try:
-                value = cleaned(Path(file).read_text("utf-8-sig"))
+                value = _cleaned(Path(file).read_text("utf-8-sig"))
             except (OSError, UnicodeDecodeError):
                 faults.append(f"{variable}_FILE names a file that cannot be read as text.")
             else:
                 faults += [] if value else [f"{variable}_FILE names an empty file."]
-        if _LINK(value):
-            continue
-        if value or (variable in environment and EMPTY_IS_A_VALUE in field.metadata):
+        if not _LINK(value) and (value or (variable in os.environ and EMPTY_IS_A_VALUE in field.metadata)):
             given[variable] = value
     return given, faults
 
 
-def unknown_variables(fields: Mapping[str, FieldInfo], environment: Mapping[str, str]) -> Iterator[str]:
+def unknown_variables(fields: Mapping[str, FieldInfo]) -> Iterator[str]:
     """A sentence for each variable that begins like a setting and is none."""
     known = {*fields, *(f"{variable}_FILE" for variable, field in fields.items() if is_secret(field))}
-    for variable in sorted(environment):
-        if variable.startswith(PREFIX) and variable not in known and not _is_link(variable, environment[variable]):
-            yield f"{variable}: no such setting{_meant(variable, known)}; `wxgate settings` lists them."
-
-
-def _is_link(variable: str, value: str) -> bool:
-    return bool(_NAME_OF_LINK(variable) or _LINK(value))
-
-
-def _meant(variable: str, known: Collection[str]) -> str:
-    similar = difflib.get_close_matches(variable, known, n=1, cutoff=0.85)
-    return f" (did you mean {similar[0]}?)" if similar else ""
+    for variable, value in sorted(os.environ.items()):
+        if variable.startswith("WXGATE_") and not (variable in known or _NAME_OF_LINK(variable) or _LINK(value)):
+            similar = difflib.get_close_matches(variable, known, n=1, cutoff=0.85)
+            meant = f" (did you mean {similar[0]}?)" if similar else ""
+            yield f"{variable}: no such setting{meant}; `wxgate settings` lists them."
 
 
 def is_secret(field: FieldInfo) -> bool:
@@ -79,3 +63,10 @@ def is_secret(field: FieldInfo) -> bool:
 
 def _mentions_secret(annotation: object) -> bool:
     return annotation is SecretStr or any(_mentions_secret(inner) for inner in getattr(annotation, "__args__", ()))
+
+
+def _cleaned(value: str) -> str:
+    """Without blanks, line ends and a pair of quotes around it, which `docker --env-file` and Windows leave there."""
+    value = value.strip()
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1].strip() if quoted else value
