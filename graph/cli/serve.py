@@ -4,12 +4,12 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import click
 from starlette.types import ASGIApp
 
 from graph.app import ROUTE_LIMITS, build_app
-from graph.cli import options
 from graph.cli.errors import Lifespan, faults_in_one_message
 from graph.composition import Parts, compose
 from graph.http.access_log import AccessLog, Observer
@@ -23,10 +23,15 @@ from graph.settings import Settings, unknown_settings
 
 _log = logging.getLogger(__name__)
 
+HOST: Final = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+PORT: Final = click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one."
+)
+
 
 @click.command()
-@options.host
-@options.port
+@HOST
+@PORT
 @click.option(
     "--workers",
     default=1,
@@ -91,7 +96,7 @@ def _serve(
     request_log: Observer = AccessLog(settings.log.format) if logs_requests else lambda _record: None
     app = build_app(parts, simulator=simulator, shutdown=shutdown, request_log=request_log, worker=worker)
     lifespan = Lifespan(app)
-    with lifespan.faults_raised():
+    try:
         run(
             app,
             listeners,
@@ -103,3 +108,6 @@ def _serve(
             policy=ShutdownPolicy(shutdown, settings.drain_seconds),
             keep_running=keep_running,
         )
+    finally:
+        if lifespan.fault is not None:  # in place of the `SystemExit` that it leads to
+            raise lifespan.fault
