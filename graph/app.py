@@ -72,23 +72,27 @@ def build_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as opened:
-            if settings.metrics.port is not None:
-                port = settings.metrics.port and settings.metrics.port + worker
-                opened.enter_context(serve_metrics(parts.metrics.registry, settings.metrics.host, port))
-            await opened.enter_async_context(parts.opened())
-            app.middleware_stack = stack
-            yield
+        port = settings.metrics.port and settings.metrics.port + worker
+        registry, host = parts.metrics.registry, settings.metrics.host
+        with contextlib.nullcontext() if port is None else serve_metrics(registry, host, port):
+            async with parts.opened():
+                app.middleware_stack = stack
+                yield
+
+    async def before_startup(scope: Scope, receive: Receive, send: Send) -> None:
+        # Until the lifespan has run each part would fail in its own way.
+        if scope["type"] != "lifespan":
+            msg = "The lifespan of wxgate's application has not run: an application that mounts it must run it."
+            raise RuntimeError(msg)
+        await stack(scope, receive, send)
 
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, endpoint),
         Route("/livez", livez),
         Route("/readyz", Readiness(parts.database, parts.key_check, shutdown or Shutdown()).answer),
+        *(explorer_routes(with_phone=simulator is not None) if settings.graphiql else ()),
+        *([Mount(SIMULATOR_PREFIX, simulator)] if simulator is not None else ()),
     ]
-    if settings.graphiql:
-        routes.extend(explorer_routes(with_phone=simulator is not None))
-    if simulator is not None:
-        routes.append(Mount(SIMULATOR_PREFIX, simulator))
     app = Starlette(routes=routes, lifespan=lifespan)
     # Such a response would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
@@ -106,27 +110,16 @@ def build_app(
     stack = RequestMiddleware(stack, app.router.routes, observers, settings.limit, ROUTE_LIMITS)
     if parts.tracing:
         stack = parts.tracing.middleware(stack, PROBES)
-    app.middleware_stack = _before_startup(stack)
+    app.middleware_stack = before_startup
     return app
-
-
-def _before_startup(app: ASGIApp) -> ASGIApp:
-    """What serves until the lifespan has run: an error that says so, where each part would fail in its own way."""
-
-    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            msg = "The lifespan of wxgate's application has not run: an application that mounts it must run it."
-            raise RuntimeError(msg)
-        await app(scope, receive, send)
-
-    return refuse
 
 
 def _count_request(metrics: Metrics, record: RequestRecord) -> None:
     metrics.request_finished(record.method, record.path, record.status, record.seconds)
     if record.kind is not None:
         metrics.operation_finished(record.operation, record.kind, record.codes, record.seconds)
-    metrics.errors_returned(record.codes)
+    for code in record.codes:
+        metrics.errors.labels(code).inc()
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

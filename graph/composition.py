@@ -14,7 +14,6 @@ from graph.accounts.login import LoggedIn, Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.session_cleanup import SessionCleanup
 from graph.accounts.sessions import Sessions, epoch_ms
-from graph.errors import ErrorCode
 from graph.execution.documents import Documents
 from graph.execution.executor import Executor
 from graph.execution.trusted_documents import TrustedDocuments
@@ -53,10 +52,7 @@ class Parts:
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Opens what has to be closed. A database that does not answer is no reason not to start.
-
-        Raises `KeyRingMismatch`.
-        """
+        """Opens what has to be closed, whether or not the database answers. Raises `KeyRingMismatch`."""
         async with contextlib.AsyncExitStack() as stack:
             for resource in self.resources:
                 await stack.enter_async_context(resource)
@@ -87,7 +83,8 @@ def compose(
     tracing = load_tracing() if settings.otel else None
     url = settings.database.url.get_secret_value()
     database = tracing.database(url) if tracing else Database(url)
-    metrics = Metrics(code.name for code in ErrorCode)
+    executor = build_executor(settings, plans=plans)
+    metrics = Metrics(executor.documents.trusted_operations())
     wechat = WeChatClient(
         app_id=app_id,
         app_secret=app_secret,
@@ -99,6 +96,10 @@ def compose(
         sleep=sleep,
         observe=partial(_observe_call, [metrics.wechat_called, *([tracing.wechat_called] if tracing else [])]),
     )
+
+    def refused(what: str, kind: str) -> None:
+        metrics.refusals.labels(what, kind).inc()
+
     storage = RateLimitStorage(settings.rate_limit.storage, namespace=app_id, now=now)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
@@ -116,7 +117,7 @@ def compose(
         key_ring=key_ring,
         key_check=key_check,
         sessions=sessions,
-        rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=metrics.rate_limit_refused),
+        rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
         now=now,
         finished=partial(_count_login, metrics),
     )
@@ -125,13 +126,11 @@ def compose(
         key_ring=key_ring,
         watermark_max_age=settings.watermark.max_age,
         watermark_max_ahead=settings.watermark.max_ahead,
-        rate_limit=RateLimit("submit", settings.rate_limit.submit, storage, refused=metrics.rate_limit_refused),
+        rate_limit=RateLimit("submit", settings.rate_limit.submit, storage, refused=refused),
         now=now,
         sleep=sleep,
-        tried=metrics.submission_opened,
+        tried=lambda key, outcome: metrics.decryptions.labels(key, outcome).inc(),
     )
-    executor = build_executor(settings, plans=plans)
-    metrics.expect_operations(executor.documents.trusted_operations())
     metrics.registry.register(ServerState(database, wechat, storage))
     return Parts(
         settings=settings,
@@ -162,10 +161,8 @@ def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
 
 
 def _count_login(metrics: Metrics, outcome: LoggedIn | Exception) -> None:
-    if isinstance(outcome, Exception):
-        metrics.login_finished(code_of(outcome))
-    else:
-        metrics.login_finished("new" if outcome.is_new_user else "returning")
+    word = code_of(outcome) if isinstance(outcome, Exception) else "new" if outcome.is_new_user else "returning"
+    metrics.logins.labels(word).inc()
 
 
 def _observe_call(

@@ -11,14 +11,16 @@ from graph.cli.maintenance import cleanup, keys, migrate, retire, schema, settin
 from graph.cli.serve import serve
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=CommandGroup,
+    commands=[dev, serve, simulate, migrate, cleanup, schema, settings, keys, doctor],
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
 @click.version_option(package_name="wxgate")
 def main() -> None:
     """The login and user back end of a WeChat mini-program, as one GraphQL server."""
 
 
-for _command in (dev, serve, simulate, migrate, cleanup, schema, settings, keys, doctor):
-    main.add_command(_command)
 # Names that commands had.
 for _group, _command, _name in ((main, cleanup, "sweep"), (keys, retire, "forget")):
     _alias = copy.copy(_command)

@@ -21,7 +21,8 @@ from graph.observability.logging import configure_logging
 from graph.security.encryption import generate_entry
 from graph.server.server import announce, run
 from graph.server.sockets import in_url, listening
-from graph.settings import Settings, WeChatSettings, is_loopback
+from graph.settings import Settings, WeChatSettings
+from graph.settings.values import is_loopback
 from graph.simulator import SimulatorState, create_simulator
 from models.migrate import migrate
 
@@ -49,7 +50,7 @@ _ALLOW_REMOTE: Final = click.option(
 @click.command()
 @HOST
 @PORT
-@click.option("--data", default=".wxgate", show_default=True, type=click.Path(path_type=Path), help="Where to keep it.")
+@click.option("--data", default=".wxgate", type=click.Path(path_type=Path), help="Where to keep it.")
 @_ALLOW_REMOTE
 def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
     """Serve for development: SQLite, migrations, a simulated WeChat, nothing to set up.
@@ -66,10 +67,10 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
     with listening(host, port) as listeners:
         own_port = listeners[0].getsockname()[1]
         url = f"http://{in_url(host)}:{own_port}"
-        database_url = f"sqlite://{(data / 'wxgate.db').absolute()}"
+        own_database = (data / "wxgate.db").absolute()
         settings = Settings.load(
             defaults={
-                "WXGATE_DATABASE_URL": database_url,
+                "WXGATE_DATABASE_URL": f"sqlite://{own_database}",
                 "WXGATE_ENCRYPTION_KEYS": encryption_keys,
                 "WXGATE_DRAIN_SECONDS": "0",
                 "WXGATE_HTTP_ALLOWED_HOSTS": ",".join(_local_hosts(host)),
@@ -88,13 +89,12 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
             )
             settings = settings.model_copy(update={"wechat": wechat})
         parts = compose(settings)
-        asyncio.run(migrate(settings.database.url.get_secret_value()))
+        database_url = settings.database.url.get_secret_value()
+        asyncio.run(migrate(database_url))
         banner = _BANNER.format(
             url=url,
             wechat=f"simulated at {url}{SIMULATOR_PREFIX}" if simulator else "the real one",
-            database=(data / "wxgate.db").absolute()
-            if settings.database.url.get_secret_value() == database_url
-            else "the one in WXGATE_DATABASE_URL",
+            database=own_database if database_url == f"sqlite://{own_database}" else "the one in WXGATE_DATABASE_URL",
             data=data.absolute(),
             simulated=" of the simulator" if simulator else "",
         )
@@ -142,16 +142,15 @@ def _invented(seed: int | None = None) -> SimulatorState:
 def _prepare(directory: Path) -> tuple[SimulatorState, str]:
     """Makes the directory, a mini-program and an encryption key in it, unless they are there. Raises `OSError`."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys, mini_program = directory / "encryption-keys", directory / "mini-program.json"
+    keys, app = directory / "encryption-keys", directory / "mini-program.json"
     _write_once(directory / ".gitignore", "*\n")
     _write_once(keys, generate_entry("k1") + "\n")
     made = _invented()
-    fields = {"app_id": made.app_id, "app_secret": made.app_secret, "seed": made.seed}
-    _write_once(mini_program, json.dumps(fields) + "\n")
+    _write_once(app, json.dumps({"app_id": made.app_id, "app_secret": made.app_secret, "seed": made.seed}) + "\n")
     try:
-        return SimulatorState(**json.loads(mini_program.read_text("utf-8"))), keys.read_text("utf-8").strip()
+        return SimulatorState(**json.loads(app.read_text("utf-8"))), keys.read_text("utf-8").strip()
     except (ValueError, TypeError):
-        raise OSError(errno.EINVAL, "is damaged: delete it to start anew", str(mini_program)) from None
+        raise OSError(errno.EINVAL, "is damaged: delete it to start anew", str(app)) from None
 
 
 def _write_once(path: Path, text: str) -> None:
@@ -161,15 +160,11 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def _require_loopback(host: str, allow_remote: bool) -> None:
-    """Raises `UsageError` for an address that others can reach, unless that is meant."""
     if not is_loopback(host) and not allow_remote:
         message = f"{host} is not a loopback address, and anyone may sign in here: add --allow-remote if you mean it."
         raise click.UsageError(message)
 
 
 def _local_hosts(host: str) -> list[str]:
-    """What `Host` may be where only this machine can connect: a page from elsewhere could have its name point here.
-
-    None, for any, where other machines can.
-    """
+    """What `Host` may be, lest a page from elsewhere have its name point here; none, for any, if others can connect."""
     return ["localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host] if is_loopback(host) else []

@@ -11,7 +11,6 @@ from typing import Final
 import click
 import httpx
 from limits import RateLimitItemPerSecond
-from pydantic import SecretStr
 
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
@@ -67,10 +66,7 @@ async def _print_results(settings: Settings) -> bool:
 
 
 async def _examine(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
-    """Runs every check whose ground is not already gone; gives its subject, and what is wrong and what to do, if it is.
-
-    Never raises for a fault that it finds.
-    """
+    """The subject of each check whose ground is not already gone; and, for a fault, what is wrong and what to do."""
     faults = unknown_settings()
     try:
         require_secrets(settings)
@@ -85,8 +81,8 @@ async def _examine(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
         yield "trusted documents", str(error)
     else:
         yield "trusted documents", None
-    yield "rate limits", await _rate_limits_advice(settings.rate_limit.storage)
-    yield "clock", await _clock_advice(settings.wechat.base_url)
+    yield "rate limits", await _rate_limits_advice(settings)
+    yield "clock", await _clock_advice(settings)
     yield "WeChat", await _wechat_advice(settings)
 
 
@@ -109,9 +105,9 @@ async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str 
         yield "database", f"{error}: is WXGATE_DATABASE_URL right, and is the database running?"
 
 
-async def _rate_limits_advice(url: SecretStr) -> str | None:
+async def _rate_limits_advice(settings: Settings) -> str | None:
     try:
-        async with RateLimitStorage(url, namespace="doctor", now=epoch_ms) as storage:
+        async with RateLimitStorage(settings.rate_limit.storage, namespace="doctor", now=epoch_ms) as storage:
             await storage.wait_ms(RateLimitItemPerSecond(1), "doctor")
     except RateLimitStorageUnusable as error:
         return f"WXGATE_RATE_LIMIT_STORAGE {error}."
@@ -120,10 +116,10 @@ async def _rate_limits_advice(url: SecretStr) -> str | None:
     return None
 
 
-async def _clock_advice(base_url: str) -> str | None:
+async def _clock_advice(settings: Settings) -> str | None:
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            date = (await client.head(base_url)).headers.get("date", "")
+            date = (await client.head(settings.wechat.base_url)).headers.get("date", "")
         skew = time.time() - parsedate_to_datetime(date).timestamp()
     except (httpx.HTTPError, ValueError):
         return "could not be compared: WeChat sent no date."

@@ -57,10 +57,7 @@ class CommandGroup(click.Group):
 
 
 class Lifespan:
-    """Runs an application's lifespan for uvicorn, which would log a fault with a traceback and end with exit code 3.
-
-    `fault` is what the lifespan raised on purpose.
-    """
+    """Runs a lifespan, and keeps its `fault`, which uvicorn would log with a traceback and end for with exit code 3."""
 
     def __init__(self, app: Starlette) -> None:
         self._app = app

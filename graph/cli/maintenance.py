@@ -9,15 +9,13 @@ import click
 from pydantic import SecretStr
 
 from graph.accounts import encryption_keys
-from graph.accounts.encryption_keys import KeyCheck, Rotation, key_usage
 from graph.accounts.session_cleanup import SessionCleanup
 from graph.accounts.sessions import epoch_ms
 from graph.schema.build import print_schema
 from graph.security.encryption import KeyRing, generate_entry
 from graph.settings import Settings, SettingsError, is_secret, variables
+from models import migrate as migrations
 from models.database import Database
-from models.migrate import migrate as apply_migrations
-from models.migrate import missing_migrations
 
 Result = TypeVar("Result")
 
@@ -29,7 +27,7 @@ def migrate(plan: bool) -> None:
     # An SQLite file, and the lock beside it, are for their owner alone.
     os.umask(0o077)
     url = Settings.load("database").database.url.get_secret_value()
-    names = _in_database(missing_migrations) if plan else asyncio.run(apply_migrations(url))
+    names = _in_database(migrations.missing_migrations) if plan else asyncio.run(migrations.migrate(url))
     verb = "would apply" if plan else "applied"
     click.echo("\n".join(f"{verb} {name}" for name in names) or "The database is up to date.")
 
@@ -71,7 +69,7 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--id", "key_id", default="k1", show_default=True, help="Its name: k2 for your second key, and so on.")
+@click.option("--id", "key_id", default="k1", help="Its name: k2 for your second key, and so on.")
 def new(key_id: str) -> None:
     """Print a new key, as an entry for WXGATE_ENCRYPTION_KEYS.
 
@@ -84,7 +82,7 @@ def new(key_id: str) -> None:
 def list_() -> None:
     """List the keys of the ring and of the database, and how many accounts each seals."""
     key_ring = _key_ring()
-    for key_id, accounts in _in_database(lambda database: key_usage(database, key_ring)).items():
+    for key_id, accounts in _in_database(lambda database: encryption_keys.key_usage(database, key_ring)).items():
         role = "encrypts" if key_id == key_ring.current_id else "decrypts" if key_id in key_ring.ids else "MISSING"
         click.echo(f"{key_id}  {role}  {accounts} accounts")
 
@@ -127,8 +125,8 @@ def _key_ring() -> KeyRing:
     return KeyRing.parse(ring.get_secret_value())
 
 
-async def _rotate(database: Database, key_ring: KeyRing) -> Rotation:
-    await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
+async def _rotate(database: Database, key_ring: KeyRing) -> encryption_keys.Rotation:
+    await encryption_keys.KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
     return await encryption_keys.rotate(database, key_ring)
 
 

@@ -23,10 +23,8 @@ from graph.settings import Settings, unknown_settings
 
 _log = logging.getLogger(__name__)
 
-HOST: Final = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-PORT: Final = click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one."
-)
+HOST: Final = click.option("--host", default="127.0.0.1", help="Address to listen on.")
+PORT: Final = click.option("--port", default=8000, type=click.IntRange(0, 65535), help="0 picks a free one.")
 
 
 @click.command()
@@ -35,7 +33,6 @@ PORT: Final = click.option(
 @click.option(
     "--workers",
     default=1,
-    show_default=True,
     type=click.IntRange(1, 64),
     help="Processes that share the port, one for each core. Each counts rate limits for itself, unless Redis counts "
     "for all (WXGATE_RATE_LIMIT_STORAGE), and has its own connections to the database, and its own port for metrics, "

@@ -67,11 +67,11 @@ class LogWriter:
             if self._thread is None:
                 self._start()
 
-    def flush(self, seconds: float = _FLUSH_SECONDS) -> None:
-        """Returns when all is written, or after so many seconds."""
+    def flush(self) -> None:
+        """Returns when all is written, or after `_FLUSH_SECONDS`."""
         with self._changed:
             if self._thread is not None:
-                self._changed.wait_for(lambda: not self._lines and not self._is_writing, seconds)
+                self._changed.wait_for(lambda: not self._lines and not self._is_writing, _FLUSH_SECONDS)
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)

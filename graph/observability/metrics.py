@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from graph.errors import ErrorCode
 from graph.security.rate_limit import RateLimitStorage
 from graph.wechat.client import WeChatClient
 from models.database import Database
@@ -41,13 +42,13 @@ _SCRAPE_SECONDS: Final = 5
 
 
 class Metrics:
-    """One server's metrics, in a registry of their own. `codes` are those that errors can have.
+    """One server's metrics, in a registry of their own.
 
-    Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
-    Every request counts in two histograms: what their `labels()` returns is kept.
+    Counters whose labels are the server's own words are public; where clients or WeChat choose them, a method bounds
+    them. The names of `operations`, those of a deployment's own clients, have room whatever others are sent.
     """
 
-    def __init__(self, codes: Iterable[str]) -> None:
+    def __init__(self, operations: Iterable[str] = ()) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # series of their own that nothing here reads
         self.registry = registry = CollectorRegistry()
         histogram = partial(Histogram, registry=registry, buckets=_REQUEST_SECONDS)
@@ -57,45 +58,49 @@ class Metrics:
             "Requests by method, path (the known ones) and status, and how long they took.",
             ("method", "path", "status"),
         )
-        operations = histogram(
+        executed = histogram(
             "wxgate_graphql_operation_duration_seconds",
             "GraphQL operations that ran, by name, kind (query, mutation) and outcome (ok, error).",
             ("operation", "kind", "outcome"),
         )
-        self._requests, self._operations = cache(requests.labels), cache(operations.labels)
+        # Every request counts in both: what `labels()` returns is kept.
+        self._requests, self._operations = cache(requests.labels), cache(executed.labels)
         self._calls = histogram(
             "wxgate_wechat_call_duration_seconds",
             "Calls to WeChat, each try for itself, by outcome: ok, WeChat's errcode, or what went wrong.",
             ("endpoint", "outcome"),
             buckets=_CALL_SECONDS,
         )
-        self._errors = counter("wxgate_errors", "Errors in responses, by extensions.code.", ("code",))
-        self._logins = counter("wxgate_logins", "Logins: new, returning, or the code of an error.", ("outcome",))
-        self._decryptions = counter(
+        self.errors = counter("wxgate_errors", "Errors in responses, by extensions.code.", ("code",))
+        self.logins = counter("wxgate_logins", "Logins: new, returning, or the code of an error.", ("outcome",))
+        self.decryptions = counter(
             "wxgate_decryptions",
             "Submissions, by the session_key that signed them (current, previous, none) and their outcome.",
             ("key", "outcome"),
         )
-        self._refusals = counter(
+        self.refusals = counter(
             "wxgate_rate_limit_refusals",
             "Requests over a rate limit, by what they asked for and whose limit it was.",
             ("what", "kind"),
         )
-        for code in codes:
-            self._errors.labels(code)
+        # Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
+        for code in ErrorCode:
+            self.errors.labels(code.name)
         for outcome in ("new", "returning"):
-            self._logins.labels(outcome)
+            self.logins.labels(outcome)
         for signed, opened in (("current", "opened"), ("previous", "opened"), ("none", "refused")):
-            self._decryptions.labels(signed, opened)
+            self.decryptions.labels(signed, opened)
         for what in ("login", "submit"):
             for kind in ("account", "address"):
-                self._refusals.labels(what, kind)
+                self.refusals.labels(what, kind)
         Info("wxgate_build", "What is running.", registry=registry).info(
             {"version": version("wxgate"), "python": platform.python_version()}
         )
         GCCollector(registry)
         ProcessCollector(registry=registry)
         self._operation_names: set[str] = set()
+        for name in operations:
+            self._operation_label(name)
         self._call_outcomes: set[str] = set()
 
     def request_finished(self, method: str, path: str, status: int, seconds: float) -> None:
@@ -106,30 +111,9 @@ class Metrics:
         """Counts an operation of a valid document; `codes` are those of the errors in its response, if any."""
         self._operations(self._operation_label(name), kind, "error" if codes else "ok").observe(seconds)
 
-    def expect_operations(self, names: Iterable[str]) -> None:
-        """Keeps room for the operations of a deployment's own clients, which others could take with theirs."""
-        for name in names:
-            self._operation_label(name)
-
-    def errors_returned(self, codes: Sequence[str]) -> None:
-        """Counts the errors of a response, whether an operation gave them or none ran."""
-        for code in codes:
-            self._errors.labels(code).inc()
-
-    def login_finished(self, outcome: str) -> None:
-        """Counts a login: `new`, `returning`, or the code of its error."""
-        self._logins.labels(outcome).inc()
-
-    def submission_opened(self, key: str, outcome: str) -> None:
-        """Counts a submission that was tried with the account's session_keys."""
-        self._decryptions.labels(key, outcome).inc()
-
     def wechat_called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """Counts one try of a call to WeChat."""
         self._calls.labels(endpoint, _bounded(outcome, self._call_outcomes, _MAX_OUTCOMES)).observe(seconds)
-
-    def rate_limit_refused(self, what: str, kind: str) -> None:
-        """Counts a refusal: of what (login, submit), and by whose limit (address, account)."""
-        self._refusals.labels(what, kind).inc()
 
     def _operation_label(self, name: str | None) -> str:
         label = ANONYMOUS if name is None else name

@@ -1,12 +1,13 @@
 """The settings, by group: `WXGATE_<group>_<name>`, with its default and its range; frozen, and silent about secrets.
 
-`environment.py` reads variables and files of secrets, `values.py` says what a value may be. A limit is defined where it
-is enforced; its group is made of those classes.
+`values.py` says what a value may be. A limit is defined where it is enforced; its group is made of those classes.
 """
 
+import difflib
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -16,16 +17,23 @@ from graph.execution.document_limits import DocumentLimits
 from graph.http.request import JsonLimits
 from graph.server.limits import ConnectionLimits, RequestLimits
 from graph.settings import values
-from graph.settings.environment import SettingsError, is_secret, read_variables, unknown_variables
-from graph.settings.values import is_loopback
-
-__all__ = ["Settings", "SettingsError", "is_loopback", "is_secret", "require_secrets", "unknown_settings", "variables"]
+from graph.wechat.client import BASE_URL
 
 _REQUIRED: Final = {
     "WXGATE_WECHAT_APP_ID": "set it to the AppID of your mini-program",
     "WXGATE_WECHAT_APP_SECRET": "set it (or WXGATE_WECHAT_APP_SECRET_FILE) to your AppSecret",
     "WXGATE_ENCRYPTION_KEYS": "make a key with `wxgate keys new` and set it (or ..._KEYS_FILE)",
 }
+# Kubernetes describes each Service of a namespace to each pod: one that is called `wxgate-metrics` sets
+# `WXGATE_METRICS_PORT=tcp://10.0.0.1:9464` and ten more.
+_LINK: Final = re.compile(r"(tcp|udp|sctp)://\S+").fullmatch
+_NAME_OF_LINK: Final = re.compile(
+    r"\w+_SERVICE_HOST|\w+_SERVICE_PORT(_\w+)?|\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
+).fullmatch
+
+
+class SettingsError(Exception):
+    """A line for each setting at fault: the variable and what to do about it, never its value."""
 
 
 class Group(BaseModel):
@@ -35,9 +43,7 @@ class Group(BaseModel):
 class WeChatSettings(Group):
     app_id: values.AppId | None = Field(None, description="The mini-program's AppID.")
     app_secret: values.AppSecret | None = Field(None, description="Its AppSecret.")
-    base_url: values.BaseUrl = Field(
-        "https://api.weixin.qq.com", description="WeChat's API; plain http only to loopback."
-    )
+    base_url: values.BaseUrl = Field(BASE_URL, description="WeChat's API; plain http only to loopback.")
     ca_file: values.CaFile | None = Field(None, description="PEM file of the only CAs to trust for WeChat.")
     proxy: values.ProxyUrl | None = Field(None, description="Proxy to WeChat, `http(s)://user:password@host:port`.")
 
@@ -123,19 +129,17 @@ class Settings(Group):
     graphiql: bool = Field(False, description="The explorer (on in `dev`).")
 
     @classmethod
-    def load(
-        cls, *groups: str, serving: bool = False, defaults: Mapping[str, str] = MappingProxyType({})
-    ) -> "Settings":
+    def load(cls, *groups: str, serving: bool = False, defaults: Mapping[str, str] | None = None) -> "Settings":
         """Reads the environment, for these groups only if any is named; `defaults` count for what it leaves out.
 
         With `serving`, what signing users in takes must be there. Raises `SettingsError` with all that is wrong.
         """
         paths = {variable: path for variable, path, _ in _fields() if not groups or path[0] in groups}
-        given, faults = read_variables({name: variables()[name] for name in paths})
+        given, faults = _read_variables({name: variables()[name] for name in paths})
         if serving:
             faults += [_missing(name) for name in _REQUIRED if name not in given and name not in " ".join(faults)]
         fields: dict[str, Any] = {}
-        for variable, value in {**defaults, **given}.items():
+        for variable, value in {**(defaults or {}), **given}.items():
             *outer, name = paths[variable]
             (fields.setdefault(outer[0], {}) if outer else fields)[name] = value
         try:
@@ -164,7 +168,23 @@ def variables() -> dict[str, FieldInfo]:
 
 def unknown_settings() -> list[str]:
     """A sentence for each variable of the environment that looks like a setting and is none."""
-    return list(unknown_variables(variables()))
+    known = {*variables(), *(f"{variable}_FILE" for variable, field in variables().items() if is_secret(field))}
+    sentences = []
+    for variable, value in sorted(os.environ.items()):
+        if variable.startswith("WXGATE_") and not (variable in known or _NAME_OF_LINK(variable) or _LINK(value)):
+            similar = difflib.get_close_matches(variable, known, n=1, cutoff=0.85)
+            meant = f" (did you mean {similar[0]}?)" if similar else ""
+            sentences.append(f"{variable}: no such setting{meant}; `wxgate settings` lists them.")
+    return sentences
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a setting is a secret, and may therefore come from a file as well."""
+    return _mentions_secret(field.annotation)
+
+
+def _mentions_secret(annotation: object) -> bool:
+    return annotation is SecretStr or any(_mentions_secret(inner) for inner in getattr(annotation, "__args__", ()))
 
 
 def _fields() -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
@@ -176,6 +196,34 @@ def _fields() -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
                 yield _variable((name, inner)), (name, inner), inner_field
         else:
             yield _variable((name,)), (name,), field
+
+
+def _read_variables(fields: Mapping[str, FieldInfo]) -> tuple[dict[str, str], list[str]]:
+    """The variables that are set, and a sentence for each that cannot be read."""
+    given: dict[str, str] = {}
+    faults = []
+    for variable, field in fields.items():
+        value = _cleaned(os.environ.get(variable, ""))
+        file = _cleaned(os.environ.get(f"{variable}_FILE", "")) if is_secret(field) else ""
+        if value and file:
+            faults.append(f"{variable} and {variable}_FILE are both set: keep one of them.")
+        elif file:
+            try:
+                value = _cleaned(Path(file).read_text("utf-8-sig"))
+            except (OSError, UnicodeDecodeError):
+                faults.append(f"{variable}_FILE names a file that cannot be read as text.")
+            else:
+                faults += [] if value else [f"{variable}_FILE names an empty file."]
+        if not _LINK(value) and (value or (variable in os.environ and values.EMPTY_IS_A_VALUE in field.metadata)):
+            given[variable] = value
+    return given, faults
+
+
+def _cleaned(value: str) -> str:
+    """Without blanks, line ends and a pair of quotes around it, which `docker --env-file` and Windows leave there."""
+    value = value.strip()
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1].strip() if quoted else value
 
 
 def _variable(path: Sequence[object]) -> str:

@@ -13,10 +13,11 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from graph.security.encryption import KeyRing
 from graph.security.errors import KeyRingError
-from graph.settings.environment import EMPTY_IS_A_VALUE
 from models.errors import UnsupportedDatabase
 from models.url import tortoise_config
 
+# In the metadata of a field: an empty variable is not as good as none.
+EMPTY_IS_A_VALUE: Final = "empty is a value"
 _STORAGES: Final = ("memory://", "redis://", "rediss://", "valkey://", "valkeys://")
 _HOST: Final = re.compile(r"(\*\.)?[a-z0-9.-]+|\[[0-9a-f:]+\]").fullmatch
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?").fullmatch
@@ -31,11 +32,12 @@ def is_loopback(host: str) -> bool:
 
 
 def _check(holds: Callable[[Any], object], reason: str | None = None) -> AfterValidator:
-    """Refuses what this does not hold of, or raises an error about: with `reason`, or else the text of that error."""
+    """Refuses what this does not hold of (of a list, of each member): with `reason`, or that of the error it raises."""
 
     def check(value: Any) -> Any:
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
         try:
-            good = holds(value.get_secret_value() if isinstance(value, SecretStr) else value)
+            good = all(map(holds, plain)) if isinstance(plain, tuple) else holds(plain)
         except (ValueError, OSError, httpx.InvalidURL, UnsupportedDatabase, KeyRingError) as error:
             raise ValueError(reason or str(error)) from None
         if not good:
@@ -43,10 +45,6 @@ def _check(holds: Callable[[Any], object], reason: str | None = None) -> AfterVa
         return value
 
     return AfterValidator(check)
-
-
-def _each(holds: Callable[[str], object], reason: str) -> AfterValidator:
-    return _check(lambda values: all(map(holds, values)), reason)
 
 
 def _is_strong(secret: str) -> bool:
@@ -97,17 +95,16 @@ BaseUrl = Annotated[
     AfterValidator(lambda url: url.rstrip("/")),
 ]
 CaFile = Annotated[
-    Path,
-    _check(lambda path: ssl.create_default_context(cafile=str(path)), "must be a file of certificates in PEM"),
+    Path, _check(lambda path: ssl.create_default_context(cafile=str(path)), "must be a file of certificates in PEM")
 ]
 ProxyUrl = Annotated[SecretStr, _check(_is_proxy, "must be like http://proxy:3128 or http://user:password@proxy:3128")]
 DatabaseUrl = Annotated[SecretStr, _check(tortoise_config)]
 KeyRingText = Annotated[SecretStr, _check(KeyRing.parse)]
 Hosts = Annotated[
-    _List, _each(_HOST, "must list host names in lower case without ports, like api.example.com or *.example.com")
+    _List, _check(_HOST, "must list host names in lower case without ports, like api.example.com or *.example.com")
 ]
-Origins = Annotated[_List, _each(_ORIGIN, "must list exact origins in lower case, like https://h5.example.com")]
-Networks = Annotated[_List, _each(_is_network, "must list addresses or networks, like 10.0.0.7 or 10.0.0.0/8")]
+Origins = Annotated[_List, _check(_ORIGIN, "must list exact origins in lower case, like https://h5.example.com")]
+Networks = Annotated[_List, _check(_is_network, "must list addresses or networks, like 10.0.0.7 or 10.0.0.0/8")]
 Rate = Annotated[
     str,
     _check(

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -29,9 +29,7 @@ from tortoise.queryset import BulkCreateQuery, DeleteQuery, UpdateQuery
 from graph.http.access_log import LONGEST_NAME, RequestRecord, record_of
 from models.database import Database
 from models.errors import DatabaseError
-from models.transactions import Row, Transaction
-
-T = TypeVar("T")
+from models.transactions import Row, T, Transaction
 
 # A collector that does not take the last spans within so many seconds does not get them: a shutdown waits for it.
 _FLUSH_SECONDS: Final = 3.0
@@ -87,7 +85,6 @@ class Tracing:
         return traced
 
     def database(self, url: str) -> "TracedDatabase":
-        """The database with a span around each statement."""
         return TracedDatabase(url, self.tracer)
 
     def wechat_called(self, endpoint: str, outcome: str, seconds: float) -> None:
