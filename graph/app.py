@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from graph.accounts.sessions import epoch_ms
 from graph.composition import Parts, compose
 from graph.errors import ErrorCode
-from graph.http.access_log import AccessLog, Observer
+from graph.http.access_log import AccessLog, Observer, RequestRecord
 from graph.http.client_address import ClientAddresses
 from graph.http.explorer_page import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
@@ -24,8 +25,7 @@ from graph.http.health import Readiness, livez
 from graph.http.middleware import HostAndConcurrencyMiddleware, ListedOriginsMiddleware, RequestMiddleware
 from graph.http.request import RequestDecoder
 from graph.http.responses import error_response
-from graph.instrumentation import observe_requests
-from graph.observability.metrics import serve_metrics
+from graph.observability.metrics import Metrics, serve_metrics
 from graph.server.http_error import HttpError
 from graph.server.limits import RequestLimits
 from graph.server.shutdown import Shutdown
@@ -71,67 +71,60 @@ def build_app(
         RequestDecoder(depth=settings.limit.json_depth),
         ClientAddresses(settings.http.trusted_proxies).client_of,
     )
-    observers = [request_log or AccessLog()]
+    observers: list[Observer] = [request_log or AccessLog()]
     if settings.metrics.port is not None:
-        observers.append(observe_requests(parts.metrics))
+        observers.append(partial(_count_request, parts.metrics))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as opened:
-            if settings.metrics.port is not None:
-                port = settings.metrics.port and settings.metrics.port + worker
-                opened.enter_context(serve_metrics(parts.metrics.registry, settings.metrics.host, port))
-            await opened.enter_async_context(parts.opened())
-            app.middleware_stack = stack
-            yield
+        port = settings.metrics.port and settings.metrics.port + worker
+        registry, host = parts.metrics.registry, settings.metrics.host
+        with contextlib.nullcontext() if port is None else serve_metrics(registry, host, port):
+            async with parts.opened():
+                app.middleware_stack = stack
+                yield
+
+    async def before_startup(scope: Scope, receive: Receive, send: Send) -> None:
+        # Until the lifespan has run each part would fail in its own way.
+        if scope["type"] != "lifespan":
+            msg = "The lifespan of wxgate's application has not run: an application that mounts it must run it."
+            raise RuntimeError(msg)
+        await stack(scope, receive, send)
 
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, endpoint),
         Route("/livez", livez),
         Route("/readyz", Readiness(parts.database, parts.key_check, shutdown or Shutdown()).answer),
+        *(explorer_routes(with_phone=simulator is not None) if settings.graphiql else ()),
+        *([Mount(SIMULATOR_PREFIX, simulator)] if simulator is not None else ()),
     ]
-    if settings.graphiql:
-        routes.extend(explorer_routes(with_phone=simulator is not None))
-    if simulator is not None:
-        routes.append(Mount(SIMULATOR_PREFIX, simulator))
     app = Starlette(routes=routes, lifespan=lifespan)
     # Such a response would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
     # Around Starlette's own stack instead of inside it, where each request would pass its routing and error handling.
-    stack = _surrounded(app, (GRAPHQL_PATH, endpoint), settings, observers)
-    if parts.tracing:
-        stack = parts.tracing.middleware(stack, PROBES)
-    app.middleware_stack = _before_startup(stack)
-    return app
-
-
-def _before_startup(app: ASGIApp) -> ASGIApp:
-    """What serves until the lifespan has run: an error that says so, where each part would fail in its own way."""
-
-    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            msg = "The lifespan of wxgate's application has not run: an application that mounts it must run it."
-            raise RuntimeError(msg)
-        await app(scope, receive, send)
-
-    return refuse
-
-
-def _surrounded(
-    app: Starlette, shortcut: tuple[str, ASGIApp], settings: Settings, observers: Sequence[Observer]
-) -> ASGIApp:
-    """What every request passes, from the inside out."""
     stack: ASGIApp = HostAndConcurrencyMiddleware(
         # Without Starlette's own handler of defects, whose response would be plain text.
         ExceptionMiddleware(app.router, handlers={HTTPException: _not_routed}),
         hosts=settings.http.allowed_hosts,
         concurrency=settings.limit.concurrency,
         probes=PROBES,
-        shortcut=shortcut,
+        shortcut=(GRAPHQL_PATH, endpoint),
     )
     if settings.http.cors_origins:
         stack = ListedOriginsMiddleware(stack, settings.http.cors_origins)
-    return RequestMiddleware(stack, app.router.routes, observers, settings.limit, ROUTE_LIMITS)
+    stack = RequestMiddleware(stack, app.router.routes, observers, settings.limit, ROUTE_LIMITS)
+    if parts.tracing:
+        stack = parts.tracing.middleware(stack, PROBES)
+    app.middleware_stack = before_startup
+    return app
+
+
+def _count_request(metrics: Metrics, record: RequestRecord) -> None:
+    metrics.request_finished(record.method, record.path, record.status, record.seconds)
+    if record.kind is not None:
+        metrics.operation_finished(record.operation, record.kind, record.codes, record.seconds)
+    for code in record.codes:
+        metrics.errors.labels(code).inc()
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

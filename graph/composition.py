@@ -3,22 +3,22 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graph.accounts.encryption_keys import KeyCheck
-from graph.accounts.login import Logins
+from graph.accounts.login import LoggedIn, Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.session_cleanup import SessionCleanup
 from graph.accounts.sessions import Sessions, epoch_ms
-from graph.errors import ErrorCode
+from graph.errors import INTERNAL
 from graph.execution.documents import Documents
 from graph.execution.executor import Executor
 from graph.execution.trusted_documents import TrustedDocuments
-from graph.instrumentation import observe_calls, observe_logins
-from graph.observability.metrics import Metrics
+from graph.observability.metrics import Metrics, ServerState
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.context import Services
 from graph.schema.errors import coded
@@ -27,6 +27,7 @@ from graph.security.rate_limit import RateLimit, RateLimitStorage
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
+from graph.wechat.errors import WeChatError, WeChatUnavailable
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
 
@@ -52,14 +53,16 @@ class Parts:
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Opens what has to be closed. A database that does not answer is no reason not to start.
-
-        Raises `KeyRingMismatch`.
-        """
+        """Opens what has to be closed, whether or not the database answers. Raises `KeyRingMismatch`."""
         async with contextlib.AsyncExitStack() as stack:
             for resource in self.resources:
                 await stack.enter_async_context(resource)
-            await _compare_keys(self.key_check)
+            try:
+                await self.key_check.ensure()
+            except DatabaseBehind:
+                _log.warning("starting without the tables of this version: run `wxgate migrate`")
+            except DatabaseError as error:
+                _log.warning("starting without the database", extra={"reason": str(error)})
             async with self.session_cleanup.in_background():
                 yield
 
@@ -76,24 +79,29 @@ def compose(
     Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`,
     `TracingUnavailable`.
     """
-    secrets = require_secrets(settings)
-    key_ring = KeyRing.parse(secrets.encryption_keys.get_secret_value())
+    app_id, app_secret, encryption_keys = require_secrets(settings)
+    key_ring = KeyRing.parse(encryption_keys.get_secret_value())
     tracing = load_tracing() if settings.otel else None
     url = settings.database.url.get_secret_value()
     database = tracing.database(url) if tracing else Database(url)
-    metrics = Metrics(code.name for code in ErrorCode)
+    executor = build_executor(settings, plans=plans)
+    metrics = Metrics(executor.documents.trusted_operations())
     wechat = WeChatClient(
-        app_id=secrets.app_id,
-        app_secret=secrets.app_secret,
+        app_id=app_id,
+        app_secret=app_secret,
         base_url=settings.wechat.base_url,
         ca_file=settings.wechat.ca_file,
         proxy=settings.wechat.proxy,
         # Half of the requests at work at once, so that a WeChat that hangs leaves room for the others.
         max_connections=min(MAX_CONNECTIONS, -(-settings.limit.concurrency // 2)),
         sleep=sleep,
-        observe=observe_calls(metrics.wechat_called, *([tracing.wechat_called] if tracing else [])),
+        observe=partial(_observe_call, [metrics.wechat_called, *([tracing.wechat_called] if tracing else [])]),
     )
-    storage = RateLimitStorage(settings.rate_limit.storage, namespace=secrets.app_id, now=now)
+
+    def refused(what: str, kind: str) -> None:
+        metrics.refusals.labels(what, kind).inc()
+
+    storage = RateLimitStorage(settings.rate_limit.storage, namespace=app_id, now=now)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
         database=database,
@@ -104,34 +112,27 @@ def compose(
     )
     session_cleanup = SessionCleanup(database=database, idle_days=settings.session.idle_days, now=now)
     logins = Logins(
-        app_id=secrets.app_id,
+        app_id=app_id,
         wechat=wechat,
         database=database,
         key_ring=key_ring,
         key_check=key_check,
         sessions=sessions,
-        rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=metrics.rate_limit_refused),
+        rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
         now=now,
-        finished=observe_logins(metrics),
+        finished=partial(_count_login, metrics),
     )
     profiles = Profiles(
         database=database,
         key_ring=key_ring,
         watermark_max_age=settings.watermark.max_age,
         watermark_max_ahead=settings.watermark.max_ahead,
-        rate_limit=RateLimit("submit", settings.rate_limit.submit, storage, refused=metrics.rate_limit_refused),
+        rate_limit=RateLimit("submit", settings.rate_limit.submit, storage, refused=refused),
         now=now,
         sleep=sleep,
-        tried=metrics.submission_opened,
+        tried=lambda key, outcome: metrics.decryptions.labels(key, outcome).inc(),
     )
-    executor = build_executor(settings, plans=plans)
-    metrics.expect_operations(executor.documents.trusted_operations())
-    metrics.watch(
-        pool=database.pool,
-        breaker=lambda: wechat.breaker.state,
-        logins=lambda: wechat.slots_in_use,
-        storage_failures=lambda: storage.failures,
-    )
+    metrics.registry.register(ServerState(database, wechat, storage))
     return Parts(
         settings=settings,
         database=database,
@@ -143,15 +144,6 @@ def compose(
         session_cleanup=session_cleanup,
         resources=(*([tracing] if tracing else []), wechat, database, storage),
     )
-
-
-async def _compare_keys(key_check: KeyCheck) -> None:
-    try:
-        await key_check.ensure()
-    except DatabaseBehind:
-        _log.warning("starting without the tables of this version: run `wxgate migrate`")
-    except DatabaseError as error:
-        _log.warning("starting without the database", extra={"reason": str(error)})
 
 
 def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
@@ -166,3 +158,25 @@ def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
         plans=plans,
     )
     return Executor(allowed, coded)
+
+
+def _count_login(metrics: Metrics, outcome: LoggedIn | Exception) -> None:
+    if isinstance(outcome, Exception):
+        word = (coded(outcome) or INTERNAL).code.name
+    else:
+        word = "new" if outcome.is_new_user else "returning"
+    metrics.logins.labels(word).inc()
+
+
+def _observe_call(
+    observers: Iterable[Callable[[str, str, float], None]], endpoint: str, error: WeChatError | None, seconds: float
+) -> None:
+    """Gives `observers` endpoint, outcome and seconds of a call: `ok`, WeChat's errcode, or what prevented it."""
+    if error is None:
+        outcome = "ok"
+    elif error.errcode is None and isinstance(error, WeChatUnavailable):
+        outcome = error.reason
+    else:
+        outcome = str(error.errcode)
+    for observer in observers:
+        observer(endpoint, outcome, seconds)

@@ -69,15 +69,12 @@ class CodedError:
         return self.action not in {ErrorAction.FIX_REQUEST, ErrorAction.GIVE_UP}
 
     def extensions(self, request_id: str) -> dict[str, object]:
-        extensions: dict[str, object] = {
+        return {
             "code": self.code.name,
             "action": self.action.name,
             "retryable": self.retryable,
             "requestId": request_id,
-        }
-        if self.retry_after_ms is not None:
-            extensions["retryAfterMs"] = self.retry_after_ms
-        return extensions
+        } | ({} if self.retry_after_ms is None else {"retryAfterMs": self.retry_after_ms})
 
 
 INTERNAL: Final = CodedError(

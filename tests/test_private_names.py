@@ -9,7 +9,7 @@ ROOT: Final = Path(__file__).parents[1]
 # By file: what it takes from a library without that being promised. Each stands there with the reason and a fallback.
 USED: Final[dict[str, set[str]]] = {
     "graph/schema/build.py": {"_schema"},
-    "graph/tracing/statements.py": {"_meta"},
+    "graph/tracing/spans.py": {"_meta"},
     "models/sqlite.py": {"_connection", "_lock"},
 }
 # Documented, although they begin with an underscore.

@@ -6,12 +6,11 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 import click
 import httpx
 from limits import RateLimitItemPerSecond
-from pydantic import SecretStr
 
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
@@ -29,7 +28,7 @@ from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError
 from models.migrate import missing_migrations
 
-TOLERATED_SKEW_SECONDS: Final = 60
+_TOLERATED_SKEW_SECONDS: Final = 60
 
 _WECHAT_ADVICE: Final = {
     40001: "WXGATE_WECHAT_APP_SECRET is not the AppSecret of this AppID",
@@ -40,19 +39,11 @@ _WECHAT_ADVICE: Final = {
 }
 
 
-class CheckResult(NamedTuple):
-    """One check. `advice` says what is wrong and what to do; None when all is well."""
-
-    subject: str
-    advice: str | None = None
-
-
 @click.command()
 def doctor() -> None:
     """Check settings, database, migrations, keys, clock and WeChat credentials, and say what to do."""
     configure_logging(level="ERROR", style="text")
-    failed = asyncio.run(_print_results(_load_settings()))
-    sys.exit(1 if failed else 0)
+    sys.exit(0 if asyncio.run(_print_results(_load_settings())) else 1)
 
 
 def _load_settings() -> Settings:
@@ -65,86 +56,74 @@ def _load_settings() -> Settings:
         raise SettingsError("\n".join([str(error), *unknown_settings()])) from None
 
 
-async def _print_results(settings: Settings) -> int:
-    failed = 0
-    async for result in examine(settings):
-        verdict = "ok   " if result.advice is None else "FAULT"
-        click.echo(f"{verdict}  {result.subject}  {result.advice or ''}".rstrip())
-        failed += result.advice is not None
-    return failed
+async def _print_results(settings: Settings) -> bool:
+    """Whether all is well."""
+    is_well = True
+    async for subject, advice in _examine(settings):
+        click.echo(f"{'FAULT' if advice else 'ok   '}  {subject}  {advice or ''}".rstrip())
+        is_well = is_well and advice is None
+    return is_well
 
 
-async def examine(settings: Settings) -> AsyncIterator[CheckResult]:
-    """Runs every check whose ground is not already gone. Never raises for a fault that it finds."""
-    yield CheckResult("settings", _settings_advice(settings))
-    async for result in _check_database(settings):
-        yield result
-    yield CheckResult("trusted documents", _trusted_documents_advice(settings))
-    yield CheckResult("rate limits", await _rate_limits_advice(settings.rate_limit.storage))
-    yield CheckResult("clock", await _clock_advice(settings.wechat.base_url))
-    yield CheckResult("WeChat", await _wechat_advice(settings))
-
-
-def _settings_advice(settings: Settings) -> str | None:
+async def _examine(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
+    """The subject of each check whose ground is not already gone; and, for a fault, what is wrong and what to do."""
     faults = unknown_settings()
     try:
         require_secrets(settings)
     except SettingsError as error:
         faults.append(str(error))
-    return "\n".join(faults) or None
-
-
-async def _check_database(settings: Settings) -> AsyncIterator[CheckResult]:
-    try:
-        async with Database(settings.database.url.get_secret_value()) as database:
-            await database.ping()
-            yield CheckResult("database")
-            missing = await missing_migrations(database)
-            yield CheckResult("migrations", f"{', '.join(missing)}: run `wxgate migrate`." if missing else None)
-            if not missing and settings.encryption.keys is not None:
-                yield CheckResult("key ring", await _canary_advice(database, settings.encryption.keys))
-    except DatabaseBehind:
-        yield CheckResult("database", "has no tables: if WXGATE_DATABASE_URL is right, run `wxgate migrate`.")
-    except DatabaseError as error:
-        yield CheckResult("database", f"{error}: is WXGATE_DATABASE_URL right, and is the database running?")
-
-
-async def _canary_advice(database: Database, keys: SecretStr) -> str | None:
-    try:
-        key_ring = KeyRing.parse(keys.get_secret_value())
-        await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).compare()
-    except KeyRingMismatch as error:
-        return str(error)
-    return None
-
-
-def _trusted_documents_advice(settings: Settings) -> str | None:
+    yield "settings", "\n".join(faults) or None
+    async for result in _examine_database(settings):
+        yield result
     try:
         build_executor(settings)
     except TrustedDocumentsError as error:
-        return str(error)
-    return None
+        yield "trusted documents", str(error)
+    else:
+        yield "trusted documents", None
+    yield "rate limits", await _rate_limits_advice(settings)
+    yield "clock", await _clock_advice(settings)
+    yield "WeChat", await _wechat_advice(settings)
 
 
-async def _rate_limits_advice(url: SecretStr) -> str | None:
+async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
     try:
-        async with RateLimitStorage(url, namespace="doctor", now=epoch_ms) as storage:
+        async with Database(settings.database.url.get_secret_value()) as database:
+            await database.ping()
+            yield "database", None
+            missing = await missing_migrations(database)
+            yield "migrations", f"{', '.join(missing)}: run `wxgate migrate`." if missing else None
+            if not missing and settings.encryption.keys is not None:
+                key_ring = KeyRing.parse(settings.encryption.keys.get_secret_value())
+                await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).compare()
+                yield "key ring", None
+    except KeyRingMismatch as error:
+        yield "key ring", str(error)
+    except DatabaseBehind:
+        yield "database", "has no tables: if WXGATE_DATABASE_URL is right, run `wxgate migrate`."
+    except DatabaseError as error:
+        yield "database", f"{error}: is WXGATE_DATABASE_URL right, and is the database running?"
+
+
+async def _rate_limits_advice(settings: Settings) -> str | None:
+    try:
+        async with RateLimitStorage(settings.rate_limit.storage, namespace="doctor", now=epoch_ms) as storage:
             await storage.wait_ms(RateLimitItemPerSecond(1), "doctor")
     except RateLimitStorageUnusable as error:
         return f"WXGATE_RATE_LIMIT_STORAGE {error}."
-    return (
-        "WXGATE_RATE_LIMIT_STORAGE does not answer: is it running, and its address right?" if storage.failures else None
-    )
+    if storage.failures:
+        return "WXGATE_RATE_LIMIT_STORAGE does not answer: is it running, and its address right?"
+    return None
 
 
-async def _clock_advice(base_url: str) -> str | None:
+async def _clock_advice(settings: Settings) -> str | None:
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            date = (await client.head(base_url)).headers.get("date", "")
+            date = (await client.head(settings.wechat.base_url)).headers.get("date", "")
         skew = time.time() - parsedate_to_datetime(date).timestamp()
     except (httpx.HTTPError, ValueError):
         return "could not be compared: WeChat sent no date."
-    if abs(skew) > TOLERATED_SKEW_SECONDS:
+    if abs(skew) > _TOLERATED_SKEW_SECONDS:
         return f"is {skew:+.0f} s off WeChat's: synchronise it, or submissions will be refused for their watermark."
     return None
 
@@ -159,12 +138,12 @@ async def _wechat_advice(settings: Settings) -> str | None:
         ca_file=settings.wechat.ca_file,
         proxy=settings.wechat.proxy,
     )
-    async with client:
-        try:
+    try:
+        async with client:
             await client.get_stable_access_token()
-        except WeChatError as error:
-            if error.errcode is None:
-                return f"{error}: can this machine reach {settings.wechat.base_url}?"
-            advice = _WECHAT_ADVICE.get(error.errcode)
-            return f"{advice} ({error})." if advice else f"{error}: look the code up in WeChat's documentation."
+    except WeChatError as error:
+        if error.errcode is None:
+            return f"{error}: can this machine reach {settings.wechat.base_url}?"
+        advice = _WECHAT_ADVICE.get(error.errcode)
+        return f"{advice} ({error})." if advice else f"{error}: look the code up in WeChat's documentation."
     return None

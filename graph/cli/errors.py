@@ -28,7 +28,7 @@ _MESSAGES: Final[Mapping[type[Exception], str]] = {
     DatabaseBehind: "The database's tables are not those of this version: run `wxgate migrate`.",
     DatabaseError: "The database could not do it ({}): is it running, and is WXGATE_DATABASE_URL right?",
 }
-_ON_PURPOSE: Final[tuple[type[Exception], ...]] = (*_MESSAGES, OSError)
+_EXPECTED: Final[tuple[type[Exception], ...]] = (*_MESSAGES, OSError)
 
 
 @contextlib.contextmanager
@@ -38,17 +38,13 @@ def faults_in_one_message() -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise  # the reader of the output is gone: click ends quietly
-    except _ON_PURPOSE as error:
-        message = _message(error)
+    except OSError as error:
+        message = ": ".join(filter(None, [error.filename, error.strerror])) or "The operating system refused."
+    except _EXPECTED as error:
+        message = next(text for kind, text in _MESSAGES.items() if isinstance(error, kind)).format(error)
     else:
         return
     raise click.ClickException(message)  # away from what was caught, which may hold a value
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return ": ".join(filter(None, [error.filename, error.strerror])) or "The operating system refused."
-    return next(message for kind, message in _MESSAGES.items() if isinstance(error, kind)).format(error)
 
 
 class CommandGroup(click.Group):
@@ -60,11 +56,11 @@ class CommandGroup(click.Group):
 
 
 class Lifespan:
-    """Runs an application's lifespan for uvicorn, which would log a fault with a traceback and end with exit code 3."""
+    """Runs a lifespan, and keeps its `fault`, which uvicorn would log with a traceback and end for with exit code 3."""
 
     def __init__(self, app: Starlette) -> None:
         self._app = app
-        self._fault: Exception | None = None
+        self.fault: Exception | None = None
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         stage = "startup"
@@ -74,17 +70,8 @@ class Lifespan:
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
                 stage = "shutdown"
-        except _ON_PURPOSE as error:
-            self._fault = error
+        except _EXPECTED as error:
+            self.fault = error
             await send({"type": f"lifespan.{stage}.failed", "message": ""})
         else:
             await send({"type": "lifespan.shutdown.complete"})
-
-    @contextlib.contextmanager
-    def faults_raised(self) -> Iterator[None]:
-        """Raises what the lifespan raised on purpose in place of the `SystemExit` that it leads to."""
-        try:
-            yield
-        finally:
-            if self._fault is not None:
-                raise self._fault

@@ -4,12 +4,12 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import click
 from starlette.types import ASGIApp
 
 from graph.app import ROUTE_LIMITS, build_app
-from graph.cli import options
 from graph.cli.errors import Lifespan, faults_in_one_message
 from graph.composition import Parts, compose
 from graph.http.access_log import AccessLog, Observer
@@ -23,14 +23,16 @@ from graph.settings import Settings, unknown_settings
 
 _log = logging.getLogger(__name__)
 
+HOST: Final = click.option("--host", default="127.0.0.1", help="Address to listen on.")
+PORT: Final = click.option("--port", default=8000, type=click.IntRange(0, 65535), help="0 picks a free one.")
+
 
 @click.command()
-@options.host
-@options.port
+@HOST
+@PORT
 @click.option(
     "--workers",
     default=1,
-    show_default=True,
     type=click.IntRange(1, 64),
     help="Processes that share the port, one for each core. Each counts rate limits for itself, unless Redis counts "
     "for all (WXGATE_RATE_LIMIT_STORAGE), and has its own connections to the database, and its own port for metrics, "
@@ -92,7 +94,7 @@ def _serve(
     request_log: Observer = AccessLog(settings.log.format) if logs_requests else lambda _record: None
     app = build_app(parts, simulator=simulator, shutdown=shutdown, request_log=request_log, worker=worker)
     lifespan = Lifespan(app)
-    with lifespan.faults_raised():
+    try:
         run(
             app,
             listeners,
@@ -104,3 +106,6 @@ def _serve(
             shutdown=shutdown,
             keep_running=keep_running,
         )
+    finally:
+        if lifespan.fault is not None:  # in place of the `SystemExit` that it leads to
+            raise lifespan.fault

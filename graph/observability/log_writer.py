@@ -40,8 +40,8 @@ class LogWriter:
         os.register_at_fork(before=self._stop, after_in_child=self._begin)
 
     def _begin(self) -> None:
-        self._lock = threading.RLock()  # a signal handler may log while its thread is in here
-        self._changed = threading.Condition(self._lock)
+        # With a lock that is reentrant: a signal handler may log while its thread is in here.
+        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._lines: list[bytes] = []
         self._bytes = 0
@@ -55,7 +55,7 @@ class LogWriter:
         except io.UnsupportedOperation:  # in memory, where nothing blocks
             sys.stderr.write(line.decode())
             return
-        with self._lock:
+        with self._changed:
             # What its own thread logs is how many were dropped.
             if self._bytes + len(line) > _BUFFER_BYTES and threading.current_thread() is not self._thread:
                 self._dropped += 1
@@ -67,11 +67,11 @@ class LogWriter:
             if self._thread is None:
                 self._start()
 
-    def flush(self, seconds: float = _FLUSH_SECONDS) -> None:
-        """Returns when all is written, or after so many seconds."""
+    def flush(self) -> None:
+        """Returns when all is written, or after `_FLUSH_SECONDS`."""
         with self._changed:
             if self._thread is not None:
-                self._changed.wait_for(lambda: not self._lines and not self._is_writing, seconds)
+                self._changed.wait_for(lambda: not self._lines and not self._is_writing, _FLUSH_SECONDS)
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -106,7 +106,7 @@ class LogWriter:
 
     def _write_pending(self) -> int:
         """How many lines were dropped until now; 0 while none can be written, for then they still are."""
-        with self._lock:
+        with self._changed:
             lines, self._lines, self._bytes = self._lines, [], 0
             self._is_writing = True
         failed = 0
@@ -118,9 +118,7 @@ class LogWriter:
         with self._changed:
             self._is_writing = False
             self._dropped += failed
-            dropped = self._dropped
-            if failed == len(lines):
-                dropped = 0
+            dropped = 0 if failed == len(lines) else self._dropped
             self._dropped -= dropped
             self._changed.notify_all()
         return dropped

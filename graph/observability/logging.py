@@ -44,10 +44,9 @@ class _Handler(logging.Handler):
 
 
 def configure_logging(*, level: str, style: Style) -> None:
-    """Sends everything of `level` and above to standard error, in JSON one line an event, in text with
-    what belongs to it indented below.
+    """Sends all of `level` and above to standard error; libraries that would print secrets stay at WARNING.
 
-    The libraries that would print secrets stay at WARNING whatever the level.
+    In JSON an event is one line; in text, what belongs to it is indented below.
     """
     handler = _Handler()
     handler.setFormatter(

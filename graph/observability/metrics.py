@@ -6,25 +6,23 @@ Of what clients choose only a bounded number of values become labels: a label is
 import logging
 import platform
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    GCCollector,
-    Histogram,
-    Info,
-    ProcessCollector,
-    disable_created_metrics,
-    start_http_server,
-)
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics, start_http_server
+from prometheus_client.gc_collector import GCCollector
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from models.database import Pool
+from graph.errors import ErrorCode
+from graph.security.rate_limit import RateLimitStorage
+from graph.wechat.client import WeChatClient
+from models.database import Database
 
 _log = logging.getLogger(__name__)
 
@@ -43,181 +41,129 @@ _MAX_OUTCOMES: Final = 50
 _SCRAPE_SECONDS: Final = 5
 
 
-class _BoundedLabel:
-    """The values that one label may take: so many, then `OTHER`."""
-
-    def __init__(self, maximum: int) -> None:
-        self._maximum = maximum
-        self._known: set[str] = set()
-
-    def __call__(self, value: str) -> str:
-        if value not in self._known:
-            if len(self._known) >= self._maximum:
-                return OTHER
-            self._known.add(value)
-        return value
-
-
 class Metrics:
-    """One server's metrics, in a registry of their own. `codes` are those that errors can have.
+    """One server's metrics, in a registry of their own.
 
-    Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
-    `request_finished` and `operation_finished` are called by every request: they keep what `labels()` returns.
+    Counters whose labels are the server's own words are public; where clients or WeChat choose them, a method bounds
+    them. The names of `operations`, those of a deployment's own clients, have room whatever others are sent.
     """
 
-    def __init__(self, codes: Iterable[str]) -> None:
+    def __init__(self, operations: Iterable[str] = ()) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # series of their own that nothing here reads
         self.registry = registry = CollectorRegistry()
-        self._requests = self._histogram(
-            "http_request",
+        histogram = partial(Histogram, registry=registry, buckets=_REQUEST_SECONDS)
+        counter = partial(Counter, registry=registry)
+        requests = histogram(
+            "wxgate_http_request_duration_seconds",
             "Requests by method, path (the known ones) and status, and how long they took.",
             ("method", "path", "status"),
         )
-        self._operations = self._histogram(
-            "graphql_operation",
+        executed = histogram(
+            "wxgate_graphql_operation_duration_seconds",
             "GraphQL operations that ran, by name, kind (query, mutation) and outcome (ok, error).",
             ("operation", "kind", "outcome"),
         )
-        self._calls = self._histogram(
-            "wechat_call",
+        # Every request counts in both: what `labels()` returns is kept.
+        self._requests, self._operations = cache(requests.labels), cache(executed.labels)
+        self._calls = histogram(
+            "wxgate_wechat_call_duration_seconds",
             "Calls to WeChat, each try for itself, by outcome: ok, WeChat's errcode, or what went wrong.",
             ("endpoint", "outcome"),
-            _CALL_SECONDS,
+            buckets=_CALL_SECONDS,
         )
-        self._errors = self._counter("errors", "Errors in responses, by extensions.code.", ("code",))
-        self._logins = self._counter("logins", "Logins: new, returning, or the code of an error.", ("outcome",))
-        self._decryptions = self._counter(
-            "decryptions",
+        self.errors = counter("wxgate_errors", "Errors in responses, by extensions.code.", ("code",))
+        self.logins = counter("wxgate_logins", "Logins: new, returning, or the code of an error.", ("outcome",))
+        self.decryptions = counter(
+            "wxgate_decryptions",
             "Submissions, by the session_key that signed them (current, previous, none) and their outcome.",
             ("key", "outcome"),
         )
-        self._refusals = self._counter(
-            "rate_limit_refusals",
+        self.refusals = counter(
+            "wxgate_rate_limit_refusals",
             "Requests over a rate limit, by what they asked for and whose limit it was.",
             ("what", "kind"),
         )
-        for code in codes:
-            self._errors.labels(code)
+        # Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
+        for code in ErrorCode:
+            self.errors.labels(code.name)
         for outcome in ("new", "returning"):
-            self._logins.labels(outcome)
+            self.logins.labels(outcome)
         for signed, opened in (("current", "opened"), ("previous", "opened"), ("none", "refused")):
-            self._decryptions.labels(signed, opened)
+            self.decryptions.labels(signed, opened)
         for what in ("login", "submit"):
             for kind in ("account", "address"):
-                self._refusals.labels(what, kind)
+                self.refusals.labels(what, kind)
         Info("wxgate_build", "What is running.", registry=registry).info(
             {"version": version("wxgate"), "python": platform.python_version()}
         )
         GCCollector(registry)
         ProcessCollector(registry=registry)
-        self._request_children: dict[tuple[str, str, int], Histogram] = {}
-        self._operation_children: dict[tuple[str | None, str, bool], Histogram] = {}
-        self._operation_names = _BoundedLabel(_MAX_OPERATIONS)
-        self._call_outcomes = _BoundedLabel(_MAX_OUTCOMES)
+        self._operation_names: set[str] = set()
+        for name in operations:
+            self._operation_label(name)
+        self._call_outcomes: set[str] = set()
 
     def request_finished(self, method: str, path: str, status: int, seconds: float) -> None:
         """Counts a request. `path`: one that the server knows, or a word for all others."""
-        child = self._request_children.get((method, path, status))
-        if child is None:
-            child = self._requests.labels(method if method in _METHODS else OTHER, path, status)
-            if method in _METHODS:
-                self._request_children[method, path, status] = child
-        child.observe(seconds)
+        self._requests(method if method in _METHODS else OTHER, path, status).observe(seconds)
 
     def operation_finished(self, name: str | None, kind: str, codes: Sequence[str], seconds: float) -> None:
-        """Counts an operation of a valid document, and the codes of the errors in its response, if any."""
-        child = self._operation_children.get((name, kind, not codes))
-        if child is None:
-            label = self._operation_label(name)
-            child = self._operations.labels(label, kind, "error" if codes else "ok")
-            if label != OTHER:
-                self._operation_children[name, kind, not codes] = child
-        child.observe(seconds)
-        if codes:
-            self.errors_returned(codes)
-
-    def expect_operations(self, names: Iterable[str]) -> None:
-        """Keeps room for the operations of a deployment's own clients, which others could take with theirs."""
-        for name in names:
-            self._operation_label(name)
-
-    def errors_returned(self, codes: Sequence[str]) -> None:
-        """Counts the errors of a response that no operation gave: a refused document or request."""
-        for code in codes:
-            self._errors.labels(code).inc()
-
-    def login_finished(self, outcome: str) -> None:
-        """Counts a login: `new`, `returning`, or the code of its error."""
-        self._logins.labels(outcome).inc()
-
-    def submission_opened(self, key: str, outcome: str) -> None:
-        """Counts a submission that was tried with the account's session_keys."""
-        self._decryptions.labels(key, outcome).inc()
+        """Counts an operation of a valid document; `codes` are those of the errors in its response, if any."""
+        self._operations(self._operation_label(name), kind, "error" if codes else "ok").observe(seconds)
 
     def wechat_called(self, endpoint: str, outcome: str, seconds: float) -> None:
         """Counts one try of a call to WeChat."""
-        self._calls.labels(endpoint, self._call_outcomes(outcome)).observe(seconds)
-
-    def rate_limit_refused(self, what: str, kind: str) -> None:
-        """Counts a refusal: of what (login, submit), and by whose limit (address, account)."""
-        self._refusals.labels(what, kind).inc()
-
-    def watch(
-        self,
-        *,
-        pool: Callable[[], Pool | None],
-        breaker: Callable[[], str],
-        logins: Callable[[], int],
-        storage_failures: Callable[[], int],
-    ) -> None:
-        """Adds what is known elsewhere. The thread that a scrape has calls these; they must not wait for anything."""
-        self.registry.register(_Watched(lambda: _state(pool(), breaker(), logins(), storage_failures())))
-
-    def _counter(self, name: str, documentation: str, labels: tuple[str, ...]) -> Counter:
-        return Counter(f"wxgate_{name}", documentation, labels, registry=self.registry)
-
-    def _histogram(
-        self, name: str, documentation: str, labels: tuple[str, ...], buckets: tuple[float, ...] = _REQUEST_SECONDS
-    ) -> Histogram:
-        return Histogram(
-            f"wxgate_{name}_duration_seconds", documentation, labels, buckets=buckets, registry=self.registry
-        )
+        self._calls.labels(endpoint, _bounded(outcome, self._call_outcomes, _MAX_OUTCOMES)).observe(seconds)
 
     def _operation_label(self, name: str | None) -> str:
         label = ANONYMOUS if name is None else name
-        return self._operation_names(label) if len(label) <= _MAX_OPERATION_LENGTH else OTHER
+        return _bounded(label, self._operation_names, _MAX_OPERATIONS) if len(label) <= _MAX_OPERATION_LENGTH else OTHER
 
 
-class _Watched(Collector):
-    def __init__(self, read: Callable[[], Iterable[Metric]]) -> None:
-        self._read = read
+def _bounded(value: str, known: set[str], maximum: int) -> str:
+    """The value of a label, or `OTHER` once it has so many others."""
+    if value not in known:
+        if len(known) >= maximum:
+            return OTHER
+        known.add(value)
+    return value
 
-    def collect(self) -> Iterable[Metric]:
-        return self._read()
 
+@dataclass(frozen=True, slots=True)
+class ServerState(Collector):
+    """Metrics of what is known elsewhere. The thread of a scrape reads it, and must not wait for anything."""
 
-def _state(pool: Pool | None, breaker: str, logins: int, storage_failures: int) -> Iterator[Metric]:
-    state = GaugeMetricFamily(
-        "wxgate_wechat_breaker_state", "1 for the state that the circuit breaker around WeChat is in.", labels=["state"]
-    )
-    for name in _BREAKER_STATES:
-        state.add_metric([name], float(name == breaker))
-    yield state
-    yield GaugeMetricFamily("wxgate_logins_under_way", "Logins that call WeChat, or are about to.", logins)
-    yield CounterMetricFamily(
-        "wxgate_rate_limit_storage_failures",
-        "Counts that the shared storage of rate limits did not take.",
-        storage_failures,
-    )
-    connections = GaugeMetricFamily(
-        "wxgate_database_connections", "Connections to PostgreSQL, idle or busy.", labels=["state"]
-    )
-    if pool is not None:
-        connections.add_metric(["idle"], pool.idle)
-        connections.add_metric(["busy"], pool.size - pool.idle)
-        yield connections
-        yield GaugeMetricFamily("wxgate_database_connections_max", "How many there may be.", pool.most)
-        yield GaugeMetricFamily("wxgate_database_waiting", "Statements that wait for a connection.", pool.waiting)
+    database: Database
+    wechat: WeChatClient
+    storage: RateLimitStorage
+
+    def collect(self) -> Iterator[Metric]:
+        state = GaugeMetricFamily(
+            "wxgate_wechat_breaker_state",
+            "1 for the state that the circuit breaker around WeChat is in.",
+            labels=["state"],
+        )
+        breaker = self.wechat.breaker.state
+        for name in _BREAKER_STATES:
+            state.add_metric([name], float(name == breaker))
+        yield state
+        logins = self.wechat.slots_in_use
+        yield GaugeMetricFamily("wxgate_logins_under_way", "Logins that call WeChat, or are about to.", logins)
+        yield CounterMetricFamily(
+            "wxgate_rate_limit_storage_failures",
+            "Counts that the shared storage of rate limits did not take.",
+            self.storage.failures,
+        )
+        connections = GaugeMetricFamily(
+            "wxgate_database_connections", "Connections to PostgreSQL, idle or busy.", labels=["state"]
+        )
+        pool = self.database.pool()
+        if pool is not None:
+            connections.add_metric(["idle"], pool.idle)
+            connections.add_metric(["busy"], pool.size - pool.idle)
+            yield connections
+            yield GaugeMetricFamily("wxgate_database_connections_max", "How many there may be.", pool.most)
+            yield GaugeMetricFamily("wxgate_database_waiting", "Statements that wait for a connection.", pool.waiting)
 
 
 @contextmanager

@@ -1,42 +1,240 @@
-"""Every setting of the server: its variable, its default, its range. Read once, frozen, and silent about secrets.
+"""The settings, by group: `WXGATE_<group>_<name>`, with its default and its range; frozen, and silent about secrets.
 
-`environment.py` reads variables and files of secrets, `values.py` says what a value may be, `settings.py` has the
-groups. A limit is defined where it is enforced; its group is made of those classes.
+`values.py` says what a value may be. A limit is defined where it is enforced; its group is made of those classes.
 """
 
-from graph.settings.environment import SettingsError, is_secret
-from graph.settings.settings import (
-    DatabaseSettings,
-    EncryptionSettings,
-    HttpSettings,
-    LimitSettings,
-    MetricsSettings,
-    RateLimitSettings,
-    Settings,
-    TrustedSettings,
-    WatermarkSettings,
-    WeChatSettings,
-    require_secrets,
-    unknown_settings,
-    variables,
-)
-from graph.settings.values import is_loopback
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
 
-__all__ = [
-    "DatabaseSettings",
-    "EncryptionSettings",
-    "HttpSettings",
-    "LimitSettings",
-    "MetricsSettings",
-    "RateLimitSettings",
-    "Settings",
-    "SettingsError",
-    "TrustedSettings",
-    "WatermarkSettings",
-    "WeChatSettings",
-    "is_loopback",
-    "is_secret",
-    "require_secrets",
-    "unknown_settings",
-    "variables",
-]
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from graph.execution.document_limits import DocumentLimits
+from graph.http.request import JsonLimits
+from graph.server.limits import ConnectionLimits, RequestLimits
+from graph.settings import values
+from graph.wechat.client import BASE_URL
+
+_REQUIRED: Final = {
+    "WXGATE_WECHAT_APP_ID": "set it to the AppID of your mini-program",
+    "WXGATE_WECHAT_APP_SECRET": "set it (or WXGATE_WECHAT_APP_SECRET_FILE) to your AppSecret",
+    "WXGATE_ENCRYPTION_KEYS": "make a key with `wxgate keys new` and set it (or ..._KEYS_FILE)",
+}
+# Kubernetes describes each Service of a namespace to each pod: one that is called `wxgate-metrics` sets
+# `WXGATE_METRICS_PORT=tcp://10.0.0.1:9464` and ten more.
+_LINK: Final = re.compile(r"(tcp|udp|sctp)://\S+").fullmatch
+_NAME_OF_LINK: Final = re.compile(
+    r"\w+_SERVICE_HOST|\w+_SERVICE_PORT(_\w+)?|\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
+).fullmatch
+
+
+class SettingsError(Exception):
+    """A line for each setting at fault: the variable and what to do about it, never its value."""
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+
+class WeChatSettings(Group):
+    app_id: values.AppId | None = Field(None, description="The mini-program's AppID.")
+    app_secret: values.AppSecret | None = Field(None, description="Its AppSecret.")
+    base_url: values.BaseUrl = Field(BASE_URL, description="WeChat's API; plain http only to loopback.")
+    ca_file: values.CaFile | None = Field(None, description="PEM file of the only CAs to trust for WeChat.")
+    proxy: values.ProxyUrl | None = Field(None, description="Proxy to WeChat, `http(s)://user:password@host:port`.")
+
+
+class DatabaseSettings(Group):
+    url: values.DatabaseUrl = Field(
+        SecretStr("sqlite://wxgate.db"), description="`sqlite:///absolute/path` or `postgres://user@host/db`."
+    )
+
+
+class EncryptionSettings(Group):
+    keys: values.KeyRingText | None = Field(
+        None, description="Key ring `k2:<base64url>,k1:<base64url>`; the first encrypts."
+    )
+
+
+class SessionSettings(Group):
+    idle_days: int = Field(7, ge=1, le=365, description="Days without a request that end a session.")
+    absolute_days: int = Field(30, ge=1, le=365, description="Days that end it in any case.")
+    max_per_user: int = Field(10, ge=1, le=1000, description="Sessions a user may have; the oldest go first.")
+
+
+class WatermarkSettings(Group):
+    max_age: int = Field(86_400, ge=1, description="Seconds that submitted data may be old.")
+    max_ahead: int = Field(300, ge=0, description="Seconds that it may be ahead.")
+
+
+class HttpSettings(Group):
+    allowed_hosts: values.Hosts = Field((), description="Names that `Host` may have, like `*.example.com`; empty: any.")
+    cors_origins: values.Origins = Field((), description="Exact origins of web (H5) builds.")
+    trusted_proxies: values.Networks = Field(
+        (), description="Proxies whose `X-Forwarded-For` counts, like `10.0.0.0/8`."
+    )
+
+
+class RateLimitSettings(Group):
+    """How often one client address, and one account, may do what costs something."""
+
+    # A whole campus can be behind one address, and so can everybody behind a proxy that is not trusted yet.
+    login: values.Rate = Field("600/minute", description="Logins an address, and an account; empty: unlimited.")
+    submit: values.Rate = Field("600/minute", description="The same for submitUserInfo.")
+    storage: values.StorageUrl = Field(
+        SecretStr("memory://"), description="`redis://` or `valkey://`: counted for all replicas."
+    )
+
+
+class TrustedSettings(Group):
+    documents: Path | None = Field(None, description="graphql-codegen's `persisted-documents.json`.")
+    documents_only: bool = Field(False, description="Run nothing else.")
+
+
+class LimitSettings(Group, ConnectionLimits, RequestLimits, JsonLimits, DocumentLimits):
+    """The most that one request may be, take and cost; the README lists names and defaults only."""
+
+
+class MetricsSettings(Group):
+    """Where metrics are served: nowhere without a port, and never on the public one."""
+
+    port: int | None = Field(None, ge=0, le=65_535, description="Port of Prometheus' `/metrics`; none: off.")
+    host: str = Field("127.0.0.1", description="Its address.")
+
+
+class LogSettings(Group):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING, ERROR.")
+    format: Literal["text", "json"] = Field("text", description="`text` or `json`.")
+
+
+class Settings(Group):
+    wechat: WeChatSettings = Field(default_factory=WeChatSettings)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
+    session: SessionSettings = Field(default_factory=SessionSettings)
+    watermark: WatermarkSettings = Field(default_factory=WatermarkSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    rate_limit: RateLimitSettings = Field(default_factory=RateLimitSettings)
+    trusted: TrustedSettings = Field(default_factory=TrustedSettings)
+    limit: LimitSettings = Field(default_factory=LimitSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    otel: bool = Field(False, description="Traces (`wxgate[otel]`), as the `OTEL_*` variables say.")
+    drain_seconds: float = Field(5, ge=0, le=3600, description="Seconds it serves after SIGTERM.")
+    introspection: bool = Field(False, description="Introspection (on in `dev`).")
+    graphiql: bool = Field(False, description="The explorer (on in `dev`).")
+
+    @classmethod
+    def load(cls, *groups: str, serving: bool = False, defaults: Mapping[str, str] | None = None) -> "Settings":
+        """Reads the environment, for these groups only if any is named; `defaults` count for what it leaves out.
+
+        With `serving`, what signing users in takes must be there. Raises `SettingsError` with all that is wrong.
+        """
+        paths = {variable: path for variable, path, _ in _fields() if not groups or path[0] in groups}
+        given, faults = _read_variables({name: variables()[name] for name in paths})
+        if serving:
+            faults += [_missing(name) for name in _REQUIRED if name not in given and name not in " ".join(faults)]
+        fields: dict[str, Any] = {}
+        for variable, value in {**(defaults or {}), **given}.items():
+            *outer, name = paths[variable]
+            (fields.setdefault(outer[0], {}) if outer else fields)[name] = value
+        try:
+            settings = cls.model_validate(fields)
+        except ValidationError as error:
+            details = error.errors(include_input=False, include_url=False, include_context=False)
+            faults += [_sentence(_variable(fault["loc"][:2]), fault["msg"]) for fault in details]
+        if faults:  # raised here, away from what was caught, which may hold a value
+            raise SettingsError("\n".join(faults))
+        return settings
+
+
+def require_secrets(settings: Settings) -> tuple[str, SecretStr, SecretStr]:
+    """AppID, AppSecret and encryption keys. Raises `SettingsError` with all that are missing."""
+    wechat, keys = settings.wechat, settings.encryption.keys
+    if wechat.app_id is None or wechat.app_secret is None or keys is None:
+        given = zip(_REQUIRED, (wechat.app_id, wechat.app_secret, keys), strict=True)
+        raise SettingsError("\n".join(_missing(variable) for variable, value in given if not value))
+    return wechat.app_id, wechat.app_secret, keys
+
+
+def variables() -> dict[str, FieldInfo]:
+    """Every variable that the server reads, with its field: the source of README's table and `wxgate settings`."""
+    return {variable: field for variable, _, field in _fields()}
+
+
+def unknown_settings() -> list[str]:
+    """A sentence for each variable of the environment that looks like a setting and is none."""
+    known = {*variables(), *(f"{variable}_FILE" for variable, field in variables().items() if is_secret(field))}
+    sentences = []
+    for variable, value in sorted(os.environ.items()):
+        if variable.startswith("WXGATE_") and not (variable in known or _NAME_OF_LINK(variable) or _LINK(value)):
+            similar = difflib.get_close_matches(variable, known, n=1, cutoff=0.85)
+            meant = f" (did you mean {similar[0]}?)" if similar else ""
+            sentences.append(f"{variable}: no such setting{meant}; `wxgate settings` lists them.")
+    return sentences
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a setting is a secret, and may therefore come from a file as well."""
+    return _mentions_secret(field.annotation)
+
+
+def _mentions_secret(annotation: object) -> bool:
+    return annotation is SecretStr or any(_mentions_secret(inner) for inner in getattr(annotation, "__args__", ()))
+
+
+def _fields() -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
+    """Each variable, where its value goes, and its field."""
+    for name, field in Settings.model_fields.items():
+        group = field.annotation
+        if isinstance(group, type) and issubclass(group, Group):
+            for inner, inner_field in group.model_fields.items():
+                yield _variable((name, inner)), (name, inner), inner_field
+        else:
+            yield _variable((name,)), (name,), field
+
+
+def _read_variables(fields: Mapping[str, FieldInfo]) -> tuple[dict[str, str], list[str]]:
+    """The variables that are set, and a sentence for each that cannot be read."""
+    given: dict[str, str] = {}
+    faults = []
+    for variable, field in fields.items():
+        value = _cleaned(os.environ.get(variable, ""))
+        file = _cleaned(os.environ.get(f"{variable}_FILE", "")) if is_secret(field) else ""
+        if value and file:
+            faults.append(f"{variable} and {variable}_FILE are both set: keep one of them.")
+        elif file:
+            try:
+                value = _cleaned(Path(file).read_text("utf-8-sig"))
+            except (OSError, UnicodeDecodeError):
+                faults.append(f"{variable}_FILE names a file that cannot be read as text.")
+            else:
+                faults += [] if value else [f"{variable}_FILE names an empty file."]
+        if not _LINK(value) and (value or (variable in os.environ and values.EMPTY_IS_A_VALUE in field.metadata)):
+            given[variable] = value
+    return given, faults
+
+
+def _cleaned(value: str) -> str:
+    """Without blanks, line ends and a pair of quotes around it, which `docker --env-file` and Windows leave there."""
+    value = value.strip()
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1].strip() if quoted else value
+
+
+def _variable(path: Sequence[object]) -> str:
+    return "_".join(["WXGATE", *map(str, path)]).upper()
+
+
+def _missing(variable: str) -> str:
+    return f"{variable} is missing: {_REQUIRED[variable]}."
+
+
+def _sentence(variable: str, message: str) -> str:
+    reason = message.removeprefix("Value error, ").rstrip(".")
+    plain = reason.startswith(("must", "is ", "has ", "names "))
+    return f"{variable} {reason}." if plain else f"{variable} is not valid: {reason}."

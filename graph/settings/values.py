@@ -13,10 +13,11 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from graph.security.encryption import KeyRing
 from graph.security.errors import KeyRingError
-from graph.settings.environment import EMPTY_IS_A_VALUE
 from models.errors import UnsupportedDatabase
 from models.url import tortoise_config
 
+# In the metadata of a field: an empty variable is not as good as none.
+EMPTY_IS_A_VALUE: Final = "empty is a value"
 _STORAGES: Final = ("memory://", "redis://", "rediss://", "valkey://", "valkeys://")
 _HOST: Final = re.compile(r"(\*\.)?[a-z0-9.-]+|\[[0-9a-f:]+\]").fullmatch
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?").fullmatch
@@ -30,40 +31,20 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _check(reason: str, holds: Callable[[Any], object]) -> AfterValidator:
-    """Refuses, with the reason, what this does not hold of, or raises an error about."""
+def _check(holds: Callable[[Any], object], reason: str | None = None) -> AfterValidator:
+    """Refuses what this does not hold of (of a list, of each member): with `reason`, or that of the error it raises."""
 
     def check(value: Any) -> Any:
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
         try:
-            good = holds(_text(value))
-        except (ValueError, OSError, httpx.InvalidURL):
-            good = False
+            good = all(map(holds, plain)) if isinstance(plain, tuple) else holds(plain)
+        except (ValueError, OSError, httpx.InvalidURL, UnsupportedDatabase, KeyRingError) as error:
+            raise ValueError(reason or str(error)) from None
         if not good:
             raise ValueError(reason)
         return value
 
     return AfterValidator(check)
-
-
-def _each(reason: str, holds: Callable[[str], object]) -> AfterValidator:
-    return _check(reason, lambda values: all(map(holds, values)))
-
-
-def _parsed(parse: Callable[[str], object], *errors: type[Exception]) -> AfterValidator:
-    """Refuses what this cannot parse, with the reason that it gives."""
-
-    def check(value: Any) -> Any:
-        try:
-            parse(_text(value))
-        except errors as error:
-            raise ValueError(str(error)) from None
-        return value
-
-    return AfterValidator(check)
-
-
-def _text(value: Any) -> Any:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def _is_strong(secret: str) -> bool:
@@ -98,41 +79,40 @@ def _listed(value: object) -> object:
 
 _List = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
-AppId = Annotated[str, _check("must be 'wx' and 16 hexadecimal digits", re.compile(r"wx[0-9a-f]{16}").fullmatch)]
+AppId = Annotated[str, _check(re.compile(r"wx[0-9a-f]{16}").fullmatch, "must be 'wx' and 16 hexadecimal digits")]
 AppSecret = Annotated[
     SecretStr,
-    _check("must be 32 hexadecimal digits", re.compile(r"[0-9a-f]{32}").fullmatch),
-    _check("is weak: copy the one that WeChat's console shows", _is_strong),
+    _check(re.compile(r"[0-9a-f]{32}").fullmatch, "must be 32 hexadecimal digits"),
+    _check(_is_strong, "is weak: copy the one that WeChat's console shows"),
 ]
 BaseUrl = Annotated[
     str,
-    _check("must be an http(s) URL without user, query, fragment or blanks", _is_base_url),
+    _check(_is_base_url, "must be an http(s) URL without user, query, fragment or blanks"),
     _check(
-        "must begin with https:// (plain http carries the AppSecret in the open, and is allowed only to loopback)",
         _is_private,
+        "must begin with https:// (plain http carries the AppSecret in the open, and is allowed only to loopback)",
     ),
     AfterValidator(lambda url: url.rstrip("/")),
 ]
 CaFile = Annotated[
-    Path,
-    _check("must be a file of certificates in PEM", lambda path: ssl.create_default_context(cafile=str(path))),
+    Path, _check(lambda path: ssl.create_default_context(cafile=str(path)), "must be a file of certificates in PEM")
 ]
-ProxyUrl = Annotated[SecretStr, _check("must be like http://proxy:3128 or http://user:password@proxy:3128", _is_proxy)]
-DatabaseUrl = Annotated[SecretStr, _parsed(tortoise_config, UnsupportedDatabase)]
-KeyRingText = Annotated[SecretStr, _parsed(KeyRing.parse, KeyRingError)]
+ProxyUrl = Annotated[SecretStr, _check(_is_proxy, "must be like http://proxy:3128 or http://user:password@proxy:3128")]
+DatabaseUrl = Annotated[SecretStr, _check(tortoise_config)]
+KeyRingText = Annotated[SecretStr, _check(KeyRing.parse)]
 Hosts = Annotated[
-    _List, _each("must list host names in lower case without ports, like api.example.com or *.example.com", _HOST)
+    _List, _check(_HOST, "must list host names in lower case without ports, like api.example.com or *.example.com")
 ]
-Origins = Annotated[_List, _each("must list exact origins in lower case, like https://h5.example.com", _ORIGIN)]
-Networks = Annotated[_List, _each("must list addresses or networks, like 10.0.0.7 or 10.0.0.0/8", _is_network)]
+Origins = Annotated[_List, _check(_ORIGIN, "must list exact origins in lower case, like https://h5.example.com")]
+Networks = Annotated[_List, _check(_is_network, "must list addresses or networks, like 10.0.0.7 or 10.0.0.0/8")]
 Rate = Annotated[
     str,
     _check(
-        "must be rates like 30/minute or 10/second;500/hour",
         lambda rates: not rates or all(rate.amount > 0 for rate in parse_many(rates)),
+        "must be rates like 30/minute or 10/second;500/hour",
     ),
     EMPTY_IS_A_VALUE,
 ]
 StorageUrl = Annotated[
-    SecretStr, _check(f"must begin with one of {', '.join(_STORAGES)}", lambda url: url.startswith(_STORAGES))
+    SecretStr, _check(lambda url: url.startswith(_STORAGES), f"must begin with one of {', '.join(_STORAGES)}")
 ]

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from graph.tracing.spans import Tracing
 
-__all__ = ["TracingUnavailable", "load_tracing"]
-
 
 class TracingUnavailable(Exception):
     """The rest of a sentence that begins with the setting's name."""

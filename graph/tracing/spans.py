@@ -1,14 +1,19 @@
 """One OpenTelemetry span a request, and below it one for each try of a call to WeChat and each statement.
 
 A span holds names that the server chose, and the name of the client's operation: no argument, no token, no header, no
-path that is unknown, no text of an exception.
+path that is unknown, no text of an exception. Of a statement it has the verb and the table, for the rest of it and its
+values identify users.
 """
 
 import asyncio
+import contextlib
+import re
 import threading
 import time
-from collections.abc import Sequence
-from typing import Final, Self
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import Any, Final, Self
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -19,14 +24,19 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tortoise.queryset import BulkCreateQuery, DeleteQuery, UpdateQuery
 
 from graph.http.access_log import LONGEST_NAME, RequestRecord, record_of
-from graph.tracing.statements import TracedDatabase
+from models.database import Database, Row, T, Transaction
+from models.errors import DatabaseError
 
 # A collector that does not take the last spans within so many seconds does not get them: a shutdown waits for it.
 _FLUSH_SECONDS: Final = 3.0
 _LONGEST_METHOD: Final = 10
 _SERVICE: Final = Resource({"service.name": "wxgate"})
+_VERBS: Final = {UpdateQuery: "UPDATE", DeleteQuery: "DELETE", BulkCreateQuery: "INSERT"}
+_VERB: Final = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b")
+_TABLE: Final = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+([a-z_]+)")
 
 
 class Tracing:
@@ -48,11 +58,32 @@ class Tracing:
         await asyncio.to_thread(last.join, _FLUSH_SECONDS)
 
     def middleware(self, app: ASGIApp, probes: frozenset[str]) -> ASGIApp:
-        """The application with a span around each request except probes."""
-        return TracingMiddleware(app, self.tracer, probes)
+        """The application with a span around each request except probes: around everything, so as long as the request.
+
+        The caller is not trusted: a `traceparent` taken as the parent would let any client decide what is recorded, and
+        write into the traces of others. It becomes a link, by which both sides still find each other; `tracestate` may
+        hold any text, and is left out.
+        """
+
+        async def traced(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http" or scope["path"] in probes:
+                await app(scope, receive, send)
+                return
+            with self.tracer.start_as_current_span(
+                "request",
+                kind=SpanKind.SERVER,
+                links=_links(Headers(scope=scope).get("traceparent")),
+                record_exception=False,
+                set_status_on_exception=False,
+            ) as span:
+                try:
+                    await app(scope, receive, send)
+                finally:
+                    _describe(span, record_of(scope))
+
+        return traced
 
     def database(self, url: str) -> "TracedDatabase":
-        """The database with a span around each statement."""
         return TracedDatabase(url, self.tracer)
 
     def wechat_called(self, endpoint: str, outcome: str, seconds: float) -> None:
@@ -71,35 +102,58 @@ class Tracing:
         span.end(end)
 
 
-class TracingMiddleware:
-    """Around everything else, so that a span is as long as its request.
+class TracedDatabase(Database):
+    """A database whose statements are spans of whatever span is current.
 
-    The caller is not trusted: a `traceparent` taken as the parent would let any client decide what is recorded, and
-    write into the traces of others. It becomes a link, by which both sides still find each other; `tracestate` may hold
-    any text, and is left out.
+    Sessions that were looked up together are one statement, and one span, of the request that came first.
     """
 
-    def __init__(self, app: ASGIApp, tracer: Tracer, probes: frozenset[str]) -> None:
-        self._app = app
+    def __init__(self, url: str, tracer: Tracer) -> None:
+        super().__init__(url)
         self._tracer = tracer
-        self._probes = probes
+        self._attributes = {"db.system.name": {"sqlite": "sqlite", "postgres": "postgresql"}[self.dialect]}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Traces one request; other scopes pass through."""
-        if scope["type"] != "http" or scope["path"] in self._probes:
-            await self._app(scope, receive, send)
+    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+        with self._span(_statement_name(sql)):
+            return await super().fetch(sql, *values)
+
+    async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
+        with self._span(_statement_name(sql)):
+            return await super().read(sql, *values)
+
+    async def transaction(self, transaction: Transaction[T]) -> T:
+        """All of it is one span."""
+        with self._span("transaction"):
+            return await super().transaction(transaction)
+
+    def _observed(self, queryset: Any) -> AbstractContextManager[object]:
+        verb = _VERBS.get(type(queryset), "SELECT")
+        return self._span(f"{verb} {queryset.model._meta.db_table}")  # noqa: SLF001 - Tortoise documents `_meta`
+
+    @contextlib.contextmanager
+    def _span(self, name: str) -> Iterator[None]:
+        if not trace.get_current_span().is_recording():
+            yield
             return
         with self._tracer.start_as_current_span(
-            "request",
-            kind=SpanKind.SERVER,
-            links=_links(Headers(scope=scope).get("traceparent")),
+            name,
+            kind=SpanKind.CLIENT,
+            attributes=self._attributes,
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
             try:
-                await self._app(scope, receive, send)
-            finally:
-                _describe(span, record_of(scope))
+                yield
+            except DatabaseError as error:
+                _set_error(span, type(error).__name__)
+                raise
+
+
+@lru_cache(maxsize=256)
+def _statement_name(sql: str) -> str:
+    """`SELECT sessions` of a statement whose values are placeholders; the first table, where it has several."""
+    found = [pattern.search(sql) for pattern in (_VERB, _TABLE)]
+    return " ".join(match[1] for match in found if match) or "statement"
 
 
 def _describe(span: Span, record: RequestRecord) -> None:

@@ -32,7 +32,7 @@ def exposed(metrics: Metrics) -> Scrape:
 
 
 def test_a_duration_counts_in_each_bucket_whose_bound_it_does_not_exceed() -> None:
-    metrics, other = Metrics(()), Metrics(())
+    metrics, other = Metrics(), Metrics()
     for seconds in (0.0004, 0.0025, 0.003, 20.0):
         metrics.request_finished("POST", "/graphql", 200, seconds)
     buckets = {labels[0]: count for labels, count in exposed(metrics).figures(f"{REQUESTS}_bucket").items()}
@@ -43,7 +43,7 @@ def test_a_duration_counts_in_each_bucket_whose_bound_it_does_not_exceed() -> No
 
 
 def test_a_token_that_is_sent_as_the_name_of_an_operation_is_no_label() -> None:
-    metrics, token = Metrics(()), "wxs_" + "a1B2" * 12
+    metrics, token = Metrics(), "wxs_" + "a1B2" * 12
     metrics.operation_finished(token, "query", (), 0.001)
     assert secrets_in(token) == ["session token"]
     assert secrets_in(exposed(metrics).text) == []

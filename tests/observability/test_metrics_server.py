@@ -62,7 +62,7 @@ async def test_a_port_that_is_taken_is_a_reason_not_to_start(
 
 def test_a_scraper_gets_the_format_that_it_asks_for() -> None:
     accept = {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}
-    with serve_metrics(Metrics(()).registry, "127.0.0.1", 0) as port, httpx.Client(trust_env=False) as http:
+    with serve_metrics(Metrics().registry, "127.0.0.1", 0) as port, httpx.Client(trust_env=False) as http:
         plain = http.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE)
         openmetrics = http.get(f"http://127.0.0.1:{port}/metrics", headers=accept, timeout=PATIENCE)
     assert plain.headers["content-type"].startswith("text/plain; version=")
@@ -73,7 +73,7 @@ def test_a_scraper_gets_the_format_that_it_asks_for() -> None:
 
 
 async def test_it_listens_on_ipv6_and_responds_while_the_event_loop_is_stuck() -> None:
-    with serve_metrics(Metrics(()).registry, "::1", 0) as port, httpx.Client(trust_env=False) as http:
+    with serve_metrics(Metrics().registry, "::1", 0) as port, httpx.Client(trust_env=False) as http:
         response = http.get(f"http://[::1]:{port}/metrics", timeout=PATIENCE)  # noqa: ASYNC212 - it sticks on purpose
     assert response.status_code == 200
 
@@ -82,7 +82,7 @@ def test_a_silent_or_broken_scraper_delays_no_other_and_leaves_no_traceback(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("graph.observability.metrics._SCRAPE_SECONDS", 0.1)
-    with serve_metrics(Metrics(()).registry, "127.0.0.1", 0) as port, httpx.Client(trust_env=False) as http:
+    with serve_metrics(Metrics().registry, "127.0.0.1", 0) as port, httpx.Client(trust_env=False) as http:
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as silent:
             silent.sendall(b"GET /met")
             assert http.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).status_code == 200

@@ -2,7 +2,8 @@
 
 import pytest
 
-from graph.settings import Settings, SettingsError, is_loopback
+from graph.settings import Settings, SettingsError
+from graph.settings.values import is_loopback
 
 
 @pytest.mark.parametrize(
