@@ -42,13 +42,19 @@ SLOW: Final = (
         "models/test_pgbouncer",
         "models/test_postgres",
         "models/test_tls",
-        "observability/metrics/test_serve",
+        "observability/test_log_writer",
+        "observability/test_metrics_server",
     ),
     *("schema/plans/test_equality", "test_doctor", "test_packaging", "tracing/"),
 )
 
 # The suite starts the server in dozens of processes: the first of them compiles it for all.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """The quick tests wait for half of their time."""
+    return 2 * (os.cpu_count() or 1) if config.option.markexpr == "not slow" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
