@@ -1,10 +1,12 @@
 """One open database: what its failures are called, and that none of them outlives its cause."""
 
+import asyncio
+
 import pytest
 
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
-from models.logins import sign_in
+from models.logins import SignedInRecord, sign_in
 from tests.models.rows import a_login, column
 
 
@@ -93,3 +95,15 @@ async def test_a_read_sees_every_write_that_was_over_before_it(database: Databas
     assert await column(database, select) == ["two"]
     await database.fetch(f"{write} RETURNING id", "three")
     assert await column(database, select) == ["three"]
+
+
+async def test_one_login_that_fails_among_many_at_once_takes_no_other_along(database: Database) -> None:
+    await sign_in(database, a_login(1))
+    twin = a_login(1, openid="openid-bob")
+    others = [a_login(number, openid=f"openid-{number}") for number in range(2, 8)]
+
+    logins = [sign_in(database, login) for login in (*others[:3], twin, *others[3:])]
+    outcomes = await asyncio.gather(*logins, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [*[SignedInRecord] * 3, DatabaseError, *[SignedInRecord] * 3]
+    assert await column(database, "SELECT COUNT(*) FROM accounts") == [7]

@@ -8,7 +8,7 @@ import pytest
 
 from models.database import Database
 from models.errors import DatabaseError, DatabaseUnavailable
-from models.logins import SignedInRecord, sign_in
+from models.logins import sign_in
 from models.sessions import SessionLookup
 from models.users import UserRecord
 from tests.models.rows import DAY, MINUTE, NOON, Keys, a_login, column, keys_of, stored
@@ -218,18 +218,6 @@ async def test_a_login_that_cannot_be_stored_whole_is_not_stored_at_all(database
     assert not isinstance(refused.value, DatabaseUnavailable)  # trying again would not help
     assert await column(database, "SELECT openid FROM accounts") == ["openid-alice"]
     assert await column(database, "SELECT COUNT(*) FROM users") == [1]
-
-
-async def test_one_login_that_fails_among_many_at_once_takes_no_other_along(database: Database) -> None:
-    await sign_in(database, a_login(1))
-    twin = a_login(1, openid="openid-bob")
-    others = [a_login(number, openid=f"openid-{number}") for number in range(2, 8)]
-
-    logins = [sign_in(database, login) for login in (*others[:3], twin, *others[3:])]
-    outcomes = await asyncio.gather(*logins, return_exceptions=True)
-
-    assert [type(outcome) for outcome in outcomes] == [*[SignedInRecord] * 3, DatabaseError, *[SignedInRecord] * 3]
-    assert await column(database, "SELECT COUNT(*) FROM accounts") == [7]
 
 
 async def test_a_superseded_session_ends_at_the_time_that_the_login_sets(database: Database) -> None:
