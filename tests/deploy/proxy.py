@@ -31,8 +31,8 @@ class Proxy:
         return httpx.Client(base_url=self.url, verify=self.trust, trust_env=False, timeout=PATIENCE)
 
 
-def configure(directory: Path, *, port: int, replicas: Sequence[int]) -> Path:
-    """The file with this machine's places in it, and a certificate for localhost."""
+def configure(directory: Path, *, port: int, replicas: Sequence[int], extra: str = "") -> Path:
+    """The file with this machine's places in it, a certificate for localhost, and `extra` before its last location."""
     authority = trustme.CA()
     issued = authority.issue_cert("localhost", "127.0.0.1")
     authority.cert_pem.write_to_path(directory / "ca.crt")
@@ -47,6 +47,7 @@ def configure(directory: Path, *, port: int, replicas: Sequence[int]) -> Path:
         ("/dev/stdout", f"{directory}/access.log"),
         ("server replica-1:8000 ", f"server 127.0.0.1:{replicas[0]} "),
         ("server replica-2:8000 ", f"server 127.0.0.1:{replicas[1]} "),
+        ("location / {", f"{extra}location / {{"),
     ):
         assert theirs in text
         text = text.replace(theirs, ours)
@@ -71,10 +72,10 @@ def command(configuration: Path) -> list[str]:
 
 
 @contextmanager
-def nginx(directory: Path, replicas: Sequence[int]) -> Iterator[Proxy]:
-    """A proxy before two replicas."""
+def nginx(directory: Path, replicas: Sequence[int], *, extra: str = "") -> Iterator[Proxy]:
+    """A proxy before two replicas, with `extra` in its server."""
     port = free_port()
-    configuration = configure(directory, port=port, replicas=replicas)
+    configuration = configure(directory, port=port, replicas=replicas, extra=extra)
     with (
         (directory / "error.log").open("wb") as log,
         subprocess.Popen(command(configuration), stdout=log, stderr=log) as process,
