@@ -69,7 +69,7 @@ def build_app(
         parts.executor,
         parts.services,
         RequestDecoder(depth=settings.limit.json_depth),
-        ClientAddresses(settings.http.trusted_proxies).client_of,
+        ClientAddresses(settings.http.trusted_proxies, settings.http.client_address_header).client_of,
     )
     observers: list[Observer] = [request_log or AccessLog()]
     if settings.metrics.port is not None:

@@ -102,7 +102,7 @@ def _serve(
             limits=settings.limit,
             default_limits=settings.limit,
             route_limits=ROUTE_LIMITS,
-            is_proxy=ClientAddresses(settings.http.trusted_proxies).is_proxy,
+            owner_of=ClientAddresses(settings.http.trusted_proxies).owner_of,
             shutdown=shutdown,
             keep_running=keep_running,
         )

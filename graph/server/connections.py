@@ -35,7 +35,8 @@ def raise_descriptor_limit() -> int:
 
 @dataclass(eq=False)
 class Connections:
-    """One for all connections of an event loop. `is_proxy` tells addresses that many clients share.
+    """One for all connections of an event loop. `owner_of` names the client that an address belongs to, None for a
+    proxy, which has many.
 
     At `capacity` the connection that has been idle for the longest makes room for a new one; one address has a half
     of them at most.
@@ -44,7 +45,7 @@ class Connections:
     limits: ConnectionLimits
     _: KW_ONLY
     capacity: int = 1_000_000
-    is_proxy: Callable[[str], bool] = lambda _address: False
+    owner_of: Callable[[str], str | None] = lambda address: address
     open: int = 0
     refused: int = 0
     # Since when, in the loop's time; the oldest first.
@@ -53,13 +54,13 @@ class Connections:
     # For the end of an iteration of the event loop. A write wakes its reader, which costs more than the write itself: a
     # proxy that reads many responses is woken once by those that leave together.
     unwritten: list[tuple[asyncio.WriteTransport, bytes]] = field(default_factory=list)
-    _of_address: Counter[str] = field(default_factory=Counter)
+    _of_owner: Counter[str | None] = field(default_factory=Counter)
     _pending: int = 0
-    _pending_of_address: Counter[str] = field(default_factory=Counter)
+    _pending_of_owner: Counter[str | None] = field(default_factory=Counter)
     _warned_at: float = -_WARN_EVERY_SECONDS
 
-    def add(self, address: str, now: float) -> bool:
-        """Whether there is room for one more connection from this address."""
+    def add(self, owner: str | None, now: float) -> bool:
+        """Whether there is room for one more connection of this owner."""
         full = self.open >= self.capacity
         share = self.capacity // _SHARE_OF_ADDRESS
         if full and self.idle:
@@ -67,7 +68,7 @@ class Connections:
             del self.idle[oldest]  # it counts until it is lost, which is soon
             oldest.close()
             full = False
-        if full or (self._of_address[address] >= share and not self.is_proxy(address)):
+        if full or (owner is not None and self._of_owner[owner] >= share):
             self.refused += 1
             if now >= self._warned_at + _WARN_EVERY_SECONDS:
                 self._warned_at = now
@@ -75,14 +76,14 @@ class Connections:
                 _log.warning("connections are refused", extra={"reason": reason, "open": self.open})
             return False
         self.open += 1
-        self._of_address[address] += 1
+        self._of_owner[owner] += 1
         return True
 
-    def remove(self, connection: Connection, address: str) -> None:
+    def remove(self, connection: Connection, owner: str | None) -> None:
         """For a connection that was added and is lost."""
         self.idle.pop(connection, None)
         self.open -= 1
-        _subtract(self._of_address, address, 1)
+        _subtract(self._of_owner, owner, 1)
 
     def watch_idle(self, loop: asyncio.AbstractEventLoop) -> None:
         """Closes connections that have been idle for `idle_seconds`, from now on."""
@@ -98,27 +99,27 @@ class Connections:
             del self.idle[connection]
             connection.close()
 
-    def hold(self, address: str, size: int) -> bool:
+    def hold(self, owner: str | None, size: int) -> bool:
         """Whether so many bytes of a request that has not arrived whole may be kept."""
         if not size:
             return True
         limits = self.limits
         if self._pending + size > limits.pending_bytes:
             return False
-        of_address = self._pending_of_address[address] + size
-        if of_address > limits.pending_bytes_per_address and not self.is_proxy(address):
+        of_owner = self._pending_of_owner[owner] + size
+        if owner is not None and of_owner > limits.pending_bytes_per_address:
             return False
         self._pending += size
-        self._pending_of_address[address] = of_address
+        self._pending_of_owner[owner] = of_owner
         return True
 
-    def release(self, address: str, size: int) -> None:
+    def release(self, owner: str | None, size: int) -> None:
         """For bytes that were held."""
         self._pending -= size
-        _subtract(self._pending_of_address, address, size)
+        _subtract(self._pending_of_owner, owner, size)
 
 
-def _subtract(counter: Counter[str], key: str, count: int) -> None:
+def _subtract(counter: Counter[str | None], key: str | None, count: int) -> None:
     counter[key] -= count
     if counter[key] <= 0:
         del counter[key]

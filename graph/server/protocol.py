@@ -76,9 +76,9 @@ class HttpProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
         base = base_scope(self._transport, self._root_path, self._app_state)
-        self._address = base["client"][0] if base["client"] else ""
+        self._owner = self.connections.owner_of(base["client"][0] if base["client"] else "")
         self._parser = RequestParser(self, base, self.limits, self.default_limits, self.route_limits)
-        if self.connections.add(self._address, self._loop.time()):
+        if self.connections.add(self._owner, self._loop.time()):
             self._known.add(self)
             self._arm(self.limits.head_seconds, self._late)
         else:
@@ -91,7 +91,7 @@ class HttpProtocol(asyncio.Protocol):
         self.resume_writing()
         if self in self._known:
             self._known.remove(self)
-            self.connections.remove(self, self._address)
+            self.connections.remove(self, self._owner)
         self._stopped = True
         self._parser.close()
         self._pipeline.clear()
@@ -195,7 +195,7 @@ class HttpProtocol(asyncio.Protocol):
         """A request has begun with these bytes, or before them, and is not here whole."""
         limits, parser = self.limits, self._parser
         self.connections.idle.pop(self, None)
-        if not self.connections.hold(self._address, size):
+        if not self.connections.hold(self._owner, size):
             self._refuse(busy())
             return
         self._held += size
@@ -213,7 +213,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _release(self) -> None:
         if self._held:
-            self.connections.release(self._address, self._held)
+            self.connections.release(self._owner, self._held)
             self._held = 0
 
     def continue_expected(self) -> None:

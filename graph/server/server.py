@@ -125,7 +125,7 @@ def run(
     limits: ConnectionLimits | None = None,
     default_limits: RequestLimits | None = None,
     route_limits: Mapping[str, RequestLimits] | None = None,
-    is_proxy: Callable[[str], bool] = lambda _address: False,
+    owner_of: Callable[[str], str | None] = lambda address: address,
     shutdown: Shutdown | None = None,
     keep_running: Callable[[], bool] = lambda: True,
 ) -> None:
@@ -134,7 +134,7 @@ def run(
     `route_limits` are those of paths that do not have the default ones. `keep_running` is called ten times a second,
     and ends the server with False. Raises `SystemExit` with 3 when the application does not start.
     """
-    shared = Connections(limits or ConnectionLimits(), capacity=raise_descriptor_limit(), is_proxy=is_proxy)
+    shared = Connections(limits or ConnectionLimits(), capacity=raise_descriptor_limit(), owner_of=owner_of)
     shutdown = shutdown or Shutdown()
     config = uvicorn.Config(
         lifespan or app,

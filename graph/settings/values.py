@@ -105,6 +105,9 @@ Hosts = Annotated[
 ]
 Origins = Annotated[_List, _check(_ORIGIN, "must list exact origins in lower case, like https://h5.example.com")]
 Networks = Annotated[_List, _check(_is_network, "must list addresses or networks, like 10.0.0.7 or 10.0.0.0/8")]
+HeaderName = Annotated[
+    str, _check(re.compile(r"[A-Za-z0-9-]+").fullmatch, "must be the name of a header, like X-Real-IP")
+]
 Rate = Annotated[
     str,
     _check(

@@ -1,6 +1,7 @@
 """How often somebody may do what costs something, as a client meets it."""
 
 import json
+import logging
 import math
 from collections.abc import AsyncIterator
 
@@ -87,9 +88,86 @@ async def test_a_login_that_is_refused_for_its_address_does_not_spend_the_code(
 
 
 async def test_a_household_counts_as_one(server: TestServer) -> None:
-    for host in range(3):
-        assert fine(await log_in(server, f"2001:db8:1:2::{host}"))
-    refused(await log_in(server, "2001:db8:1:2:ffff::1"), "WAIT", within=60_000)
+    for network in range(3):
+        assert fine(await log_in(server, f"2001:db8:1:{network}::{network}", f"person-{network}"))
+    refused(await log_in(server, "2001:db8:1:ff:ffff::1"), "WAIT", within=60_000)
+    assert fine(await log_in(server, "2001:db8:1:100::1", "dave"))
+
+
+async def test_a_network_of_6to4_counts_as_its_ipv4_address(server: TestServer) -> None:
+    for address in ("198.51.100.7", "2002:c633:6407::1", "2002:c633:6407:1::1"):
+        assert fine(await log_in(server, address, address))
+    refused(await log_in(server, "2002:c633:6407:ff00::1"), "WAIT", within=60_000)
+    assert fine(await log_in(server, "2002:c633:6408::1", "dave"))
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("X-Real-IP", "{}"),
+        ("CF-Connecting-IP", "{}"),
+        ("Ali-CDN-Real-IP", "{}"),
+        ("Forwarded", 'for=192.0.2.1, for="{}";proto=https'),
+    ],
+)
+async def test_the_header_that_names_clients_can_be_chosen(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, header: str, value: str
+) -> None:
+    http = HttpSettings(trusted_proxies=("127.0.0.1",), client_address_header=header)
+    chosen = settings.model_copy(update={"http": http})
+
+    async def log_in_from(server: TestServer, address: str, person: str) -> httpx.Response:
+        request = {"query": LOGIN, "variables": {"code": wechat_simulator.login(person)}}
+        # What the proxy lets through of the client's own counts for nothing.
+        headers = {"X-Forwarded-For": person, header: value.format(address)}
+        return await server.http.post("/graphql", json=request, headers=headers)
+
+    async with open_server(chosen, wechat_simulator, clock) as server:
+        for host in range(1, 4):
+            assert fine(await log_in_from(server, "203.0.113.9", f"203.0.113.{host}"))
+        refused(await log_in_from(server, "203.0.113.9", "203.0.113.4"), "WAIT", within=60_000)
+        assert fine(await log_in_from(server, "203.0.113.10", "203.0.113.4"))
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "CF-Connecting-IP"])
+async def test_a_proxy_whose_clients_count_as_one_is_warned_of_once(
+    settings: Settings,
+    wechat_simulator: WeChatSimulator,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    header: str,
+) -> None:
+    untrusted, unnamed = HttpSettings(), HttpSettings(trusted_proxies=("127.0.0.1",), client_address_header="X-Other")
+    for http, setting in (
+        (untrusted, "WXGATE_HTTP_TRUSTED_PROXIES"),
+        (unnamed, "WXGATE_HTTP_CLIENT_ADDRESS_HEADER"),
+    ):
+        caplog.clear()
+        given = settings.model_copy(update={"http": http})
+        async with open_server(given, wechat_simulator, clock) as server:
+            await server.login()
+            assert warnings(caplog) == []
+            for host in range(2):
+                request = {"query": LOGIN, "variables": {"code": wechat_simulator.login()}}
+                await server.http.post("/graphql", json=request, headers={header: f"203.0.113.{host}"})
+            [warning] = warnings(caplog)
+            assert warning.levelno == logging.WARNING
+            assert setting in warning.getMessage()
+            assert vars(warning)["header"] == header.lower()
+            assert "203.0.113" not in str(vars(warning))
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """The warnings of how clients are told apart."""
+    return [record for record in caplog.records if record.name == "graph.http.client_address"]
+
+
+async def test_a_proxy_that_is_set_up_well_is_not_warned_of(
+    server: TestServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await server.login()
+    assert fine(await log_in(server, "203.0.113.9"))
+    assert warnings(caplog) == []
 
 
 async def test_what_does_not_come_from_a_trusted_proxy_counts_for_the_peer(

@@ -117,7 +117,7 @@ class Server:
         """Returns when the last connection has ended, and no task is left."""
         await until(lambda: not self.uvicorn.server_state.connections and not self.uvicorn.server_state.tasks)
         assert self.connections.open == 0
-        assert (self.connections._pending, dict(self.connections._pending_of_address)) == (0, {})
+        assert (self.connections._pending, dict(self.connections._pending_of_owner)) == (0, {})
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from graph.http.client_address import ClientAddresses
 from graph.server.connections import Connections
 from graph.server.limits import ConnectionLimits
 from graph.server.protocol import HttpProtocol
@@ -130,15 +131,33 @@ async def test_the_longest_idle_connection_makes_room_for_another() -> None:
 async def test_one_address_has_half_of_the_connections_and_a_warning_comes_once_a_minute(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    connections = Connections(ConnectionLimits(), capacity=4, is_proxy=lambda address: address == "proxy")
+    connections = Connections(ConnectionLimits(), capacity=4)
     assert [connections.add("a", now) for now in (0.0, 1.0, 2.0, 3.0, 63.0)] == [True, True, False, False, False]
     assert [record.message for record in caplog.records] == ["connections are refused"] * 2
-    assert [connections.add("proxy", 64.0) for _ in range(3)] == [True, True, False]
+    assert [connections.add(None, 64.0) for _ in range(3)] == [True, True, False]
     assert (connections.open, connections.refused) == (4, 4)
 
 
+async def test_what_counts_as_one_client_has_half_of_the_connections() -> None:
+    owners = iter(["a household", "a household", "a household", "another"])
+    async with serving(echo, PATIENT, capacity=4, owner_of=lambda _: next(owners)) as server:
+        writers = [(await server.connect())[1] for _ in range(4)]
+        await until(lambda: server.connections.open == 3)
+        assert server.connections.refused == 1
+        for writer in writers:
+            writer.close()
+
+
+def test_a_connection_counts_for_the_client_that_rate_limits_count() -> None:
+    owner_of = ClientAddresses(["10.0.0.0/8"]).owner_of
+    assert owner_of("2001:db8:1:200::1") == owner_of("2001:db8:1:2ff::2") == "2001:db8:1:200::/56"
+    assert owner_of("2002:c633:6407::1") == owner_of("::ffff:198.51.100.7") == owner_of("198.51.100.7")
+    assert owner_of("10.0.0.1") is owner_of("::ffff:10.0.0.1") is None
+    assert owner_of("") == "unknown"
+
+
 async def test_at_capacity_an_idle_connection_is_closed_for_a_new_one() -> None:
-    async with serving(echo, PATIENT, capacity=2, is_proxy=lambda _: True) as server:
+    async with serving(echo, PATIENT, capacity=2, owner_of=lambda _: None) as server:
         readers: list[Any] = []
         for _ in range(3):
             reader, writer = await server.connect()
