@@ -2,6 +2,7 @@
 
 AccountError
 ├─ Unauthenticated    no token, or one that is malformed, unknown, expired or superseded
+│  └─ NotBearer       a header that holds a token in another form than `Bearer <token>`, if any: a login changes nothing
 ├─ SessionKeyStale    WeChat has replaced the session_key that signed the submission, or the server never saw it
 ├─ LoginNotStored     the code is spent, but the database could not take the login: a new code can help
 ├─ LoginsTooFrequent  the code is spent, but its user has signed in too often: a new code helps after a while
@@ -16,6 +17,9 @@ class AccountError(Exception): ...
 
 
 class Unauthenticated(AccountError): ...
+
+
+class NotBearer(Unauthenticated): ...
 
 
 class SessionKeyStale(AccountError):

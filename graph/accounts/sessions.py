@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from graph.accounts.errors import Unauthenticated
+from graph.accounts.errors import NotBearer, Unauthenticated
 from graph.security.tokens import SessionToken, TokenHash, opaque_id
 from models.accounts import NewKey
 from models.database import Database
@@ -64,13 +64,14 @@ class Sessions:
     async def viewer(self, token_text: str | None) -> Viewer | None:
         """The user who holds this token, None without one.
 
-        Raises `Unauthenticated`, alike for malformed, unknown, expired and superseded tokens, and `DatabaseError`.
+        Raises `Unauthenticated`, alike for malformed, unknown, expired and superseded tokens, `NotBearer` for an empty
+        text, and `DatabaseError`.
         """
         if token_text is None:
             return None
         token = SessionToken.parse(token_text)
         if token is None:
-            raise Unauthenticated
+            raise Unauthenticated if token_text else NotBearer
         token_hash, now = token.hash(), self._now()
         session = await self._lookup.find(token_hash, now=now, seen_after=now - self._idle_ms)
         if session is None:

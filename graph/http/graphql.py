@@ -80,9 +80,13 @@ class GraphQLEndpoint:
 
 
 def bearer_token(headers: Headers) -> str | None:
-    """The text behind `Bearer` (RFC 6750), "" for any other scheme, None without the header."""
-    header = headers.get(b"authorization")
-    if header is None:
+    """The text behind `Bearer` (RFC 6750), "" where the header has another form, None where there is no text."""
+    header = headers.get(b"authorization", "").strip()
+    if not header:
         return None
     scheme, _, token = header.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    token = token.strip()
+    # Quoted, or behind a second `Bearer`, the token of a new login would fail as the last one did.
+    if scheme.lower() != "bearer" or " " in token or token.startswith(('"', "'", "<")):
+        return ""
+    return token or scheme

@@ -24,7 +24,7 @@ class Context:
     """One request. Not frozen, because that costs time."""
 
     services: Services
-    # The text behind `Authorization: Bearer`; None when the request has no such header.
+    # The text behind `Authorization: Bearer`; "" when the header has another form, None when it is absent or empty.
     token: str | None = field(repr=False)
     # The client's address as rate limits count it: see `graph.http.client_address`.
     address: Callable[[], str] = field(repr=False)

@@ -13,7 +13,7 @@ from typing import Final
 
 import strawberry
 
-from graph.accounts.errors import KeyRingMismatch, LoginNotStored, LoginsTooFrequent, SessionKeyStale, Unauthenticated
+from graph.accounts import errors as accounts
 from graph.errors import CodedError
 from graph.errors import ErrorAction as Action
 from graph.errors import ErrorCode as Code
@@ -36,8 +36,13 @@ ENUMS: Final = (
 
 _UNAVAILABLE: Final = CodedError(Code.SERVICE_UNAVAILABLE, "The server cannot work just now.", Action.WAIT)
 _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
-    Unauthenticated: CodedError(Code.UNAUTHENTICATED, "Sign in first: the token is missing or expired.", Action.LOG_IN),
-    LoginNotStored: CodedError(
+    accounts.Unauthenticated: CodedError(
+        Code.UNAUTHENTICATED, "Sign in first: the token is missing or expired.", Action.LOG_IN
+    ),
+    accounts.NotBearer: CodedError(
+        Code.UNAUTHENTICATED, "Send the token as `Authorization: Bearer <token>`, unquoted.", Action.FIX_REQUEST
+    ),
+    accounts.LoginNotStored: CodedError(
         Code.SERVICE_UNAVAILABLE,
         "The login could not be kept: try again with a new code.",
         Action.LOG_IN,
@@ -80,12 +85,12 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
         Code.RATE_LIMITED, "WeChat takes no more logins of this mini-program for a while.", Action.WAIT
     ),
     RateLimited: CodedError(Code.RATE_LIMITED, "This was done too often.", Action.WAIT),
-    LoginsTooFrequent: CodedError(
+    accounts.LoginsTooFrequent: CodedError(
         Code.RATE_LIMITED, "This user signed in too often: wait, then try again with a new code.", Action.LOG_IN
     ),
     DatabaseUnavailable: _UNAVAILABLE,
     DatabaseBehind: _UNAVAILABLE,
-    KeyRingMismatch: _UNAVAILABLE,
+    accounts.KeyRingMismatch: _UNAVAILABLE,
 }
 
 
@@ -94,7 +99,7 @@ def coded(error: BaseException) -> CodedError | None:
     match error:
         case wechat.MalformedSubmission():
             return CodedError(Code.BAD_USER_INPUT, str(error), Action.FIX_REQUEST)
-        case SessionKeyStale():
+        case accounts.SessionKeyStale():
             message = "The data was signed with another session_key: log in, collect it again, submit it again."
             message = f"{message} {error.hint}" if error.hint else message
             return CodedError(Code.SESSION_KEY_STALE, message, Action.COLLECT_AGAIN)
@@ -105,6 +110,6 @@ def coded(error: BaseException) -> CodedError | None:
     match error:
         case wechat.WeChatError(retry_after=float() | int() as seconds) if known:
             return replace(known, retry_after_ms=math.ceil(1000 * seconds))
-        case RateLimited() | LoginsTooFrequent() if known:
+        case RateLimited() | accounts.LoginsTooFrequent() if known:
             return replace(known, retry_after_ms=error.retry_after_ms)
     return known
