@@ -111,7 +111,7 @@ def build_app(
         shortcut=(GRAPHQL_PATH, endpoint),
     )
     if settings.http.cors_origins:
-        stack = ListedOriginsMiddleware(stack, settings.http.cors_origins)
+        stack = ListedOriginsMiddleware(stack, frozenset(settings.http.cors_origins))
     stack = RequestMiddleware(stack, app.router.routes, observers, settings.limit, ROUTE_LIMITS)
     if parts.tracing:
         stack = parts.tracing.middleware(stack, PROBES)

@@ -73,7 +73,8 @@ class GraphQLEndpoint:
             case "POST":
                 return self.decoder.decode_body(await read_body(headers, receive))
             case "GET" | "HEAD":
-                refuse_foreign_get(headers)
+                if not scope["state"].get("origin_is_listed"):
+                    refuse_foreign_get(headers)
                 return self.decoder.decode_query_string(QueryParams(scope["query_string"]))
         allow = {"Allow": "GET, HEAD, POST"}
         raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Use POST, or GET for queries.", headers=allow)

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, cast
 
-from starlette.datastructures import Headers as StarletteHeaders
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +24,8 @@ from graph.server.limits import RequestLimits
 _log = logging.getLogger(__name__)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _SAFETY: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_PAGES_READ: Final = (b"access-control-expose-headers", b"Retry-After, X-Request-Id")
+_PAGES_SEND: Final = ((b"access-control-allow-methods", b"GET, HEAD, POST"), (b"access-control-max-age", b"600"))
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +72,7 @@ class RequestMiddleware:
                 headers.append((b"x-request-id", request_id.encode()))
                 names = dict(headers).keys()
                 message["headers"] = headers + [header for header in _SAFETY if header[0] not in names]
+                message["headers"] += state.get("response_headers", ())
             elif message.get("more_body"):
                 deadline.cancel()  # from here on the protocol bounds how long the client may take to read
             await send(message)
@@ -141,22 +142,35 @@ class HostAndConcurrencyMiddleware:
         return any(name.endswith(known[1:]) if known.startswith("*.") else name == known for known in self.hosts)
 
 
-class ListedOriginsMiddleware(CORSMiddleware):
-    """Starlette's middleware, whose own refusals would be plain text."""
+@dataclass(slots=True, eq=False)
+class ListedOriginsMiddleware:
+    """Lets pages of listed origins read every response, and send any header: no cookie travels with their requests.
 
-    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
-        super().__init__(
-            app,
-            allow_origins=origins,
-            allow_methods=("GET", "POST"),
-            allow_headers=("Authorization", "Content-Type", "X-Request-Id"),
-            expose_headers=("Retry-After", "X-Request-Id"),
-        )
+    It leaves in the state of the scope whether the origin is listed, and what `RequestMiddleware` adds to the response.
+    """
 
-    def preflight_response(self, request_headers: StarletteHeaders) -> Response:
-        """Permission without a body. Raises `HttpError`."""
-        response = super().preflight_response(request_headers)
-        if response.status_code != 200:
-            raise HttpError(403, ErrorCode.FORBIDDEN, "This origin, method or header is not allowed here.")
-        described = {"content-type", "content-length"}
-        return Response(status_code=204, headers={k: v for k, v in response.headers.items() if k not in described})
+    app: ASGIApp
+    origins: frozenset[str]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope["state"]
+        headers: Headers = state["headers"]
+        origin = headers.get(b"origin", "")
+        state["origin_is_listed"] = origin in self.origins
+        added = state["response_headers"] = [(b"vary", b"Origin")]
+        if origin in self.origins:
+            added += [(b"access-control-allow-origin", origin.encode()), _PAGES_READ]
+        method = headers.get(b"access-control-request-method")
+        if method is None or scope["method"] != "OPTIONS":
+            await self.app(scope, receive, send)
+            return
+        if origin not in self.origins:
+            raise HttpError(403, ErrorCode.FORBIDDEN, "This origin is not listed in WXGATE_HTTP_CORS_ORIGINS.")
+        if method not in {"GET", "HEAD", "POST"}:
+            raise HttpError(403, ErrorCode.FORBIDDEN, "Use POST, or GET for queries.")
+        asked = headers.get(b"access-control-request-headers", "").encode("latin-1")
+        added += (*_PAGES_SEND, (b"access-control-allow-headers", asked))
+        await Response(status_code=204)(scope, receive, send)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from graph.accounts.login import Logins
+from graph.execution.executor import Executor
 from graph.settings import HttpSettings, LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.http.answers import refusal
@@ -69,6 +70,15 @@ async def test_above_the_cap_requests_are_told_to_come_back_and_probes_are_answe
     assert (await ask(server)).json() == {"data": {"me": None}}
 
 
+def assert_safe_permission(preflight: httpx.Response) -> None:
+    """A permission without a body for `ORIGIN`."""
+    assert (preflight.status_code, preflight.content) == (204, b"")
+    assert preflight.headers["access-control-allow-origin"] == ORIGIN
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+    assert "content-type" not in preflight.headers
+    assert preflight.headers["vary"] == "Origin"
+
+
 async def test_a_page_of_a_listed_origin_may_ask_and_read_the_answer(server: TestServer) -> None:
     preflight = await server.http.options(
         "/graphql",
@@ -78,10 +88,7 @@ async def test_a_page_of_a_listed_origin_may_ask_and_read_the_answer(server: Tes
             "Access-Control-Request-Headers": "authorization, content-type",
         },
     )
-    assert (preflight.status_code, preflight.content) == (204, b"")
-    assert preflight.headers["access-control-allow-origin"] == ORIGIN
-    assert "POST" in preflight.headers["access-control-allow-methods"]
-    assert "content-type" not in preflight.headers
+    assert_safe_permission(preflight)
     answer = await server.http.post("/graphql", json={"query": ME}, headers={"Origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert "access-control-allow-credentials" not in answer.headers
@@ -98,7 +105,6 @@ async def test_a_page_of_another_origin_may_not(server: TestServer, origin: str)
     [
         ("https://h5.example.com.evil.com", "POST", "content-type"),
         (ORIGIN, "DELETE", "content-type"),
-        (ORIGIN, "POST", "x-anything"),
     ],
 )
 async def test_a_preflight_that_asks_for_too_much_is_refused_like_everything_else(
@@ -108,10 +114,67 @@ async def test_a_preflight_that_asks_for_too_much_is_refused_like_everything_els
     assert refusal(await server.http.options("/graphql", headers=asked), 403) == "FORBIDDEN"
 
 
-async def test_a_page_may_read_why_it_is_not_let_in(server: TestServer) -> None:
-    response = await server.http.post("/graphql", json={"query": ME}, headers={"Origin": ORIGIN, "Host": "elsewhere"})
-    assert refusal(response, 400) == "BAD_REQUEST"
+@pytest.mark.parametrize("headers", ["sentry-trace,baggage", "traceparent, x-anything, authorization", ""])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_a_page_of_a_listed_origin_may_send_any_header(server: TestServer, method: str, headers: str) -> None:
+    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
+    preflight = await server.http.options("/graphql", headers=asked)
+    assert_safe_permission(preflight)
+    assert preflight.headers["access-control-allow-headers"] == headers
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_get_from_a_page_of_a_listed_origin_is_answered(server: TestServer, site: str) -> None:
+    answer = await ask(server, **{"Origin": ORIGIN, "Sec-Fetch-Site": site})
+    assert answer.json() == {"data": {"me": None}}
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert refusal(await ask(server, **{"Sec-Fetch-Site": site}), 403) == "FORBIDDEN"
+    unlisted = {"Origin": "https://elsewhere.example.com", "Sec-Fetch-Site": site}
+    assert refusal(await ask(server, **unlisted), 403) == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "headers"),
+    [
+        ("POST", "/graphql", 400, {}),
+        ("POST", "/graphql", 400, {"Host": "elsewhere"}),
+        ("GET", "/nowhere", 404, {}),
+        ("DELETE", "/graphql", 405, {}),
+        ("POST", "/livez", 405, {}),
+        ("GET", "/graphql", 406, {"Accept": "text/html"}),
+        ("POST", "/graphql", 415, {"Content-Type": "text/plain"}),
+        ("OPTIONS", "/graphql", 403, {"Access-Control-Request-Method": "DELETE"}),
+    ],
+)
+async def test_a_page_may_read_why_it_is_refused(
+    server: TestServer, method: str, path: str, status: int, headers: dict[str, str]
+) -> None:
+    headers = {"Content-Type": "application/json", "Origin": ORIGIN, **headers}
+    assert_readable(await server.http.request(method, path, headers=headers), status)
+
+
+def assert_readable(response: httpx.Response, status: int) -> None:
+    """A refusal that a page of `ORIGIN` may read."""
+    refusal(response, status)
     assert response.headers["access-control-allow-origin"] == ORIGIN
+    assert response.headers["access-control-expose-headers"] == "Retry-After, X-Request-Id"
+
+
+async def test_a_page_may_read_of_a_defect_and_of_a_deadline(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> Any:
+        raise RuntimeError
+
+    async def never(*_: object, **__: object) -> Any:
+        await asyncio.Event().wait()
+
+    hurried = settings.model_copy(update={"limit": LimitSettings(request_seconds=0.05)})
+    async with open_server(hurried, wechat_simulator, clock) as server:
+        for fault, status in ((broken, 500), (never, 503)):
+            monkeypatch.setattr(Executor, "execute", fault)
+            response = await server.http.post("/graphql", json={"query": ME}, headers={"Origin": ORIGIN})
+            assert_readable(response, status)
 
 
 async def test_without_a_list_no_origin_is_let_in_and_any_host_is(
