@@ -14,7 +14,7 @@ from graph.execution.documents import GraphQLRequest, TrustedTextDiffers
 from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
 from graph.http.access_log import record_of
 from graph.http.request import Headers, RequestDecoder, read_body, refuse_foreign_get
-from graph.http.responses import CONTENT_TYPES, GRAPHQL_RESPONSE_JSON, JSON, error_response, response_media_type
+from graph.http.responses import CONTENT_TYPES, GRAPHQL_RESPONSE_JSON, error_response, response_media_type, unacceptable
 from graph.schema.context import Context, Services
 from graph.server.http_error import HttpError
 
@@ -33,8 +33,7 @@ class GraphQLEndpoint:
         headers: Headers = scope["state"]["headers"]
         media_type = response_media_type(headers.get(b"accept"))
         if media_type is None:
-            msg = f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}."
-            await error_response(HttpError(406, ErrorCode.NOT_ACCEPTABLE, msg), scope)(scope, receive, send)
+            await error_response(unacceptable(headers[b"accept"]), scope)(scope, receive, send)
             return
         try:
             request = await self._read(scope, headers, receive)

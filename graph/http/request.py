@@ -1,5 +1,6 @@
 """What a request says: its headers, and the `GraphQLRequest` in its body or its query string."""
 
+import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -12,7 +13,7 @@ from starlette.types import Receive
 from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest
 from graph.execution.trusted_documents import is_same_id
-from graph.http.responses import JSON, UTF_8
+from graph.http.responses import JSON, UTF_8, named_media_type
 from graph.server.http_error import HttpError
 
 _MOST_CACHED: Final = 256
@@ -24,6 +25,8 @@ _MEMBERS: Final = (
     ("variables", dict, "an object"),
     ("operationName", str, "text"),
 )
+# What a refusal calls a value of a wrong type, unless it is a number.
+_KINDS: Final = {dict: "an object", list: "an array", str: "text", bool: "a boolean", type(None): "null"}
 
 Headers = Mapping[bytes, str]
 """By lower-case name, each byte of a value a character; `RequestMiddleware` puts it into the state of the scope."""
@@ -45,8 +48,8 @@ def joined(lines: Iterable[tuple[bytes, bytes]]) -> Headers:
 
 async def read_body(headers: Headers, receive: Receive) -> bytes:
     """The body of a POST, whose size the protocol has bounded. Raises `HttpError` when it is not plain JSON."""
-    if not _is_json(headers.get(b"content-type") or ""):
-        msg = "Send the request as Content-Type: application/json in UTF-8."
+    if wrong := _wrong_type(headers.get(b"content-type") or ""):
+        msg = f"The body is declared as {wrong}: send it as Content-Type: application/json in UTF-8."
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, msg)
     if headers.get(b"content-encoding", "identity").strip().lower() != "identity":
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body uncompressed.")
@@ -60,11 +63,14 @@ async def read_body(headers: Headers, receive: Receive) -> bytes:
 
 # Clients of one kind all send the same.
 @lru_cache(maxsize=128)
-def _is_json(content_type: str) -> bool:
-    media_type, _, parameters = content_type.partition(";")
-    name, _, charset = parameters.strip(" ;\t").lower().partition("=")
-    fits = not name or (name == "charset" and charset.strip('"') in UTF_8)
-    return media_type.strip().lower() == JSON and fits
+def _wrong_type(content_type: str) -> str | None:
+    """What to call a type that is not JSON in UTF-8. Parameters other than `charset` mean nothing to it (RFC 8259)."""
+    media_type, *parameters = (piece.strip().lower() for piece in content_type.split(";"))
+    if media_type != JSON:
+        return named_media_type(content_type)
+    pairs = (parameter.partition("=") for parameter in parameters)
+    charsets = {value.strip(" \t\"'") for name, _, value in pairs if name.strip() == "charset"}
+    return None if charsets <= UTF_8 else f"{JSON} in another charset"
 
 
 def refuse_foreign_get(headers: Headers) -> None:
@@ -117,7 +123,8 @@ class RequestDecoder:
 def _request(members: Mapping[str, Any]) -> GraphQLRequest:
     for name, kind, what in _MEMBERS:
         if members.get(name) is not None and not isinstance(members[name], kind):
-            raise HttpError(400, ErrorCode.BAD_REQUEST, f"The member {name} must be {what}.")
+            msg = f"The member {name} must be {what}, not {_KINDS.get(type(members[name]), 'a number')}."
+            raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
     document_id = _document_id(members.get("documentId"), members.get("extensions") or {})
     query = members.get("query")
     if query is None and document_id is None:
@@ -152,11 +159,28 @@ def _json_object(text: bytes, what: str, depth: int) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is not JSON in UTF-8.") from None
     if not isinstance(decoded, dict):
-        raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} must be a JSON object.")
+        msg = f"{what} must be a JSON object, not {_KINDS.get(type(decoded), 'a number')}."
+        raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
     # A text with few brackets cannot be deep, and counting them is cheaper than looking.
     if text.count(b"{") + text.count(b"[") > depth and not _is_shallow(decoded, depth):
         raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is nested more than {depth} deep.")
+    # orjson keeps the last of two members of one name. A text with as many colons as members has no such two, and the
+    # others (colons in a document, variables) are read again by what sees all members.
+    if text.count(b":") != len(decoded):
+        try:
+            _DECODER.decode(text.decode())
+        except RecursionError:  # in a member that was repeated, for the others are shallow
+            raise HttpError(400, ErrorCode.BAD_REQUEST, f"{what} is nested more than {depth} deep.") from None
     return decoded
+
+
+def _refuse_repeated(pairs: list[tuple[str, object]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        raise HttpError(400, ErrorCode.BAD_REQUEST, "A member of a JSON object is repeated.")
+
+
+# Integers of any length, as for orjson.
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_refuse_repeated, parse_int=float)
 
 
 def _is_shallow(value: object, depth: int) -> bool:

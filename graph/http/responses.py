@@ -10,6 +10,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
+from graph.errors import ErrorCode
 from graph.http.access_log import record_of
 from graph.server.http_error import HttpError
 
@@ -19,7 +20,10 @@ GRAPHQL_RESPONSE_JSON: Final = "application/graphql-response+json"
 CONTENT_TYPES: Final = {name: f"{name}; charset=utf-8".encode() for name in (JSON, GRAPHQL_RESPONSE_JSON)}
 UTF_8: Final = frozenset({"utf-8", "utf8"})
 _RANGES: Final = {"*/*": JSON, "application/*": JSON, JSON: JSON, GRAPHQL_RESPONSE_JSON: GRAPHQL_RESPONSE_JSON}
-_QUALITY: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{0,9})?")
+# `q=.2` and `*` are what Java's HttpURLConnection sends by default.
+_QUALITY: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
+# Without digits: a name of a type, and hardly a secret.
+_MEDIA_TYPE: Final = re.compile(r"[a-z]{1,20}/[a-z.+-]{1,40}")
 
 
 def json_response(
@@ -35,6 +39,18 @@ def error_response(error: HttpError, scope: Scope, *, media_type: str = JSON) ->
     record.codes = (error.coded.code.name,)
     body = {"errors": [{"message": error.coded.message, "extensions": error.coded.extensions(record.request_id)}]}
     return json_response(body, error.status, media_type=media_type, headers=error.headers)
+
+
+def named_media_type(header: str) -> str:
+    """What a message may call the first media type of `Accept` or `Content-Type`."""
+    media_type = re.split("[;,]", header)[0].strip().lower()
+    return media_type if _MEDIA_TYPE.fullmatch(media_type) else "something else" if media_type else "nothing"
+
+
+def unacceptable(accept: str) -> HttpError:
+    """406, for what `response_media_type` has nothing for."""
+    msg = f"This endpoint answers {JSON} or {GRAPHQL_RESPONSE_JSON}, not {named_media_type(accept)}."
+    return HttpError(406, ErrorCode.NOT_ACCEPTABLE, msg)
 
 
 # Clients of one kind all send the same.
@@ -56,7 +72,7 @@ def response_media_type(accept: str | None) -> str | None:
 def _parsed(part: str) -> tuple[str | None, float]:
     """The media type that this server has for a range, and the quality value; zero where it has none."""
     media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
-    media_type, quality = _RANGES.get(media_range), 1.0
+    media_type, quality = _RANGES.get("*/*" if media_range == "*" else media_range), 1.0
     for parameter in filter(None, parameters):
         name, _, value = parameter.partition("=")
         if name.strip() == "q":

@@ -42,6 +42,8 @@ async def test_json_may_be_declared_in_these_ways(server: TestServer) -> None:
         'application/json;charset="UTF-8"',
         "application/json;",
         "application/json; charset=utf8",
+        "application/json; charset = 'utf-8'",
+        "application/json; odata=verbose; charset=utf-8;",
         " application/json ",
     ):
         assert (await post(server, TYPENAME, content_type)).status_code == 200, content_type
@@ -62,6 +64,27 @@ async def test_a_body_that_is_declared_as_anything_else_is_refused(server: TestS
         "application/json, text/plain",
     ):
         assert refusal(await post(server, TYPENAME, content_type), 415) == "UNSUPPORTED_MEDIA_TYPE", content_type
+
+
+@pytest.mark.parametrize(
+    ("content_type", "named"),
+    [
+        (None, "nothing"),
+        ("text/plain;charset=UTF-8", "text/plain"),
+        ("application/x-www-form-urlencoded", "application/x-www-form-urlencoded"),
+        ("Application/GraphQL, text/plain", "application/graphql"),
+        ("application/json; version=1; charset=GBK", "application/json in another charset"),
+        # What could be a secret is not repeated.
+        ("0a1B2c3D4e5F6g7H", "something else"),
+        ("text/0a1B2c3D4e5F6g7H", "something else"),
+    ],
+)
+async def test_a_refusal_names_the_media_type(server: TestServer, content_type: str | None, named: str) -> None:
+    response = await post(server, TYPENAME, content_type)
+    assert refusal(response, 415) == "UNSUPPORTED_MEDIA_TYPE"
+    [error] = response.json()["errors"]
+    expected = f"The body is declared as {named}: send it as Content-Type: application/json in UTF-8."
+    assert error["message"] == expected
 
 
 async def test_a_compressed_body_is_refused_and_never_unpacked(server: TestServer) -> None:
@@ -107,8 +130,19 @@ async def test_what_is_not_json_in_utf8_is_refused(server: TestServer) -> None:
 
 
 async def test_json_that_is_no_object_is_refused(server: TestServer) -> None:
-    for body in (b"null", b"1", b"1.5", b"true", b'"{ __typename }"', b"[]", b'[{"query":"{ __typename }"}]'):
-        assert await message(server, body) == "The body must be a JSON object.", body
+    for body, kind in (
+        (b"null", "null"),
+        (b"1", "a number"),
+        (b"1.5", "a number"),
+        (b"true", "a boolean"),
+        (b'"{ __typename }"', "text"),
+        (b"[]", "an array"),
+        (b'[{"query":"{ __typename }"}]', "an array"),
+    ):
+        assert await message(server, body) == f"The body must be a JSON object, not {kind}.", body
+    refused = await server.http.get("/graphql?query={__typename}&variables=[]")
+    assert refusal(refused, 400) == "BAD_REQUEST"
+    assert "The parameter variables must be a JSON object, not an array." in refused.text
 
 
 async def test_json_may_be_nested_so_deep_and_no_deeper(server: TestServer) -> None:
@@ -131,19 +165,43 @@ async def test_an_enormous_number_is_no_defect(server: TestServer) -> None:
 @pytest.mark.parametrize(
     ("member", "values", "sentence"),
     [
-        ("query", [None, 1, True, [], {}, ["{ __typename }"]], "The member query must be a GraphQL document as text."),
-        ("variables", [1, "{}", True, [], [{}]], "The member variables must be an object."),
-        ("operationName", [1, True, [], {}, ["A"]], "The member operationName must be text."),
-        ("extensions", [1, "{}", True, []], "The member extensions must be an object."),
+        ("query", [1, 1.5, True, [], {}, ["{ __typename }"]], "The member query must be a GraphQL document as text"),
+        ("variables", [1, "{}", True, [], [{}]], "The member variables must be an object"),
+        ("operationName", [1, True, [], {}, ["A"]], "The member operationName must be text"),
+        ("extensions", [1, "{}", True, []], "The member extensions must be an object"),
     ],
 )
 async def test_a_member_has_its_type(server: TestServer, member: str, values: list[object], sentence: str) -> None:
+    kinds = {int: "a number", float: "a number", bool: "a boolean", str: "text", list: "an array", dict: "an object"}
     for value in values:
         body = json.dumps({"query": "{ __typename }", member: value}).encode()
-        assert await message(server, body) == sentence
+        assert await message(server, body) == f"{sentence}, not {kinds[type(value)]}."
+
+
+async def test_a_member_may_be_there_once_only(server: TestServer) -> None:
+    typename = b'"query":"{ __typename }"'
+    for body in (
+        b"{" + typename + b"," + typename + b"}",
+        b"{" + typename + b', "query" : null}',
+        b"{" + typename + b',"qu\\u0065ry":"{ me { id } }"}',
+        b"{" + typename + b',"variables":{"code":"a","code":"b"}}',
+        b"{" + typename + b',"variables":{"in":[{"a":1,"b":2,"a":1}]}}',
+        b"{" + typename + b',"variables":{"a":"x\\":y"},"x":1,"x":2}',
+    ):
+        assert await message(server, body) == "A member of a JSON object is repeated.", body
+    refused = await server.http.get('/graphql?query={__typename}&variables={"a":1,"a":2}')
+    assert refusal(refused, 400) == "BAD_REQUEST"
+    nested = b'"variables":' + b"[" * 990 + b"]" * 990
+    assert "deep" in await message(server, b"{" + nested + b"," + typename + b',"variables":{}}')
+
+
+async def test_members_of_one_name_may_be_in_several_objects(server: TestServer) -> None:
+    body = b'{"query":"{ a: __typename }","variables":{"a":{"a":"\\"a\\":","b":{"a":1}},"query":{"a":0}}}'
+    assert (await post(server, body)).json() == {"data": {"a": "Query"}}
 
 
 async def test_a_request_needs_a_query(server: TestServer) -> None:
+    assert await message(server, b'{"query":null}') == "The member query must be a GraphQL document as text."
     assert await message(server, b"{}") == "The member query must be a GraphQL document as text."
     assert (
         await message(server, b'{"Query":"{ __typename }"}') == "The member query must be a GraphQL document as text."

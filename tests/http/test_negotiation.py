@@ -22,6 +22,10 @@ TABLE: Final[list[tuple[str | None, str | None]]] = [
     ("APPLICATION/JSON", OLD),
     (f"{OLD}; charset=utf-8", OLD),
     (f'{OLD};charset="UTF-8"', OLD),
+    (f"{OLD};", OLD),
+    ("*/*;", OLD),
+    ("*", OLD),
+    (f"{NEW}; charset=utf8;", NEW),
     (f"{OLD}; charset=utf-16", None),
     (f"{OLD}; profile=x", None),
     (NEW, NEW),
@@ -36,6 +40,7 @@ TABLE: Final[list[tuple[str | None, str | None]]] = [
     (f"{NEW};q=0.5, */*;q=0.1", NEW),
     (f"text/html, {NEW};q=0.2", NEW),
     ("text/html, application/xhtml+xml, */*;q=0.8", OLD),
+    ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", OLD),  # Java's HttpURLConnection
     # No to one of them, by name.
     (f"{NEW}, {OLD};q=0", NEW),
     (f"{NEW};q=0, */*", OLD),
@@ -54,6 +59,8 @@ TABLE: Final[list[tuple[str | None, str | None]]] = [
     (";;;", None),
     (f"{OLD};q=high", None),
     (f"{OLD};q=", None),
+    (f"{OLD};q=.", None),
+    (f"{OLD};q=.0", None),
     (f"{OLD};q=7", OLD),
     (f"{OLD};q=-1", None),
     (f"{OLD};q=nan", None),
@@ -103,8 +110,16 @@ async def test_a_client_that_accepts_nothing_of_this_is_told_so_and_nothing_runs
     body = {"query": f'mutation {{ login(code: "{code}") {{ isNewUser }} }}'}
     response = await server.http.post("/graphql", json=body, headers={"Accept": "text/html"})
     assert refusal(response, 406) == "NOT_ACCEPTABLE"
+    assert response.json()["errors"][0]["message"] == f"This endpoint answers {OLD} or {NEW}, not text/html."
     assert response.headers["content-type"].startswith(OLD)
     assert (await server.post(body["query"]))["data"]["login"]["isNewUser"], "the code was spent"
+
+
+@on_sqlite
+async def test_a_client_of_java_s_own_is_answered(server: TestServer) -> None:
+    headers = {"Accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}
+    response = await server.http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+    assert response.json() == {"data": {"__typename": "Query"}}
 
 
 @on_sqlite

@@ -224,11 +224,14 @@ async def test_a_trusted_mutation_goes_by_post_only(trusting: TestServer) -> Non
 @whether_only_or_not
 @pytest.mark.parametrize("query", [{}, {"query": OWN_TEXT}])
 async def test_what_names_a_document_has_its_type(trusting: TestServer, query: dict[str, str]) -> None:
+    kinds = {int: "a number", bool: "a boolean", list: "an array", dict: "an object"}
     ids: list[object] = [1, True, [], {}, [ME]]
     for value in ids:
         response = await by_post(trusting, {**query, "documentId": value})
         assert refusal(response, 400) == "BAD_REQUEST", value
-        assert response.json()["errors"][0]["message"] == "The member documentId must be text."
+        assert (
+            response.json()["errors"][0]["message"] == f"The member documentId must be text, not {kinds[type(value)]}."
+        )
     extensions: list[object] = [ME, 1, True, [], {}, {"version": 1}, {"version": 1, "sha256Hash": None}]
     for persisted_query in extensions:
         members = {**query, "extensions": {"persistedQuery": persisted_query}}
@@ -260,4 +263,4 @@ async def test_a_document_beside_an_id_is_text(trusting: TestServer) -> None:
             response = await by_post(trusting, {"documentId": document_id, "query": query})
             assert refusal(response, 400) == "BAD_REQUEST", query
             message = response.json()["errors"][0]["message"]
-            assert message == "The member query must be a GraphQL document as text."
+            assert message.startswith("The member query must be a GraphQL document as text, not ")
