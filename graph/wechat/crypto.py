@@ -21,7 +21,7 @@ from Crypto.Util.Padding import unpad
 from pydantic import SecretStr
 
 from graph.wechat.errors import DecryptFailed, MalformedSubmission, WatermarkOutOfRange
-from graph.wechat.user_info import UserInfo, parse_object, read_profile, read_watermark, require_agreement, write
+from graph.wechat.user_info import UserInfo, parse_object, read_profile, read_watermark, require_agreement, writings
 
 _BLOCK = 16
 _SESSION_KEY_BYTES = 16
@@ -79,7 +79,7 @@ class Submission:
         plaintext, data = self._decrypt(session_key)
         watermark_at = read_watermark(data, app_id=app_id)
         require_agreement(plaintext, data, signed=self.fields, openid=openid)
-        profile = read_profile(data, watermark_at=watermark_at)
+        profile = read_profile(self.fields, watermark_at=watermark_at)
         # Compared, never subtracted from: an integer of a thousand digits does not become a float.
         if watermark_at < now - max_age:
             raise WatermarkOutOfRange(reason="too old")
@@ -92,7 +92,7 @@ class Submission:
         # A legal rawData may look so, hence only a hint, and only once the signature has failed.
         if _PERCENT_ENCODED.search(str(self.fields.get("nickName"))):
             return f"rawData looks URL-encoded. {_AS_IT_IS}"
-        if self.raw_data not in (write(self.fields), write(self.fields, ensure_ascii=True)):
+        if self.raw_data not in writings(self.fields):
             return f"rawData looks re-serialised. {_AS_IT_IS}"
         return None
 

@@ -40,11 +40,6 @@ def forged(
     }
 
 
-def both(wechat: WeChatSimulator, **fields: object) -> dict[str, Any]:
-    """A forgery whose rawData and ciphertext agree."""
-    return forged(wechat, raw=PROFILE | fields, **fields)
-
-
 def stamp(wechat: WeChatSimulator, **fields: object) -> dict[str, object]:
     """A good watermark, but for `fields`."""
     return {"timestamp": int(wechat.state.clock()), "appid": APP_ID, **fields}
@@ -71,15 +66,11 @@ FORGERIES: Final[dict[str, Callable[[WeChatSimulator], dict[str, Any]]]] = {
     "a spoilt ciphertext": with_last_byte_flipped,
     "another iv": lambda wechat: forged(wechat) | {"iv": base64.b64encode(bytes(16)).decode()},
     "another name in the ciphertext": lambda wechat: forged(wechat, nickName="Mallory"),
-    "a field more in rawData": lambda wechat: forged(wechat, raw=PROFILE | {"vip": True}),
+    "another type in the ciphertext": lambda wechat: forged(wechat, gender="2"),
+    "null in the ciphertext": lambda wechat: forged(wechat, city=None),
+    "another field in rawData": lambda wechat: forged(wechat, raw=PROFILE | {"vip": True}, vop=True),
     "a field less in rawData": lambda wechat: forged(wechat, raw={"nickName": "Alice"}),
-    "an unknown gender": lambda wechat: both(wechat, gender=3),
-    "a gender as text": lambda wechat: both(wechat, gender="2"),
-    "a name that is no text": lambda wechat: both(wechat, nickName=["Alice"]),
-    "a name too long": lambda wechat: both(wechat, nickName="a" * 257),
-    "a name with NUL": lambda wechat: both(wechat, nickName="a\0b"),
-    "a picture that is no address": lambda wechat: both(wechat, avatarUrl="javascript:alert(1)"),
-    "a picture too long": lambda wechat: both(wechat, avatarUrl="https://a.example/" + "a" * 1024),
+    "a control character that is not signed": lambda wechat: forged(wechat, more="\x14"),
 }
 
 

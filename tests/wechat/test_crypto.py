@@ -186,7 +186,7 @@ BAD_JSON = [
     pytest.param('{"a":"\\ud83d"}', id="a lone surrogate as value"),
     pytest.param('{"\\udc3c":1}', id="a lone surrogate as key"),
     pytest.param('{"a":[{"b":"\\udc3c"}]}', id="a lone surrogate, deep"),
-    pytest.param('{"a":"\x01"}', id="a control character"),
+    pytest.param('{"a":\x01}', id="a control character outside of a text"),
     pytest.param('{"a":' * 9 + "1" + "}" * 9, id="nine objects deep"),
     pytest.param('{"a":' + "[" * 8 + "]" * 8 + "}", id="nine levels deep"),
     pytest.param('{"a":' + "[" * 5000, id="endlessly deep"),
@@ -228,6 +228,7 @@ def test_a_signature_that_fails_is_explained_where_it_can_be() -> None:
     assert "re-serialised" in str(hint_for(json.dumps(PROFILE)))
     assert "re-serialised" in str(hint_for(json.dumps(PROFILE, indent=1)))
     assert hint_for(compact(PROFILE)) is None
+    assert hint_for('{"nickName":"\x14a"}') is None
     assert hint_for(json.dumps(PROFILE, separators=(",", ":"))) is None
 
 
