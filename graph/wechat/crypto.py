@@ -21,7 +21,7 @@ from Crypto.Util.Padding import unpad
 from pydantic import SecretStr
 
 from graph.wechat.errors import DecryptFailed, MalformedSubmission, WatermarkOutOfRange
-from graph.wechat.user_info import UserInfo, parse_object, read_profile, read_watermark, require_agreement, write
+from graph.wechat.user_info import UserInfo, parse_object, read_profile, read_watermark, require_agreement, writings
 
 _BLOCK = 16
 _SESSION_KEY_BYTES = 16
@@ -32,6 +32,17 @@ _MAX_IV = 24
 
 _SIGNATURE = re.compile(r"[0-9a-f]{40}")
 _PERCENT_ENCODED = re.compile(r"(%[0-9A-Fa-f]{2}){3}")
+_HTML_ESCAPED = re.compile(r"&#?\w{2,8};")
+# What no field holds as WeChat gives it, and what was then done to it on its way.
+_SEEN = (
+    (re.compile(r"^[^{]*%[0-9A-Fa-f]{2}"), "URL-encoded"),
+    (_HTML_ESCAPED, "HTML-escaped"),
+    (re.compile(r'^("|\{\\|\[object)'), "re-serialised"),
+)
+_SEEN_IN_BASE64 = {
+    **dict.fromkeys("-_", " It looks URL-safe, with '-' and '_' for '+' and '/'."),
+    " ": " A '+' became a blank on the way.",
+}
 
 _AS_IT_IS = "Send res.rawData exactly as WeChat gave it."
 
@@ -53,7 +64,8 @@ class Submission:
     def parse(cls, *, raw_data: str, signature: str, encrypted_data: str, iv: str) -> Self:
         """Raise MalformedSubmission for what no key could make good."""
         if not _SIGNATURE.fullmatch(signature):
-            raise MalformedSubmission(field="signature", fault="must be 40 lower-case hexadecimal digits.")
+            fault = f"must be 40 lower-case hexadecimal digits.{_seen(signature)}"
+            raise MalformedSubmission(field="signature", fault=fault)
         ciphertext = _decoded("encryptedData", encrypted_data, longest=_MAX_ENCRYPTED_DATA)
         if not ciphertext or len(ciphertext) % _BLOCK:
             raise MalformedSubmission(field="encryptedData", fault="must be whole blocks of 16 bytes.")
@@ -79,7 +91,7 @@ class Submission:
         plaintext, data = self._decrypt(session_key)
         watermark_at = read_watermark(data, app_id=app_id)
         require_agreement(plaintext, data, signed=self.fields, openid=openid)
-        profile = read_profile(data, watermark_at=watermark_at)
+        profile = read_profile(self.fields, watermark_at=watermark_at)
         # Compared, never subtracted from: an integer of a thousand digits does not become a float.
         if watermark_at < now - max_age:
             raise WatermarkOutOfRange(reason="too old")
@@ -92,7 +104,9 @@ class Submission:
         # A legal rawData may look so, hence only a hint, and only once the signature has failed.
         if _PERCENT_ENCODED.search(str(self.fields.get("nickName"))):
             return f"rawData looks URL-encoded. {_AS_IT_IS}"
-        if self.raw_data not in (write(self.fields), write(self.fields, ensure_ascii=True)):
+        if _HTML_ESCAPED.search(self.raw_data):
+            return f"rawData looks HTML-escaped. {_AS_IT_IS}"
+        if self.raw_data not in writings(self.fields):
             return f"rawData looks re-serialised. {_AS_IT_IS}"
         return None
 
@@ -114,26 +128,25 @@ class Submission:
 
 def _raw_fields(raw_data: str) -> dict[str, object]:
     if len(raw_data) > _MAX_RAW_DATA:
-        raise MalformedSubmission(field="rawData", fault="is too long.")
+        raise MalformedSubmission(field="rawData", fault=f"is too long.{_seen(raw_data)}")
     fields = parse_object(raw_data)
-    if fields is not None:
-        return fields
-    cause = ""
-    if raw_data[:3].upper() == "%7B":
-        cause = "It looks URL-encoded. "
-    elif raw_data.startswith(('"', "[object")):
-        cause = "It looks re-serialised. "
-    raise MalformedSubmission(field="rawData", fault=f"must be a JSON object. {cause}{_AS_IT_IS}")
+    if fields is None:
+        raise MalformedSubmission(field="rawData", fault=f"must be a JSON object.{_seen(raw_data)} {_AS_IT_IS}")
+    return fields
 
 
 def _decoded(field: str, text: str, *, longest: int) -> bytes:
-    if len(text) > longest:
-        raise MalformedSubmission(field=field, fault="is too long.")
-    decoded = _base64(text)
-    if decoded is None:
-        cause = " A '+' became a blank on the way." if " " in text else ""
-        raise MalformedSubmission(field=field, fault=f"must be standard base64.{cause}")
-    return decoded
+    decoded = None if len(text) > longest else _base64(text)
+    if decoded is not None:
+        return decoded
+    seen = _seen(text) or next((seen for char, seen in _SEEN_IN_BASE64.items() if char in text), "")
+    # What was done to it may be what made it too long.
+    fault = f"must be standard base64.{seen}" if seen or len(text) <= longest else "is too long."
+    raise MalformedSubmission(field=field, fault=fault)
+
+
+def _seen(text: str) -> str:
+    return next((f" It looks {what}." for pattern, what in _SEEN if pattern.search(text)), "")
 
 
 def _base64(text: str) -> bytes | None:

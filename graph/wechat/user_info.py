@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
@@ -9,11 +10,16 @@ from itertools import takewhile
 from graph.wechat.errors import DecryptFailed
 
 _MAX_DEPTH = 8  # WeChat nests two deep
-_MAX_LENGTH = {"nickName": 256, "avatarUrl": 1024, "city": 128, "province": 128, "country": 128, "language": 128}
-_PROFILE_FIELDS = frozenset({*_MAX_LENGTH, "gender"})
-_AVATAR_URL = re.compile(r"(https?://[^\x00-\x1f\x7f-\x9f]+)?")
+_MAX_LENGTH = {"nickName": 256, "city": 128, "province": 128, "country": 128, "language": 128}
+_GENDERS = {"1": 1, "2": 2}
+_PROFILE_FIELDS = frozenset({*_MAX_LENGTH, "avatarUrl", "gender"})
+_AVATAR_URL = re.compile(r"(?!.{1025})https?://[^\x00-\x1f\x7f-\x9f]+")
 _UNIONID = re.compile(r"[0-9A-Za-z_-]{0,64}")
 _BLOCK = 16
+_ESCAPE = re.compile(r"\\(?:u....|.)")
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_JOINERS = "\u200c\u200d"  # between letters in Persian, between emoji
+_TAGS = "\U000e0020"  # and above: what makes a flag England's
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -39,10 +45,11 @@ def parse_object(text: str) -> dict[str, object] | None:
 
     Refused besides bad syntax: duplicate keys, NaN and infinities (1e999 too), integers beyond Python's digit limit,
     more than 8 levels, and lone surrogates, which are no text: they fail in every database and encoder.
+    Control characters need no escape: WeChat has been seen to write nicknames so.
     Returns None instead of raising because json's own exceptions carry the whole document.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_unique)
+        value = json.loads(text, strict=False, object_pairs_hook=_unique)
         write(value).encode()  # raises ValueError for infinities and lone surrogates
     except (ValueError, RecursionError):
         return None
@@ -52,6 +59,13 @@ def parse_object(text: str) -> dict[str, object] | None:
 def write(value: object, *, ensure_ascii: bool = False, sort_keys: bool = False) -> str:
     """The compact form. Two values of parsed JSON agree in value and type just when their sorted forms are equal."""
     return json.dumps(value, ensure_ascii=ensure_ascii, allow_nan=False, sort_keys=sort_keys, separators=(",", ":"))
+
+
+def writings(value: object) -> tuple[str, str, str]:
+    """The compact form, all ASCII, as JSON needs it, or with raw control characters: WeChat's style was not settled."""
+    text = write(value)
+    raw = _ESCAPE.sub(lambda found: found[0] if found[0] in {r"\"", r"\\"} else json.loads(f'"{found[0]}"'), text)
+    return write(value, ensure_ascii=True), text, raw
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -95,30 +109,59 @@ def require_agreement(
     unionid = data.get("unionId", "")
     if not isinstance(unionid, str) or not _UNIONID.fullmatch(unionid):
         raise DecryptFailed(reason="unionid")
+    # Nor may it hide in fields that WeChat may add: raw control characters, which noise has plenty of, need a voucher.
+    unsigned = {name: value for name, value in data.items() if name not in signed}
+    if _CONTROL.search(writings(unsigned)[-1]):
+        raise DecryptFailed(reason="control character")
     if not _first_block_is_vouched_for(plaintext, data, trusted={**signed, "openId": openid}):
         raise DecryptFailed(reason="first block")
     # Compared as they would be written, because 1, 1.0 and True are equal in Python.
     opened = {name: data[name] for name in data if name in signed or name in _PROFILE_FIELDS}
-    if write(opened, sort_keys=True) != write(signed, sort_keys=True):
+    # rawData alone vouches for what the plaintext lacks, unless blocks may have been cut out, or become noise. With a
+    # chosen iv any block can follow a first one that looks good, but an openId there holds the next as well: only a
+    # nickname, which users choose, could go on like it. A field swallowed by noise leaves a key that is not known.
+    whole = next(iter(data)) == "openId" and data.keys() <= {*signed, "openId", "unionId", "watermark"}
+    needed = {"nickName"} if whole else signed.keys()
+    expected = {name: value for name, value in signed.items() if name in data or name in needed}
+    if write(opened, sort_keys=True) != write(expected, sort_keys=True):
         raise DecryptFailed(reason="raw data")
 
 
-def read_profile(data: Mapping[str, object], *, watermark_at: int) -> UserInfo:
-    """Absent fields become "" and 0, as WeChat itself sends since 2021; raises DecryptFailed on a wrong shape."""
-    texts = []
-    for name, longest in _MAX_LENGTH.items():
-        text = data.get(name, "")
-        # PostgreSQL cannot store NUL.
-        if not isinstance(text, str) or len(text) > longest or "\0" in text:
-            raise DecryptFailed(reason=name)
-        texts.append(text)
-    gender = data.get("gender", 0)
-    if not isinstance(gender, int) or isinstance(gender, bool) or gender not in (0, 1, 2):
-        raise DecryptFailed(reason="gender")
-    nick_name, avatar_url, city, province, country, language = texts
-    if not _AVATAR_URL.fullmatch(avatar_url):
-        raise DecryptFailed(reason="avatarUrl")
+def read_profile(signed: Mapping[str, object], *, watermark_at: int) -> UserInfo:
+    """What of the signed rawData can be stored: cleaned, cut to the columns' lengths, else "" and 0.
+
+    Never raises: it is genuine, and a user whose profile is odd could not mend it.
+    """
+    texts = (_cleaned(signed.get(name), longest=longest) for name, longest in _MAX_LENGTH.items())
+    nick_name, city, province, country, language = texts
+    avatar_url = signed.get("avatarUrl")
+    if not isinstance(avatar_url, str) or not _AVATAR_URL.fullmatch(avatar_url):
+        avatar_url = ""
+    gender = _GENDERS.get(write(signed.get("gender")).strip('"'), 0)
     return UserInfo(nick_name, avatar_url, city, province, country, language, gender, watermark_at)
+
+
+def _cleaned(value: object, *, longest: int) -> str:
+    """The text without what hides or turns others round, by Unicode's categories; "" where nothing is left to see."""
+    if not isinstance(value, str):
+        return ""
+    text = "".join(filter(_stays, value))[:longest]
+    return "" if all(map(_is_blank, text)) else text
+
+
+def _stays(char: str) -> bool:
+    category = unicodedata.category(char)
+    if category == "Cf":
+        # AN: the signs that Arabic writes around its numbers are seen.
+        return char in _JOINERS or char >= _TAGS or unicodedata.bidirectional(char) == "AN"
+    # PostgreSQL cannot store NUL, which is one of Cc.
+    return category not in {"Cc", "Zl", "Zp"}
+
+
+def _is_blank(char: str) -> bool:
+    # Hangul has letters, and Braille a pattern, that are blank: by category they are not.
+    category = unicodedata.category(char)
+    return category == "Cf" or category[0] in "ZM" or unicodedata.name(char, "").endswith((" FILLER", " BLANK"))
 
 
 def _first_block_is_vouched_for(plaintext: bytes, data: Mapping[str, object], *, trusted: Mapping[str, object]) -> bool:
@@ -128,12 +171,12 @@ def _first_block_is_vouched_for(plaintext: bytes, data: Mapping[str, object], *,
     compare values is not enough. A flip can rename a key (openId -> opdnId is then merely "absent"), turn one blank
     into another (CR -> TAB), change the case of a hex digit of an escape: same object, another submission. So nothing
     is taken from these bytes except the order of keys; the rest must be rewritten from `trusted` and come out equal.
-    WeChat writes compact JSON; whether it escapes non-ASCII was not settled, so either whole style is accepted. They
-    part at a non-ASCII character, and what follows the block can continue only one of them.
+    WeChat writes compact JSON, the whole in one of three styles. They part at a character that one of them escapes, and
+    what follows the block can continue only one of them.
     """
     vouched = {name: trusted[name] for name in takewhile(trusted.__contains__, data)}
-    for ensure_ascii in (False, True):
-        written = write(vouched, ensure_ascii=ensure_ascii).removesuffix("}").encode()
+    for style in writings(vouched):
+        written = style.removesuffix("}").encode()
         if len(written) >= _BLOCK and plaintext.startswith(written[:_BLOCK]):
             return True
     return False

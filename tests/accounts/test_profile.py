@@ -119,7 +119,7 @@ async def test_either_call_of_the_mini_program_is_understood(server: TestServer,
 
 async def test_any_name_comes_back_as_it_went_in(server: TestServer) -> None:
     token = (await server.login("alice"))["token"]
-    for nick_name in ("'; DROP TABLE users; --", "a$1?1%s\\", "\u202eمرحبا", "\u0001tab\t", "👨‍👩‍👧‍👦" * 20):
+    for nick_name in ("'; DROP TABLE users; --", "a$1?1%s\\", " مرحبا  𞤀", "👨‍👩‍👧‍👦" * 20):
         person = await server.submit(token, collected_later(server.wechat, nickName=nick_name))
         assert person["nickName"] == nick_name
         assert await server.me(token) == person

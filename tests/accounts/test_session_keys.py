@@ -163,8 +163,9 @@ async def test_a_submission_finds_the_key_of_a_login_that_another_has_overtaken_
         (lambda raw: raw, ""),
         (lambda raw: json.dumps(json.loads(raw)), " rawData looks re-serialised."),
         (lambda raw: raw.replace("Alice", quote("Алиса")), " rawData looks URL-encoded."),
+        (lambda raw: raw.replace("Alice", "R&amp;B"), " rawData looks HTML-escaped."),
     ],
-    ids=["as it is", "re-serialised", "URL-encoded"],
+    ids=["as it is", "re-serialised", "URL-encoded", "HTML-escaped"],
 )
 async def test_a_stale_submission_hears_of_a_likelier_cause(
     server: TestServer, change: Callable[[str], str], hint: str

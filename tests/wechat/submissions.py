@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 
 from Crypto.Cipher import AES
@@ -42,6 +43,11 @@ USER_PROFILE: dict[str, object] = {**PROFILE, "watermark": WATERMARK, "is_demote
 
 def compact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def raw(value: object) -> str:
+    """Compact, with the control characters as they are; for values without quotes and backslashes."""
+    return re.sub(r"\\(u....|.)", lambda escape: str(json.loads(f'"{escape[0]}"')), compact(value))
 
 
 def b64(value: bytes) -> str:

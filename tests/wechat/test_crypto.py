@@ -186,7 +186,7 @@ BAD_JSON = [
     pytest.param('{"a":"\\ud83d"}', id="a lone surrogate as value"),
     pytest.param('{"\\udc3c":1}', id="a lone surrogate as key"),
     pytest.param('{"a":[{"b":"\\udc3c"}]}', id="a lone surrogate, deep"),
-    pytest.param('{"a":"\x01"}', id="a control character"),
+    pytest.param('{"a":\x01}', id="a control character outside of a text"),
     pytest.param('{"a":' * 9 + "1" + "}" * 9, id="nine objects deep"),
     pytest.param('{"a":' + "[" * 8 + "]" * 8 + "}", id="nine levels deep"),
     pytest.param('{"a":' + "[" * 5000, id="endlessly deep"),
@@ -216,6 +216,8 @@ def test_eight_levels_and_fractions_are_accepted() -> None:
         ("%7b%22nickName", "looks URL-encoded"),
         (json.dumps(compact(PROFILE)), "looks re-serialised"),
         ("[object Object]", "looks re-serialised"),
+        ('{\\"nickName\\":\\"a\\"}', "looks re-serialised"),
+        ("{&quot;nickName&quot;:&quot;a&quot;}", "looks HTML-escaped"),
         ("nonsense", "exactly as WeChat gave it"),
     ],
 )
@@ -227,7 +229,9 @@ def test_a_signature_that_fails_is_explained_where_it_can_be() -> None:
     assert "URL-encoded" in str(hint_for('{"nickName":"%E5%BE%AE"}'))
     assert "re-serialised" in str(hint_for(json.dumps(PROFILE)))
     assert "re-serialised" in str(hint_for(json.dumps(PROFILE, indent=1)))
+    assert "HTML-escaped" in str(hint_for('{"avatarUrl":"https:&#x2F;&#x2F;a"}'))
     assert hint_for(compact(PROFILE)) is None
+    assert hint_for('{"nickName":"\x14a"}') is None
     assert hint_for(json.dumps(PROFILE, separators=(",", ":"))) is None
 
 

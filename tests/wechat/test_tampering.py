@@ -24,12 +24,20 @@ from tests.wechat.submissions import (
     compact,
     encrypt,
     pad,
+    raw,
     retouch,
     secret,
     submit,
 )
 
-GOOD = {"getUserInfo": submit(USER_INFO), "getUserProfile": submit(USER_PROFILE, {**PROFILE, "is_demote": True})}
+# Genuine and odd: a raw control character, wrong types, a text too long; and rawData has fields that nothing else has.
+ODD: dict[str, object] = {**PROFILE, "nickName": "微\x14信用户", "gender": "2", "city": None, "province": "熊" * 200}
+GOOD = {
+    "getUserInfo": submit(USER_INFO),
+    "getUserProfile": submit(USER_PROFILE, {**PROFILE, "is_demote": True}),
+    "odd getUserInfo": submit(raw({**USER_INFO, **ODD}), raw({**ODD, "county": "", "is_demote": True})),
+    "odd getUserProfile": submit(raw({**ODD, "watermark": WATERMARK}), ODD),
+}
 TEXTS = ("raw_data", "signature", "encrypted_data", "iv")
 BYTES = ("encrypted_data", "iv")
 
@@ -108,7 +116,7 @@ def test_whatever_the_profile_says_and_however_it_is_escaped_it_opens(made: tupl
 
 
 @pytest.mark.parametrize("ensure_ascii", [False, True])
-@pytest.mark.parametrize("plain", [USER_INFO, USER_PROFILE], ids=GOOD)
+@pytest.mark.parametrize("plain", [USER_INFO, USER_PROFILE], ids=["getUserInfo", "getUserProfile"])
 def test_wechat_may_escape_its_json_or_not(plain: dict[str, object], ensure_ascii: bool) -> None:
     raw = {name: value for name, value in plain.items() if name in PROFILE}
     text = json.dumps(plain, ensure_ascii=ensure_ascii, separators=(",", ":"))
@@ -182,6 +190,44 @@ def test_a_chosen_iv_cannot_rewrite_or_hide_the_openid(before: bytes, after: byt
     good = GOOD["getUserInfo"]
     with pytest.raises(DecryptFailed):
         good.but(iv=retouch(good.iv, before, after)).open()
+
+
+@pytest.mark.parametrize(
+    ("plain", "beginning", "rest"),
+    [
+        pytest.param(
+            {"nickName": "Ali", "gender": 1, "city": "Guangzhou--", "province": "x", "watermark": WATERMARK},
+            '{"nickName":"Ali',
+            '","province"',
+            id="without openId: gender and city are cut out",
+        ),
+        pytest.param(
+            {
+                "openId": OPENID,
+                "nickName": f"I shall be {OPENID[5:]}",
+                "gender": 1,
+                "city": "c",
+                "watermark": WATERMARK,
+            },
+            '{"openId":"' + OPENID[:5],
+            OPENID[5:] + '","gender"',
+            id="a nickname that goes on like the openId is cut out",
+        ),
+    ],
+)
+def test_blocks_cannot_be_cut_out_behind_a_beginning_made_to_fit(
+    plain: dict[str, object], beginning: str, rest: str
+) -> None:
+    text = compact(plain).encode()
+    at = text.index(rest.encode())
+    assert at % 16 == 0
+    good = submit(plain, {name: plain[name] for name in plain if name in PROFILE})
+    assert good.open().watermark_at == STAMP
+    blocks = base64.b64decode(good.encrypted_data)
+    forged_iv = retouch(b64(blocks[at - 32 : at - 16]), text[at - 16 : at], beginning.encode())
+    with pytest.raises(DecryptFailed) as refusal:
+        good.but(encrypted_data=b64(blocks[at - 16 :]), iv=forged_iv).open()
+    assert refusal.value.reason == "raw data"
 
 
 def test_renaming_openid_does_not_make_it_absent() -> None:
