@@ -20,6 +20,7 @@ from models.errors import (
     DatabaseBehind,
     DatabaseError,
     DatabaseUnavailable,
+    RightMissing,
     StatementTimeout,
 )
 from models.url import ALIAS, tortoise_config
@@ -69,15 +70,16 @@ _BY_SQLSTATE: Final[Mapping[type[DatabaseError], set[str]]] = {
     # Read-only, stopping, or with statements that were prepared for tables as they were before a migration.
     ConnectionLost: {"25006", "57P01", "57P02", "57P03", "08", "0A000"},
     Conflict: {"40001", "40P01"},
+    RightMissing: {"42501"},
     DatabaseError: {"22", "23"},
 }
 _SQLITE_BEHIND: Final = re.compile("no such table|no such column|has no column named")
 # Looked at in this order.
 _BY_CLASS: Final[Mapping[type[DatabaseError], tuple[type[Exception], ...]]] = {
-    DatabaseError: (IntegrityError,),
+    DatabaseError: (IntegrityError, sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError),
     StatementTimeout: (TimeoutError,),
     ConnectionLost: _HUNG_UP,
-    DatabaseUnavailable: (OperationalError, DBConnectionError, sqlite3.OperationalError, OSError, *_POSTGRES_ERRORS),
+    DatabaseUnavailable: (OperationalError, DBConnectionError, sqlite3.DatabaseError, OSError, *_POSTGRES_ERRORS),
 }
 
 
@@ -132,6 +134,8 @@ class Database:
         self._context: TortoiseContext | None = None
         self._client: Any = None
         self._in_flight: set[asyncio.Task[Any]] = set()
+        # A write failed, and no transaction has succeeded since: `models.logins.try_sign_in` tells whether one can.
+        self.doubtful = False
 
     async def open(self) -> None:
         """Gets ready without connecting: a server may start before its database does."""
@@ -179,7 +183,7 @@ class Database:
         bound = by_number(values)
         rows = self._client.read_now(sql, bound) if self._client is not None else None
         if rows is None:
-            _, rows = await self._repeated(lambda: self._client.execute_query(sql, bound))
+            _, rows = await self._repeated(lambda: self._client.execute_query(sql, bound), reads=True)
         return rows  # type: ignore[no-any-return]
 
     async def transaction(self, transaction: Transaction[T]) -> T:
@@ -190,7 +194,9 @@ class Database:
         task = asyncio.get_running_loop().create_task(self._repeated(lambda: self._client.transaction(transaction)))
         self._in_flight.add(task)
         task.add_done_callback(self._in_flight.discard)
-        return await asyncio.shield(task)
+        result: T = await asyncio.shield(task)
+        self.doubtful = False
+        return result
 
     async def _repeated(self, send: Callable[[], Awaitable[T]], *, reads: bool = False) -> T:
         lost, conflicts = False, 0
@@ -206,14 +212,19 @@ class Database:
                 case ConnectionLost() | StatementTimeout():
                     self._expire()
                     if lost or not (reads or isinstance(failure, ConnectionLost)):
-                        raise failure from None
+                        raise self._noted(failure, reads=reads) from None
                     lost = True
                     await asyncio.sleep(SECOND_TRY_AFTER)
                 case Conflict() if conflicts < _CONFLICT_TRIES:
                     conflicts += 1
                     await asyncio.sleep(random.uniform(0, 0.02) * conflicts)  # noqa: S311 - nothing secret
                 case _:
-                    raise failure from None
+                    raise self._noted(failure, reads=reads) from None
+
+    def _noted(self, failure: DatabaseError, *, reads: bool) -> DatabaseError:
+        is_of_database = isinstance(failure, DatabaseUnavailable | DatabaseBehind) and not isinstance(failure, Conflict)
+        self.doubtful |= is_of_database and not reads
+        return failure
 
     def _expire(self) -> None:
         # Where one connection turned out to be dead, or read-only, so may all of them.
@@ -244,6 +255,11 @@ class Database:
         if self.dialect == "sqlite" and self._client is not None and self._client.backlog() > _LONG_BACKLOG_SECONDS:
             msg = "WriterBusy"
             raise DatabaseUnavailable(msg)
+
+    def leave_replaced_file(self) -> None:
+        """Reads no more from an SQLite file that was deleted or replaced; what is read next opens what stands there."""
+        if self.dialect == "sqlite" and self._client is not None:
+            self._client.leave_replaced_file()
 
     def pool(self) -> Pool | None:
         """The connections' state; None before they are opened, and on SQLite. May be called from any thread."""

@@ -44,11 +44,15 @@ async def _acquire(lock: asyncio.Lock) -> None:
 class _Held(ConnectionWrapper[Any]):
     """The connection under its lock; gives the lock back when the file cannot be opened."""
 
+    client: "WalClient"
+
     async def __aenter__(self) -> Any:
         await _acquire(self._lock)
-        # Tortoise looked before it had the lock: another task may have opened it since.
-        self.connection = self.client._connection  # noqa: SLF001 - Tortoise's own
         try:
+            if self.client.leave_replaced_file():
+                await self.client.close_file()
+            # Tortoise looked before it had the lock: another task may have opened it since.
+            self.connection = self.client._connection  # noqa: SLF001 - Tortoise's own
             await self.ensure_connection()
         except BaseException:
             self._lock.release()
@@ -75,6 +79,7 @@ class WalClient(SqliteClient):
         settings = {"busy_timeout": WAIT_MS, "synchronous": "NORMAL", "temp_store": "MEMORY"} | pragmas
         super().__init__(file_path, **settings)
         self._reader: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
         self._batcher = TransactionBatcher(self._open_for_transactions, self.acquire_connection)
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
@@ -90,6 +95,7 @@ class WalClient(SqliteClient):
             await super().create_connection(with_db)
             # Not in a thread: a caller cancelled meanwhile would leave the file open. It was opened just now.
             self._reader = self._open_beside(busy_timeout=0, query_only=1)
+            self._opened = self._identity()
         except BaseException:
             # Half of it open: its thread would outlive the server.
             await super().close()
@@ -147,12 +153,36 @@ class WalClient(SqliteClient):
         result: T = await self._batcher.run(transaction)
         return result
 
+    def leave_replaced_file(self) -> bool:
+        """Whether another file, or none, is where the one was that is open: then no more is read from it.
+
+        SQLite would go on with a file that has no name any more, and take logins that are lost with it.
+        """
+        replaced = self._opened is not None and self._identity() != self._opened
+        if replaced and self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        return replaced
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = Path(self.filename).stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def backlog(self) -> float:
         """See `TransactionBatcher.backlog`."""
         return self._batcher.backlog()
 
     async def close(self) -> None:
         await self._batcher.close()
+        await self.close_file()
+
+    async def close_file(self) -> None:
+        """Closes it for whoever holds the lock, or is the last; the next statement opens what then stands there."""
+        self._batcher.disconnect()
+        self._opened = None
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
