@@ -69,7 +69,7 @@ class Parts:
             except DatabaseBehind:
                 _log.warning("starting without the tables of this version: run `wxgate migrate`")
             except DatabaseError as error:
-                _log.warning("starting without the database", extra={"reason": str(error)})
+                _log.info("starting without the database", extra={"reason": str(error)})
             async with self.session_cleanup.in_background():
                 yield
 
@@ -149,7 +149,7 @@ def compose(
         metrics=metrics,
         tracing=tracing,
         session_cleanup=session_cleanup,
-        resources=(*([tracing] if tracing else []), wechat, database, storage),
+        resources=(*([tracing] if tracing else []), wechat, database, storage, sessions),
     )
 
 

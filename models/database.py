@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 import re
 import sqlite3
@@ -36,6 +37,8 @@ else:
     # does so just as a statement was to be sent.
     _HUNG_UP = (ConnectionError, asyncpg.InternalClientError)
 
+_log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 Dialect = Literal["sqlite", "postgres"]
 Row: TypeAlias = Mapping[str, Any]
@@ -58,6 +61,8 @@ RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
 )
 # Seconds before a statement whose connection was lost is run again: enough for a server that restarts quickly.
 SECOND_TRY_AFTER: Final = 0.2
+# How often a database that does not answer is asked whether it does.
+LOOK_EVERY_SECONDS: Final = 1.0
 _CONFLICT_TRIES: Final = 5
 # Seconds that closing waits for transactions in flight.
 _CLOSE_SECONDS: Final = 5.0
@@ -136,6 +141,7 @@ class Database:
         self._in_flight: set[asyncio.Task[Any]] = set()
         # A write failed, and no transaction has succeeded since: `models.logins.try_sign_in` tells whether one can.
         self.doubtful = False
+        self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Gets ready without connecting: a server may start before its database does."""
@@ -147,6 +153,9 @@ class Database:
 
     async def close(self) -> None:
         """Lets transactions in flight end, then closes every connection. Safe to call twice."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
         context, self._context, self._client = self._context, None, None
         if context is not None:
             if self._in_flight:
@@ -224,7 +233,25 @@ class Database:
     def _noted(self, failure: DatabaseError, *, reads: bool) -> DatabaseError:
         is_of_database = isinstance(failure, DatabaseUnavailable | DatabaseBehind) and not isinstance(failure, Conflict)
         self.doubtful |= is_of_database and not reads
+        if isinstance(failure, DatabaseUnavailable) and (self._watch is None or self._watch.done()):
+            self._watch = asyncio.create_task(self._watch_outage())
         return failure
+
+    async def _watch_outage(self) -> None:
+        """Logs once that the database is away and once that it is back; nothing where only one statement failed."""
+        away = False
+        while True:
+            try:
+                await self.ping()
+            except DatabaseError as error:
+                if not away:
+                    _log.warning("the database does not answer", extra={"reason": str(error)})
+                away = True
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+            else:
+                break
+        if away:
+            _log.info("the database answers again")
 
     def _expire(self) -> None:
         # Where one connection turned out to be dead, or read-only, so may all of them.
