@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from functools import partial
 
 import pytest
 
@@ -45,6 +47,22 @@ async def test_a_database_that_goes_away_costs_no_code_and_no_session(
 
         await network.turn("pass")
         await recovered(server, token=token, code=code)
+
+
+async def test_connections_that_die_silently_are_replaced_together_and_cost_one_wait(
+    impatient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy
+) -> None:
+    async with asyncio.timeout(BOUND), open_server(impatient, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
+        for ask in (partial(server.me, token), partial(server.login, "bob")):
+            await asyncio.gather(*[server.login("bob") for _ in range(12)])  # opens all five connections
+            network.forget()
+            # All at once, and all are answered: those who log in share one question, and it meets a dead connection.
+            await asyncio.gather(*[ask() for _ in range(12)])
+            answered_at = time.monotonic()
+            for _ in range(5):
+                await ask()
+            assert time.monotonic() < answered_at + 1, "another dead connection was used"
 
 
 async def test_it_is_said_once_that_the_database_went_and_once_that_it_came_back(
