@@ -43,12 +43,6 @@ def _missing(applied: Set[str]) -> list[str]:
     return [name for name in known if name not in applied]
 
 
-async def require_migrations(database: Database) -> None:
-    """Returns when the database is of this version. Raises `DatabaseBehind`, `DatabaseAhead`, `DatabaseError`."""
-    if missing := await missing_migrations(database):
-        raise DatabaseBehind(", ".join(missing))
-
-
 async def require_tables(database: Database) -> None:
     """Returns when the tables that a login writes are there; raises `DatabaseError` otherwise."""
     database.leave_replaced_file()

@@ -50,7 +50,7 @@ class _Held(ConnectionWrapper[Any]):
         await _acquire(self._lock)
         try:
             if self.client.leave_replaced_file():
-                await self.client.close_file()
+                await self.client.close_replaced_file()
             # Tortoise looked before it had the lock: another task may have opened it since.
             self.connection = self.client._connection  # noqa: SLF001 - Tortoise's own
             await self.ensure_connection()
@@ -91,11 +91,11 @@ class WalClient(SqliteClient):
     async def create_connection(self, with_db: bool) -> None:
         # When aiosqlite cannot open the file, its thread may outlive the event loop and print a traceback: try first.
         await asyncio.to_thread(self._try_to_open)
+        self._opened = self._identity()
         try:
             await super().create_connection(with_db)
             # Not in a thread: a caller cancelled meanwhile would leave the file open. It was opened just now.
             self._reader = self._open_beside(busy_timeout=0, query_only=1)
-            self._opened = self._identity()
         except BaseException:
             # Half of it open: its thread would outlive the server.
             await super().close()
@@ -164,6 +164,12 @@ class WalClient(SqliteClient):
             self._reader = None
         return replaced
 
+    async def close_replaced_file(self) -> None:
+        """For whoever holds the lock: the next statement opens what then stands there."""
+        self._batcher.disconnect()
+        await super().close()
+        self._opened = None
+
     def _identity(self) -> tuple[int, int] | None:
         try:
             found = Path(self.filename).stat()
@@ -177,12 +183,6 @@ class WalClient(SqliteClient):
 
     async def close(self) -> None:
         await self._batcher.close()
-        await self.close_file()
-
-    async def close_file(self) -> None:
-        """Closes it for whoever holds the lock, or is the last; the next statement opens what then stands there."""
-        self._batcher.disconnect()
-        self._opened = None
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()

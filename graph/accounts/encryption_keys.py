@@ -11,7 +11,8 @@ from graph.security.errors import SecurityError
 from models.accounts import SealedAccount, count_accounts_by_key, find_sealed, read_sealed, reseal
 from models.database import Database
 from models.encryption_keys import add_canary, drop_canary, read_canaries
-from models.migrate import require_migrations
+from models.errors import DatabaseBehind
+from models.migrate import missing_migrations
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ class KeyCheck:
         """Returns at once when that has been proven. Raises `KeyRingMismatch`, `DatabaseError`."""
         if self._passed:
             return
-        await require_migrations(self.database)
+        if missing := await missing_migrations(self.database):
+            raise DatabaseBehind(", ".join(missing))
         canaries = await self.compare()
         if self.key_ring.current_id not in canaries:
             await add_canary(self.database, self.key_ring.current_id, self.key_ring.canary(), now=self.now())

@@ -40,38 +40,6 @@ _MOST_SEEN: Final = 1000
 _GATHER_SECONDS: Final = 0.05
 
 
-class LastSeen:
-    """Notes which sessions are in use, behind the answers: none of them waits for the database's writer."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._seen: dict[TokenHash, int] = {}
-        self._writing: asyncio.Task[None] | None = None
-
-    def note(self, token_hash: TokenHash, now: int) -> None:
-        """Remembers it, and writes it soon."""
-        if len(self._seen) < _MOST_SEEN:
-            self._seen[token_hash] = now
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
-
-    async def close(self) -> None:
-        """Returns when all is written, or has failed."""
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
-
-    async def _write(self) -> None:
-        while self._seen:
-            await asyncio.sleep(_GATHER_SECONDS)
-            seen, self._seen = self._seen, {}
-            now = max(seen.values())
-            try:
-                await touch_sessions(self._database, [*seen], now=now, unless_seen_after=now - SEEN_EVERY_MS)
-            except DatabaseError as error:
-                # A database that can still read (disk full, locked) must not sign any user out.
-                _log.warning("could not note that sessions are in use", extra={"reason": str(error)})
-
-
 class Sessions:
     """Issues, finds and ends sessions; an async context manager, which at its end writes what is left.
 
@@ -81,8 +49,10 @@ class Sessions:
     def __init__(
         self, *, database: Database, idle_days: int, absolute_days: int, max_per_user: int, now: Callable[[], int]
     ) -> None:
+        self._database = database
         self._lookup = SessionLookup(database)
-        self._last_seen = LastSeen(database)
+        self._seen: dict[TokenHash, int] = {}
+        self._writing: asyncio.Task[None] | None = None
         self._idle_ms = idle_days * DAY_MS
         self._absolute_ms = absolute_days * DAY_MS
         self._max_per_user = max_per_user
@@ -92,7 +62,8 @@ class Sessions:
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
-        await self._last_seen.close()
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
 
     def issue(self, key: NewKey, *, superseding: str | None = None) -> tuple[SessionToken, NewSession]:
         """A new token, and what to store for it; `superseding`, whatever the client sent as its token, ends."""
@@ -124,7 +95,7 @@ class Sessions:
         if session is None:
             raise Unauthenticated
         if session.last_seen_at < now - SEEN_EVERY_MS:
-            self._last_seen.note(token_hash, now)
+            self._note_seen(token_hash, now)
         return Viewer(session.user, session.account_id)
 
     async def require_viewer(self, token_text: str | None) -> Viewer:
@@ -133,3 +104,21 @@ class Sessions:
         if viewer is None:
             raise Unauthenticated
         return viewer
+
+    def _note_seen(self, token_hash: TokenHash, now: int) -> None:
+        """Has it written behind the answer, which does not wait for the database's writer."""
+        if len(self._seen) < _MOST_SEEN:
+            self._seen[token_hash] = now
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_seen())
+
+    async def _write_seen(self) -> None:
+        while self._seen:
+            await asyncio.sleep(_GATHER_SECONDS)
+            seen, self._seen = self._seen, {}
+            now = max(seen.values())
+            try:
+                await touch_sessions(self._database, [*seen], now=now, unless_seen_after=now - SEEN_EVERY_MS)
+            except DatabaseError as error:
+                # A database that can still read (disk full, locked) must not sign any user out.
+                _log.warning("could not note that sessions are in use", extra={"reason": str(error)})
