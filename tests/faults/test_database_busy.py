@@ -12,6 +12,7 @@ import pytest
 
 from graph.settings import LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
+from tests.accounts.stored import run_sql
 from tests.faults.recovery import BOUND, UNAVAILABLE, every_connection_is_idle, extensions, readiness, recovered
 from tests.server import LOGIN, ME, Clock, TestServer, open_server, settings_for
 
@@ -101,12 +102,13 @@ def no_file_may_grow() -> Iterator[None]:
 
 @on_sqlite
 async def test_on_a_full_disk_of_sqlite_everybody_stays_signed_in(
-    server: TestServer, signed_in: str, tmp_path: Path
+    server: TestServer, signed_in: str, settings: Settings, tmp_path: Path
 ) -> None:
     assert (tmp_path / "wxgate.db-wal").exists()
     with no_file_may_grow():
         code = await refused_code(server, signed_in)
     await recovered(server, token=signed_in, code=code)
+    assert await run_sql(settings, "SELECT COUNT(*) AS people FROM users") == [{"people": 2}], "a trial was stored"
 
 
 @on_postgres
@@ -124,3 +126,4 @@ async def test_on_a_full_disk_of_postgresql_everybody_stays_signed_in(
     await connection.execute("DROP TRIGGER full_disk ON sessions")
     await connection.close()
     await recovered(server, token=signed_in, code=code)
+    assert await run_sql(settings, "SELECT COUNT(*) AS people FROM users") == [{"people": 2}], "a trial was stored"
