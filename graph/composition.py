@@ -29,7 +29,7 @@ from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
 from graph.wechat.errors import WeChatError, WeChatUnavailable
 from models.database import Database
-from models.errors import DatabaseBehind, DatabaseError
+from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
 
 if TYPE_CHECKING:
     from graph.tracing.spans import Tracing
@@ -53,16 +53,23 @@ class Parts:
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Opens what has to be closed, whether or not the database answers. Raises `KeyRingMismatch`."""
+        """Opens what has to be closed, whether or not the database answers.
+
+        Raises `KeyRingMismatch`, and `UnsupportedDatabase` for one that is not in UTF8.
+        """
         async with contextlib.AsyncExitStack() as stack:
             for resource in self.resources:
                 await stack.enter_async_context(resource)
             try:
                 await self.key_check.ensure()
+            except UnsupportedDatabase:
+                raise
+            except DatabaseAhead:
+                _log.warning("not ready: the database is newer than this version of the server")
             except DatabaseBehind:
                 _log.warning("starting without the tables of this version: run `wxgate migrate`")
             except DatabaseError as error:
-                _log.warning("starting without the database", extra={"reason": str(error)})
+                _log.info("starting without the database", extra={"reason": str(error)})
             async with self.session_cleanup.in_background():
                 yield
 
@@ -142,7 +149,7 @@ def compose(
         metrics=metrics,
         tracing=tracing,
         session_cleanup=session_cleanup,
-        resources=(*([tracing] if tracing else []), wechat, database, storage),
+        resources=(*([tracing] if tracing else []), wechat, database, storage, sessions),
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 import re
 import sqlite3
@@ -20,6 +21,7 @@ from models.errors import (
     DatabaseBehind,
     DatabaseError,
     DatabaseUnavailable,
+    RightMissing,
     StatementTimeout,
 )
 from models.url import ALIAS, tortoise_config
@@ -34,6 +36,8 @@ else:
     # A bare ConnectionError is what asyncpg raises when the server hangs up during the handshake, and the last when it
     # does so just as a statement was to be sent.
     _HUNG_UP = (ConnectionError, asyncpg.InternalClientError)
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Dialect = Literal["sqlite", "postgres"]
@@ -57,6 +61,8 @@ RAISED_BY_DRIVERS: Final[tuple[type[Exception], ...]] = (
 )
 # Seconds before a statement whose connection was lost is run again: enough for a server that restarts quickly.
 SECOND_TRY_AFTER: Final = 0.2
+# How often a database that does not answer is asked whether it does.
+LOOK_EVERY_SECONDS: Final = 1.0
 _CONFLICT_TRIES: Final = 5
 # Seconds that closing waits for transactions in flight.
 _CLOSE_SECONDS: Final = 5.0
@@ -69,15 +75,16 @@ _BY_SQLSTATE: Final[Mapping[type[DatabaseError], set[str]]] = {
     # Read-only, stopping, or with statements that were prepared for tables as they were before a migration.
     ConnectionLost: {"25006", "57P01", "57P02", "57P03", "08", "0A000"},
     Conflict: {"40001", "40P01"},
+    RightMissing: {"42501"},
     DatabaseError: {"22", "23"},
 }
 _SQLITE_BEHIND: Final = re.compile("no such table|no such column|has no column named")
 # Looked at in this order.
 _BY_CLASS: Final[Mapping[type[DatabaseError], tuple[type[Exception], ...]]] = {
-    DatabaseError: (IntegrityError,),
+    DatabaseError: (IntegrityError, sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError),
     StatementTimeout: (TimeoutError,),
     ConnectionLost: _HUNG_UP,
-    DatabaseUnavailable: (OperationalError, DBConnectionError, sqlite3.OperationalError, OSError, *_POSTGRES_ERRORS),
+    DatabaseUnavailable: (OperationalError, DBConnectionError, sqlite3.DatabaseError, OSError, *_POSTGRES_ERRORS),
 }
 
 
@@ -132,6 +139,9 @@ class Database:
         self._context: TortoiseContext | None = None
         self._client: Any = None
         self._in_flight: set[asyncio.Task[Any]] = set()
+        # A write failed, and no transaction has succeeded since: `models.logins.try_sign_in` tells whether one can.
+        self.doubtful = False
+        self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Gets ready without connecting: a server may start before its database does."""
@@ -143,6 +153,9 @@ class Database:
 
     async def close(self) -> None:
         """Lets transactions in flight end, then closes every connection. Safe to call twice."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
         context, self._context, self._client = self._context, None, None
         if context is not None:
             if self._in_flight:
@@ -179,7 +192,7 @@ class Database:
         bound = by_number(values)
         rows = self._client.read_now(sql, bound) if self._client is not None else None
         if rows is None:
-            _, rows = await self._repeated(lambda: self._client.execute_query(sql, bound))
+            _, rows = await self._repeated(lambda: self._client.execute_query(sql, bound), reads=True)
         return rows  # type: ignore[no-any-return]
 
     async def transaction(self, transaction: Transaction[T]) -> T:
@@ -190,7 +203,9 @@ class Database:
         task = asyncio.get_running_loop().create_task(self._repeated(lambda: self._client.transaction(transaction)))
         self._in_flight.add(task)
         task.add_done_callback(self._in_flight.discard)
-        return await asyncio.shield(task)
+        result: T = await asyncio.shield(task)
+        self.doubtful = False
+        return result
 
     async def _repeated(self, send: Callable[[], Awaitable[T]], *, reads: bool = False) -> T:
         lost, conflicts = False, 0
@@ -206,14 +221,37 @@ class Database:
                 case ConnectionLost() | StatementTimeout():
                     self._expire()
                     if lost or not (reads or isinstance(failure, ConnectionLost)):
-                        raise failure from None
+                        raise self._noted(failure, reads=reads) from None
                     lost = True
                     await asyncio.sleep(SECOND_TRY_AFTER)
                 case Conflict() if conflicts < _CONFLICT_TRIES:
                     conflicts += 1
                     await asyncio.sleep(random.uniform(0, 0.02) * conflicts)  # noqa: S311 - nothing secret
                 case _:
-                    raise failure from None
+                    raise self._noted(failure, reads=reads) from None
+
+    def _noted(self, failure: DatabaseError, *, reads: bool) -> DatabaseError:
+        is_of_database = isinstance(failure, DatabaseUnavailable | DatabaseBehind) and not isinstance(failure, Conflict)
+        self.doubtful |= is_of_database and not reads
+        if isinstance(failure, DatabaseUnavailable) and (self._watch is None or self._watch.done()):
+            self._watch = asyncio.create_task(self._watch_outage())
+        return failure
+
+    async def _watch_outage(self) -> None:
+        """Logs once that the database is away and once that it is back; nothing where only one statement failed."""
+        away = False
+        while True:
+            try:
+                await self.ping()
+            except DatabaseError as error:
+                if not away:
+                    _log.warning("the database does not answer", extra={"reason": str(error)})
+                away = True
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+            else:
+                break
+        if away:
+            _log.info("the database answers again")
 
     def _expire(self) -> None:
         # Where one connection turned out to be dead, or read-only, so may all of them.
@@ -244,6 +282,11 @@ class Database:
         if self.dialect == "sqlite" and self._client is not None and self._client.backlog() > _LONG_BACKLOG_SECONDS:
             msg = "WriterBusy"
             raise DatabaseUnavailable(msg)
+
+    def leave_replaced_file(self) -> None:
+        """Reads no more from an SQLite file that was deleted or replaced; what is read next opens what stands there."""
+        if self.dialect == "sqlite" and self._client is not None:
+            self._client.leave_replaced_file()
 
     def pool(self) -> Pool | None:
         """The connections' state; None before they are opened, and on SQLite. May be called from any thread."""

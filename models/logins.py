@@ -8,6 +8,7 @@ through two mini-programs that share a database, one more may stay until the nex
 yet becomes two.)
 """
 
+import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -54,6 +55,23 @@ async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
     An existing unionid is kept when another one arrives; the caller sees both. Raises `DatabaseError`.
     """
     return await database.transaction(lambda: _login(new))
+
+
+async def try_sign_in(database: Database) -> None:
+    """Returns when a login could be stored now, and stores none. Raises `DatabaseError`.
+
+    It writes what a new user's login does and takes it back, so that a missing table or right and a full disk are met:
+    to the file, SQLite writes even the pages on which nothing is left.
+    """
+    token = secrets.token_hex(11)
+    key = NewKey("", openid=token, unionid=None, session_key="", session_key_fingerprint="", session_key_at=0)
+    await database.transaction(lambda: _undone(NewSession(token, key, token, now=0, expires_at=0, keep=1)))
+
+
+def _undone(new: NewSession) -> Steps[None]:
+    yield "SAVEPOINT tried", ()
+    yield from _login(new)
+    yield "ROLLBACK TO SAVEPOINT tried", ()
 
 
 def _login(new: NewSession) -> Steps[SignedInRecord]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import pkgutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from tortoise.migrations.executor import MigrationExecutor
 
 from models import migrations
 from models.database import RAISED_BY_DRIVERS, Database, translated
-from models.errors import DatabaseBehind, DatabaseUnavailable
+from models.errors import DatabaseAhead, DatabaseBehind, DatabaseUnavailable
 from models.url import ALIAS, tortoise_config
 
 # Any constant that no other program on the same PostgreSQL uses: "wxgate" in ASCII.
@@ -25,19 +25,28 @@ _TOO_LONG: Final = "waited 60 s for another migration"
 
 
 async def missing_migrations(database: Database) -> list[str]:
-    """The migrations that the database lacks, in order; none when it is up to date. Raises `DatabaseError`."""
+    """The migrations that the database lacks, in order; none when it is up to date.
+
+    Raises `DatabaseAhead` when it has one that this version does not know, and `DatabaseError`.
+    """
     try:
         rows = await database.fetch("SELECT name FROM tortoise_migrations WHERE app = 'models'")
     except DatabaseBehind:
         rows = []
-    applied = {row["name"] for row in rows}
+    return _missing({row["name"] for row in rows})
+
+
+def _missing(applied: Set[str]) -> list[str]:
     known = sorted(name for _, name, _ in pkgutil.iter_modules(migrations.__path__))
+    if applied - {*known}:
+        raise DatabaseAhead(", ".join(sorted(applied - {*known})))
     return [name for name in known if name not in applied]
 
 
 async def require_tables(database: Database) -> None:
     """Returns when the tables that a login writes are there; raises `DatabaseError` otherwise."""
-    await database.fetch("SELECT 1 AS one FROM accounts, sessions LIMIT 0")
+    database.leave_replaced_file()
+    await database.fetch("SELECT 1 AS one FROM accounts, sessions, users LIMIT 0")
 
 
 async def migrate(url: str, *, report: Callable[[str], None] = lambda _name: None) -> list[str]:
@@ -45,9 +54,10 @@ async def migrate(url: str, *, report: Callable[[str], None] = lambda _name: Non
 
     Tortoise takes no lock of its own, and replicas that start together would run the same step twice: PostgreSQL's
     advisory lock, or a lock on a file beside SQLite's, lets one process work while the others wait up to a minute.
-    Raises `DatabaseError`.
+    Raises `DatabaseAhead` when a later version has migrated it, and `DatabaseError`.
     """
     async with _executor(url) as executor, _alone(executor.connection):
+        _missing({key.name for key in await executor.recorder.applied_migrations() if key.app_label == "models"})
         pending = [step.migration.name for step in await executor.plan()]
 
         def progress(event: str, _app: str, name: str) -> None:

@@ -17,7 +17,7 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.backends.base.client import PoolConnectionWrapper
 
 from models.database import Transaction
-from models.errors import DatabaseUnavailable
+from models.errors import DatabaseUnavailable, UnsupportedDatabase
 
 T = TypeVar("T")
 
@@ -171,6 +171,10 @@ class PostgresClient(AsyncpgDBClient):
             )
         except TimeoutError as error:
             raise DatabaseUnavailable(type(error).__name__) from None
+        if getattr(opened.get_settings(), "server_encoding", "UTF8") != "UTF8":
+            opened.terminate()
+            msg = "names a database whose encoding is not UTF8: it cannot hold all names, so make one with UTF8"
+            raise UnsupportedDatabase(msg)
         self.busy += 1
         return Connection(opened, self._generation, prepares=self._prepares)
 

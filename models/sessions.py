@@ -92,9 +92,9 @@ def _rank(row: Row, now: int) -> tuple[bool, int, int, str]:
     return (seen > issued and seen > now - SEEN_EVERY_MS, seen, issued, row["token_hash"])
 
 
-async def touch_session(database: Database, token_hash: str, *, now: int, unless_seen_after: int) -> None:
-    """Notes that the session is in use; of several requests at the same moment one writes. Raises `DatabaseError`."""
-    unseen = Session.filter(token_hash=token_hash, last_seen_at__lt=unless_seen_after)
+async def touch_sessions(database: Database, hashes: Sequence[str], *, now: int, unless_seen_after: int) -> None:
+    """Notes that sessions are in use; of several processes at the same moment one writes. Raises `DatabaseError`."""
+    unseen = Session.filter(token_hash__in=hashes, last_seen_at__lt=unless_seen_after)
     await database.run(lambda: unseen.update(last_seen_at=now))
 
 

@@ -44,11 +44,15 @@ async def _acquire(lock: asyncio.Lock) -> None:
 class _Held(ConnectionWrapper[Any]):
     """The connection under its lock; gives the lock back when the file cannot be opened."""
 
+    client: "WalClient"
+
     async def __aenter__(self) -> Any:
         await _acquire(self._lock)
-        # Tortoise looked before it had the lock: another task may have opened it since.
-        self.connection = self.client._connection  # noqa: SLF001 - Tortoise's own
         try:
+            if self.client.leave_replaced_file():
+                await self.client.close_replaced_file()
+            # Tortoise looked before it had the lock: another task may have opened it since.
+            self.connection = self.client._connection  # noqa: SLF001 - Tortoise's own
             await self.ensure_connection()
         except BaseException:
             self._lock.release()
@@ -75,6 +79,7 @@ class WalClient(SqliteClient):
         settings = {"busy_timeout": WAIT_MS, "synchronous": "NORMAL", "temp_store": "MEMORY"} | pragmas
         super().__init__(file_path, **settings)
         self._reader: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
         self._batcher = TransactionBatcher(self._open_for_transactions, self.acquire_connection)
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
@@ -86,6 +91,7 @@ class WalClient(SqliteClient):
     async def create_connection(self, with_db: bool) -> None:
         # When aiosqlite cannot open the file, its thread may outlive the event loop and print a traceback: try first.
         await asyncio.to_thread(self._try_to_open)
+        self._opened = self._identity()
         try:
             await super().create_connection(with_db)
             # Not in a thread: a caller cancelled meanwhile would leave the file open. It was opened just now.
@@ -146,6 +152,30 @@ class WalClient(SqliteClient):
     async def transaction(self, transaction: Transaction[T]) -> T:
         result: T = await self._batcher.run(transaction)
         return result
+
+    def leave_replaced_file(self) -> bool:
+        """Whether another file, or none, is where the one was that is open: then no more is read from it.
+
+        SQLite would go on with a file that has no name any more, and take logins that are lost with it.
+        """
+        replaced = self._opened is not None and self._identity() != self._opened
+        if replaced and self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        return replaced
+
+    async def close_replaced_file(self) -> None:
+        """For whoever holds the lock: the next statement opens what then stands there."""
+        self._batcher.disconnect()
+        await super().close()
+        self._opened = None
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = Path(self.filename).stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def backlog(self) -> float:
         """See `TransactionBatcher.backlog`."""

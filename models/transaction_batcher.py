@@ -73,7 +73,7 @@ class TransactionBatcher:
         if work is not None:
             await asyncio.wait([work], timeout=_CLOSE_SECONDS)
             # By the thread, behind whatever it may still be doing.
-            closed = asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+            closed = asyncio.get_running_loop().run_in_executor(self._thread, self.disconnect)
             self._thread.shutdown(wait=False)
             await asyncio.wait([closed], timeout=_CLOSE_SECONDS)
 
@@ -129,7 +129,8 @@ class TransactionBatcher:
             raise
         return outcomes
 
-    def _disconnect(self) -> None:
+    def disconnect(self) -> None:
+        """Closes its connection, which the next transaction opens anew. Not while one is at work."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

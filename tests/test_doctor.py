@@ -57,7 +57,7 @@ def faults_in(output: str) -> dict[str, str]:
 
 def test_all_is_well(doctor: Doctor) -> None:
     subjects = [
-        *("settings", "database", "migrations", "key ring"),
+        *("settings", "database", "migrations", "writes", "key ring"),
         *("trusted documents", "rate limits", "clock", "WeChat"),
     ]
     assert doctor() == (0, "".join(f"ok     {subject}\n" for subject in subjects))

@@ -11,6 +11,8 @@ from graph.security.errors import SecurityError
 from models.accounts import SealedAccount, count_accounts_by_key, find_sealed, read_sealed, reseal
 from models.database import Database
 from models.encryption_keys import add_canary, drop_canary, read_canaries
+from models.errors import DatabaseBehind
+from models.migrate import missing_migrations
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +37,10 @@ def open_session_key(key_ring: KeyRing, sealed: str | None, place: SealContext) 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class KeyCheck:
-    """Proves once that the key ring is the one that the database was written with, as soon as there is a database."""
+    """Proves once that the database is of this version and of this key ring, as soon as there is a database.
+
+    Once: what a later version adds while this server runs does not stop it.
+    """
 
     database: Database
     key_ring: KeyRing
@@ -43,9 +48,11 @@ class KeyCheck:
     _passed: bool = field(default=False, init=False)
 
     async def ensure(self) -> None:
-        """Returns at once when the ring has been proven. Raises `KeyRingMismatch`, `DatabaseError`."""
+        """Returns at once when that has been proven. Raises `KeyRingMismatch`, `DatabaseError`."""
         if self._passed:
             return
+        if missing := await missing_migrations(self.database):
+            raise DatabaseBehind(", ".join(missing))
         canaries = await self.compare()
         if self.key_ring.current_id not in canaries:
             await add_canary(self.database, self.key_ring.current_id, self.key_ring.canary(), now=self.now())

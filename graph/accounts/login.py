@@ -20,8 +20,8 @@ from graph.wechat.client import WeChatClient
 from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
-from models.errors import DatabaseUnavailable
-from models.logins import sign_in
+from models.errors import DatabaseBehind, DatabaseUnavailable
+from models.logins import sign_in, try_sign_in
 from models.migrate import require_tables
 from models.users import UserRecord
 
@@ -98,7 +98,7 @@ class Logins:
             await self._count_user(wechat.openid)
             try:
                 return await self._store(wechat, flight.asked_at, token)
-            except DatabaseUnavailable as error:
+            except (DatabaseUnavailable, DatabaseBehind) as error:
                 _log.warning("a login could not be stored", extra={"reason": str(error)})
                 raise LoginNotStored from None
 
@@ -107,13 +107,14 @@ class Logins:
 
         While others are being stored, and one was just now, it is known. The question would wait behind their
         statements, and all who share it would go on at the same moment: in step, they let first WeChat and then the
-        database lie idle.
+        database lie idle. After a write that failed, the question is a write.
         """
         self.database.require_writer()
-        if self._storing and time.monotonic() < self._stored_at + _ANSWERED_FOR:
+        doubtful = self.database.doubtful
+        if self._storing and not doubtful and time.monotonic() < self._stored_at + _ANSWERED_FOR:
             return
         if self._question is None or self._question.done():
-            self._question = asyncio.create_task(require_tables(self.database))
+            self._question = asyncio.create_task((try_sign_in if doubtful else require_tables)(self.database))
             self._question.add_done_callback(_retrieve)
         await asyncio.shield(self._question)
 

@@ -1,9 +1,10 @@
 """Which user holds a token, and for how long."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from graph.accounts.errors import NotBearer, Unauthenticated
 from graph.security.tokens import SessionToken, TokenHash, opaque_id
@@ -11,7 +12,7 @@ from models.accounts import NewKey
 from models.database import Database
 from models.errors import DatabaseError
 from models.logins import NewSession
-from models.sessions import SEEN_EVERY_MS, SessionLookup, touch_session
+from models.sessions import SEEN_EVERY_MS, SessionLookup, touch_sessions
 from models.users import UserRecord
 
 _log = logging.getLogger(__name__)
@@ -33,18 +34,36 @@ class Viewer(NamedTuple):
     account_id: int
 
 
+# What more sessions are seen for the first time in an hour while others are written, is noted at a later request.
+_MOST_SEEN: Final = 1000
+# Those that are seen within so many seconds are written together.
+_GATHER_SECONDS: Final = 0.05
+
+
 class Sessions:
-    """Issues, finds and ends sessions. `now` gives epoch milliseconds."""
+    """Issues, finds and ends sessions; an async context manager, which at its end writes what is left.
+
+    `now` gives epoch milliseconds.
+    """
 
     def __init__(
         self, *, database: Database, idle_days: int, absolute_days: int, max_per_user: int, now: Callable[[], int]
     ) -> None:
         self._database = database
         self._lookup = SessionLookup(database)
+        self._seen: dict[TokenHash, int] = {}
+        self._writing: asyncio.Task[None] | None = None
         self._idle_ms = idle_days * DAY_MS
         self._absolute_ms = absolute_days * DAY_MS
         self._max_per_user = max_per_user
         self._now = now
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
 
     def issue(self, key: NewKey, *, superseding: str | None = None) -> tuple[SessionToken, NewSession]:
         """A new token, and what to store for it; `superseding`, whatever the client sent as its token, ends."""
@@ -77,7 +96,7 @@ class Sessions:
         if session is None:
             raise Unauthenticated
         if session.last_seen_at < now - SEEN_EVERY_MS:
-            await self._touch(token_hash, now)
+            self._note_seen(token_hash, now)
         return Viewer(session.user, session.account_id)
 
     async def require_viewer(self, token_text: str | None) -> Viewer:
@@ -87,9 +106,20 @@ class Sessions:
             raise Unauthenticated
         return viewer
 
-    async def _touch(self, token_hash: TokenHash, now: int) -> None:
-        try:
-            await touch_session(self._database, token_hash, now=now, unless_seen_after=now - SEEN_EVERY_MS)
-        except DatabaseError as error:
-            # A database that can still read (disk full, locked) must not sign any user out.
-            _log.warning("could not note that a session is in use", extra={"reason": str(error)})
+    def _note_seen(self, token_hash: TokenHash, now: int) -> None:
+        """Has it written behind the answer, which does not wait for the database's writer."""
+        if len(self._seen) < _MOST_SEEN:
+            self._seen[token_hash] = now
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_seen())
+
+    async def _write_seen(self) -> None:
+        while self._seen:
+            await asyncio.sleep(_GATHER_SECONDS)
+            seen, self._seen = self._seen, {}
+            now = max(seen.values())
+            try:
+                await touch_sessions(self._database, [*seen], now=now, unless_seen_after=now - SEEN_EVERY_MS)
+            except DatabaseError as error:
+                # A database that can still read (disk full, locked) must not sign any user out.
+                _log.warning("could not note that sessions are in use", extra={"reason": str(error)})

@@ -25,7 +25,8 @@ from graph.settings import Settings, SettingsError, require_secrets, unknown_set
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatError
 from models.database import Database
-from models.errors import DatabaseBehind, DatabaseError
+from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
+from models.logins import try_sign_in
 from models.migrate import missing_migrations
 
 _TOLERATED_SKEW_SECONDS: Final = 60
@@ -93,16 +94,30 @@ async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str 
             yield "database", None
             missing = await missing_migrations(database)
             yield "migrations", f"{', '.join(missing)}: run `wxgate migrate`." if missing else None
+            if not missing:
+                yield "writes", await _writes_advice(database)
             if not missing and settings.encryption.keys is not None:
                 key_ring = KeyRing.parse(settings.encryption.keys.get_secret_value())
                 await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).compare()
                 yield "key ring", None
     except KeyRingMismatch as error:
         yield "key ring", str(error)
+    except UnsupportedDatabase as error:
+        yield "database", f"WXGATE_DATABASE_URL {error}."
+    except DatabaseAhead as error:
+        yield "migrations", f"{error}: this version of wxgate does not know them, and the database is newer."
     except DatabaseBehind:
         yield "database", "has no tables: if WXGATE_DATABASE_URL is right, run `wxgate migrate`."
     except DatabaseError as error:
         yield "database", f"{error}: is WXGATE_DATABASE_URL right, and is the database running?"
+
+
+async def _writes_advice(database: Database) -> str | None:
+    try:
+        await try_sign_in(database)
+    except DatabaseError as error:
+        return f"{error}: is there space, and may the database's user write to every table?"
+    return None
 
 
 async def _rate_limits_advice(settings: Settings) -> str | None:

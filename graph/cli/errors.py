@@ -13,7 +13,7 @@ from graph.execution.trusted_documents import TrustedDocumentsError
 from graph.security.errors import KeyRingError, RateLimitStorageUnusable
 from graph.settings import SettingsError
 from graph.tracing import TracingUnavailable
-from models.errors import DatabaseBehind, DatabaseError, UnsupportedDatabase
+from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, RightMissing, UnsupportedDatabase
 
 # The first that fits counts.
 _MESSAGES: Final[Mapping[type[Exception], str]] = {
@@ -25,7 +25,10 @@ _MESSAGES: Final[Mapping[type[Exception], str]] = {
     RateLimitStorageUnusable: "WXGATE_RATE_LIMIT_STORAGE {}.",
     TracingUnavailable: "WXGATE_OTEL {}.",
     UnsupportedDatabase: "WXGATE_DATABASE_URL {}.",
+    DatabaseAhead: "The database is newer than this version of wxgate, which does not know its migration {}.",
     DatabaseBehind: "The database's tables are not those of this version: run `wxgate migrate`.",
+    RightMissing: "The database's role lacks a right (SQLSTATE 42501): to migrate, GRANT it CREATE on the schema; "
+    "to serve, SELECT, INSERT, UPDATE and DELETE on its tables and USAGE on its sequences.",
     DatabaseError: "The database could not do it ({}): is it running, and is WXGATE_DATABASE_URL right?",
 }
 _EXPECTED: Final[tuple[type[Exception], ...]] = (*_MESSAGES, OSError)

@@ -1,7 +1,7 @@
 """The probes: is the process alive, and should it be sent requests."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -12,8 +12,9 @@ from graph.accounts.errors import KeyRingMismatch
 from graph.http.responses import json_response
 from graph.server.shutdown import Shutdown
 from models.database import Database
-from models.errors import DatabaseBehind, DatabaseError
-from models.migrate import missing_migrations
+from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError
+from models.logins import try_sign_in
+from models.migrate import require_tables
 
 # An orchestrator that waits longer than this for a probe takes the silence for the answer.
 PATIENCE_SECONDS: Final = 1.5
@@ -31,7 +32,6 @@ class Readiness:
     database: Database
     key_check: KeyCheck
     shutdown: Shutdown
-    _migrated: bool = field(default=False, init=False)
 
     async def answer(self, _request: Request) -> Response:
         """The endpoint; it responds within `PATIENCE_SECONDS`."""
@@ -42,17 +42,20 @@ class Readiness:
     async def _reason(self) -> str | None:
         if self.shutdown.announced:
             return "shutting down"
+        reason = "the database does not answer"
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self.database.ping()
-                if not self._migrated and await missing_migrations(self.database):
-                    return "migrations are missing"
-                self._migrated = True
+                await require_tables(self.database)
                 await self.key_check.ensure()
+                if self.database.doubtful:
+                    reason = "the database takes no writes"
+                    await try_sign_in(self.database)
+        except DatabaseAhead:
+            return "the database is newer than this version"
         except DatabaseBehind:
             return "migrations are missing"
         except (DatabaseError, TimeoutError):
-            return "the database does not answer"
+            return reason
         except KeyRingMismatch:
             return "the encryption keys are not those of the database"
         return None

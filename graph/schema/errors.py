@@ -19,7 +19,7 @@ from graph.errors import ErrorAction as Action
 from graph.errors import ErrorCode as Code
 from graph.security.errors import RateLimited
 from graph.wechat import errors as wechat
-from models.errors import DatabaseBehind, DatabaseUnavailable
+from models.errors import DatabaseBehind, DatabaseUnavailable, UnsupportedDatabase
 
 
 def _enum(kind: type[Enum], description: str) -> type[Enum]:
@@ -90,6 +90,7 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
     ),
     DatabaseUnavailable: _UNAVAILABLE,
     DatabaseBehind: _UNAVAILABLE,
+    UnsupportedDatabase: _UNAVAILABLE,
     accounts.KeyRingMismatch: _UNAVAILABLE,
 }
 

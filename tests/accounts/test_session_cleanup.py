@@ -67,7 +67,8 @@ async def test_sessions_that_are_removed_are_those_that_have_ended(
 ) -> None:
     idle, used = [await signed_in(database, sessions, number) for number in (1, 2)]
     clock.advance(days=7, seconds=-1)
-    viewer = await sessions.viewer(used)
+    async with sessions:  # at its end it has noted whom it saw
+        viewer = await sessions.viewer(used)
     assert viewer is not None
     assert viewer.user.id == "user-2"
     assert await cleanup(database, clock).run() == 0

@@ -9,7 +9,7 @@ import pytest
 
 from models.database import Database
 from models.logins import sign_in
-from models.sessions import Ended, SessionLookup, delete_ended, touch_session
+from models.sessions import Ended, SessionLookup, delete_ended, touch_sessions
 from tests.deploy.files import text_of
 from tests.models.rows import DAY, NOON, a_login, column
 
@@ -34,7 +34,7 @@ async def test_sessions_in_partitions_serve_as_before(database_url: str) -> None
         lookup = SessionLookup(database)
         found = await asyncio.gather(*[lookup.find(f"token-{n}", now=NOON, seen_after=0) for n in range(1, 41)])
         assert [n for n, session in enumerate(found, 1) if session is None] == [40]
-        await touch_session(database, "token-1", now=NOON + DAY, unless_seen_after=NOON + 1)
+        await touch_sessions(database, ["token-1"], now=NOON + DAY, unless_seen_after=NOON + 1)
         ended = Ended(by=NOON + 2 * DAY, unseen_since=0)
         assert await delete_ended(database, ended, after="", size=100) == (1, None)
         await sign_in(database, replace(a_login(40), now=NOON + 40, expires_at=NOON + 40 * DAY, keep=10))

@@ -32,6 +32,8 @@ class FaultProxy:
     seconds: float = 0.0
     # How many pieces wait in the black hole.
     held: int = 0
+    # How often all connections were forgotten.
+    forgotten: int = 0
     _turned: asyncio.Event = field(default_factory=asyncio.Event)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
@@ -72,13 +74,17 @@ class FaultProxy:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
             writer.transport.abort()
 
+    def forget(self) -> None:
+        """As a firewall does: what comes over the connections that there are goes nowhere, and new ones work."""
+        self.forgotten += 1
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ends, pumps = {writer}, []
+        ends, pumps, born = {writer}, [], self.forgotten
         self._writers.add(writer)
         try:
             if self.mode == "reset":
@@ -88,8 +94,8 @@ class FaultProxy:
             ends.add(far_writer)
             self._writers.add(far_writer)
             pumps = [
-                asyncio.create_task(self._pump(reader, far_writer, answers=False)),
-                asyncio.create_task(self._pump(far_reader, writer, answers=True)),
+                asyncio.create_task(self._pump(reader, far_writer, born, answers=False)),
+                asyncio.create_task(self._pump(far_reader, writer, born, answers=True)),
             ]
             # Whichever side hangs up, so does the other.
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -102,10 +108,13 @@ class FaultProxy:
                 end.close()
             self._writers -= ends
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, born: int, *, answers: bool
+    ) -> None:
         with contextlib.suppress(OSError, _Lost):
             while data := await reader.read(65_536):
-                await self._carry(data, writer, answers=answers)
+                if born == self.forgotten:
+                    await self._carry(data, writer, answers=answers)
 
     async def _carry(self, data: bytes, writer: asyncio.StreamWriter, *, answers: bool) -> None:
         self.held += 1

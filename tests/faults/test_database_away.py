@@ -1,6 +1,9 @@
 """PostgreSQL that cannot be reached: at the start and later, refused, cut off or swallowed."""
 
 import asyncio
+import logging
+import time
+from functools import partial
 
 import pytest
 
@@ -8,7 +11,7 @@ from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.databases import give_tables
 from tests.faults.proxy import FaultProxy, Mode
-from tests.faults.recovery import BOUND, readiness, recovered, refused
+from tests.faults.recovery import BOUND, readiness, recovered, refused, soon
 from tests.server import LOGIN, ME, Clock, open_server, open_server_unmigrated
 
 
@@ -44,6 +47,59 @@ async def test_a_database_that_goes_away_costs_no_code_and_no_session(
 
         await network.turn("pass")
         await recovered(server, token=token, code=code)
+
+
+async def test_connections_that_die_silently_are_replaced_together_and_cost_one_wait(
+    impatient: Settings, wechat_simulator: WeChatSimulator, clock: Clock, network: FaultProxy
+) -> None:
+    async with asyncio.timeout(BOUND), open_server(impatient, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
+        for ask in (partial(server.me, token), partial(server.login, "bob")):
+            await asyncio.gather(*[server.login("bob") for _ in range(12)])  # opens all five connections
+            network.forget()
+            # All at once, and all are answered: those who log in share one question, and it meets a dead connection.
+            await asyncio.gather(*[ask() for _ in range(12)])
+            answered_at = time.monotonic()
+            for _ in range(5):
+                await ask()
+            assert time.monotonic() < answered_at + 1, "another dead connection was used"
+
+
+async def test_it_is_said_once_that_the_database_went_and_once_that_it_came_back(
+    impatient: Settings,
+    wechat_simulator: WeChatSimulator,
+    clock: Clock,
+    network: FaultProxy,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.database.LOOK_EVERY_SECONDS", 0.05)
+    async with asyncio.timeout(BOUND), open_server(impatient, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
+        for _ in range(2):
+            caplog.clear()
+            await network.turn("refuse")
+            for _ in range(3):
+                await refused(server, token=token, code=wechat_simulator.login("bob"))
+                assert await readiness(server) is not None
+            await network.turn("pass")
+            await soon(lambda: "the database answers again" in caplog.text)
+            said = [(line.levelname, line.getMessage()) for line in caplog.records if line.name == "models.database"]
+            assert said == [("WARNING", "the database does not answer"), ("INFO", "the database answers again")]
+
+
+async def test_a_start_without_the_database_is_one_warning(
+    impatient: Settings,
+    wechat_simulator: WeChatSimulator,
+    clock: Clock,
+    network: FaultProxy,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await network.turn("refuse")
+    async with asyncio.timeout(BOUND), open_server_unmigrated(impatient, wechat_simulator, clock):
+        await soon(lambda: "the database does not answer" in caplog.text)
+        await asyncio.sleep(0.1)
+    assert len([line for line in caplog.records if line.levelno >= logging.WARNING]) == 1
 
 
 @pytest.mark.parametrize("mode", ["delay", "trickle"])

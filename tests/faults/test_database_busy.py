@@ -12,6 +12,7 @@ import pytest
 
 from graph.settings import LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
+from tests.accounts.stored import run_sql
 from tests.faults.recovery import BOUND, UNAVAILABLE, every_connection_is_idle, extensions, readiness, recovered
 from tests.server import LOGIN, ME, Clock, TestServer, open_server, settings_for
 
@@ -74,14 +75,18 @@ async def signed_in(server: TestServer) -> str:
     return str((await server.login("alice"))["token"])
 
 
-async def assert_reads_go_on_and_writes_are_refused(server: TestServer, token: str) -> None:
+async def refused_code(server: TestServer, token: str) -> str:
+    """A code that was not spent: reads go on, and of the logins only the first finds out that writes do not."""
+    assert await extensions(server, LOGIN, {"code": server.wechat.login("bob")}) == STORED_NOWHERE
+    code = server.wechat.login("bob")
     for _ in range(3):
-        assert await extensions(server, LOGIN, {"code": server.wechat.login("bob")}) == STORED_NOWHERE
+        assert await extensions(server, LOGIN, {"code": code}) == UNAVAILABLE
         assert await server.me(token) is not None
     # "Last seen" cannot be written either, and signs nobody out.
     server.clock.advance(hours=2)
     assert await server.me(token) is not None
-    assert await readiness(server) is None
+    assert await readiness(server) == "the database takes no writes"
+    return code
 
 
 @contextlib.contextmanager
@@ -97,12 +102,13 @@ def no_file_may_grow() -> Iterator[None]:
 
 @on_sqlite
 async def test_on_a_full_disk_of_sqlite_everybody_stays_signed_in(
-    server: TestServer, signed_in: str, tmp_path: Path
+    server: TestServer, signed_in: str, settings: Settings, tmp_path: Path
 ) -> None:
     assert (tmp_path / "wxgate.db-wal").exists()
     with no_file_may_grow():
-        await assert_reads_go_on_and_writes_are_refused(server, signed_in)
-    await recovered(server, token=signed_in, code=server.wechat.login("bob"))
+        code = await refused_code(server, signed_in)
+    await recovered(server, token=signed_in, code=code)
+    assert await run_sql(settings, "SELECT COUNT(*) AS people FROM users") == [{"people": 2}], "a trial was stored"
 
 
 @on_postgres
@@ -116,7 +122,8 @@ async def test_on_a_full_disk_of_postgresql_everybody_stays_signed_in(
           $$ BEGIN RAISE EXCEPTION 'could not extend file "base/1/2": No space left' USING ERRCODE = '53100'; END $$;
         CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON sessions EXECUTE FUNCTION full_disk();
     """)
-    await assert_reads_go_on_and_writes_are_refused(server, signed_in)
+    code = await refused_code(server, signed_in)
     await connection.execute("DROP TRIGGER full_disk ON sessions")
     await connection.close()
-    await recovered(server, token=signed_in, code=server.wechat.login("bob"))
+    await recovered(server, token=signed_in, code=code)
+    assert await run_sql(settings, "SELECT COUNT(*) AS people FROM users") == [{"people": 2}], "a trial was stored"

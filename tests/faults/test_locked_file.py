@@ -1,7 +1,9 @@
 """Whoever is signed in stays so while another process keeps a SQLite file locked; whoever logs in is told the truth."""
 
 import asyncio
+import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -9,7 +11,10 @@ from typing import Final
 
 import pytest
 
-from tests.server import LOGIN, SUBMIT, TestServer
+from graph.settings import Settings
+from graph.simulator.serving import WeChatSimulator
+from tests.faults.recovery import soon
+from tests.server import LOGIN, SUBMIT, Clock, TestServer, open_server
 
 LOGINS: Final = 10
 # Seconds; whatever takes longer waits for ever.
@@ -25,6 +30,11 @@ def file(tmp_path: Path) -> Path:
 def database_url(file: Path, request: pytest.FixtureRequest) -> str:
     """With a parameter, because only the test knows for how long it keeps the file locked."""
     return f"sqlite://{file}?busy_timeout={request.param}"
+
+
+def stored(file: Path, select: str) -> list[object]:
+    with closing(sqlite3.connect(file)) as other:
+        return other.execute(select).fetchall()
 
 
 @contextmanager
@@ -51,6 +61,36 @@ async def test_everybody_is_known_and_the_server_ready_while_logins_wait(
                 assert (await server.http.get("/readyz")).status_code == 200
             assert not [login for login in logins if login.done()]
         assert ["errors" in answer for answer in await asyncio.gather(*logins)] == [False] * LOGINS
+
+
+@pytest.mark.parametrize("database_url", [5_000], indirect=True)
+async def test_nobody_waits_until_it_is_noted_that_they_were_seen(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, file: Path
+) -> None:
+    async with asyncio.timeout(BOUND), open_server(settings, wechat_simulator, clock) as server:
+        tokens = [(await server.login(person))["token"] for person in 5 * ("alice", "bob")]
+        clock.advance(hours=2)
+        with locked(file):
+            asked_at = time.monotonic()
+            people = await asyncio.gather(*[server.me(token) for token in tokens])
+            assert time.monotonic() < asked_at + 1
+            assert len({person["id"] for person in people}) == 2
+        # The server ends just now, and notes before that what it has seen.
+    assert stored(file, "SELECT DISTINCT last_seen_at FROM sessions") == [(clock(),)]
+
+
+@pytest.mark.parametrize("database_url", [1], indirect=True)
+async def test_one_warning_says_that_what_was_seen_together_is_not_noted(
+    server: TestServer, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens = [(await server.login(person))["token"] for person in 5 * ("alice", "bob")]
+    server.clock.advance(hours=2)
+    with locked(file):
+        await asyncio.gather(*[server.me(token) for token in tokens])
+        await soon(lambda: "could not note" in caplog.text)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "could not note that sessions are in use"
+    ]
 
 
 @pytest.mark.parametrize("database_url", [20], indirect=True)

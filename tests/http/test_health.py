@@ -92,7 +92,7 @@ async def test_a_database_that_keeps_the_probe_waiting_is_one_that_does_not_answ
     ) as server:
         keeper = await asyncpg.connect(url)
         async with keeper.transaction(), asyncio.timeout(30):
-            await keeper.execute("LOCK TABLE tortoise_migrations")
+            await keeper.execute("LOCK TABLE accounts")
             assert await unready(server) == "the database does not answer"
         await keeper.close()
         await assert_ready(server)

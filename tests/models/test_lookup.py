@@ -5,7 +5,7 @@ import pytest
 from models.accounts import find_sealed
 from models.database import Database
 from models.logins import sign_in
-from models.sessions import SessionLookup, touch_session
+from models.sessions import SessionLookup, touch_sessions
 from tests.models.rows import DAY, MINUTE, NOON, a_login, column
 
 
@@ -42,7 +42,7 @@ async def test_a_touch_notes_that_a_session_is_in_use(database: Database) -> Non
     await sign_in(database, a_login(1))
     await sign_in(database, a_login(2))
 
-    await touch_session(database, "token-1", now=NOON + MINUTE, unless_seen_after=NOON + 1)
+    await touch_sessions(database, ["token-1"], now=NOON + MINUTE, unless_seen_after=NOON + 1)
 
     rows = await column(database, "SELECT last_seen_at FROM sessions ORDER BY token_hash")
     assert rows == [NOON + MINUTE, NOON]
@@ -50,7 +50,7 @@ async def test_a_touch_notes_that_a_session_is_in_use(database: Database) -> Non
 
 async def test_a_touch_leaves_a_session_alone_that_was_seen_lately(database: Database) -> None:
     await sign_in(database, a_login())
-    await touch_session(database, "token-1", now=NOON + MINUTE, unless_seen_after=NOON)
+    await touch_sessions(database, ["token-1"], now=NOON + MINUTE, unless_seen_after=NOON)
     assert await column(database, "SELECT last_seen_at FROM sessions") == [NOON]
 
 
