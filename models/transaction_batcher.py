@@ -23,14 +23,14 @@ _LARGEST_BATCH: Final = 64
 _CLOSE_SECONDS: Final = 5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Pending:
     transaction: Transaction[Any]
     done: asyncio.Future[Any]
     since: float = field(default_factory=time.monotonic)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class TransactionBatcher:
     """The writer of one database. `connect` opens it; `lock` is held by whichever part of this process writes."""
 

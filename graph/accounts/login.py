@@ -50,9 +50,6 @@ class _Flight:
     needed_by: int = 1
 
 
-LoginObserver = Callable[[LoggedIn | Exception], None]
-
-
 @dataclass(kw_only=True, eq=False, repr=False)
 class Logins:
     """Signs users in. `now` gives epoch milliseconds; `finished` is called with the outcome of each login."""
@@ -65,7 +62,7 @@ class Logins:
     sessions: Sessions
     rate_limit: RateLimit
     now: Callable[[], int]
-    finished: LoginObserver
+    finished: Callable[[LoggedIn | Exception], None]
     _flights: dict[bytes, _Flight] = field(default_factory=dict, init=False)
     _question: asyncio.Task[None] | None = field(default=None, init=False)
     _storing: int = field(default=0, init=False)

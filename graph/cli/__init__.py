@@ -4,11 +4,13 @@ import copy
 
 import click
 
-from graph.cli.dev import dev, simulate
+from graph.cli.dev import dev
 from graph.cli.doctor import doctor
 from graph.cli.errors import CommandGroup
-from graph.cli.maintenance import cleanup, keys, migrate, retire, schema, settings
+from graph.cli.keys import keys, retire
+from graph.cli.maintenance import cleanup, migrate, schema, settings
 from graph.cli.serve import serve
+from graph.cli.simulate import simulate
 
 
 @click.group(

@@ -1,28 +1,23 @@
-"""`wxgate dev` and `wxgate simulate`: all of the server, or WeChat alone, for development and without an account."""
+"""`wxgate dev`: all of the server, and a simulated WeChat, for development and without an account."""
 
 import asyncio
 import contextlib
 import errno
 import json
 import os
-import random
-import secrets
 from pathlib import Path
 from typing import Final
 
 import click
 from pydantic import SecretStr
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from graph.app import SIMULATOR_PREFIX
 from graph.cli.serve import HOST, PORT, serve_parts
+from graph.cli.simulate import ALLOW_REMOTE, invent, local_hosts, require_loopback
 from graph.composition import compose
-from graph.observability.logging import configure_logging
 from graph.security.encryption import generate_entry
-from graph.server.server import announce, run
 from graph.server.sockets import in_url, listening
 from graph.settings import Settings, WeChatSettings
-from graph.settings.values import is_loopback
 from graph.simulator import SimulatorState, create_simulator
 from models.migrate import migrate
 
@@ -42,22 +37,19 @@ _FIRST_LOGIN: Final = """
     curl -s {url}/graphql -H 'Content-Type: application/json' -d \\
       '{{"query":"mutation($code:String!){{login(code:$code){{token user{{id}}}}}}","variables":{{"code":"'$CODE'"}}}}'
 """
-_ALLOW_REMOTE: Final = click.option(
-    "--allow-remote", is_flag=True, help="Listen on an address that other machines can reach."
-)
 
 
 @click.command()
 @HOST
 @PORT
 @click.option("--data", default=".wxgate", type=click.Path(path_type=Path), help="Where to keep it.")
-@_ALLOW_REMOTE
+@ALLOW_REMOTE
 def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
     """Serve for development: SQLite, migrations, a simulated WeChat, nothing to set up.
 
     With WXGATE_WECHAT_APP_ID and WXGATE_WECHAT_APP_SECRET set it talks to WeChat instead.
     """
-    _require_loopback(host, allow_remote)
+    require_loopback(host, allow_remote)
     if any(sign in str(data.absolute()) for sign in "?#%"):
         message = f"{data}: a database URL cannot name a path with ?, # or % in it."
         raise click.UsageError(message)
@@ -73,7 +65,7 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
                 "WXGATE_DATABASE_URL": f"sqlite://{own_database}",
                 "WXGATE_ENCRYPTION_KEYS": encryption_keys,
                 "WXGATE_DRAIN_SECONDS": "0",
-                "WXGATE_HTTP_ALLOWED_HOSTS": ",".join(_local_hosts(host)),
+                "WXGATE_HTTP_ALLOWED_HOSTS": ",".join(local_hosts(host)),
                 "WXGATE_INTROSPECTION": "true",
                 "WXGATE_GRAPHIQL": "true",
             }
@@ -102,50 +94,13 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
         serve_parts(parts, listeners, simulator=simulator)
 
 
-@click.command()
-@HOST
-@click.option("--port", required=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
-@click.option("--seed", type=int, help="Make the same mini-program, users, codes and keys every time.")
-@_ALLOW_REMOTE
-def simulate(host: str, port: int, seed: int | None, allow_remote: bool) -> None:
-    """Play WeChat, and the phones of its users, on a socket.
-
-    The mini-program is the one in WXGATE_WECHAT_APP_ID and WXGATE_WECHAT_APP_SECRET, or a made-up one, which is
-    printed as lines to paste.
-    """
-    _require_loopback(host, allow_remote)
-    wechat = Settings.load("wechat").wechat
-    invented = _invented(seed)
-    state = SimulatorState(
-        wechat.app_id or invented.app_id,
-        wechat.app_secret.get_secret_value() if wechat.app_secret else invented.app_secret,
-        seed=invented.seed,
-    )
-    with listening(host, port) as listeners:
-        click.echo(f"export WXGATE_WECHAT_BASE_URL=http://{in_url(host)}:{listeners[0].getsockname()[1]}")
-        if wechat.app_id is None:
-            click.echo(f"export WXGATE_WECHAT_APP_ID={state.app_id}")
-        if wechat.app_secret is None:
-            click.echo(f"export WXGATE_WECHAT_APP_SECRET={state.app_secret}")
-        configure_logging(level="INFO", style="text")
-        announce(listeners[0], workers=1)
-        run(TrustedHostMiddleware(create_simulator(state), _local_hosts(host) or ["*"]), listeners)
-
-
-def _invented(seed: int | None = None) -> SimulatorState:
-    """A made-up mini-program: a random one, or the one of this seed, whose users have the same openids every time."""
-    chosen = secrets.randbelow(2**32) if seed is None else seed
-    chance = random.Random(chosen)  # noqa: S311 - made up for a simulator, and to be made up again
-    return SimulatorState(f"wx{chance.randbytes(8).hex()}", chance.randbytes(16).hex(), seed=chosen)
-
-
 def _prepare(directory: Path) -> tuple[SimulatorState, str]:
     """Makes the directory, a mini-program and an encryption key in it, unless they are there. Raises `OSError`."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys, app = directory / "encryption-keys", directory / "mini-program.json"
     _write_once(directory / ".gitignore", "*\n")
     _write_once(keys, generate_entry("k1") + "\n")
-    made = _invented()
+    made = invent()
     _write_once(app, json.dumps({"app_id": made.app_id, "app_secret": made.app_secret, "seed": made.seed}) + "\n")
     try:
         return SimulatorState(**json.loads(app.read_text("utf-8"))), keys.read_text("utf-8").strip()
@@ -157,14 +112,3 @@ def _write_once(path: Path, text: str) -> None:
     """Creates a file; a process that comes second leaves it as it is."""
     with contextlib.suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
         file.write(text)
-
-
-def _require_loopback(host: str, allow_remote: bool) -> None:
-    if not is_loopback(host) and not allow_remote:
-        message = f"{host} is not a loopback address, and anyone may sign in here: add --allow-remote if you mean it."
-        raise click.UsageError(message)
-
-
-def _local_hosts(host: str) -> list[str]:
-    """What `Host` may be, lest a page from elsewhere have its name point here; none, for any, if others can connect."""
-    return ["localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host] if is_loopback(host) else []

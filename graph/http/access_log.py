@@ -12,11 +12,10 @@ from starlette.types import Scope
 
 from graph.observability.log_writer import log_writer
 from graph.observability.logging import Style, text_line
+from graph.observability.metrics import MAX_OPERATION_LENGTH
 
 _log = logging.getLogger(__name__)
 _LINE: Final = {"level": "INFO", "logger": __name__, "message": "request"}
-# A name of an operation as long as a token could be one.
-LONGEST_NAME: Final = 40
 
 
 @dataclass(slots=True)
@@ -64,7 +63,7 @@ class AccessLog:
             "ms": round(record.seconds * 1000, 1),
         }
         if record.operation is not None:
-            fields["operation"] = record.operation if len(record.operation) <= LONGEST_NAME else "?"
+            fields["operation"] = record.operation if len(record.operation) <= MAX_OPERATION_LENGTH else "?"
         if record.codes:
             fields["code"] = record.codes[0]
         if self._style == "json":

@@ -33,8 +33,8 @@ class ClientAddresses:
     def client_of(self, scope: Scope) -> str:
         """The client's IPv4 address, or the /56 network of its IPv6 address, which is what one household has.
 
-        From the right, each trusted proxy vouches for the address on its left; the first address that nobody vouches
-        for is the client's. A client can write what it likes on the left of that.
+        From the right, each trusted proxy vouches for the address on its left; the first address that none vouches for
+        is the client's. A client can write what it likes on the left of that.
         """
         peer = scope.get("client")
         address = _parsed(peer[0]) if peer else None

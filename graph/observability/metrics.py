@@ -32,9 +32,10 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 _BREAKER_STATES: Final = ("closed", "half_open", "open")
 OTHER: Final = "(other)"
 ANONYMOUS: Final = "(anonymous)"  # no name of GraphQL's
-# Clients choose the names of operations, and a valid document may have any. No session token is as short.
+# Clients choose the names of operations, and a valid document may have any. No session token is as short, and nothing
+# that operators read, log lines and spans neither, has a longer one.
+MAX_OPERATION_LENGTH: Final = 40
 _MAX_OPERATIONS: Final = 100
-_MAX_OPERATION_LENGTH: Final = 40
 # WeChat's documents list about a dozen errcodes a call.
 _MAX_OUTCOMES: Final = 50
 # A scraper that is silent for longer loses its connection.
@@ -117,7 +118,7 @@ class Metrics:
 
     def _operation_label(self, name: str | None) -> str:
         label = ANONYMOUS if name is None else name
-        return _bounded(label, self._operation_names, _MAX_OPERATIONS) if len(label) <= _MAX_OPERATION_LENGTH else OTHER
+        return _bounded(label, self._operation_names, _MAX_OPERATIONS) if len(label) <= MAX_OPERATION_LENGTH else OTHER
 
 
 def _bounded(value: str, known: set[str], maximum: int) -> str:

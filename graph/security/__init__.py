@@ -1,1 +1,1 @@
-"""Mechanisms without opinions about accounts: session tokens (tokens), secrets at rest (encryption), errors."""
+"""Mechanisms without opinions about accounts: session tokens, secrets at rest (encryption), rate limits."""

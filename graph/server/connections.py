@@ -33,7 +33,7 @@ def raise_descriptor_limit() -> int:
     return max(hard - _RESERVED_DESCRIPTORS, hard // 2) if hard != resource.RLIM_INFINITY else 1_000_000
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Connections:
     """One for all connections of an event loop. `owner_of` names the client that an address belongs to, None for a
     proxy, which has many.

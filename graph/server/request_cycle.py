@@ -35,7 +35,7 @@ class Connection(Protocol):
     def cycle_complete(self, cycle: "RequestCycle") -> None: ...
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class RequestCycle:
     """One request and its response, whose head and body leave as one write.
 

@@ -57,7 +57,7 @@ class Receiver(Protocol):
     def request_received(self, scope: Scope, body: bytes, *, keep_alive: bool) -> None: ...
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class RequestParser:
     """Calls `receiver` for each request; `base` holds the members of a scope that all requests share."""
 

@@ -26,7 +26,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tortoise.queryset import BulkCreateQuery, DeleteQuery, UpdateQuery
 
-from graph.http.access_log import LONGEST_NAME, RequestRecord, record_of
+from graph.http.access_log import RequestRecord, record_of
+from graph.observability.metrics import MAX_OPERATION_LENGTH
 from models.database import Database, Row, T, Transaction
 from models.errors import DatabaseError
 
@@ -159,7 +160,7 @@ def _statement_name(sql: str) -> str:
 def _describe(span: Span, record: RequestRecord) -> None:
     if not span.is_recording():
         return
-    operation = record.operation if record.operation is None or len(record.operation) <= LONGEST_NAME else "?"
+    operation = record.operation if record.operation is None or len(record.operation) <= MAX_OPERATION_LENGTH else "?"
     method = record.method if len(record.method) <= _LONGEST_METHOD else "?"
     code = next(iter(record.codes), None)
     values: dict[str, str | int | None] = {
