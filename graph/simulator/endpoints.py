@@ -20,6 +20,8 @@ RISKY_WORDS: Final[Mapping[str, dict[str, object]]] = {
     "广告": {"suggest": "risky", "label": 10001},
     "review": {"suggest": "review", "label": 21000},
 }
+# Developer Tools that run without an AppID give this one, always; WeChat itself refuses it.
+TOURIST_CODE: Final = "the code is a mock one"
 _OK: Final = {"errcode": 0, "errmsg": "ok"}
 
 
@@ -30,7 +32,8 @@ def jscode2session(state: SimulatorState, request: Request, _body: bytes) -> dic
     require(request.method == "GET", Errcode.REQUIRE_GET)
     _check_app(state, query, "authorization_code", ErrcodeError(Errcode.INVALID_APPSECRET))
     require(query.get("js_code"), Errcode.CODE_MISSING)
-    user = state.users.get(state.login_codes.use(query["js_code"]))
+    is_tourist = query["js_code"] == TOURIST_CODE
+    user = state.users.get("tourist" if is_tourist else state.login_codes.use(query["js_code"]))
     # Without an errcode: that is how success looks here.
     session: dict[str, object] = {"session_key": state.session_keys.hand_over(user.name), "openid": user.openid}
     return session | ({"unionid": user.unionid} if user.unionid else {})

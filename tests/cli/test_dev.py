@@ -62,6 +62,8 @@ def test_the_lines_to_paste_sign_in_a_user_who_is_the_same_after_a_restart(tmp_p
         assert again["user"]["id"] == login["user"]["id"]
         assert not again["isNewUser"]
         assert second.login(code_for(second, "another"))["isNewUser"]
+        tourists = [second.login("the code is a mock one")["user"]["id"] for _ in range(2)]
+        assert tourists[0] == tourists[1] != again["user"]["id"]
     assert contents(tmp_path / ".wxgate") == made
 
 
