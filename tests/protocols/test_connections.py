@@ -55,6 +55,20 @@ async def test_a_client_that_sends_its_request_and_half_closes_is_answered() -> 
         await server.is_left_alone()
 
 
+async def test_a_half_close_while_the_application_works_takes_no_response_away() -> None:
+    worker = Worker()
+    async with serving(worker) as server:
+        reader, writer = await server.connect()
+        writer.write(GET)
+        await until(lambda: worker.begun == 1)
+        writer.write_eof()
+        await asyncio.sleep(0.1)  # until it has arrived, which nothing tells
+        worker.go_on.set()
+        assert (await read_response(reader)).status == 200
+        writer.close()
+        await server.is_left_alone()
+
+
 async def test_half_a_request_and_a_half_close_end_the_connection() -> None:
     async with serving(echo) as server:
         for sent in b"", GET[:9], post()[:-1], GET + GET[:9]:
