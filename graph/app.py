@@ -71,7 +71,7 @@ def build_app(
         RequestDecoder(depth=settings.limit.json_depth),
         ClientAddresses(settings.http.trusted_proxies, settings.http.client_address_header).client_of,
     )
-    observers: list[Observer] = [request_log or AccessLog()]
+    observers: list[Observer] = [request_log or AccessLog(probes=PROBES)]
     if settings.metrics.port is not None:
         observers.append(partial(_count_request, parts.metrics))
 

@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from graph.accounts.encryption_keys import KeyCheck
-from graph.accounts.login import LoggedIn, Logins
+from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.session_cleanup import SessionCleanup
 from graph.accounts.sessions import Sessions, epoch_ms
@@ -27,7 +26,6 @@ from graph.security.rate_limit import RateLimit, RateLimitStorage
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
-from graph.wechat.errors import WeChatError, WeChatUnavailable
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
 
@@ -102,7 +100,7 @@ def compose(
         # Half of the requests at work at once, so that a WeChat that hangs leaves room for the others.
         max_connections=min(MAX_CONNECTIONS, -(-settings.limit.concurrency // 2)),
         sleep=sleep,
-        observe=partial(_observe_call, [metrics.wechat_called, *([tracing.wechat_called] if tracing else [])]),
+        observers=[metrics.wechat_called, *([tracing.wechat_called] if tracing else [])],
     )
 
     def refused(what: str, kind: str) -> None:
@@ -127,7 +125,8 @@ def compose(
         sessions=sessions,
         rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
         now=now,
-        finished=partial(_count_login, metrics),
+        succeeded=metrics.login_succeeded,
+        failed=lambda error: metrics.logins.labels((coded(error) or INTERNAL).code.name).inc(),
     )
     profiles = Profiles(
         database=database,
@@ -165,25 +164,3 @@ def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
         plans=plans,
     )
     return Executor(allowed, coded)
-
-
-def _count_login(metrics: Metrics, outcome: LoggedIn | Exception) -> None:
-    if isinstance(outcome, Exception):
-        word = (coded(outcome) or INTERNAL).code.name
-    else:
-        word = "new" if outcome.is_new_user else "returning"
-    metrics.logins.labels(word).inc()
-
-
-def _observe_call(
-    observers: Iterable[Callable[[str, str, float], None]], endpoint: str, error: WeChatError | None, seconds: float
-) -> None:
-    """Gives `observers` endpoint, outcome and seconds of a call: `ok`, WeChat's errcode, or what prevented it."""
-    if error is None:
-        outcome = "ok"
-    elif error.errcode is None and isinstance(error, WeChatUnavailable):
-        outcome = error.reason
-    else:
-        outcome = str(error.errcode)
-    for observer in observers:
-        observer(endpoint, outcome, seconds)

@@ -41,12 +41,19 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class SignedInRecord:
-    """The rows that a login left."""
+    """The rows that a login left, and what it did to the user's other sessions.
+
+    A device is new when the user is signed in elsewhere and the login came without a token of theirs. So is one that
+    has lost its token, or whose session ended so long ago that its row is gone.
+    """
 
     account_id: int
     unionid: str | None = field(repr=False)
     user: UserRecord
     is_new_user: bool
+    is_new_device: bool
+    # The hash of the token whose session it brought to an end.
+    superseded: str | None = field(repr=False)
 
 
 async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
@@ -91,8 +98,16 @@ def _login(new: NewSession) -> Steps[SignedInRecord]:
     if known:
         if new.superseded is not None:
             yield from supersede(new.superseded, account_id=account_id, ends_at=new.superseded_ends_at)
-        user = yield from drop_surplus(user_id, new.token_hash, now=now, keep=new.keep)
+        user, others = yield from drop_surplus(user_id, new.token_hash, now=now, keep=new.keep)
     else:
-        user = UserRecord(user_id, "", "", 0, "", "", "", "", now, now)
-    # Its own id: this login made the user, now or when the outcome of its COMMIT was lost.
-    return SignedInRecord(account_id, account["unionid"], user, user_id == new.user_id)
+        user, others = UserRecord(user_id, "", "", 0, "", "", "", "", now, now), {}
+    return SignedInRecord(
+        account_id,
+        account["unionid"],
+        user,
+        # Its own id: this login made the user, now or when the outcome of its COMMIT was lost.
+        is_new_user=user_id == new.user_id,
+        is_new_device=new.superseded not in others and any(ends_at > now for ends_at in others.values()),
+        # As the row is now, so that a transaction which runs again tells the same.
+        superseded=new.superseded if others.get(new.superseded or "") == new.superseded_ends_at else None,
+    )

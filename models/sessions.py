@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from tortoise import fields
@@ -72,17 +73,21 @@ def supersede(token_hash: str, *, account_id: int, ends_at: int) -> Steps[None]:
     yield _SUPERSEDE, (token_hash, account_id, ends_at)
 
 
-def drop_surplus(user_id: str, new: str, *, now: int, keep: int) -> Steps[UserRecord]:
-    """The user, who has at most `keep` live sessions afterwards, the one with the hash `new` among them."""
+def drop_surplus(user_id: str, new: str, *, now: int, keep: int) -> Steps[tuple[UserRecord, dict[str, int]]]:
+    """The user, who has at most `keep` live sessions afterwards, the one with the hash `new` among them.
+
+    Beside it, by hash, when each other session ends that they had before.
+    """
     rows = yield _USER_AND_SESSIONS, (user_id,)
     others = [row for row in rows if row["token_hash"] != new]
-    live = sorted((row for row in others if row["expires_at"] > now), key=lambda row: _rank(row, now), reverse=True)
+    live = sorted((row for row in others if row["expires_at"] > now), key=partial(_rank, now), reverse=True)
     for row in (*live[keep - 1 :], *(row for row in others if row["expires_at"] <= now)):
         yield _DELETE, (row["token_hash"],)
-    return UserRecord(*[rows[0][column] for column in USER_COLUMNS])
+    user = UserRecord(*[rows[0][column] for column in USER_COLUMNS])
+    return user, {row["token_hash"]: row["expires_at"] for row in others}
 
 
-def _rank(row: Row, now: int) -> tuple[bool, int, int, str]:
+def _rank(now: int, row: Row) -> tuple[bool, int, int, str]:
     """Which session stays rather than another.
 
     One that has been in use since its login, and was last seen within the hour, may have been seen just now: "last

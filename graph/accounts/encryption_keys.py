@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from graph.accounts.errors import KeyNotRetired, KeyRingMismatch
 from graph.security.encryption import KeyRing, SealContext, Sealed
 from graph.security.errors import SecurityError
+from graph.security.events import SecurityEvent
 from models.accounts import SealedAccount, count_accounts_by_key, find_sealed, read_sealed, reseal
 from models.database import Database
 from models.encryption_keys import add_canary, drop_canary, read_canaries
@@ -94,6 +95,7 @@ async def retire(database: Database, key_id: str, *, lost: bool) -> int:
     if not await drop_canary(database, key_id) and not accounts:
         msg = f"This database was never written with a key '{key_id}': `wxgate keys list` shows those that it knows."
         raise KeyNotRetired(msg)
+    SecurityEvent.ENCRYPTION_KEY_RETIRED.log(key_id=key_id, lost=lost, accounts=accounts)
     return accounts
 
 
@@ -119,6 +121,7 @@ async def rotate(database: Database, key_ring: KeyRing) -> Rotation:
             if _sealed_otherwise(account, key_ring):
                 await _reseal(database, key_ring, account, outcome)
         after = batch[-1].id
+    SecurityEvent.ENCRYPTION_KEYS_ROTATED.log(key_id=key_ring.current_id, **asdict(outcome))
     return outcome
 
 

@@ -23,7 +23,9 @@ class NotBearer(Unauthenticated): ...
 
 
 class SessionKeyStale(AccountError):
-    """`hint`, safe to show, names a likelier cause, if any."""
+    """`hint`, safe to show, names a likelier cause, if any; `reason` is for logs."""
+
+    reason = "signature"
 
     def __init__(self, hint: str | None = None) -> None:
         super().__init__("no session_key signed this")

@@ -14,9 +14,11 @@ from graph.accounts.errors import LoginNotStored, LoginsTooFrequent
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
 from graph.security.errors import RateLimited
+from graph.security.events import Client, SecurityEvent
 from graph.security.rate_limit import RateLimit
-from graph.security.tokens import SessionToken
+from graph.security.tokens import SessionToken, session_id
 from graph.wechat.client import WeChatClient
+from graph.wechat.errors import UserBlocked
 from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
@@ -52,7 +54,7 @@ class _Flight:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Logins:
-    """Signs users in. `now` gives epoch milliseconds; `finished` is called with the outcome of each login."""
+    """Signs users in. `now` gives epoch milliseconds; `succeeded` is called with whether the user is new."""
 
     app_id: str
     wechat: WeChatClient
@@ -62,39 +64,42 @@ class Logins:
     sessions: Sessions
     rate_limit: RateLimit
     now: Callable[[], int]
-    finished: Callable[[LoggedIn | Exception], None]
+    succeeded: Callable[[bool], None]
+    failed: Callable[[Exception], None]
     _flights: dict[bytes, _Flight] = field(default_factory=dict, init=False)
     _question: asyncio.Task[None] | None = field(default=None, init=False)
     _storing: int = field(default=0, init=False)
     _stored_at: float = field(default=-_ANSWERED_FOR, init=False)
 
-    async def login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
+    async def login(self, code: str, *, client: Client, token: str | None) -> LoggedIn:
         """Signs in the user of `code`; `token`, the one that the client still has, is superseded.
 
         A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
         the same code that overlap share the call (each gets a session of its own). Raises `CircuitOpen`,
-        `RateLimited` for the client's `address`, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code
+        `RateLimited` for the client's address, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code
         is spent, `LoginsTooFrequent` and `LoginNotStored` after.
         """
         try:
             with self.wechat.slot():
-                logged_in = await self._login(code, address=address, token=token)
+                logged_in = await self._login(code, client, token)
         except Exception as error:
-            self.finished(error)
+            if isinstance(error, UserBlocked):
+                SecurityEvent.USER_BLOCKED.log(client, rid=error.rid)
+            self.failed(error)
             raise
-        self.finished(logged_in)
+        self.succeeded(logged_in.is_new_user)
         return logged_in
 
-    async def _login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
-        await self.rate_limit.count("address", address)
+    async def _login(self, code: str, client: Client, token: str | None) -> LoggedIn:
+        await self.rate_limit.count("address", client.address, client)
         await self.key_check.ensure()
         await self._require_tables()
         with self._calling(code) as flight:
             # Shielded: the client that came first may go away while others wait for the same response.
             wechat = await asyncio.shield(flight.call)
-            await self._count_user(wechat.openid)
+            await self._count_user(wechat.openid, client)
             try:
-                return await self._store(wechat, flight.asked_at, token)
+                return await self._store(wechat, flight.asked_at, client, token)
             except (DatabaseUnavailable, DatabaseBehind) as error:
                 _log.warning("a login could not be stored", extra={"reason": str(error)})
                 raise LoginNotStored from None
@@ -115,15 +120,15 @@ class Logins:
             self._question.add_done_callback(_retrieve)
         await asyncio.shield(self._question)
 
-    async def _count_user(self, openid: str) -> None:
+    async def _count_user(self, openid: str, client: Client) -> None:
         # A storage shared with others need not learn which users sign in.
         user = hashlib.sha256(f"{self.app_id}\0{openid}".encode()).hexdigest()
         try:
-            await self.rate_limit.count("account", user)
+            await self.rate_limit.count("account", user, client)
         except RateLimited as limited:
             raise LoginsTooFrequent(limited.retry_after_ms) from None
 
-    async def _store(self, wechat: Code2Session, asked_at: int, token: str | None) -> LoggedIn:
+    async def _store(self, wechat: Code2Session, asked_at: int, client: Client, token: str | None) -> LoggedIn:
         place = session_key_context(self.app_id, wechat.openid)
         session_key = wechat.session_key.get_secret_value().encode()
         key = NewKey(
@@ -144,6 +149,11 @@ class Logins:
         if wechat.unionid is not None and record.unionid != wechat.unionid:
             # Two Open Platform accounts after one another, perhaps; which is right is not for a login to decide.
             _log.warning("kept the unionid that was stored first", extra={"account": record.account_id})
+        ids = {"user_id": record.user.id, "session_id": session_id(new.token_hash)}
+        if record.is_new_device:
+            SecurityEvent.LOGIN_FROM_NEW_DEVICE.log(client, **ids)
+        if record.superseded is not None:
+            SecurityEvent.SESSION_SUPERSEDED.log(client, superseded_id=session_id(record.superseded), **ids)
         return LoggedIn(issued, new.expires_at, record.user, record.is_new_user)
 
     @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """Takes the user info that a mini-program collected, signed and encrypted with the session_key."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -11,15 +10,15 @@ from graph.accounts.encryption_keys import open_session_key, session_key_context
 from graph.accounts.errors import SessionKeyStale, Unauthenticated
 from graph.accounts.sessions import Viewer
 from graph.security.encryption import KeyRing
+from graph.security.events import Client, SecurityEvent
 from graph.security.rate_limit import RateLimit
+from graph.security.tokens import session_id
 from graph.wechat.crypto import Submission
 from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
 from graph.wechat.user_info import UserInfo
 from models.accounts import SealedAccount, find_sealed
 from models.database import Database
 from models.users import Profile, UserRecord, store_profile
-
-_log = logging.getLogger(__name__)
 
 # A replaced session_key still opens what was signed around the moment of its replacement.
 PREVIOUS_KEY_FOR_MS: Final = 300_000
@@ -54,17 +53,23 @@ class Profiles:
     tried: Callable[[str, str], None]
 
     async def submit_user_info(
-        self, viewer: Viewer, *, address: str, raw_data: str, signature: str, encrypted_data: str, iv: str
+        self, viewer: Viewer, *, client: Client, raw_data: str, signature: str, encrypted_data: str, iv: str
     ) -> UserRecord:
         """The user with what they submitted. The same submission again, or an older one, changes nothing.
 
-        Raises `RateLimited` for the client's `address` or the account, `SubmissionError` (see `graph.wechat.errors`),
+        Raises `RateLimited` for the client's address or the account, `SubmissionError` (see `graph.wechat.errors`),
         `SessionKeyStale`, `Unauthenticated` when the user is gone, `DatabaseError`.
         """
-        await self.rate_limit.count("address", address)
-        await self.rate_limit.count("account", str(viewer.account_id))
+        ids = {"user_id": viewer.user.id, "session_id": session_id(viewer.token_hash)}
+        await self.rate_limit.count("address", client.address, client, **ids)
+        await self.rate_limit.count("account", str(viewer.account_id), client, **ids)
         submission = Submission.parse(raw_data=raw_data, signature=signature, encrypted_data=encrypted_data, iv=iv)
-        info = await self._open(viewer.account_id, submission)
+        try:
+            info = await self._open(viewer.account_id, submission)
+        except (SessionKeyStale, DecryptFailed, WatermarkOutOfRange) as error:
+            # The client is sent one code whatever failed; an operator who helps its developer needs to know which.
+            SecurityEvent.SUBMISSION_REFUSED.log(client, reason=error.reason, **ids)
+            raise
         user = await store_profile(self.database, viewer.user.id, _profile(info), now=self.now())
         if user is None:
             raise Unauthenticated
@@ -116,8 +121,6 @@ class Profiles:
                 max_ahead=self.watermark_max_ahead,
             )
         except (DecryptFailed, WatermarkOutOfRange) as error:
-            # The client is sent one code whatever failed; an operator who helps its developer needs to know which.
-            _log.info("a submission was refused", extra={"reason": error.reason})
             self.tried(slot, error.reason)
             raise
 

@@ -32,6 +32,7 @@ class Viewer(NamedTuple):
 
     user: UserRecord
     account_id: int
+    token_hash: TokenHash
 
 
 # What more sessions are seen for the first time in an hour while others are written, is noted at a later request.
@@ -97,7 +98,7 @@ class Sessions:
             raise Unauthenticated
         if session.last_seen_at < now - SEEN_EVERY_MS:
             self._note_seen(token_hash, now)
-        return Viewer(session.user, session.account_id)
+        return Viewer(session.user, session.account_id, token_hash)
 
     async def require_viewer(self, token_text: str | None) -> Viewer:
         """The user who holds this token. Raises `Unauthenticated`, `DatabaseError`."""

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from graph.accounts.session_cleanup import SessionCleanup
 from graph.accounts.sessions import epoch_ms
+from graph.observability.logging import configure_logging
 from graph.schema.build import print_schema
 from graph.settings import Settings, is_secret, variables
 from models import migrate as migrations
@@ -57,8 +58,10 @@ def settings() -> None:
 
 
 def in_database(work: Callable[[Database], Coroutine[Any, Any, Result]]) -> Result:
-    """Runs `work` in an event loop of its own. Raises `SettingsError` and `DatabaseError`."""
-    url = Settings.load("database").database.url.get_secret_value()
+    """Runs `work` in an event loop of its own, with a log as a server has. Raises `SettingsError`, `DatabaseError`."""
+    settings = Settings.load("database", "log")
+    configure_logging(level=settings.log.level, style=settings.log.format)
+    url = settings.database.url.get_secret_value()
 
     async def run() -> Result:
         async with Database(url) as database:

@@ -9,7 +9,7 @@ from typing import Final
 import click
 from starlette.types import ASGIApp
 
-from graph.app import ROUTE_LIMITS, build_app
+from graph.app import PROBES, ROUTE_LIMITS, build_app
 from graph.cli.errors import Lifespan, faults_in_one_message
 from graph.composition import Parts, compose
 from graph.http.access_log import AccessLog, Observer
@@ -91,7 +91,7 @@ def _serve(
     settings = parts.settings
     shutdown = Shutdown(settings.drain_seconds)
     logs_requests = settings.log.level in {"DEBUG", "INFO"}
-    request_log: Observer = AccessLog(settings.log.format) if logs_requests else lambda _record: None
+    request_log: Observer = AccessLog(settings.log.format, probes=PROBES) if logs_requests else lambda _record: None
     app = build_app(parts, simulator=simulator, shutdown=shutdown, request_log=request_log, worker=worker)
     lifespan = Lifespan(app)
     try:

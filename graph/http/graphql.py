@@ -16,6 +16,7 @@ from graph.http.access_log import record_of
 from graph.http.request import Headers, RequestDecoder, read_body, refuse_foreign_get
 from graph.http.responses import CONTENT_TYPES, GRAPHQL_RESPONSE_JSON, error_response, response_media_type, unacceptable
 from graph.schema.context import Context, Services
+from graph.security.events import Client
 from graph.server.http_error import HttpError
 
 
@@ -26,7 +27,7 @@ class GraphQLEndpoint:
     executor: Executor
     services: Services
     decoder: RequestDecoder
-    client_of: Callable[[Scope], str]
+    address_of: Callable[[Scope], str]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; only defects of the server and its deadline leave it as exceptions."""
@@ -52,7 +53,7 @@ class GraphQLEndpoint:
 
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
         record = record_of(scope)
-        context = Context(self.services, bearer_token(headers), partial(self.client_of, scope))
+        context = Context(self.services, bearer_token(headers), partial(self._client, scope))
         try:
             result = await self.executor.execute(
                 request, context, request_id=record.request_id, mutations=scope["method"] == "POST"
@@ -66,6 +67,9 @@ class GraphQLEndpoint:
             record.operation, record.kind = result.operation.name, result.operation.kind
         record.codes = result.codes
         return result
+
+    def _client(self, scope: Scope) -> Client:
+        return Client(self.address_of(scope), record_of(scope).request_id)
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
         match scope["method"]:

@@ -28,6 +28,16 @@ def log_writer() -> "LogWriter":
     return LogWriter()
 
 
+class LogHandler(logging.Handler):
+    """Gives lines of Python's logging to the writer."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            log_writer().write((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+        except Exception:  # as every handler does, and by logging's own means
+            self.handleError(record)
+
+
 class LogWriter:
     """Lines for standard error, in the order of `write`, which any thread may call.
 

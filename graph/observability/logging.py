@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from pythonjsonlogger.json import JsonFormatter
 
-from graph.observability.log_writer import log_writer
+from graph.observability.log_writer import LogHandler
 
 Style = Literal["text", "json"]
 
@@ -35,20 +35,12 @@ def text_line(seconds: float, level: str, message: str, fields: Mapping[str, obj
     return "  ".join([f"{moment} {level:<7} {message}", *values]).replace("\n", "\n    ") + "\n"
 
 
-class _Handler(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            log_writer().write((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
-        except Exception:  # as every handler does, and by logging's own means
-            self.handleError(record)
-
-
 def configure_logging(*, level: str, style: Style) -> None:
     """Sends all of `level` and above to standard error; libraries that would print secrets stay at WARNING.
 
     In JSON an event is one line; in text, what belongs to it is indented below.
     """
-    handler = _Handler()
+    handler = LogHandler()
     handler.setFormatter(
         JsonFormatter(
             ["levelname", "name", "message"],

@@ -112,6 +112,9 @@ class Metrics:
         """Counts an operation of a valid document; `codes` are those of the errors in its response, if any."""
         self._operations(self._operation_label(name), kind, "error" if codes else "ok").observe(seconds)
 
+    def login_succeeded(self, is_new_user: bool) -> None:
+        self.logins.labels("new" if is_new_user else "returning").inc()
+
     def wechat_called(self, endpoint: str, outcome: str, seconds: float) -> None:
         """Counts one try of a call to WeChat."""
         self._calls.labels(endpoint, _bounded(outcome, self._call_outcomes, _MAX_OUTCOMES)).observe(seconds)

@@ -8,6 +8,7 @@ import strawberry
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.sessions import Sessions
+from graph.security.events import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,7 @@ class Context:
     services: Services
     # The text behind `Authorization: Bearer`; "" when the header has another form, None when it is absent or empty.
     token: str | None = field(repr=False)
-    # The client's address as rate limits count it: see `graph.http.client_address`.
-    address: Callable[[], str] = field(repr=False)
+    client: Callable[[], Client] = field(repr=False)
 
 
 Info = strawberry.Info[Context, None]

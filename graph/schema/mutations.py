@@ -21,8 +21,8 @@ class Mutation:
         code: Annotated[str, strawberry.argument(description="`res.code` of wx.login: works once, for five minutes.")],
     ) -> LoginPayload:
         context = info.context
-        logins, address = context.services.logins, context.address()
-        return LoginPayload.of(await logins.login(code, address=address, token=context.token))
+        logins, client = context.services.logins, context.client()
+        return LoginPayload.of(await logins.login(code, client=client, token=context.token))
 
     @strawberry.mutation(
         description="Takes the result of wx.getUserInfo or wx.getUserProfile as it came, verifies and decrypts it, and "
@@ -47,7 +47,7 @@ class Mutation:
         viewer = await context.services.sessions.require_viewer(context.token)
         user = await context.services.profiles.submit_user_info(
             viewer,
-            address=context.address(),
+            client=context.client(),
             raw_data=raw_data,
             signature=signature,
             encrypted_data=encrypted_data,

@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Self
 
 from limits import RateLimitItem, parse_many
@@ -19,6 +20,7 @@ from limits.errors import ConfigurationError, StorageError
 from pydantic import SecretStr
 
 from graph.security.errors import RateLimited, RateLimitStorageUnusable
+from graph.security.events import Client, SecurityEvent
 
 _log = logging.getLogger(__name__)
 
@@ -88,20 +90,23 @@ class RateLimitStorage:
         if self._pool is not None:
             await self._pool.aclose()
 
-    async def wait_ms(self, rate: RateLimitItem, *caller: str) -> int:
-        """Counts one more for `caller`: 0 within the rate, otherwise milliseconds until it counts anew."""
+    async def wait_ms(self, rate: RateLimitItem, *caller: str, reached: Callable[[], None] = lambda: None) -> int:
+        """Counts one more for `caller`: 0 within the rate, otherwise milliseconds until it counts anew.
+
+        `reached` is called for the first of a window that is beyond the rate.
+        """
         left = None
         if self._shared is not None and self._may_try():
             try:
                 async with asyncio.timeout(_TIMEOUT):
-                    left = await self._seconds_left(self._shared, rate, *caller)
+                    left = await self._seconds_left(self._shared, rate, *caller, reached=reached)
             except Exception as error:
                 self._failed(error)
             else:
                 self._answered()
                 left = left and left + _ROUNDED_OFF
         if left is None:
-            left = await self._seconds_left(self._local, rate, *caller)
+            left = await self._seconds_left(self._local, rate, *caller, reached=reached)
         return round(1000 * min(left, rate.get_expiry()))
 
     def _may_try(self) -> bool:
@@ -113,11 +118,20 @@ class RateLimitStorage:
         self._retry_at = time.monotonic() + _RETRY_AFTER
         return True
 
-    async def _seconds_left(self, storage: RedisStorage | LocalCounters, rate: RateLimitItem, *caller: str) -> float:
+    async def _seconds_left(
+        self,
+        storage: RedisStorage | LocalCounters,
+        rate: RateLimitItem,
+        *caller: str,
+        reached: Callable[[], None],
+    ) -> float:
         """Counts one more: 0 within the rate, otherwise how long its window still lasts."""
         key = rate.key_for(*caller)
-        if await storage.incr(key, rate.get_expiry()) <= rate.amount:
+        count = await storage.incr(key, rate.get_expiry())
+        if count <= rate.amount:
             return 0
+        if count == rate.amount + 1:
+            reached()
         return max(0.001, await storage.get_expiry(key) - self._now() / 1000)
 
     def _connected(self, url: str) -> RedisStorage:
@@ -177,9 +191,16 @@ class RateLimit:
         self._storage = storage
         self._refused = refused
 
-    async def count(self, kind: str, caller: str) -> None:
-        """Counts one for `caller`, an address or account by its kind. Raises `RateLimited` beyond the rates."""
-        waits = [await self._storage.wait_ms(rate, self._what, kind, caller) for rate in self._rates]
+    async def count(self, kind: str, caller: str, client: Client, **ids: str) -> None:
+        """Counts one for `caller`, an address or account by its kind. Raises `RateLimited` beyond the rates.
+
+        `client` and `ids` go to the log, once in a window.
+        """
+        reached = partial(SecurityEvent.RATE_LIMIT_REACHED.log, client, limit=self._what, kind=kind, **ids)
+        waits = [
+            await self._storage.wait_ms(rate, self._what, kind, caller, reached=partial(reached, rate=str(rate)))
+            for rate in self._rates
+        ]
         longest = max(waits, default=0)
         if longest:
             self._refused(self._what, kind)

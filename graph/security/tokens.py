@@ -97,6 +97,12 @@ class SessionToken:
         raise TypeError(message)
 
 
+def session_id(token_hash: str) -> str:
+    """The public id of the session with this `TokenHash`: 22 base62 characters that lead back to neither."""
+    digest = hashlib.sha256(f"session id{token_hash}".encode("ascii")).digest()
+    return _base62(int.from_bytes(digest[:_ID_BYTES], "big"), _ID_DIGITS)
+
+
 def opaque_id(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
     """A public id of a row: 22 base62 characters of 16 random bytes, telling neither order nor number of rows."""
     return _base62(int.from_bytes(random_bytes(_ID_BYTES), "big"), _ID_DIGITS)

@@ -7,7 +7,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -17,13 +17,21 @@ from pydantic import SecretStr
 
 from graph.wechat import responses
 from graph.wechat.circuit_breaker import RETRY_AFTER, CircuitBreaker
-from graph.wechat.errors import CircuitOpen, LoginCodeInvalid, WeChatError, WeChatMisconfigured, WeChatUnavailable
+from graph.wechat.errors import (
+    CircuitOpen,
+    LoginCodeInvalid,
+    LoginCodeUsed,
+    UserBlocked,
+    WeChatError,
+    WeChatMisconfigured,
+    WeChatUnavailable,
+)
 from graph.wechat.responses import Code2Session, Fields
 from graph.wechat.transport import FAILURES, FRESH, PooledTransport, reason_of
 
 T = TypeVar("T")
-# Hears of each try: the endpoint, what went wrong, and how many seconds it took.
-CallObserver = Callable[[str, WeChatError | None, float], None]
+# Hears of each try: the endpoint, its outcome (`ok` or that of the error), and how many seconds it took.
+CallObserver = Callable[[str, str, float], None]
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +70,7 @@ class WeChatClient:
         ca_file: Path | None = None,
         proxy: SecretStr | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        observe: CallObserver = lambda *_: None,
+        observers: Sequence[CallObserver] = (),
     ) -> None:
         self._app_id = app_id
         self._app_secret = app_secret
@@ -71,7 +79,7 @@ class WeChatClient:
         self._slots = max_connections
         self.slots_in_use = 0
         self._sleep = sleep
-        self._observe = observe
+        self._observers = observers
         self._transport = transport or PooledTransport(
             is_https=base_url.startswith("https:"), limit=max_connections, ca_file=ca_file, proxy=proxy
         )
@@ -157,7 +165,7 @@ class WeChatClient:
                         # The connections that there are may have died unnoticed, like the one that failed.
                         request.extensions[FRESH] = error.http_status is None
                     else:
-                        self._observe(endpoint, None, time.monotonic() - started)
+                        self._observe(endpoint, "ok", time.monotonic() - started)
                         return result
                     await self._sleep(random.uniform(0, MAX_JITTER))  # noqa: S311 - nothing secret
                     attempt, started = 2, time.monotonic()
@@ -186,11 +194,15 @@ class WeChatClient:
             reason = reason_of(failure)
         raise WeChatUnavailable(reason)
 
+    def _observe(self, endpoint: str, outcome: str, seconds: float) -> None:
+        for observe in self._observers:
+            observe(endpoint, outcome, seconds)
+
     def _report(self, endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
         seconds = time.monotonic() - started
-        self._observe(endpoint, error, seconds)
+        self._observe(endpoint, error.outcome, seconds)
         _log.log(
-            logging.ERROR if isinstance(error, WeChatMisconfigured) else logging.WARNING,
+            _level(error),
             "WeChat call %s failed: %s",
             endpoint,
             error,
@@ -203,6 +215,15 @@ class WeChatClient:
                 "attempt": attempt,
             },
         )
+
+
+def _level(error: WeChatError) -> int:
+    match error:
+        case LoginCodeInvalid() | LoginCodeUsed() | UserBlocked():
+            return logging.DEBUG  # any client can cause these, as often as it is let; metrics count them
+        case WeChatMisconfigured():
+            return logging.ERROR
+    return logging.WARNING
 
 
 def _may_pass(error: WeChatError) -> bool:

@@ -47,6 +47,11 @@ class WeChatError(Exception):
         self.refused_ip = refused_ip
         self.retry_after = retry_after
 
+    @property
+    def outcome(self) -> str:
+        """For metrics and traces: WeChat's errcode, or what prevented a response."""
+        return str(self.errcode or self.reason)
+
     def __str__(self) -> str:
         facts = {"errcode": self.errcode, "rid": self.rid, "refused IP": self.refused_ip}
         known = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)

@@ -1,5 +1,6 @@
 """Runs the command as a user would: in a process of its own, or to its end inside this one."""
 
+import logging
 import os
 import queue
 import re
@@ -34,10 +35,15 @@ def invoke(*arguments: str, **variables: str) -> click.testing.Result:
     """Runs a command that ends by itself, in this process; what it did not mean to raise is raised here."""
     cleared = dict.fromkeys((name for name in os.environ if name.startswith("WXGATE_")), None)
     mask = os.umask(0o022)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     try:
         result = click.testing.CliRunner(env={**cleared, **variables}).invoke(main, arguments)
     finally:
         os.umask(mask)
+        # A command that logs takes them over.
+        root.handlers[:] = handlers
+        root.setLevel(level)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

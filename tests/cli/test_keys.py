@@ -27,8 +27,8 @@ def commands(database_url: str) -> Callable[..., tuple[int, str]]:
 
     def keys(*arguments: str, ring: str) -> tuple[int, str]:
         # Of no concern to these commands, and so of no harm.
-        faults = {"WXGATE_LOG_LEVEL": "loud", "WXGATE_WECHAT_APP_ID": "mine"}
-        result = invoke("keys", *arguments, WXGATE_DATABASE_URL=database_url, WXGATE_ENCRYPTION_KEYS=ring, **faults)
+        others = {"WXGATE_WATERMARK_MAX_AGE": "old", "WXGATE_WECHAT_APP_ID": "mine", "WXGATE_LOG_LEVEL": "ERROR"}
+        result = invoke("keys", *arguments, WXGATE_DATABASE_URL=database_url, WXGATE_ENCRYPTION_KEYS=ring, **others)
         assert secrets_in(result.output) == []
         assert all(entry.partition(":")[2] not in result.output for entry in ring.split(","))
         return result.exit_code, result.output

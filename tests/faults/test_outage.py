@@ -56,3 +56,4 @@ def test_while_the_database_is_away_every_error_has_a_code_and_it_recovers(
     assert secrets_in(printed) == []
     assert "a resolver failed" not in printed
     assert "a request failed" not in printed
+    assert printed.count("the database does not answer") == printed.count("the database answers again") == 1

