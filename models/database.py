@@ -179,10 +179,10 @@ class Database:
 
         return await self._repeated(once, reads=reads)
 
-    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+    async def fetch(self, sql: str, *values: object, reads: bool = False) -> Sequence[Row]:
         """The rows that a statement gives, `RETURNING` included. Placeholders are `$1`, `$2`, ... on both databases."""
         return await self._repeated(
-            lambda: self._client.execute_query_dict(sql, self._bound(values)), reads=sql.startswith("SELECT")
+            lambda: self._client.execute_query_dict(sql, self._bound(values)), reads=reads or sql.startswith("SELECT")
         )
 
     async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:

@@ -4,16 +4,14 @@ import asyncio
 import uuid
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.accounts.stored import run_sql
 from tests.databases import give_tables, new_postgres_url
-from tests.faults.postgres_server import OwnPostgres
-from tests.faults.recovery import BOUND, UNAVAILABLE, extensions, readiness, recovered, refused
-from tests.faults.test_database_busy import STORED_NOWHERE
+from tests.faults.postgres_server import OwnPostgres, set_read_only
+from tests.faults.recovery import STORED_NOWHERE, UNAVAILABLE, extensions, readiness, recovered, refused
 from tests.server import LOGIN, Clock, TestServer, open_server, open_server_unmigrated, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -40,18 +38,6 @@ def own_url(postgres_of_own: OwnPostgres) -> str:
     return new_postgres_url(postgres_of_own.directory)
 
 
-async def set_read_only(postgres: OwnPostgres, *, on: bool) -> None:
-    """For every session of the server at once, as where a primary has become a standby."""
-    connection = await asyncpg.connect(host=postgres.directory, user="postgres", database="postgres")
-    setting = "default_transaction_read_only"
-    await connection.execute(f"ALTER SYSTEM {f'SET {setting} = on' if on else f'RESET {setting}'}")
-    await connection.execute("SELECT pg_reload_conf()")
-    async with asyncio.timeout(BOUND):
-        while await connection.fetchval(f"SHOW {setting}") != ("on" if on else "off"):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
-    await connection.close()
-
-
 async def test_a_postgresql_that_becomes_read_only_is_not_ready_until_it_writes(
     wechat_simulator: WeChatSimulator, clock: Clock, postgres_of_own: OwnPostgres, own_url: str
 ) -> None:
@@ -59,7 +45,8 @@ async def test_a_postgresql_that_becomes_read_only_is_not_ready_until_it_writes(
         token = (await server.login("alice"))["token"]
         await set_read_only(postgres_of_own, on=True)
         try:
-            code = await one_code_is_spent_and_no_other(server)
+            code = server.wechat.login("bob")
+            assert await extensions(server, LOGIN, {"code": code}) == UNAVAILABLE
             assert await readiness(server) is not None
         finally:
             await set_read_only(postgres_of_own, on=False)
