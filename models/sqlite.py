@@ -169,6 +169,10 @@ class WalClient(SqliteClient):
             self._reader = None
         return replaced
 
+    def expire(self) -> None:
+        """Has the file opened anew before it is used again, as one that was replaced."""
+        self._opened = (0, 0)
+
     async def close_replaced_file(self) -> None:
         """For whoever holds the lock: the next statement opens what then stands there."""
         self._batcher.disconnect()
