@@ -117,6 +117,8 @@ def _kind_of(error: Exception) -> type[DatabaseError]:
             return kind
     if cause is None and _SQLITE_BEHIND.search(str(error)):
         return DatabaseBehind
+    if type(error) is sqlite3.DatabaseError:  # a damaged page, which the connection would keep
+        return ConnectionLost
     if isinstance(error, ConnectionRefusedError):  # not there at all, so not worth a second try
         return DatabaseUnavailable
     for kind, raised in _BY_CLASS.items():
@@ -179,10 +181,10 @@ class Database:
 
         return await self._repeated(once, reads=reads)
 
-    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+    async def fetch(self, sql: str, *values: object, reads: bool = False) -> Sequence[Row]:
         """The rows that a statement gives, `RETURNING` included. Placeholders are `$1`, `$2`, ... on both databases."""
         return await self._repeated(
-            lambda: self._client.execute_query_dict(sql, self._bound(values)), reads=sql.startswith("SELECT")
+            lambda: self._client.execute_query_dict(sql, self._bound(values)), reads=reads or sql.startswith("SELECT")
         )
 
     async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
@@ -255,7 +257,7 @@ class Database:
 
     def _expire(self) -> None:
         # Where one connection turned out to be dead, or read-only, so may all of them.
-        if self.dialect == "postgres" and self._client is not None:
+        if self._client is not None:
             self._client.expire()
 
     def _observed(self, _queryset: object) -> AbstractContextManager[object]:

@@ -23,7 +23,10 @@ class DatabaseUnavailable(DatabaseError):
 
 
 class ConnectionLost(DatabaseUnavailable):
-    """PostgreSQL, or what is in between, hung up in the middle of a statement, or takes no writes any more."""
+    """PostgreSQL, or what is in between, hung up in the middle of a statement, or takes no writes any more.
+
+    Or SQLite has read a damaged page, which it keeps for as long as the file is open.
+    """
 
 
 class StatementTimeout(DatabaseUnavailable):

@@ -70,9 +70,11 @@ async def try_sign_in(database: Database) -> None:
     It writes what a new user's login does and takes it back, so that a missing table or right and a full disk are met:
     to the file, SQLite writes even the pages on which nothing is left.
     """
-    token = secrets.token_hex(11)
-    key = NewKey("", openid=token, unionid=None, session_key="", session_key_fingerprint="", session_key_at=0)
-    await database.transaction(lambda: _undone(NewSession(token, key, token, now=0, expires_at=0, keep=1)))
+    token = secrets.token_hex(22)[:43]
+    # Longer than that of any account: on a full disk, what is left of a page may take a short row and no other.
+    sealed = "0" * 512
+    key = NewKey("", openid=token, unionid=None, session_key=sealed, session_key_fingerprint="", session_key_at=0)
+    await database.transaction(lambda: _undone(NewSession(token[:22], key, token, now=0, expires_at=0, keep=1)))
 
 
 def _undone(new: NewSession) -> Steps[None]:

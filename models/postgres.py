@@ -8,6 +8,7 @@ on a connection as soon as it is returned: a lookup through it costs three times
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -58,10 +59,12 @@ class PostgresClient(AsyncpgDBClient):
 
     `maxsize` statements and transactions are at work at once, first come first served; `read` waits for none of them.
     Connections are opened when they are needed, and closed after `IDLE_SECONDS` unless that leaves less than `minsize`.
+    Of several `hosts`, each with its port, they are opened to one that takes writes.
     """
 
-    def __init__(self, **parameters: Any) -> None:
+    def __init__(self, *, hosts: Sequence[tuple[str | None, int]] = (), **parameters: Any) -> None:
         super().__init__(**parameters)
+        self._hosts = deque(hosts or [(self.host, self.port)])
         self._turns = asyncio.Semaphore(self.pool_maxsize)
         # The one that was used last is used next, so that those which are not needed grow old.
         self._idle: list[Connection] = []
@@ -159,24 +162,37 @@ class PostgresClient(AsyncpgDBClient):
                 continue
             self.busy += 1
             return connection
-        try:
-            opened = await asyncpg.connect(
-                host=self.host,
-                port=self.port,
-                user=self.user,
-                password=self.password,
-                database=self.database,
-                server_settings=self._settings(),
-                **self.extra,
-            )
-        except TimeoutError as error:
-            raise DatabaseUnavailable(type(error).__name__) from None
+        opened = await self._open()
         if getattr(opened.get_settings(), "server_encoding", "UTF8") != "UTF8":
             opened.terminate()
             msg = "names a database whose encoding is not UTF8: it cannot hold all names, so make one with UTF8"
             raise UnsupportedDatabase(msg)
         self.busy += 1
         return Connection(opened, self._generation, prepares=self._prepares)
+
+    async def _open(self) -> asyncpg.Connection:
+        # One after the other and not by asyncpg's list of hosts, which has one timeout for all: a dead host uses it up.
+        for host, port in tuple(self._hosts):
+            try:
+                return await asyncpg.connect(
+                    host=host,
+                    port=port,
+                    user=self.user,
+                    password=self.password,
+                    database=self.database,
+                    server_settings=self._settings(),
+                    **self.extra,
+                )
+            except BaseException as error:
+                if self._hosts[0] == (host, port):  # asked last from now on, also by migrations
+                    self._hosts.rotate(-1)
+                    self.host, self.port = self._hosts[0]
+                if not isinstance(error, Exception):
+                    raise
+                failure = error
+        if isinstance(failure, TimeoutError):  # not sent, so not worth a second try
+            raise DatabaseUnavailable(type(failure).__name__) from None
+        raise failure
 
     async def _give_back(self, connection: Connection, error: BaseException | None = None) -> None:
         self.busy -= 1

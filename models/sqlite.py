@@ -7,6 +7,7 @@ transactions run in `transaction_batcher.py`: only migrations open transactions 
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ WAIT_MS: Final = 2000
 _Values = list[Any] | Mapping[str, Any] | None
 
 NO_FILE: Final = "no such table: the database file does not exist"
+READ_ONLY: Final = "the database file may not be written"
 
 
 async def _acquire(lock: asyncio.Lock) -> None:
@@ -108,6 +110,8 @@ class WalClient(SqliteClient):
             raise OperationalError(NO_FILE)
         mode = "rwc" if self._create else "rw"
         sqlite3.connect(f"file:{quote(self.filename)}?mode={mode}", uri=True).close()
+        if not self._create and self._identity() is None:
+            raise OperationalError(READ_ONLY)
 
     def _open_beside(self, **pragmas: Any) -> sqlite3.Connection:
         """One more connection to the file, for any thread; its transactions begin and end by statements."""
@@ -154,15 +158,20 @@ class WalClient(SqliteClient):
         return result
 
     def leave_replaced_file(self) -> bool:
-        """Whether another file, or none, is where the one was that is open: then no more is read from it.
+        """Whether another file, or none that may be written, is where the one is that is open: then it is read no more.
 
-        SQLite would go on with a file that has no name any more, and take logins that are lost with it.
+        SQLite would go on with a file that has no name any more, and take logins that are lost with it. One that it may
+        not write it opens for reading, and stays with that when it may.
         """
         replaced = self._opened is not None and self._identity() != self._opened
         if replaced and self._reader is not None:
             self._reader.close()
             self._reader = None
         return replaced
+
+    def expire(self) -> None:
+        """Has the file opened anew before it is used again, as one that was replaced."""
+        self._opened = (0, 0)
 
     async def close_replaced_file(self) -> None:
         """For whoever holds the lock: the next statement opens what then stands there."""
@@ -175,7 +184,8 @@ class WalClient(SqliteClient):
             found = Path(self.filename).stat()
         except OSError:
             return None
-        return found.st_dev, found.st_ino
+        may_write = os.access(self.filename, os.W_OK, effective_ids=True)
+        return (found.st_dev, found.st_ino) if may_write else None
 
     def backlog(self) -> float:
         """See `TransactionBatcher.backlog`."""

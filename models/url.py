@@ -1,10 +1,10 @@
 """What a database URL says, as Tortoise's configuration; and what it must not say."""
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.exceptions import ConfigurationError
@@ -61,6 +61,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
 def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
     """Tortoise's configuration for a URL in Tortoise's own form: `sqlite:///absolute/path`, `postgres://user@host/db`.
 
+    Of several PostgreSQL servers, `postgres://user@host1:5432,host2:5432/db`, the one that takes writes is used.
     `create` makes an SQLite file that is not there. Raises `UnsupportedDatabase`; the message never repeats the URL,
     which may hold a password.
     """
@@ -69,6 +70,7 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
         raise UnsupportedDatabase(msg)
     base, _, query = url.partition("?")
     try:
+        base, hosts = _hosts(base)
         connection = expand_db_url(base)
     except (ConfigurationError, ValueError):
         connection = {}
@@ -81,6 +83,8 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
         raise UnsupportedDatabase(msg)
     parameters = _verifying(_parameters(query, _PARAMETERS[engine]))
     credentials = {**connection["credentials"], **_DEFAULTS[engine], **parameters}
+    if hosts:
+        credentials["hosts"] = hosts
     if engine.endswith("sqlite"):
         if credentials["file_path"] == ":memory:":
             msg = "must name a file: an SQLite database in memory is gone with its first connection"
@@ -96,6 +100,18 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
             }
         },
     }
+
+
+def _hosts(base: str) -> tuple[str, Sequence[tuple[str | None, int]]]:
+    """The URL with the first of several hosts, and all of them with their ports; of one, nothing is said twice."""
+    parts = urlsplit(base)
+    user, at, named = parts.netloc.rpartition("@")
+    if "," not in named or not base.startswith("postgres"):
+        return base, ()
+    first, *_ = named.split(",")
+    each = [urlsplit(f"//{host}") for host in named.split(",")]
+    hosts = [(host.hostname, host.port or 5432) for host in each]
+    return parts._replace(netloc=f"{user}{at}{first}").geturl(), hosts
 
 
 def _parameters(query: str, known: Mapping[str, Callable[[str], object]]) -> dict[str, object]:

@@ -80,6 +80,7 @@ class HttpProtocol(asyncio.Protocol):
         self._parser = RequestParser(self, base, self.limits, self.default_limits, self.route_limits)
         if self.connections.add(self._owner, self._loop.time()):
             self._known.add(self)
+            self.connections.idle[self] = self._loop.time()  # until something comes: it makes room before that
             self._arm(self.limits.head_seconds, self._late)
         else:
             self._closing = self._stopped = True

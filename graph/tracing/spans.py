@@ -114,9 +114,9 @@ class TracedDatabase(Database):
         self._tracer = tracer
         self._attributes = {"db.system.name": {"sqlite": "sqlite", "postgres": "postgresql"}[self.dialect]}
 
-    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+    async def fetch(self, sql: str, *values: object, reads: bool = False) -> Sequence[Row]:
         with self._span(_statement_name(sql)):
-            return await super().fetch(sql, *values)
+            return await super().fetch(sql, *values, reads=reads)
 
     async def read(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
         with self._span(_statement_name(sql)):

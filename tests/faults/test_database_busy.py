@@ -1,25 +1,36 @@
-"""A database that is reached and cannot help: all connections taken, a disk that is full."""
+"""A database that is reached and cannot help: all connections taken, here or there."""
 
 import asyncio
 import contextlib
-import resource
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 import asyncpg
 import pytest
 
-from graph.settings import LimitSettings, Settings
+from graph.settings import LimitSettings
 from graph.simulator.serving import WeChatSimulator
-from tests.accounts.stored import run_sql
-from tests.faults.recovery import BOUND, UNAVAILABLE, every_connection_is_idle, extensions, readiness, recovered
-from tests.server import LOGIN, ME, Clock, TestServer, open_server, settings_for
+from tests.databases import new_postgres_url
+from tests.faults.postgres_server import OwnPostgres
+from tests.faults.recovery import (
+    BOUND,
+    UNAVAILABLE,
+    every_connection_is_idle,
+    extensions,
+    readiness,
+    recovered,
+    refused,
+)
+from tests.server import LOGIN, ME, Clock, open_server, settings_for
 
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+_A_DOZEN: Final = "ALTER SYSTEM SET max_connections = 12"
+_CUT_OFF: Final = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-
-STORED_NOWHERE = {"code": "SERVICE_UNAVAILABLE", "action": "LOG_IN", "retryable": True, "retryAfterMs": 1000}
 
 
 @asynccontextmanager
@@ -71,59 +82,34 @@ async def test_a_request_that_waits_for_the_database_too_long_is_answered_by_the
 
 
 @pytest.fixture
-async def signed_in(server: TestServer) -> str:
-    return str((await server.login("alice"))["token"])
+def narrow_url(postgres_of_own: OwnPostgres) -> str:
+    """A database of a server that takes a dozen connections."""
+    postgres_of_own.run("psql", "-h", postgres_of_own.directory, "-U", "postgres", "-c", _A_DOZEN)
+    postgres_of_own.stop()
+    postgres_of_own.start()
+    return new_postgres_url(postgres_of_own.directory)
 
 
-async def refused_code(server: TestServer, token: str) -> str:
-    """A code that was not spent: reads go on, and of the logins only the first finds out that writes do not."""
-    assert await extensions(server, LOGIN, {"code": server.wechat.login("bob")}) == STORED_NOWHERE
-    code = server.wechat.login("bob")
-    for _ in range(3):
-        assert await extensions(server, LOGIN, {"code": code}) == UNAVAILABLE
-        assert await server.me(token) is not None
-    # "Last seen" cannot be written either, and signs nobody out.
-    server.clock.advance(hours=2)
-    assert await server.me(token) is not None
-    assert await readiness(server) == "the database takes no writes"
-    return code
+async def take_all_connections(url: str, stack: AsyncExitStack) -> None:
+    """Cuts off the server's, and is quicker to connect again."""
+    first = await asyncpg.connect(url)
+    stack.push_async_callback(first.close)
+    await first.execute(_CUT_OFF)
+    with contextlib.suppress(asyncpg.TooManyConnectionsError):
+        while True:
+            stack.push_async_callback((await asyncpg.connect(url)).close)
 
 
-@contextlib.contextmanager
-def no_file_may_grow() -> Iterator[None]:
-    """As on a full disk, for this process alone."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@on_sqlite
-async def test_on_a_full_disk_of_sqlite_everybody_stays_signed_in(
-    server: TestServer, signed_in: str, settings: Settings, tmp_path: Path
+async def test_a_postgresql_without_a_connection_left_costs_no_code(
+    wechat_simulator: WeChatSimulator, clock: Clock, narrow_url: str
 ) -> None:
-    assert (tmp_path / "wxgate.db-wal").exists()
-    with no_file_may_grow():
-        code = await refused_code(server, signed_in)
-    await recovered(server, token=signed_in, code=code)
-    assert await run_sql(settings, "SELECT COUNT(*) AS people FROM users") == [{"people": 2}], "a trial was stored"
-
-
-@on_postgres
-async def test_on_a_full_disk_of_postgresql_everybody_stays_signed_in(
-    server: TestServer, signed_in: str, settings: Settings
-) -> None:
-    """PostgreSQL says so by an error of class 53; here a trigger says it in its place."""
-    connection = await asyncpg.connect(settings.database.url.get_secret_value())
-    await connection.execute("""
-        CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
-          $$ BEGIN RAISE EXCEPTION 'could not extend file "base/1/2": No space left' USING ERRCODE = '53100'; END $$;
-        CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON sessions EXECUTE FUNCTION full_disk();
-    """)
-    code = await refused_code(server, signed_in)
-    await connection.execute("DROP TRIGGER full_disk ON sessions")
-    await connection.close()
-    await recovered(server, token=signed_in, code=code)
-    assert await run_sql(settings, "SELECT COUNT(*) AS people FROM users") == [{"people": 2}], "a trial was stored"
+    settings = settings_for(wechat_simulator, narrow_url)
+    async with asyncio.timeout(BOUND), open_server(settings, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
+        code = wechat_simulator.login("bob")
+        async with AsyncExitStack() as others:
+            await take_all_connections(narrow_url, others)
+            for _ in range(3):
+                await refused(server, token=token, code=code)
+                assert await readiness(server) == "the database does not answer"
+        await recovered(server, token=token, code=code)

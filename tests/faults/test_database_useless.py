@@ -1,20 +1,21 @@
 """A database that answers and is of no use: what it cannot store costs one code, and no probe calls it well."""
 
 import asyncio
+import sqlite3
 import uuid
+from contextlib import closing
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
+from models.migrate import migrate
 from tests.accounts.stored import run_sql
 from tests.databases import give_tables, new_postgres_url
-from tests.faults.postgres_server import OwnPostgres
-from tests.faults.recovery import BOUND, UNAVAILABLE, extensions, readiness, recovered, refused
-from tests.faults.test_database_busy import STORED_NOWHERE
-from tests.server import LOGIN, Clock, TestServer, open_server, open_server_unmigrated, settings_for
+from tests.faults.postgres_server import OwnPostgres, set_read_only
+from tests.faults.recovery import STORED_NOWHERE, UNAVAILABLE, extensions, readiness, recovered, refused
+from tests.server import LOGIN, ME, Clock, TestServer, open_server, open_server_unmigrated, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -40,18 +41,6 @@ def own_url(postgres_of_own: OwnPostgres) -> str:
     return new_postgres_url(postgres_of_own.directory)
 
 
-async def set_read_only(postgres: OwnPostgres, *, on: bool) -> None:
-    """For every session of the server at once, as where a primary has become a standby."""
-    connection = await asyncpg.connect(host=postgres.directory, user="postgres", database="postgres")
-    setting = "default_transaction_read_only"
-    await connection.execute(f"ALTER SYSTEM {f'SET {setting} = on' if on else f'RESET {setting}'}")
-    await connection.execute("SELECT pg_reload_conf()")
-    async with asyncio.timeout(BOUND):
-        while await connection.fetchval(f"SHOW {setting}") != ("on" if on else "off"):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
-    await connection.close()
-
-
 async def test_a_postgresql_that_becomes_read_only_is_not_ready_until_it_writes(
     wechat_simulator: WeChatSimulator, clock: Clock, postgres_of_own: OwnPostgres, own_url: str
 ) -> None:
@@ -59,7 +48,8 @@ async def test_a_postgresql_that_becomes_read_only_is_not_ready_until_it_writes(
         token = (await server.login("alice"))["token"]
         await set_read_only(postgres_of_own, on=True)
         try:
-            code = await one_code_is_spent_and_no_other(server)
+            code = server.wechat.login("bob")
+            assert await extensions(server, LOGIN, {"code": code}) == UNAVAILABLE
             assert await readiness(server) is not None
         finally:
             await set_read_only(postgres_of_own, on=False)
@@ -99,6 +89,43 @@ async def test_a_table_that_is_gone_costs_no_code_and_readiness_says_so(
     await recovered(server, token=token, code=code)
 
 
+async def test_tables_that_are_dropped_and_made_again_need_no_restart(
+    server: TestServer, token: str, settings: Settings, database_url: str
+) -> None:
+    code = server.wechat.login("bob")
+    await asyncio.gather(*[server.me(token) for _ in range(20)])  # prepares statements for the tables as they were
+    for table in ("sessions", "accounts", "users", "encryption_keys", "leases", "tortoise_migrations"):
+        await run_sql(settings, f"DROP TABLE {table}")
+    assert await readiness(server) == "migrations are missing"
+    await refused(server, token=token, code=code)
+    await migrate(database_url)
+    assert await server.code_of_error(ME, token=token) == "UNAUTHENTICATED"
+    await recovered(server, token=(await server.login("alice"))["token"], code=code)
+
+
+@pytest.mark.parametrize("table", ["users", "accounts", "sessions"])
+async def test_a_damaged_page_of_postgresql_costs_one_code_until_it_is_restored(
+    wechat_simulator: WeChatSimulator, clock: Clock, postgres_of_own: OwnPostgres, own_url: str, table: str
+) -> None:
+    settings = settings_for(wechat_simulator, own_url)
+    async with open_server(settings, wechat_simulator, clock) as server:
+        token = (await server.login("alice"))["token"]
+        [found] = await run_sql(settings, f"SELECT pg_relation_filepath('{table}') AS path")
+        file = Path(postgres_of_own.directory, found["path"])
+        await asyncio.to_thread(postgres_of_own.stop)
+        page = await asyncio.to_thread(file.read_bytes)
+        await asyncio.to_thread(file.write_bytes, b"\xff" * len(page))
+        await asyncio.to_thread(postgres_of_own.start)
+        try:
+            code = await one_code_is_spent_and_no_other(server)
+            assert await readiness(server) == "the database takes no writes"
+        finally:
+            await asyncio.to_thread(postgres_of_own.stop)
+            await asyncio.to_thread(file.write_bytes, page)
+            await asyncio.to_thread(postgres_of_own.start)
+        await recovered(server, token=token, code=code)
+
+
 def remove(file: Path) -> None:
     for path in file.parent.glob(f"{file.name}*"):
         path.unlink()
@@ -136,6 +163,24 @@ async def test_a_file_in_the_place_of_another_is_used_and_the_other_is_not(
     assert await readiness(server) is None
     assert await server.code_of_error("{ me { id } }", token=token) == "UNAUTHENTICATED"
     assert await run_sql(settings, "SELECT COUNT(*) AS people FROM users") == [{"people": 1}]
+
+
+@on_sqlite
+async def test_a_file_that_is_damaged_while_it_runs_is_used_again_when_it_is_restored(
+    server: TestServer, token: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "wxgate.db"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        good = file.read_bytes()
+        with file.open("r+b") as damaged:
+            damaged.write(b"\xff" * len(good))
+    code = server.wechat.login("bob")
+    assert await readiness(server) == "the database does not answer"
+    await refused(server, token=token, code=code)
+    with file.open("r+b") as restored:  # the file is the same, as after `cp`
+        restored.write(good)
+    await recovered(server, token=token, code=code)
 
 
 @on_sqlite

@@ -51,6 +51,7 @@ def refusal(url: str) -> str:
         "postgres://[hunter2/db",
         "postgres://u:hunter2?@localhost/db",
         "postgres://u@localhost:hunter2/db",
+        "postgres://u:hunter2@a:5432,b:hunter2/db",
     ],
 )
 async def test_a_database_of_another_kind_is_refused_without_repeating_its_url(url: str) -> None:

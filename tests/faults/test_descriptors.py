@@ -1,0 +1,44 @@
+"""A server that may open few files, and more connections than that: whoever comes with a request is served."""
+
+import socket
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from graph.simulator.serving import WeChatSimulator
+from tests.cli.processes import PATIENCE, Process, environment, invoke, listening
+from tests.processes import serve_environment
+
+DESCRIPTORS: Final = 256
+CONNECTIONS: Final = 300
+SERVE: Final = ("sh", "-c", f'ulimit -n {DESCRIPTORS} && exec "$@"', "sh", sys.executable, "-m", "graph", "serve")
+
+
+def connect(server: Process, stack: ExitStack, address: str) -> None:
+    """A client at an address of its own, who says nothing."""
+    port = int(server.url.rpartition(":")[2])
+    stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE, source_address=(address, 0)))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_idle_connections_beyond_the_limit_of_descriptors_keep_nobody_from_a_login(
+    wechat_simulator: WeChatSimulator, database_url: str, tmp_path: Path
+) -> None:
+    variables = serve_environment(wechat_simulator, database_url)
+    invoke("migrate", **variables)
+    with listening(SERVE, tmp_path, environment(**variables)) as server, ExitStack() as clients:
+        for number in range(CONNECTIONS):
+            connect(server, clients, f"127.0.1.{1 + number // 10}")
+        for person in ("alice", "bob"):
+            token = server.login(wechat_simulator.login(person))["token"]
+            assert server.me(token) is not None
+        assert server.get("/readyz").status_code == 200
+        # Of one address not all are taken, and it is said.
+        for _ in range(CONNECTIONS):
+            connect(server, clients, "127.0.2.1")
+        server.wait_for(r"WARNING +connections are refused  reason=too many from one address  open=\d+")
+        assert server.login(wechat_simulator.login("alice"))["isNewUser"] is False
+    assert "descriptors" not in server.output
