@@ -170,6 +170,7 @@ def test_in_the_unit_everything_has_its_place() -> None:
     assert directives["Type"] == ["notify"]
     assert 10 < int(directives["WatchdogSec"][0]) < 60
     assert directives["LimitNOFILE"] == ["65536"]
+    assert directives["NoNewPrivileges"] == ["yes"]
     settings = dict(setting.split("=", 1) for setting in directives["Environment"])
     given = {value.partition(":")[0] for value in directives["LoadCredential"]}
     assert {value.removeprefix("%d/") for name, value in settings.items() if name.endswith("_FILE")} == given
