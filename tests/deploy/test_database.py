@@ -9,11 +9,13 @@ import pytest
 
 from models.url import tortoise_config
 from tests.deploy.files import checked, compose, text_of
+from tests.programs import program
 
 
 def test_the_database_must_prove_who_it_is(tmp_path: Path) -> None:
     """With the certificate that README.md makes for compose, and with no other."""
     [command] = re.findall(r"^(openssl .*?[^\\])$", text_of("README.md"), re.MULTILINE | re.DOTALL)
+    program("openssl", "openssl")
     (tmp_path / "secrets").mkdir()
     checked("bash", "-ec", f"cd {tmp_path}\n{command}")
     [url] = re.findall(r"^\| `database_url` \| `(.*?)`", text_of("README.md"), re.MULTILINE)
