@@ -20,6 +20,7 @@ from tests.cli.processes import PATIENCE, environment, serving
 ROOT: Final = Path(__file__).parents[1]
 README: Final = (ROOT / "README.md").read_text("utf-8")
 CHANGELOG: Final = (ROOT / "CHANGELOG.md").read_text("utf-8")
+SECURITY: Final = (ROOT / "SECURITY.md").read_text("utf-8")
 
 
 def section(heading: str) -> str:
@@ -108,10 +109,25 @@ def test_the_map_of_the_code_names_what_is_there() -> None:
     assert packages <= set(paths)
 
 
-@pytest.mark.parametrize("text", [README, CHANGELOG], ids=["README", "CHANGELOG"])
+@pytest.mark.parametrize("text", [README, CHANGELOG, SECURITY], ids=["README", "CHANGELOG", "SECURITY"])
 def test_links_inside_the_repository_lead_somewhere(text: str) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_threat_model_is_short_and_readme_leads_to_it() -> None:
+    assert len(SECURITY.split()) < 900
+    assert "](SECURITY.md)" in README
+
+
+def test_every_promise_of_security_has_tests_that_exist() -> None:
+    _, *parties = re.split(r"^##+ (?=A |The |WeChat)", SECURITY, flags=re.MULTILINE)
+    assert len(parties) == 8
+    for party in parties:
+        named = re.findall(r"^- `(tests/\S+\.py)::(test_\w+)`$", party, re.MULTILINE)
+        assert len(named) == len(re.findall("^- ", party, re.MULTILINE)) >= 2, party
+        for path, test in named:
+            assert re.search(rf"^(async )?def {test}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE), test
 
 
 def test_the_changelog_begins_with_the_current_version() -> None:

@@ -1,10 +1,15 @@
 """What is in the archives: the explorer's sources in the sdist, GraphiQL in the wheel, neither in one without Node."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import dataclass
+from email.parser import Parser
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -12,7 +17,8 @@ from tests.cli.processes import environment, listening
 from tests.http.browsing import ROOT, unwrapped, visit
 from tests.programs import program
 
-EXPLORER = "graph/http/explorer/"
+EXPLORER: Final = "graph/http/explorer/"
+LICENCES: Final = "wxgate-0.1.0.dist-info/licenses/"
 
 
 def build(source: Path, target: str, destination: Path, path: str) -> Path:
@@ -34,26 +40,47 @@ def explorer_files(wheel: Path) -> set[str]:
     return {name.removeprefix(EXPLORER) for name in zipfile.ZipFile(wheel).namelist() if name.startswith(EXPLORER)}
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
+def unpacked_sdist(directory: Path) -> Path:
     """The sources as the sdist has them."""
-    archive, unpacked = build(ROOT, "sdist", tmp_path / "sdist", os.defpath), tmp_path / "source"
+    archive, unpacked = build(ROOT, "sdist", directory / "sdist", os.defpath), directory / "source"
     unpacked.mkdir()
     # Not by `tarfile`: Debian's Python 3.11 does not know the argument that later ones ask for.
     subprocess.run(["tar", "-xf", archive, "-C", unpacked], check=True)
-    [directory] = unpacked.iterdir()
-    return directory
+    [source] = unpacked.iterdir()
+    return source
 
 
-def test_a_wheel_serves_graphiql_in_an_empty_environment_without_node(source: Path, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Built:
+    """A wheel with the explorer, the sources that it was built from, and the packages that esbuild took bytes from."""
+
+    wheel: Path
+    source: Path
+    packages: set[str]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    directory = tmp_path_factory.mktemp("built")
+    source = unpacked_sdist(directory)
     assert not (source / EXPLORER / "dist").exists()
+    with (source / EXPLORER / "build.mjs").open("a", encoding="utf-8") as script:
+        script.write('await writeFile(join(here, "metafile.json"), JSON.stringify(metafile));\n')
     with_node = str(Path(program("npm", "nodejs npm")).parent) + os.pathsep + os.environ["PATH"]
-    wheel = build(source, "wheel", tmp_path / "wheel", with_node)
+    wheel = build(source, "wheel", directory / "wheel", with_node)
+    outputs = json.loads((source / EXPLORER / "metafile.json").read_text("utf-8"))["outputs"].values()
+    taken = {path for output in outputs for path, of in output["inputs"].items() if of["bytesInOutput"]}
+    found = (re.match(r"(?:.*/)?node_modules/(?:@[^/]+/)?[^/]+", path) for path in taken)
+    return Built(wheel, source, {match[0] for match in found if match})
+
+
+def test_a_wheel_serves_graphiql_in_an_empty_environment_without_node(built: Built, tmp_path: Path) -> None:
+    wheel = built.wheel
     carried = explorer_files(wheel)
     assert {name.partition("/")[0] for name in carried} == {"dist"}
     assert {"dist/pages.json", "dist/explorer.html", "dist/explorer-with-phone.html"} < carried
     # Built once: with the same sources there is nothing to run.
-    assert explorer_files(build(source, "wheel", tmp_path / "again", "")) == carried
+    assert explorer_files(build(built.source, "wheel", tmp_path / "again", "")) == carried
 
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
@@ -70,10 +97,41 @@ def test_a_wheel_serves_graphiql_in_an_empty_environment_without_node(source: Pa
     assert seen["complaints"] == seen["elsewhere"] == []
 
 
+def notices_in(wheel: Path) -> str:
+    """What a wheel says of other people's work, where its metadata says that it does."""
+    with zipfile.ZipFile(wheel) as archive:
+        named = Parser().parsestr(archive.read("wxgate-0.1.0.dist-info/METADATA").decode()).get_all("License-File", [])
+        licences = {name.removeprefix(LICENCES) for name in archive.namelist() if name.startswith(LICENCES)}
+        assert licences == set(named)
+        return "".join(archive.read(LICENCES + name).decode() for name in licences - {"LICENSE"})
+
+
+def test_a_wheel_has_the_notice_of_each_package_that_is_in_it(built: Built) -> None:
+    notices = notices_in(built.wheel)
+    assert {f"node_modules/{name}" for name in ("react-dom", "monaco-editor", "@fontsource/fira-code")} < built.packages
+    for folder in built.packages:
+        package = built.source / EXPLORER / folder
+        about = json.loads((package / "package.json").read_text("utf-8"))
+        assert f"\n{about['name']} {about['version']}\nLicense: {about['license']}\n" in f"\n{notices}"
+        texts = [file for file in package.iterdir() if re.match("(?i)licen[cs]e|.*notice", file.name)]
+        assert all(file.read_bytes().decode("utf-8-sig").strip() in notices for file in texts)
+        # A few packages of MIT's have no such file.
+        assert texts or about["license"] == "MIT"
+    # What a package has within itself, and says so only in its code.
+    assert "DOMPurify" in notices
+
+
+def test_the_licence_of_the_package_covers_all_that_is_in_a_wheel(built: Built) -> None:
+    with zipfile.ZipFile(built.wheel) as archive:
+        metadata = Parser().parsestr(archive.read("wxgate-0.1.0.dist-info/METADATA").decode())
+    found = set(re.findall(r"^License: (.*?)\s*$", notices_in(built.wheel), re.MULTILINE))
+    assert {"MIT", "OFL-1.1"} < found
+    assert set(metadata["License-Expression"].split(" AND ")) == found
+
+
 @pytest.mark.parametrize("npm", [None, "exit 1"], ids=["without Node", "with an npm that fails"])
-def test_the_package_is_built_without_graphiql_where_it_cannot_be(
-    source: Path, tmp_path: Path, npm: str | None
-) -> None:
+def test_the_package_is_built_without_graphiql_where_it_cannot_be(tmp_path: Path, npm: str | None) -> None:
+    source = unpacked_sdist(tmp_path)
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("npm", "node") if npm else ():
@@ -81,6 +139,7 @@ def test_the_package_is_built_without_graphiql_where_it_cannot_be(
         (programs / name).chmod(0o755)
     wheel = build(source, "wheel", tmp_path / "wheel", str(programs))
     assert explorer_files(wheel) == set()
+    assert notices_in(wheel) == ""
     assert "graph/http/explorer_page.py" in zipfile.ZipFile(wheel).namelist()
 
 

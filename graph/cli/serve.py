@@ -1,6 +1,7 @@
 """`wxgate serve`, and how it and `wxgate dev` serve an application."""
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from graph.observability.logging import configure_logging
 from graph.server.server import announce, freeze_heap, run
 from graph.server.shutdown import Shutdown
 from graph.server.sockets import listening
+from graph.server.watchdog import Watchdog
 from graph.server.workers import STARTUP_FAILURE, Workers
 from graph.settings import Settings, unknown_settings
 
@@ -65,8 +67,9 @@ def serve_parts(
         _log.warning(sentence)
     freeze_heap()
     announce(listeners[0], workers=workers)
+    watchdog = Watchdog(os.environ.get("NOTIFY_SOCKET"))
     if workers == 1:
-        _serve(parts, listeners, simulator=simulator)
+        _serve(parts, listeners, simulator=simulator, keep_running=watchdog.ping)
         return
 
     def work(index: int, beat: Callable[[], bool]) -> None:
@@ -77,7 +80,8 @@ def serve_parts(
             error.show()
             sys.exit(STARTUP_FAILURE)
 
-    sys.exit(Workers(work=work, count=workers, listeners=listeners, drain_seconds=settings.drain_seconds).run())
+    supervised = Workers(work, workers, listeners, drain_seconds=settings.drain_seconds, ping=watchdog.ping)
+    sys.exit(supervised.run())
 
 
 def _serve(

@@ -51,12 +51,14 @@ class Workers:
     """`count` processes that each run `work(index, beat)`, with indexes from 0.
 
     A worker calls `beat` several times a second from its event loop, and ends when it gives False: its parent is gone.
+    `ping` is called as often while any of them is well.
     """
 
     work: Callable[[int, Callable[[], bool]], None]
     count: int
     listeners: Sequence[socket.socket]
     drain_seconds: float
+    ping: Callable[[], object] = lambda: None
     _running: dict[int, _Worker] = field(default_factory=dict)
     _due: dict[int, float] = field(default_factory=dict)
     _signals: list[int] = field(default_factory=list)
@@ -79,6 +81,8 @@ class Workers:
             while self._signals:
                 self._stop(self._signals.pop(0))
             self._kill_hung()
+            if any(beat and beat + _HUNG_AFTER_SECONDS > time.monotonic() for beat in self._beats):
+                self.ping()
             for index in [index for index, worker in self._running.items() if not worker.process.is_alive()]:
                 self._bury(index)
         return self._exit_code

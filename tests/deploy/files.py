@@ -1,7 +1,9 @@
 """What the files in `examples/deploy/` say, as plain values."""
 
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -57,3 +59,10 @@ def commands() -> Iterator[tuple[str, list[str]]]:
     for directive in ("ExecStartPre", "ExecStart"):
         for command in unit()[directive]:
             yield f"wxgate.service {directive}", shlex.split(command)[1:]
+
+
+def checked(*arguments: str | Path, **environment: str) -> str:
+    """What a program says that finds nothing wrong."""
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr

@@ -3,7 +3,7 @@
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Final
 import httpx
 import trustme
 
+from graph.errors import ErrorAction, ErrorCode
+from tests.http.answers import refusal
 from tests.processes import free_port
 from tests.programs import program
 
@@ -21,18 +23,24 @@ PATIENCE: Final = 30.0
 
 @dataclass(frozen=True)
 class Proxy:
-    """Where it listens, and whom to trust for it."""
+    """Where it listens, whom to trust for it, and its process."""
 
     url: str
     trust: ssl.SSLContext
+    pid: int
 
     def client(self) -> httpx.Client:
         """Somebody outside."""
         return httpx.Client(base_url=self.url, verify=self.trust, trust_env=False, timeout=PATIENCE)
 
 
-def configure(directory: Path, *, port: int, replicas: Sequence[int], extra: str = "") -> Path:
-    """The file with this machine's places in it, a certificate for localhost, and `extra` before its last location."""
+def configure(
+    directory: Path, *, port: int, replicas: Sequence[int], extra: str = "", instead: Mapping[str, str] | None = None
+) -> Path:
+    """The file with this machine's places in it, a certificate for localhost, and `extra` before its last location.
+
+    `instead` are other texts for some of its own.
+    """
     authority = trustme.CA()
     issued = authority.issue_cert("localhost", "127.0.0.1")
     authority.cert_pem.write_to_path(directory / "ca.crt")
@@ -48,6 +56,7 @@ def configure(directory: Path, *, port: int, replicas: Sequence[int], extra: str
         ("server replica-1:8000 ", f"server 127.0.0.1:{replicas[0]} "),
         ("server replica-2:8000 ", f"server 127.0.0.1:{replicas[1]} "),
         ("location / {", f"{extra}location / {{"),
+        *(instead or {}).items(),
     ):
         assert theirs in text
         text = text.replace(theirs, ours)
@@ -72,16 +81,19 @@ def command(configuration: Path) -> list[str]:
 
 
 @contextmanager
-def nginx(directory: Path, replicas: Sequence[int], *, extra: str = "") -> Iterator[Proxy]:
-    """A proxy before two replicas, with `extra` in its server."""
+def nginx(
+    directory: Path, replicas: Sequence[int], *, extra: str = "", instead: Mapping[str, str] | None = None
+) -> Iterator[Proxy]:
+    """A proxy before two replicas, with `extra` in its server, and some of its texts replaced."""
     port = free_port()
-    configuration = configure(directory, port=port, replicas=replicas, extra=extra)
+    configuration = configure(directory, port=port, replicas=replicas, extra=extra, instead=instead)
     with (
         (directory / "error.log").open("wb") as log,
         subprocess.Popen(command(configuration), stdout=log, stderr=log) as process,
     ):
         try:
-            proxy = Proxy(f"https://127.0.0.1:{port}", ssl.create_default_context(cafile=directory / "ca.crt"))
+            trust = ssl.create_default_context(cafile=directory / "ca.crt")
+            proxy = Proxy(f"https://127.0.0.1:{port}", trust, process.pid)
             _await(proxy, process, directory / "error.log")
             yield proxy
         finally:
@@ -100,3 +112,16 @@ def _await(proxy: Proxy, process: "subprocess.Popen[bytes]", log: Path) -> None:
                 time.sleep(0.05)
             else:
                 return
+
+
+def coded(response: httpx.Response, status: int) -> str:
+    """The code of a refusal by nginx, whose action is what the server's own have."""
+    response.headers.pop("server")  # it has no version
+    code = refusal(response, status)
+    extensions = response.json()["errors"][0]["extensions"]
+    assert code in ErrorCode.__members__
+    waits = code in {"RATE_LIMITED", "SERVICE_UNAVAILABLE"}
+    action = ErrorAction.WAIT if waits else ErrorAction.FIX_REQUEST if status < 500 else ErrorAction.GIVE_UP
+    assert (extensions["action"], extensions["retryable"]) == (action.name, waits)
+    assert response.headers.get("retry-after") == ("1" if status in {429, 503} else None)
+    return code

@@ -10,13 +10,11 @@ from typing import Final
 import httpx
 import pytest
 
-from graph.errors import ErrorAction, ErrorCode
 from graph.settings import LimitSettings
 from graph.simulator.serving import WeChatSimulator
 from models.migrate import migrate
-from tests.deploy.proxy import PATIENCE, Proxy, nginx
+from tests.deploy.proxy import PATIENCE, Proxy, coded, nginx
 from tests.deploy.replicas import Replica
-from tests.http.answers import refusal
 from tests.processes import free_port, serve_environment
 from tests.server import ME
 
@@ -44,19 +42,6 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
     made = "".join(f"location = /made/{status} {{ return {status}; }}\n" for status, _, _ in MADE)
     with nginx(tmp_path, [free_port(), free_port()], extra=made) as opened:
         yield opened
-
-
-def coded(response: httpx.Response, status: int) -> str:
-    """The code of a refusal, whose action is what the server's own have."""
-    response.headers.pop("server")  # it has no version
-    code = refusal(response, status)
-    extensions = response.json()["errors"][0]["extensions"]
-    assert code in ErrorCode.__members__
-    waits = code in {"RATE_LIMITED", "SERVICE_UNAVAILABLE"}
-    action = ErrorAction.WAIT if waits else ErrorAction.FIX_REQUEST if status < 500 else ErrorAction.GIVE_UP
-    assert (extensions["action"], extensions["retryable"]) == (action.name, waits)
-    assert response.headers.get("retry-after") == ("1" if status in {429, 503} else None)
-    return code
 
 
 def test_every_status_that_nginx_makes_is_coded(proxy: Proxy) -> None:

@@ -86,13 +86,14 @@ def test_a_login_that_dies_with_its_replica_is_not_sent_to_the_other(
         answer = elsewhere.submit(log_in)
         assert asked.wait(PATIENCE)
         second.start()
+        calls = times.copy()  # of the first, which may have tried again
         first.kill()
         refused = answer.result(PATIENCE)
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"
         [error] = refused.json()["errors"]
         assert (error["extensions"]["code"], error["extensions"]["action"]) == ("SERVICE_UNAVAILABLE", "WAIT")
-        assert times == ["/sns/jscode2session"]
+        assert times == calls
 
         # What was not sent anywhere is not lost: the other replica serves the next login at once.
         wechat_simulator.heal()

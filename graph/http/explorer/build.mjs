@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { build } from "esbuild";
+import { notices } from "./notices.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
@@ -48,7 +49,7 @@ const { metafile } = await build({
   assetNames: "[name]-[hash]",
   target: "es2022",
   jsx: "automatic",
-  legalComments: "none",
+  legalComments: "external",
   define: { "process.env.NODE_ENV": '"production"' },
   alias: { "monaco-editor/esm/vs/editor/edcore.main.js": "./src/editor.ts" },
   plugins: [lighter],
@@ -72,6 +73,7 @@ for (const [page, name] of Object.entries(pages)) {
   await writeFile(join(dist, page), template.replace(/\{(\w+)\}/g, (_, name) => fillings[name]));
 }
 await Promise.all([...new Set(Object.values(needed).flat())].map(compress));
+await writeFile(join(dist, "THIRD_PARTY_NOTICES.txt"), await notices(here, metafile, await legalComments()));
 await writeFile(join(dist, "pages.json"), JSON.stringify(needed, null, 1));
 
 /** The file that an entry point became. */
@@ -89,6 +91,14 @@ function reached(files, counts) {
     }
   }
   return found;
+}
+
+/** What the bundled code says about its licences, which esbuild has put into files of their own. */
+async function legalComments() {
+  const files = [...outputs.keys()].filter((file) => file.endsWith(".LEGAL.txt")).map((file) => join(dist, file));
+  const comments = await Promise.all(files.map((file) => readFile(file, "utf8")));
+  await Promise.all(files.map((file) => rm(file)));
+  return comments;
 }
 
 async function compress(name) {

@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # Seconds for each command: far more than a slow machine needs, far less than for ever.
 _PATIENCE: Final = 900
-_INPUTS: Final = (".npmrc", "package.json", "package-lock.json", "build.mjs", "src/**/*")
+_INPUTS: Final = (".npmrc", "package.json", "package-lock.json", "*.mjs", "src/**/*")
 
 
 class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
@@ -21,6 +21,13 @@ class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it collects files, for wheels and editable installs alike."""
         project = Path(self.root) / "graph" / "http" / "explorer"
+        self._build(project)
+        notices = project / "dist" / "THIRD_PARTY_NOTICES.txt"
+        if notices.exists():
+            # Not a pattern in `license-files`, which an sdist follows as well: it has none of those packages.
+            self.metadata.core.license_files.append(notices.relative_to(self.root).as_posix())
+
+    def _build(self, project: Path) -> None:
         stamp = project / "dist" / "built-from.json"
         files = sorted(file for pattern in _INPUTS for file in project.glob(pattern) if file.is_file())
         inputs = {file.relative_to(project).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
