@@ -1,10 +1,12 @@
 """`wxgate serve --workers`: several processes behind one port, kept at it by their parent."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +16,7 @@ import pytest
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import PATIENCE, Process, environment, invoke, run, serving
 from tests.processes import serve_environment
-from tests.server import ME
+from tests.server import ANOTHER_K1, ME
 
 COUNT: Final = 2
 
@@ -106,13 +108,50 @@ def test_one_that_hangs_is_replaced_while_the_others_serve(variables: dict[str, 
 
 
 def test_one_that_hangs_does_not_hold_up_the_end(variables: dict[str, str], tmp_path: Path) -> None:
+    drain = 2
+    variables["WXGATE_DRAIN_SECONDS"] = str(drain)
     with serving("serve", "--workers", str(COUNT), cwd=tmp_path, **variables) as server:
         started(server, COUNT)
         os.kill(children_of(server.popen.pid)[0], signal.SIGSTOP)
         server.terminate()
+        server.popen.wait(drain + 15)
         assert server.wait() == 128 + signal.SIGKILL
         assert "a worker hangs: it is killed  worker=0" in server.output
         server.popen.returncode = 0  # for what `serving` expects
+
+
+def test_workers_that_are_killed_as_soon_as_they_start_end_the_server(variables: dict[str, str]) -> None:
+    """As where there is no memory for them. None of them has served."""
+    command = [sys.executable, "-m", "graph", "serve", "--workers", str(COUNT), "--port", "0"]
+    with subprocess.Popen(command, env=environment(**variables), stderr=subprocess.PIPE, text=True) as parent:
+        ended = threading.Event()
+
+        def kill_all() -> None:
+            while not ended.wait(0.001):
+                with contextlib.suppress(OSError):  # it has gone by itself
+                    for pid in children_of(parent.pid):
+                        os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_all)
+        killer.start()
+        try:
+            output = parent.communicate(timeout=PATIENCE)[1]
+        finally:
+            ended.set()
+            killer.join()
+            parent.kill()
+    assert parent.returncode == 1
+    assert "workers cannot start  deaths=5  exit_code=-9" in output
+
+
+def test_workers_that_cannot_open_what_they_need_end_the_server(variables: dict[str, str], tmp_path: Path) -> None:
+    invoke("keys", "rotate", **variables)  # notes the key as any server would
+    refused = run(
+        "serve", "--workers", "2", "--port", "0", cwd=tmp_path, **variables | {"WXGATE_ENCRYPTION_KEYS": ANOTHER_K1}
+    )
+    assert refused.returncode == 1
+    assert "has another key 'k1' than the one this database was written with" in refused.stderr
+    assert "workers cannot start" in refused.stderr
 
 
 def test_workers_that_die_as_soon_as_they_start_end_the_server(variables: dict[str, str]) -> None:

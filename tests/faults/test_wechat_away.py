@@ -20,6 +20,8 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 # Of which half may wait for WeChat.
 CONCURRENCY: Final = 40
 LOGINS: Final = 50
+# Seconds until the first login, when all connections to WeChat have died.
+PROMISED: Final = 10.0
 
 SPENT_PERHAPS: Final = {"code": "WECHAT_UNAVAILABLE", "action": "LOG_IN", "retryable": True, "retryAfterMs": 1000}
 
@@ -82,6 +84,20 @@ async def test_while_wechat_hangs_signed_in_users_are_served_and_logins_bounded(
     assert ["errors" in answer for answer in await asyncio.gather(*logins)] == [False] * len(logins)
     for code in codes[CONCURRENCY // 2 :]:
         assert "errors" not in await server.post(LOGIN, {"code": code}), "it was spent"
+
+
+async def test_kept_connections_that_die_silently_cost_no_code_and_no_more_than_one_wait(
+    server: TestServer, wechats_network: FaultProxy
+) -> None:
+    """As a firewall leaves them that forgets: what is sent goes nowhere, and new connections work."""
+    people = [f"p{number}" for number in range(CONCURRENCY // 2)]
+    await asyncio.gather(*[server.login(person) for person in people])  # each keeps a connection
+    codes = [server.wechat.login(person) for person in people]
+    wechats_network.forget()
+    async with asyncio.timeout(PROMISED):
+        assert "errors" not in await server.post(LOGIN, {"code": codes.pop()})
+    answers = await asyncio.gather(*[server.post(LOGIN, {"code": code}) for code in codes])
+    assert [answer for answer in answers if "errors" in answer] == []
 
 
 @pytest.mark.parametrize("mode", ["reset", "refuse"])
