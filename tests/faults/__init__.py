@@ -11,6 +11,6 @@
 - Requests that are cancelled: `test_cancellation.py`; several processes: `test_many_processes.py`; an error at the
   start: `test_startup.py`; a wrong clock: `test_clock.py`. To be stopped is no fault: `tests/cli/test_serve.py`.
 
-`proxy.py` is the network, `postgres_server.py` a PostgreSQL to mishandle, `disk.py` a disk, `recovery.py` what must be true during a
-fault and after it.
+`proxy.py` is the network, `postgres_server.py` a PostgreSQL to mishandle, `disk.py` a disk, `recovery.py` what must be
+true during a fault and after it.
 """
