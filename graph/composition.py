@@ -23,6 +23,7 @@ from graph.schema.context import Services
 from graph.schema.errors import coded
 from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit, RateLimitStorage
+from graph.security.tokens import SessionMacs
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
@@ -110,9 +111,11 @@ def compose(
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
         database=database,
+        macs=SessionMacs(key_ring),
         idle_days=settings.session.idle_days,
         absolute_days=settings.session.absolute_days,
         max_per_user=settings.session.max_per_user,
+        require_mac=settings.session.require_mac,
         now=now,
     )
     session_cleanup = SessionCleanup(database=database, idle_days=settings.session.idle_days, now=now)

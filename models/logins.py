@@ -9,6 +9,7 @@ yet becomes two.)
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +31,8 @@ class NewSession:
     user_id: str
     key: NewKey
     token_hash: str = field(repr=False)
+    # Makes the session's MAC, for a user's id and an account's.
+    mac: Callable[[str, int], str] = field(repr=False)
     now: int
     expires_at: int
     # How many sessions the user has after it, at the most.
@@ -74,7 +77,8 @@ async def try_sign_in(database: Database) -> None:
     # Longer than that of any account: on a full disk, what is left of a page may take a short row and no other.
     sealed = "0" * 512
     key = NewKey("", openid=token, unionid=None, session_key=sealed, session_key_fingerprint="", session_key_at=0)
-    await database.transaction(lambda: _undone(NewSession(token[:22], key, token, now=0, expires_at=0, keep=1)))
+    new = NewSession(token[:22], key, token, lambda *_: sealed[:64], now=0, expires_at=0, keep=1)
+    await database.transaction(lambda: _undone(new))
 
 
 def _undone(new: NewSession) -> Steps[None]:
@@ -94,8 +98,9 @@ def _login(new: NewSession) -> Steps[SignedInRecord]:
             yield _NEW_USER, (user_id, now)
         account = yield from insert_account(key, user_id=user_id, now=now)
     user_id, account_id = account["user_id"], account["id"]
+    mac = new.mac(user_id, account_id)
     yield from insert_session(
-        new.token_hash, user_id=user_id, account_id=account_id, now=now, expires_at=new.expires_at
+        new.token_hash, user_id=user_id, account_id=account_id, now=now, expires_at=new.expires_at, mac=mac
     )
     if known:
         if new.superseded is not None:

@@ -1,7 +1,9 @@
 """`wxgate doctor`: every fault gets its advice and exit code 1, and looking changes nothing."""
 
+import contextlib
 import re
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -58,6 +60,7 @@ def faults_in(output: str) -> dict[str, str]:
 def test_all_is_well(doctor: Doctor) -> None:
     subjects = [
         *("settings", "database", "migrations", "writes", "key ring"),
+        "session MACs: all have one, set WXGATE_SESSION_REQUIRE_MAC=true",
         *("trusted documents", "rate limits", "clock", "WeChat"),
     ]
     assert doctor() == (0, "".join(f"ok     {subject}\n" for subject in subjects))
@@ -67,6 +70,19 @@ def test_all_is_well_on_postgresql(doctor: Doctor, postgres_directory: str) -> N
     url = new_postgres_url(postgres_directory)
     assert invoke("migrate", WXGATE_DATABASE_URL=url).exit_code == 0
     assert doctor(WXGATE_DATABASE_URL=url)[0] == 0
+
+
+def test_live_sessions_without_a_mac_are_counted(doctor: Doctor, database_url: str) -> None:
+    now = time.time_ns() // 1_000_000
+    with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite://"), isolation_level=None)) as file:
+        for name, expires_at in (("live", now + 60_000), ("another", now + 60_000), ("ended", now - 1)):
+            file.execute("INSERT INTO sessions VALUES (?, 1, 1, ?, 'user', 1, NULL)", (name, expires_at))
+    assert "ok     session MACs: 2 live sessions have none\n" in doctor()[1]
+    with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite://"), isolation_level=None)) as file:
+        file.execute("UPDATE sessions SET mac = 'v1.k1.' WHERE token_hash <> 'ended'")
+    code, output = doctor(WXGATE_SESSION_REQUIRE_MAC="true")
+    assert code == 0
+    assert "ok     session MACs\n" in output
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,22 @@
 """Keeps the encryption keys and the database in step: the check at start-up, the count, the rotation."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from graph.accounts.errors import KeyNotRetired, KeyRingMismatch
 from graph.security.encryption import KeyRing, SealContext, Sealed
 from graph.security.errors import SecurityError
 from graph.security.events import SecurityEvent
+from graph.security.tokens import SessionMacs
 from models.accounts import SealedAccount, count_accounts_by_key, find_sealed, read_sealed, reseal
 from models.database import Database
 from models.encryption_keys import add_canary, drop_canary, read_canaries
 from models.errors import DatabaseBehind
 from models.migrate import missing_migrations
+from models.sessions import read_signed, replace_mac
 
 _log = logging.getLogger(__name__)
 
@@ -75,43 +78,63 @@ class KeyCheck:
         return canaries
 
 
-async def key_usage(database: Database, key_ring: KeyRing) -> dict[str, int]:
-    """How many accounts each key id of the ring, the database or a row seals. Raises `DatabaseError`."""
-    counted = await count_accounts_by_key(database)
-    ids = dict.fromkeys([*key_ring.ids, *sorted(await read_canaries(database)), *counted])
-    return {key_id: counted.get(key_id, 0) for key_id in ids}
+class KeyUsage(NamedTuple):
+    """How many accounts a key seals, and how many sessions have a MAC of it."""
+
+    accounts: int
+    sessions: int
+
+    def __str__(self) -> str:
+        return f"{self.accounts} accounts, {self.sessions} sessions"
 
 
-async def retire(database: Database, key_id: str, *, lost: bool) -> int:
-    """Lets a key leave the ring; returns how many accounts it still seals, which is 0 unless it is `lost`.
+async def key_usage(database: Database, key_ring: KeyRing) -> dict[str, KeyUsage]:
+    """What each key id of the ring, the database or a row is needed for. Raises `DatabaseError`."""
+    counted = await _count_by_key(database)
+    ids = dict.fromkeys([*key_ring.ids, *sorted(await read_canaries(database)), *sorted(counted)])
+    return {key_id: counted.get(key_id, KeyUsage(0, 0)) for key_id in ids}
 
-    With a lost key the session_keys that it sealed are lost too; their users get new ones when they next log in.
+
+async def _count_by_key(database: Database) -> dict[str, KeyUsage]:
+    accounts, sessions = await count_accounts_by_key(database), Counter[str]()
+    async for session in read_signed(database):
+        sessions[session.mac.partition(".")[2].partition(".")[0]] += 1
+    return {key_id: KeyUsage(accounts.get(key_id, 0), sessions[key_id]) for key_id in {*accounts, *sessions}}
+
+
+async def retire(database: Database, key_id: str, *, lost: bool) -> KeyUsage:
+    """Lets a key leave the ring; returns what still needs it, which is nothing unless it is `lost`.
+
+    With a lost key the session_keys that it sealed are lost too, and the sessions end; their users log in again.
     Raises `KeyNotRetired`, `DatabaseError`.
     """
-    accounts = (await count_accounts_by_key(database)).get(key_id, 0)
-    if accounts and not lost:
-        msg = f"The key '{key_id}' still seals {accounts} accounts: run `wxgate keys rotate` first, or add --lost."
+    usage = (await _count_by_key(database)).get(key_id, KeyUsage(0, 0))
+    if any(usage) and not lost:
+        msg = f"The key '{key_id}' is still needed for {usage}: run `wxgate keys rotate` first, or add --lost."
         raise KeyNotRetired(msg)
-    if not await drop_canary(database, key_id) and not accounts:
+    if not await drop_canary(database, key_id) and not any(usage):
         msg = f"This database was never written with a key '{key_id}': `wxgate keys list` shows those that it knows."
         raise KeyNotRetired(msg)
-    SecurityEvent.ENCRYPTION_KEY_RETIRED.log(key_id=key_id, lost=lost, accounts=accounts)
-    return accounts
+    SecurityEvent.ENCRYPTION_KEY_RETIRED.log(key_id=key_id, lost=lost, **usage._asdict())
+    return usage
 
 
 @dataclass(slots=True)
 class Rotation:
-    """What a rotation did, in accounts."""
+    """What a rotation did: in accounts, and with the MACs of sessions."""
 
     resealed: int = 0
     # Logins stored new keys meanwhile, which are sealed with the current key already, and nothing else was left.
     overtaken: int = 0
     # Sealed with a key that is gone, or damaged: these users get a new session_key when they next log in.
     unreadable: int = 0
+    signed: int = 0
+    # Changed in the database, or signed with a key that is gone: as unknown as any other token.
+    refused: int = 0
 
 
 async def rotate(database: Database, key_ring: KeyRing) -> Rotation:
-    """Seals every session_key with the ring's first key, beside running servers; may be stopped and run again.
+    """Seals and signs all with the ring's first key, beside running servers; may be stopped and run again.
 
     Raises `DatabaseError`.
     """
@@ -121,6 +144,16 @@ async def rotate(database: Database, key_ring: KeyRing) -> Rotation:
             if _sealed_otherwise(account, key_ring):
                 await _reseal(database, key_ring, account, outcome)
         after = batch[-1].id
+    macs = SessionMacs(key_ring)
+    async for session in read_signed(database):
+        try:
+            macs.check(session.mac, *session[:4])
+        except SecurityError:
+            outcome.refused += 1
+            continue
+        mac = macs.sign(*session[:4])
+        if mac != session.mac and await replace_mac(database, session, mac):
+            outcome.signed += 1
     SecurityEvent.ENCRYPTION_KEYS_ROTATED.log(key_id=key_ring.current_id, **asdict(outcome))
     return outcome
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Self
 
 from graph.accounts.errors import NotBearer, Unauthenticated
-from graph.security.tokens import SessionToken, TokenHash, opaque_id
+from graph.security.errors import SecurityError
+from graph.security.tokens import SessionMacs, SessionToken, TokenHash, opaque_id
 from models.accounts import NewKey
 from models.database import Database
 from models.errors import DatabaseError
 from models.logins import NewSession
-from models.sessions import SEEN_EVERY_MS, SessionLookup, touch_sessions
+from models.sessions import SEEN_EVERY_MS, SessionLookup, SessionRecord, touch_sessions
 from models.users import UserRecord
 
 _log = logging.getLogger(__name__)
@@ -44,14 +45,24 @@ _GATHER_SECONDS: Final = 0.05
 class Sessions:
     """Issues, finds and ends sessions; an async context manager, which at its end writes what is left.
 
-    `now` gives epoch milliseconds.
+    `require_mac` refuses the sessions of versions that wrote no MAC. `now` gives epoch milliseconds.
     """
 
     def __init__(
-        self, *, database: Database, idle_days: int, absolute_days: int, max_per_user: int, now: Callable[[], int]
+        self,
+        *,
+        database: Database,
+        macs: SessionMacs,
+        idle_days: int,
+        absolute_days: int,
+        max_per_user: int,
+        require_mac: bool,
+        now: Callable[[], int],
     ) -> None:
         self._database = database
         self._lookup = SessionLookup(database)
+        self._macs = macs
+        self._require_mac = require_mac
         self._seen: dict[TokenHash, int] = {}
         self._writing: asyncio.Task[None] | None = None
         self._idle_ms = idle_days * DAY_MS
@@ -69,11 +80,12 @@ class Sessions:
     def issue(self, key: NewKey, *, superseding: str | None = None) -> tuple[SessionToken, NewSession]:
         """A new token, and what to store for it; `superseding`, whatever the client sent as its token, ends."""
         token, now = SessionToken.issue(), self._now()
-        held = SessionToken.parse(superseding) if superseding else None
+        held, token_hash = SessionToken.parse(superseding) if superseding else None, token.hash()
         return token, NewSession(
             user_id=opaque_id(),
             key=key,
-            token_hash=token.hash(),
+            token_hash=token_hash,
+            mac=lambda user_id, account_id: self._macs.sign(token_hash, user_id, account_id, now),
             now=now,
             expires_at=now + self._absolute_ms,
             keep=self._max_per_user,
@@ -94,11 +106,23 @@ class Sessions:
             raise Unauthenticated if token_text else NotBearer
         token_hash, now = token.hash(), self._now()
         session = await self._lookup.find(token_hash, now=now, seen_after=now - self._idle_ms)
-        if session is None:
+        if session is None or not self._is_authentic(token_hash, session, now):
             raise Unauthenticated
         if session.last_seen_at < now - SEEN_EVERY_MS:
             self._note_seen(token_hash, now)
         return Viewer(session.user, session.account_id, token_hash)
+
+    def _is_authentic(self, token_hash: TokenHash, session: SessionRecord, now: int) -> bool:
+        if session.mac is None:
+            return not self._require_mac
+        try:
+            self._macs.check(session.mac, token_hash, session.user.id, session.account_id, session.created_at)
+        except SecurityError as error:
+            # Tampered: it was changed in the database. UnknownKey: its key has left the ring.
+            _log.warning("refused a session for its MAC", extra={"reason": type(error).__name__})
+            return False
+        # `expires_at`, which a later login brings forward, is not covered.
+        return session.created_at > now - self._absolute_ms
 
     async def require_viewer(self, token_text: str | None) -> Viewer:
         """The user who holds this token. Raises `Unauthenticated`, `DatabaseError`."""

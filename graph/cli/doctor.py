@@ -28,6 +28,7 @@ from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
 from models.logins import try_sign_in
 from models.migrate import missing_migrations
+from models.sessions import count_without_mac
 
 _TOLERATED_SKEW_SECONDS: Final = 60
 
@@ -100,6 +101,7 @@ async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str 
                 key_ring = KeyRing.parse(settings.encryption.keys.get_secret_value())
                 await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).compare()
                 yield "key ring", None
+                yield await _session_macs(database, required=settings.session.require_mac), None
     except KeyRingMismatch as error:
         yield "key ring", str(error)
     except UnsupportedDatabase as error:
@@ -118,6 +120,12 @@ async def _writes_advice(database: Database) -> str | None:
     except DatabaseError as error:
         return f"{error}: is there space, and may the database's user write to every table?"
     return None
+
+
+async def _session_macs(database: Database, *, required: bool) -> str:
+    if without := await count_without_mac(database, now=epoch_ms()):
+        return f"session MACs: {without} live sessions have none"
+    return "session MACs" if required else "session MACs: all have one, set WXGATE_SESSION_REQUIRE_MAC=true"
 
 
 async def _rate_limits_advice(settings: Settings) -> str | None:

@@ -1,4 +1,4 @@
-"""`wxgate keys`: the keys that seal session_keys at rest."""
+"""`wxgate keys`: the keys that seal session_keys at rest and sign sessions."""
 
 import click
 
@@ -12,7 +12,7 @@ from models.database import Database
 
 @click.group()
 def keys() -> None:
-    """Make, list, rotate and retire the keys that seal session_keys at rest.
+    """Make, list, rotate and retire the keys that seal session_keys at rest and sign sessions.
 
     To replace a key without losing a login: put the new one at the end of the ring and restart every replica, move it
     to the front and restart again, run `wxgate keys rotate`, run `wxgate keys retire` with the old one's id, and take
@@ -32,23 +32,24 @@ def new(key_id: str) -> None:
 
 @keys.command("list")
 def list_() -> None:
-    """List the keys of the ring and of the database, and how many accounts each seals."""
+    """List the keys of the ring and of the database, and how many accounts and sessions need each."""
     key_ring = _key_ring()
-    for key_id, accounts in in_database(lambda database: encryption_keys.key_usage(database, key_ring)).items():
+    for key_id, usage in in_database(lambda database: encryption_keys.key_usage(database, key_ring)).items():
         role = "encrypts" if key_id == key_ring.current_id else "decrypts" if key_id in key_ring.ids else "MISSING"
-        click.echo(f"{key_id}  {role}  {accounts} accounts")
+        click.echo(f"{key_id}  {role}  {usage}")
 
 
 @keys.command()
 def rotate() -> None:
-    """Seal everything with the first key of the ring. Works beside running servers; may be stopped and run again."""
+    """Seal and sign all with the first key of the ring. Works beside running servers; may be stopped and run again."""
     key_ring = _key_ring()
     done = in_database(lambda database: _rotate(database, key_ring))
     click.echo(f"{done.resealed} resealed, {done.overtaken} overtaken by a login, {done.unreadable} unreadable")
-    if done.unreadable:
+    click.echo(f"{done.signed} sessions signed anew, {done.refused} refused")
+    if done.unreadable or done.refused:
         msg = (
-            "What is unreadable was sealed with a key that is not in the ring, or is damaged: add the key, or "
-            "let it be; these users get a new session_key when they next log in."
+            "What is unreadable or refused was made with a key that is not in the ring, or is damaged: add the key, or "
+            "let it be; these users get a new session_key and session when they next log in."
         )
         raise click.ClickException(msg)
 
@@ -65,8 +66,8 @@ def retire(key_id: str, lost: bool) -> None:
     if lost and key_id in key_ring.ids:
         msg = f"The key '{key_id}' is not lost, WXGATE_ENCRYPTION_KEYS has it: run `wxgate keys rotate`."
         raise click.ClickException(msg)
-    accounts = in_database(lambda database: encryption_keys.retire(database, key_id, lost=lost))
-    click.echo(f"{key_id} is retired; it sealed {accounts} accounts.")
+    usage = in_database(lambda database: encryption_keys.retire(database, key_id, lost=lost))
+    click.echo(f"{key_id} is retired; it was needed for {usage}.")
 
 
 def _key_ring() -> KeyRing:

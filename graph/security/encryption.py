@@ -8,7 +8,7 @@ A row is its account's natural key (app id, openid) and not its primary key: the
 exists, so one upsert statement can carry the sealed value.
 
 Every row has its own encryption key: HKDF-SHA256 (RFC 5869, no salt) of the master key, with the length-prefixed
-purpose and the associated data as info. Fingerprints have another purpose, hence other keys.
+purpose and the associated data as info. Fingerprints and `subkeys` have other purposes, hence other keys.
 """
 
 import base64
@@ -141,6 +141,10 @@ class KeyRing:
             return _parts(sealed)[0] == key_id and self.open(sealed, _CANARY_CONTEXT) == _CANARY
         except (UnknownKey, Tampered):
             return False
+
+    def subkeys(self, purpose: str) -> dict[str, bytes]:
+        """A key for another mechanism derived from each key of the ring, by id, the current one first."""
+        return {key_id: self._subkey(key_id, purpose, b"") for key_id in self.ids}
 
     def _subkey(self, key_id: str, purpose: str, data: bytes) -> bytes:
         extract = self._extracts.get(key_id)

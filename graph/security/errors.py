@@ -2,8 +2,8 @@
 
 SecurityError                    its messages never contain key material or plaintext
 ├── KeyRingError                 the configured keys cannot be used: refuse to start
-├── UnknownKey                   sealed by a key that the ring does not hold (any more): treat the value as absent
-├── Tampered                     not a seal, or not this key's seal, or not for this place
+├── UnknownKey                   made with a key that the ring does not hold (any more): treat the value as absent
+├── Tampered                     not a seal or MAC, or not this key's, or not for this place
 ├── RateLimited                  a caller exceeds a rate
 └── RateLimitStorageUnusable     the configured storage of rate limits cannot be one: refuse to start
 """

@@ -64,6 +64,7 @@ class SessionSettings(Group):
     idle_days: int = Field(7, ge=1, le=365, description="Days without a request that end a session.")
     absolute_days: int = Field(30, ge=1, le=365, description="Days that end it in any case.")
     max_per_user: int = Field(10, ge=1, le=1000, description="Sessions a user may have; the oldest go first.")
+    require_mac: bool = Field(False, description="Refuse sessions without a MAC; `wxgate doctor` says when to.")
 
 
 class WatermarkSettings(Group):

@@ -11,6 +11,8 @@ from graph.accounts import session_cleanup
 from graph.accounts.errors import Unauthenticated
 from graph.accounts.session_cleanup import EVERY_MS, SessionCleanup
 from graph.accounts.sessions import Sessions
+from graph.security.encryption import KeyRing
+from graph.security.tokens import SessionMacs
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
@@ -20,7 +22,7 @@ from tests.cli.processes import run
 from tests.databases import give_tables
 from tests.models.rows import a_login
 from tests.secret_patterns import secrets_in
-from tests.server import Clock, TestServer, open_server
+from tests.server import ENCRYPTION_KEYS, Clock, TestServer, open_server
 
 PATIENCE = 30
 
@@ -42,7 +44,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def sessions(database: Database, clock: Clock) -> Sessions:
-    return Sessions(database=database, idle_days=7, absolute_days=30, max_per_user=10, now=clock)
+    return Sessions(
+        database=database,
+        macs=SessionMacs(KeyRing.parse(ENCRYPTION_KEYS)),
+        idle_days=7,
+        absolute_days=30,
+        max_per_user=10,
+        require_mac=True,
+        now=clock,
+    )
 
 
 def cleanup(database: Database, clock: Clock) -> SessionCleanup:

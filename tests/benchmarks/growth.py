@@ -61,6 +61,7 @@ async def fill(database: Database, count: int) -> None:
                 created_at=now,
                 last_seen_at=now,
                 expires_at=now + WEEK_MS + chance.randrange(WEEK_MS),
+                mac=f"v1.k1.{secrets.token_hex(16)}",
             )
             for number, user in zip(numbers, users, strict=True)
         )

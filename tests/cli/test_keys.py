@@ -14,6 +14,7 @@ from tests.secret_patterns import secrets_in
 from tests.server import ENCRYPTION_KEYS, Clock, TestServer, open_server, settings_for
 
 UNKNOWN_KEY: Final = "This database was never written with a key 'k7': `wxgate keys list` shows those that it knows."
+ROTATED: Final = "{0} resealed, 0 overtaken by a login, 0 unreadable\n{0} sessions signed anew, 0 refused\n"
 
 
 @pytest.fixture
@@ -73,12 +74,18 @@ def test_keys_are_rotated_while_users_stay_signed_in(
 
     login = on_a_server(ENCRYPTION_KEYS, lambda server: server.login("alice"))
     both = f"{k2},{ENCRYPTION_KEYS}"
-    assert commands("list", ring=both) == (0, "k2  encrypts  0 accounts\nk1  decrypts  1 accounts\n")
-    assert commands("rotate", ring=both) == (0, "1 resealed, 0 overtaken by a login, 0 unreadable\n")
-    assert commands("list", ring=both) == (0, "k2  encrypts  1 accounts\nk1  decrypts  0 accounts\n")
-    assert commands("rotate", ring=both) == (0, "0 resealed, 0 overtaken by a login, 0 unreadable\n")
-    assert commands("retire", "k1", ring=k2) == (0, "k1 is retired; it sealed 0 accounts.\n")
-    assert commands("list", ring=k2) == (0, "k2  encrypts  1 accounts\n")
+    assert commands("list", ring=both) == (
+        0,
+        "k2  encrypts  0 accounts, 0 sessions\nk1  decrypts  1 accounts, 1 sessions\n",
+    )
+    assert commands("rotate", ring=both) == (0, ROTATED.format(1))
+    assert commands("list", ring=both) == (
+        0,
+        "k2  encrypts  1 accounts, 1 sessions\nk1  decrypts  0 accounts, 0 sessions\n",
+    )
+    assert commands("rotate", ring=both) == (0, ROTATED.format(0))
+    assert commands("retire", "k1", ring=k2) == (0, "k1 is retired; it was needed for 0 accounts, 0 sessions.\n")
+    assert commands("list", ring=k2) == (0, "k2  encrypts  1 accounts, 1 sessions\n")
 
     # The old key is gone; the session_key of before is still there to verify what the phone signs with it.
     submission = wechat_simulator.user_info("alice", policy="old", nickName="Ailisi")
@@ -105,12 +112,13 @@ def test_a_key_that_still_seals_something_cannot_be_dropped(k2: str, commands: C
     assert code == 1
     assert "lacks the key 'k1' that this database was written with" in output
     assert "`wxgate keys retire k1`" in output
-    missing = (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
+    missing = (0, "k2  encrypts  0 accounts, 0 sessions\nk1  MISSING  1 accounts, 1 sessions\n")
     assert commands("list", ring=k2) == missing
 
     code, output = commands("retire", "k1", ring=k2)
     assert code == 1
-    assert output == "Error: The key 'k1' still seals 1 accounts: run `wxgate keys rotate` first, or add --lost.\n"
+    needed = "The key 'k1' is still needed for 1 accounts, 1 sessions"
+    assert output == f"Error: {needed}: run `wxgate keys rotate` first, or add --lost.\n"
     assert commands("list", ring=k2) == missing
 
 
@@ -138,13 +146,21 @@ def test_a_key_that_is_unknown_or_not_lost_cannot_be_retired(
 def test_a_lost_key_can_be_retired_and_what_it_sealed_is_reported(
     k2: str, commands: Callable[..., tuple[int, str]]
 ) -> None:
-    assert commands("retire", "k1", "--lost", ring=k2) == (0, "k1 is retired; it sealed 1 accounts.\n")
+    assert commands("retire", "k1", "--lost", ring=k2) == (
+        0,
+        "k1 is retired; it was needed for 1 accounts, 1 sessions.\n",
+    )
     # It is no longer known, and yet it is there.
-    assert commands("list", ring=k2) == (0, "k2  encrypts  0 accounts\nk1  MISSING  1 accounts\n")
+    assert commands("list", ring=k2) == (
+        0,
+        "k2  encrypts  0 accounts, 0 sessions\nk1  MISSING  1 accounts, 1 sessions\n",
+    )
     code, output = commands("rotate", ring=k2)
     assert code == 1
-    assert output.startswith("0 resealed, 0 overtaken by a login, 1 unreadable\nError: What is unreadable was sealed")
-    assert output.endswith("these users get a new session_key when they next log in.\n")
+    assert output.startswith(
+        "0 resealed, 0 overtaken by a login, 1 unreadable\n0 sessions signed anew, 1 refused\nError: "
+    )
+    assert output.endswith("these users get a new session_key and session when they next log in.\n")
 
 
 @pytest.mark.parametrize("command", ["list", "rotate"])

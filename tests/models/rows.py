@@ -39,6 +39,7 @@ def a_login(
             session_key_at=asked_at,
         ),
         token_hash=f"token-{number}",
+        mac="v1.k1.{}.{}".format,
         now=asked_at if now is None else now,
         expires_at=expires_at,
         keep=keep,

@@ -3,6 +3,7 @@
 import base64
 import copy
 import hashlib
+import hmac
 import json
 import pickle
 import re
@@ -13,7 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from graph.security import tokens
-from graph.security.tokens import TOKEN_PATTERN, SessionToken, opaque_id
+from graph.security.encryption import KeyRing
+from graph.security.errors import Tampered, UnknownKey
+from graph.security.tokens import TOKEN_PATTERN, SessionMacs, SessionToken, opaque_id
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 TEXT = SessionToken.issue(lambda count: bytes(range(count))).get_secret_value()
@@ -125,3 +128,57 @@ def test_a_public_id_is_22_base62_characters_of_16_random_bytes(value: bytes) ->
 def test_tokens_and_public_ids_are_random() -> None:
     assert len({SessionToken.issue().get_secret_value() for _ in range(100)}) == 100
     assert len({opaque_id() for _ in range(100)}) == 100
+
+
+ONE, TWO = (
+    f"k{number}:{base64.urlsafe_b64encode(hashlib.sha256(b'%d' % number).digest()).decode()}" for number in (1, 2)
+)
+MACS = SessionMacs(KeyRing.parse(f"{ONE},{TWO}"))
+SESSION = ("h" * 43, "u" * 22, 4711, 1_750_000_000_000)
+MAC = MACS.sign(*SESSION)
+
+
+def test_a_mac_is_what_an_independent_implementation_makes() -> None:
+    """From RFC 5869 and RFC 7693, not from the code."""
+    extract = hmac.new(bytes(32), hashlib.sha256(b"1").digest(), "sha256").digest()
+    key = hmac.new(extract, b"\0\0\0\7session\1", "sha256").digest()
+    message = f"{SESSION[0]}.4711.1750000000000.{SESSION[1]}".encode()
+    assert hashlib.blake2b(message, key=key, digest_size=16).hexdigest() == MAC.removeprefix("v1.k1.")
+
+
+def test_a_mac_holds_for_its_session_under_any_key_of_the_ring() -> None:
+    MACS.check(MAC, *SESSION)
+    SessionMacs(KeyRing.parse(f"{TWO},{ONE}")).check(MAC, *SESSION)
+    with pytest.raises(UnknownKey):
+        SessionMacs(KeyRing.parse(TWO)).check(MAC, *SESSION)
+
+
+def test_a_mac_with_any_character_changed_does_not_hold() -> None:
+    for place, character in enumerate(MAC):
+        changed = MAC[:place] + ("0" if character != "0" else "1") + MAC[place + 1 :]
+        with pytest.raises((Tampered, UnknownKey)):
+            MACS.check(changed, *SESSION)
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "k1", "v1.k1", MAC[:-1], f"{MAC}0", MAC.upper(), f"{MAC[:-1]}\N{DIGIT ONE}\u0301"]
+)
+def test_what_is_no_mac_does_not_hold(text: str) -> None:
+    with pytest.raises((Tampered, UnknownKey)):
+        MACS.check(text, *SESSION)
+
+
+ENDS = st.integers(0, 2**63 - 1)
+SESSIONS = st.tuples(st.sampled_from([SESSION[0], "g" * 43]), st.text(".0u", max_size=9), ENDS, ENDS)
+
+
+@given(SESSIONS, SESSIONS)
+@example((*SESSION[:1], "3u", 1, 2), (*SESSION[:1], "u", 1, 23))
+@example((*SESSION[:1], "3.u", 1, 2), (*SESSION[:1], "u", 12, 3))
+def test_no_two_sessions_share_a_mac(one: tuple[str, str, int, int], other: tuple[str, str, int, int]) -> None:
+    assert (MACS.sign(*one) == MACS.sign(*other)) == (one == other)
+
+
+def test_a_mac_does_not_hold_under_another_key_of_the_ring() -> None:
+    with pytest.raises(Tampered):
+        MACS.check(MAC.replace("k1", "k2"), *SESSION)

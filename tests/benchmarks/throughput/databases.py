@@ -19,7 +19,7 @@ from tortoise.models import Model
 from graph.accounts.encryption_keys import session_key_context
 from graph.accounts.sessions import epoch_ms
 from graph.security.encryption import KeyRing
-from graph.security.tokens import SessionToken, opaque_id
+from graph.security.tokens import SessionMacs, SessionToken, opaque_id
 from models.accounts import Account
 from models.database import Database
 from models.migrate import migrate
@@ -47,7 +47,7 @@ _ACCOUNT: Final = (
     *("id", "user_id", "app_id", "openid", "session_key", "session_key_fingerprint", "session_key_at"),
     *("created_at", "updated_at"),
 )
-_SESSION: Final = ("token_hash", "user_id", "account_id", "created_at", "last_seen_at", "expires_at")
+_SESSION: Final = ("token_hash", "user_id", "account_id", "created_at", "last_seen_at", "expires_at", "mac")
 _DELETE: Final = "DELETE FROM users WHERE id IN (SELECT user_id FROM accounts WHERE openid >= $1 AND openid < $2)"
 
 
@@ -132,7 +132,7 @@ async def seed(url: str, sessions: int) -> list[SeededUser]:
     chance = random.Random(0)  # noqa: S311 - who is asked for, nothing secret
     chosen = set(chance.sample(range(1, sessions + 1), min(KEPT, sessions)))
     ring, now = KeyRing.parse(ENCRYPTION_KEYS), epoch_ms()
-    shared_seal = _sealed(ring, SeededUser(0, ""))
+    macs, shared_seal = SessionMacs(ring), _sealed(ring, SeededUser(0, ""))
     kept: list[SeededUser] = []
     async with Database(url) as database:
         for first in range(1, sessions + 1, BATCH):
@@ -144,7 +144,8 @@ async def seed(url: str, sessions: int) -> list[SeededUser]:
                 sealed = _sealed(ring, user) if number in chosen else shared_seal
                 users.append(_user(user_id, user, now))
                 accounts.append((number, user_id, APP_ID, user.openid, *sealed, now, now, now))
-                signed_in.append((token.hash(), user_id, number, now, now, now + 30 * _DAY_MS))
+                mac = macs.sign(token.hash(), user_id, number, now)
+                signed_in.append((token.hash(), user_id, number, now, now, now + 30 * _DAY_MS, mac))
                 if number in chosen:
                     kept.append(user)
             await _insert(database, User, _USER, users)
