@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -79,6 +80,7 @@ def compose(
     *,
     plans: bool = True,
     now: Callable[[], int] = epoch_ms,
+    monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Parts:
     """The parts that these settings describe. Without `plans` graphql-core alone runs every operation.
@@ -108,7 +110,7 @@ def compose(
     def refused(what: str, kind: str) -> None:
         metrics.refusals.labels(what, kind).inc()
 
-    storage = RateLimitStorage(settings.rate_limit.storage, namespace=app_id, now=now)
+    storage = RateLimitStorage(settings.rate_limit.storage, namespace=app_id, clock=monotonic)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
         database=database,

@@ -122,7 +122,7 @@ async def _writes_advice(database: Database) -> str | None:
 
 async def _rate_limits_advice(settings: Settings) -> str | None:
     try:
-        async with RateLimitStorage(settings.rate_limit.storage, namespace="doctor", now=epoch_ms) as storage:
+        async with RateLimitStorage(settings.rate_limit.storage, namespace="doctor") as storage:
             await storage.wait_ms(RateLimitItemPerSecond(1), "doctor")
     except RateLimitStorageUnusable as error:
         return f"WXGATE_RATE_LIMIT_STORAGE {error}."
