@@ -73,11 +73,13 @@ def supersede(token_hash: str, *, account_id: int, ends_at: int) -> Steps[None]:
 
 
 def drop_surplus(user_id: str, new: str, *, now: int, keep: int) -> Steps[UserRecord]:
-    """The user, who has at most `keep` live sessions afterwards, the one with the hash `new` among them."""
+    """The user, who has at most `keep` sessions afterwards, the one with the hash `new` among them.
+
+    Expired ones go before others and not sooner: this process's clock alone says that they have.
+    """
     rows = yield _USER_AND_SESSIONS, (user_id,)
     others = [row for row in rows if row["token_hash"] != new]
-    live = sorted((row for row in others if row["expires_at"] > now), key=lambda row: _rank(row, now), reverse=True)
-    for row in (*live[keep - 1 :], *(row for row in others if row["expires_at"] <= now)):
+    for row in sorted(others, key=lambda row: _rank(row, now), reverse=True)[keep - 1 :]:
         yield _DELETE, (row["token_hash"],)
     return UserRecord(*[rows[0][column] for column in USER_COLUMNS])
 
@@ -85,11 +87,12 @@ def drop_surplus(user_id: str, new: str, *, now: int, keep: int) -> Steps[UserRe
 def _rank(row: Row, now: int) -> tuple[bool, int, int, str]:
     """Which session stays rather than another.
 
-    One that has been in use since its login, and was last seen within the hour, may have been seen just now: "last
-    seen" is no more precise. Logins that came later do not drive it out.
+    One that has been in use since its login may have been seen up to an hour later than "last seen", which is no more
+    precise: logins of that hour do not drive it out, whatever this process's clock says.
     """
     seen, issued = row["last_seen_at"], row["issued_at"]
-    return (seen > issued and seen > now - SEEN_EVERY_MS, seen, issued, row["token_hash"])
+    used = seen + SEEN_EVERY_MS if seen > issued else seen
+    return (row["expires_at"] > now, used, issued, row["token_hash"])
 
 
 async def touch_sessions(database: Database, hashes: Sequence[str], *, now: int, unless_seen_after: int) -> None:
