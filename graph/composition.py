@@ -29,6 +29,7 @@ from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
 from graph.wechat.errors import WeChatError, WeChatUnavailable
+from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
 
@@ -63,6 +64,7 @@ class Parts:
                 await stack.enter_async_context(resource)
             try:
                 await self.key_check.ensure()
+                await clock_ahead(self.database)  # logs it
             except UnsupportedDatabase:
                 raise
             except DatabaseAhead:
