@@ -149,6 +149,17 @@ async def test_a_cleanup_by_a_wrong_clock_removes_no_live_session_and_puts_no_ot
         assert server.me(token)
 
 
+@on_postgres
+def test_a_database_that_is_weeks_ahead_of_all_ends_no_session(
+    variables: dict[str, str], wechat_simulator: WeChatSimulator, tmp_path: Path
+) -> None:
+    variables |= wrong_by("-40d")
+    with serving("serve", cwd=tmp_path, **variables) as server:
+        token = server.login(wechat_simulator.login("alice"))["token"]
+        assert run("cleanup", cwd=tmp_path, **variables).stdout == "0 sessions removed\n"
+        assert server.me(token)
+
+
 @on_sqlite
 def test_a_clock_that_was_weeks_ahead_puts_no_later_cleanup_off(variables: dict[str, str], tmp_path: Path) -> None:
     assert run("cleanup", cwd=tmp_path, **variables, **wrong_by("+40d")).returncode == 0
@@ -213,5 +224,6 @@ def test_deadlines_and_the_circuit_breaker_go_on_while_the_clock_is_set_a_day(
         settable.set(after)
         assert not any(login.result(BOUND) for login in logins)
         wechat_simulator.heal()
+        settable.set(before)
         until(lambda: signs_in(server, wechat_simulator))
         assert server.me(token)
