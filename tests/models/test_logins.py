@@ -163,14 +163,6 @@ async def test_of_two_responses_at_the_same_moment_the_one_stored_later_is_curre
     assert await keys_of(database, record.account_id) == Keys("sealed B by 2", "of B", NOON, "sealed A by 1", NOON)
 
 
-async def test_a_time_that_a_wrong_clock_left_makes_no_later_key_the_older(database: Database) -> None:
-    wrong = [a_login(number, key=key, asked_at=NOON + 40 * DAY + number) for number, key in enumerate("AB")]
-    record = await stored(database, *wrong, a_login(2, key="C", asked_at=NOON + 2))
-    assert await keys_of(database, record.account_id) == Keys(
-        "sealed C by 2", "of C", NOON + 2, "sealed B by 1", NOON + 2
-    )
-
-
 @pytest.mark.parametrize(
     ("first", "later"), [(None, "union-alice"), ("union-alice", None), ("union-alice", "union-other")]
 )
@@ -271,32 +263,10 @@ async def test_a_session_in_use_within_the_hour_outlives_any_later_logins(databa
     assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == kept
 
 
-@pytest.mark.parametrize("wrong", [-40 * DAY, 40 * DAY])
-async def test_a_wrong_clock_drops_the_session_that_a_right_one_would(database: Database, wrong: int) -> None:
-    await stored(database, *[a_login(number, now=NOON + number * MINUTE) for number in range(4)])
-    await database.fetch("UPDATE sessions SET last_seen_at = $1 WHERE token_hash = 'token-0'", NOON + 1)
-
-    await sign_in(database, a_login(4, now=NOON + wrong + 59 * MINUTE, keep=4))
-
-    kept = ["token-0", "token-2", "token-3", "token-4"]
-    assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == kept
-
-
 async def test_the_session_of_the_login_stays_whatever_other_clocks_wrote(database: Database) -> None:
     await stored(database, *[a_login(number, now=NOON + DAY) for number in range(3)])
     await sign_in(database, a_login(3, now=NOON, keep=1))
     assert await column(database, "SELECT token_hash FROM sessions") == ["token-3"]
-
-
-async def test_expired_sessions_take_no_place_of_live_ones_and_stay_where_there_is_room(database: Database) -> None:
-    await sign_in(database, a_login(1))
-    await sign_in(database, a_login(2, now=NOON + MINUTE, expires_at=NOON + DAY))
-
-    await sign_in(database, a_login(3, now=NOON + DAY, keep=3))
-    assert await column(database, "SELECT COUNT(*) FROM sessions") == [3]
-
-    await sign_in(database, a_login(4, now=NOON + DAY, keep=3))
-    assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-1", "token-3", "token-4"]
 
 
 async def test_sessions_of_other_users_are_not_surplus(database: Database) -> None:
