@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
@@ -43,10 +44,11 @@ def create_app(
     *,
     plans: bool = True,
     now: Callable[[], int] = epoch_ms,
+    monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
     """The server as an ASGI application with a lifespan. What it takes and raises, as for `compose`."""
-    return build_app(compose(settings, plans=plans, now=now, sleep=sleep))
+    return build_app(compose(settings, plans=plans, now=now, monotonic=monotonic, sleep=sleep))
 
 
 def build_app(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from graph.security.tokens import SessionMacs
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
+from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
 
@@ -61,6 +63,7 @@ class Parts:
                 await stack.enter_async_context(resource)
             try:
                 await self.key_check.ensure()
+                await clock_ahead(self.database)  # logs it
             except UnsupportedDatabase:
                 raise
             except DatabaseAhead:
@@ -78,6 +81,7 @@ def compose(
     *,
     plans: bool = True,
     now: Callable[[], int] = epoch_ms,
+    monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Parts:
     """The parts that these settings describe. Without `plans` graphql-core alone runs every operation.
@@ -107,7 +111,7 @@ def compose(
     def refused(what: str, kind: str) -> None:
         metrics.refusals.labels(what, kind).inc()
 
-    storage = RateLimitStorage(settings.rate_limit.storage, namespace=app_id, now=now)
+    storage = RateLimitStorage(settings.rate_limit.storage, namespace=app_id, clock=monotonic)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
         database=database,

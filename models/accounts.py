@@ -48,10 +48,11 @@ class Account(Model):
 
 # What a login stores in the account that it finds. An equal key only confirms itself. A different key shifts the stored
 # one to "previous" when WeChat was called for it later. When its response was overtaken by a later login's, it goes to
-# "previous" itself, unless a newer one is there. `updated_at` only grows: servers that store a login in one
-# statement tell by it that another came first.
+# "previous" itself, unless a newer one is there. No login takes a minute: a time so much later than its own was left by
+# a wrong clock, and is not believed. `updated_at` only grows: servers that store a login in one statement tell by it
+# that another came first.
 _SAME: Final = "session_key_fingerprint = $5"
-_NEWER: Final = "session_key_at <= $6"
+_NEWER: Final = "(session_key_at <= $6 OR session_key_at - 60000 > $6)"
 
 
 def _previous(shifted: str, overtaken: str, column: str) -> str:

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from tortoise.context import TortoiseContext
@@ -143,6 +142,8 @@ class Database:
         self._in_flight: set[asyncio.Task[Any]] = set()
         # A write failed, and no transaction has succeeded since: `models.logins.try_sign_in` tells whether one can.
         self.doubtful = False
+        # As `models.clock.clock_ahead` last found it.
+        self.clock_differs = False
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -270,14 +271,6 @@ class Database:
     async def ping(self) -> None:
         """Returns when the database answers a statement."""
         await self.fetch("SELECT 1 AS one")
-
-    async def now(self) -> int:
-        """The database's own clock, in epoch milliseconds, to the second."""
-        [row] = await self.fetch("SELECT CURRENT_TIMESTAMP AS now")
-        now = row["now"]
-        if isinstance(now, str):  # SQLite's, which is in UTC
-            now = datetime.strptime(now, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-        return int(now.timestamp() * 1000)
 
     def require_writer(self) -> None:
         """Raises `DatabaseUnavailable` when what is written now would wait long."""

@@ -1,8 +1,10 @@
 """Which process may do what only one should do at a time."""
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
 
+from models.clock import TOLERANCE_MS
 from models.database import Database
 
 
@@ -24,10 +26,17 @@ class Lease(Model):
 
 
 async def take_lease(database: Database, name: str, *, until: int, now: int, unless_done_after: int) -> bool:
-    """Whether it is the caller's turn; no other's until `until`. Raises `DatabaseError`, as all here."""
+    """Whether it is the caller's turn; no other's until `until`. Raises `DatabaseError`, as all here.
+
+    A time further in the future than clocks may differ was left by a wrong one, and is not believed.
+    """
     row = Lease(name=name, held_until=0, done_at=0)
     await database.run(lambda: Lease.bulk_create([row], ignore_conflicts=True))
-    free = Lease.filter(name=name, held_until__lte=now, done_at__lte=unless_done_after)
+    free = Lease.filter(
+        Q(held_until__lte=now) | Q(held_until__gt=until + TOLERANCE_MS),
+        Q(done_at__lte=unless_done_after) | Q(done_at__gt=now + TOLERANCE_MS),
+        name=name,
+    )
     return await database.run(lambda: free.update(held_until=until)) == 1
 
 

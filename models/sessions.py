@@ -78,14 +78,14 @@ def supersede(token_hash: str, *, account_id: int, ends_at: int) -> Steps[None]:
 
 
 def drop_surplus(user_id: str, new: str, *, now: int, keep: int) -> Steps[tuple[UserRecord, dict[str, int]]]:
-    """The user, who has at most `keep` live sessions afterwards, the one with the hash `new` among them.
+    """The user, who has at most `keep` sessions afterwards, the one with the hash `new` among them.
 
-    Beside it, by hash, when each other session ends that they had before.
+    Expired ones go before others and not sooner: this process's clock alone says that they have. Beside the user, by
+    hash, when each other session ends that they had before.
     """
     rows = yield _USER_AND_SESSIONS, (user_id,)
     others = [row for row in rows if row["token_hash"] != new]
-    live = sorted((row for row in others if row["expires_at"] > now), key=partial(_rank, now), reverse=True)
-    for row in (*live[keep - 1 :], *(row for row in others if row["expires_at"] <= now)):
+    for row in sorted(others, key=partial(_rank, now), reverse=True)[keep - 1 :]:
         yield _DELETE, (row["token_hash"],)
     user = UserRecord(*[rows[0][column] for column in USER_COLUMNS])
     return user, {row["token_hash"]: row["expires_at"] for row in others}
@@ -94,11 +94,12 @@ def drop_surplus(user_id: str, new: str, *, now: int, keep: int) -> Steps[tuple[
 def _rank(now: int, row: Row) -> tuple[bool, int, int, str]:
     """Which session stays rather than another.
 
-    One that has been in use since its login, and was last seen within the hour, may have been seen just now: "last
-    seen" is no more precise. Logins that came later do not drive it out.
+    One that has been in use since its login may have been seen up to an hour later than "last seen", which is no more
+    precise: logins of that hour do not drive it out, whatever this process's clock says.
     """
     seen, issued = row["last_seen_at"], row["issued_at"]
-    return (seen > issued and seen > now - SEEN_EVERY_MS, seen, issued, row["token_hash"])
+    used = seen + SEEN_EVERY_MS if seen > issued else seen
+    return (row["expires_at"] > now, used, issued, row["token_hash"])
 
 
 async def touch_sessions(database: Database, hashes: Sequence[str], *, now: int, unless_seen_after: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +17,11 @@ def program(name: str, package: str) -> str:
     if found is None:
         pytest.skip(f"needs {name}: apt-get install {package}")
     return found
+
+
+def faketime() -> str:
+    """The library that gives a process another clock; otherwise as `program`."""
+    found = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if found is None:
+        pytest.skip("needs libfaketime: apt-get install faketime")
+    return str(found)

@@ -41,6 +41,10 @@ class Clock:
     def __call__(self) -> int:
         return self.ms
 
+    def seconds(self) -> float:
+        """As a clock that never goes back."""
+        return self.ms / 1000
+
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
         """Lets time pass for the server."""
         self.ms += int(1000 * (seconds + 60 * minutes + 3600 * hours + 86400 * days))
@@ -136,7 +140,7 @@ async def open_server_unmigrated(
     settings: Settings, wechat: WeChatSimulator, clock: Clock, *, plans: bool = True
 ) -> AsyncIterator[TestServer]:
     """As `open_server`, but the database is as it is: empty, or not there."""
-    app = create_app(settings, plans=plans, now=clock, sleep=clock.sleep)
+    app = create_app(settings, plans=plans, now=clock, monotonic=clock.seconds, sleep=clock.sleep)
     transport = httpx.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),

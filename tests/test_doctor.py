@@ -4,6 +4,7 @@ import contextlib
 import re
 import socket
 import sqlite3
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import invoke
@@ -59,7 +61,7 @@ def faults_in(output: str) -> dict[str, str]:
 
 def test_all_is_well(doctor: Doctor) -> None:
     subjects = [
-        *("settings", "database", "migrations", "writes", "key ring"),
+        *("settings", "database", "database clock", "migrations", "writes", "key ring"),
         "session MACs: all have one, set WXGATE_SESSION_REQUIRE_MAC=true",
         *("trusted documents", "rate limits", "clock", "WeChat"),
     ]
@@ -214,8 +216,8 @@ def test_looking_does_not_bind_a_new_database_to_the_keys_of_the_day(doctor: Doc
 
 
 @contextmanager
-def server_with_date(date: str | None) -> Iterator[str]:
-    """Something that speaks HTTP and has its own idea of the time."""
+def server_with_date(date: str | None, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Something that speaks HTTP, or HTTPS, and has its own idea of the time."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
@@ -228,10 +230,12 @@ def server_with_date(date: str | None) -> Iterator[str]:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
@@ -260,3 +264,12 @@ def test_a_server_that_sends_no_date_is_no_clock(date: str | None, doctor: Docto
         code, output = doctor(WXGATE_WECHAT_BASE_URL=url)
     assert code == 1
     assert faults_in(output)["clock"] == "could not be compared: WeChat sent no date."
+
+
+def test_the_time_of_a_wechat_behind_a_private_ca_is_compared_too(doctor: Doctor, tmp_path: Path) -> None:
+    authority, tls = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(ca_file := str(tmp_path / "ca.pem"))
+    with server_with_date(formatdate(usegmt=True), tls) as url:
+        assert "clock" in faults_in(doctor(WXGATE_WECHAT_BASE_URL=url)[1])
+        assert "clock" not in faults_in(doctor(WXGATE_WECHAT_BASE_URL=url, WXGATE_WECHAT_CA_FILE=ca_file)[1])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graph.accounts.sessions import DAY_MS
+from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseError
 from models.leases import finish_lease, keep_lease, take_lease
@@ -18,8 +19,6 @@ from models.sessions import Ended, delete_ended
 _log = logging.getLogger(__name__)
 
 PAGE: Final = 1000
-# Clocks that differ by less are as good as equal.
-CLOCK_TOLERANCE_MS: Final = 60_000
 PROGRESS_SECONDS: Final = 10.0
 # The name that earlier versions know, so that a replica of one keeps away meanwhile.
 _LEASE: Final = "sweep"
@@ -50,7 +49,9 @@ class SessionCleanup:
         if not mine:
             return None
         try:
-            removed = await self._delete_all(Ended(by=now, unseen_since=now - self.idle_days * DAY_MS))
+            # By whichever clock is behind: neither may end the sessions of all.
+            by = min(now, self.now())
+            removed = await self._delete_all(Ended(by=by, unseen_since=by - self.idle_days * DAY_MS))
         except BaseException:
             # Interrupted, perhaps by the operator: the next process need not wait for the lease to expire.
             with contextlib.suppress(DatabaseError):
@@ -61,9 +62,8 @@ class SessionCleanup:
         return removed
 
     async def _shared_now(self) -> int:
-        """Now, less what this machine's clock is ahead of the database's: it must not end the sessions of all."""
-        ahead = time.time_ns() // 1_000_000 - await self.database.now()
-        return self.now() - (ahead if ahead > CLOCK_TOLERANCE_MS else 0)
+        """Now by the database's clock, which all who want the lease share."""
+        return self.now() - await clock_ahead(self.database)
 
     async def _delete_all(self, ended: Ended) -> int:
         total, reported = 0, time.monotonic()

@@ -24,6 +24,8 @@ from graph.security.rate_limit import RateLimitStorage
 from graph.settings import Settings, SettingsError, require_secrets, unknown_settings
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatError
+from graph.wechat.transport import FAILURES, PooledTransport
+from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
 from models.logins import try_sign_in
@@ -31,6 +33,7 @@ from models.migrate import missing_migrations
 from models.sessions import count_without_mac
 
 _TOLERATED_SKEW_SECONDS: Final = 60
+_NO_DATE: Final[tuple[type[Exception], ...]] = (*FAILURES, ValueError)
 
 _WECHAT_ADVICE: Final = {
     40001: "WXGATE_WECHAT_APP_SECRET is not the AppSecret of this AppID",
@@ -93,6 +96,7 @@ async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str 
         async with Database(settings.database.url.get_secret_value()) as database:
             await database.ping()
             yield "database", None
+            yield "database clock", await _database_clock_advice(database)
             missing = await missing_migrations(database)
             yield "migrations", f"{', '.join(missing)}: run `wxgate migrate`." if missing else None
             if not missing:
@@ -114,6 +118,12 @@ async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str 
         yield "database", f"{error}: is WXGATE_DATABASE_URL right, and is the database running?"
 
 
+async def _database_clock_advice(database: Database) -> str | None:
+    if ahead := await clock_ahead(database):
+        return f"is {-ahead / 1000:+.0f} s off this machine's: synchronise both, or sessions end early or late."
+    return None
+
+
 async def _writes_advice(database: Database) -> str | None:
     try:
         await try_sign_in(database)
@@ -130,7 +140,7 @@ async def _session_macs(database: Database, *, required: bool) -> str:
 
 async def _rate_limits_advice(settings: Settings) -> str | None:
     try:
-        async with RateLimitStorage(settings.rate_limit.storage, namespace="doctor", now=epoch_ms) as storage:
+        async with RateLimitStorage(settings.rate_limit.storage, namespace="doctor") as storage:
             await storage.wait_ms(RateLimitItemPerSecond(1), "doctor")
     except RateLimitStorageUnusable as error:
         return f"WXGATE_RATE_LIMIT_STORAGE {error}."
@@ -140,11 +150,13 @@ async def _rate_limits_advice(settings: Settings) -> str | None:
 
 
 async def _clock_advice(settings: Settings) -> str | None:
+    url, ca_file, proxy = settings.wechat.base_url, settings.wechat.ca_file, settings.wechat.proxy
+    transport = PooledTransport(is_https=url.startswith("https:"), limit=1, ca_file=ca_file, proxy=proxy)
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            date = (await client.head(settings.wechat.base_url)).headers.get("date", "")
+        async with httpx.AsyncClient(transport=transport, timeout=5) as client:
+            date = (await client.head(url)).headers.get("date", "")
         skew = time.time() - parsedate_to_datetime(date).timestamp()
-    except (httpx.HTTPError, ValueError):
+    except _NO_DATE:
         return "could not be compared: WeChat sent no date."
     if abs(skew) > _TOLERATED_SKEW_SECONDS:
         return f"is {skew:+.0f} s off WeChat's: synchronise it, or submissions will be refused for their watermark."

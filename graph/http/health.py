@@ -11,6 +11,7 @@ from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
 from graph.http.responses import json_response
 from graph.server.shutdown import Shutdown
+from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError
 from models.logins import try_sign_in
@@ -47,6 +48,7 @@ class Readiness:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await require_tables(self.database)
                 await self.key_check.ensure()
+                await clock_ahead(self.database)
                 if self.database.doubtful:
                     reason = "the database takes no writes"
                     await try_sign_in(self.database)
@@ -58,4 +60,4 @@ class Readiness:
             return reason
         except KeyRingMismatch:
             return "the encryption keys are not those of the database"
-        return None
+        return "the clock differs from the database's" if self.database.clock_differs else None

@@ -34,19 +34,19 @@ _ROUNDED_OFF: Final = 0.5
 
 
 class LocalCounters:
-    """Counters of this process, a bounded number of them. `now` gives epoch milliseconds.
+    """Counters of this process, a bounded number of them. `clock` gives seconds and never goes back.
 
     `limits` has a storage of this kind that looks through all its counters at every count, which a client with many
     addresses can make slow.
     """
 
-    def __init__(self, now: Callable[[], int]) -> None:
-        self._now = now
-        self._counters: dict[str, tuple[int, float]] = {}  # what was counted, until when (epoch seconds)
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._counters: dict[str, tuple[int, float]] = {}  # what was counted, until when
 
     async def incr(self, key: str, expiry: int) -> int:
         """What the counter holds after counting one more; it begins anew `expiry` seconds after its first."""
-        now = self._now() / 1000
+        now = self._clock()
         count, until = self._counters.get(key, (0, 0.0))
         if until <= now:
             self._counters.pop(key, None)  # to come back behind the others, as the newest
@@ -56,7 +56,7 @@ class LocalCounters:
         return count + 1
 
     async def get_expiry(self, key: str) -> float:
-        """When a counter begins anew, in epoch seconds."""
+        """When a counter begins anew, by the clock."""
         return self._counters[key][1]
 
     def _make_room(self, now: float) -> None:
@@ -68,17 +68,17 @@ class LocalCounters:
 
 
 class RateLimitStorage:
-    """Where rate limits count; an async context manager, to close what it opened. `now` gives epoch milliseconds."""
+    """Where rate limits count; an async context manager, to close what it opened."""
 
-    def __init__(self, url: SecretStr, *, namespace: str, now: Callable[[], int]) -> None:
-        """`namespace` keeps what shares the storage apart: mini-programs count their own users.
+    def __init__(self, url: SecretStr, *, namespace: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`namespace` keeps what shares the storage apart: mini-programs count their own users. `clock` as above.
 
         Raises `RateLimitStorageUnusable`; a shared storage is not contacted yet.
         """
         self.failures = 0
         self._namespace = namespace
-        self._now = now
-        self._local = LocalCounters(now)
+        self._clock = clock
+        self._local = LocalCounters(clock)
         self._pool: Any = None
         self._shared = None if url.get_secret_value() == "memory://" else self._connected(url.get_secret_value())
         self._retry_at = 0.0
@@ -132,7 +132,8 @@ class RateLimitStorage:
             return 0
         if count == rate.amount + 1:
             reached()
-        return max(0.001, await storage.get_expiry(key) - self._now() / 1000)
+        now = self._clock() if storage is self._local else time.time()
+        return max(0.001, await storage.get_expiry(key) - now)
 
     def _connected(self, url: str) -> RedisStorage:
         try:

@@ -122,8 +122,8 @@ class SessionMacs:
         }
         self._current = f"v1.{key_ring.current_id}"
 
-    def sign(self, token_hash: str, user_id: str, account_id: int, created_at: int, *, key: str | None = None) -> str:
-        """The MAC under the current key, or under the one that `v1.<key id>` names; then it may raise `UnknownKey`."""
+    def sign(self, token_hash: str, user_id: str, account_id: int, created_at: int, *, key: str = "") -> str:
+        """The MAC under the current key, or the one that `v1.<key id>` names. Raises `UnknownKey`."""
         key = key or self._current
         keyed = self._keyed.get(key)
         if keyed is None:

@@ -1,6 +1,7 @@
 """What happens to sessions that have ended: they are removed, beside a live server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from graph.accounts import session_cleanup
 from graph.accounts.errors import Unauthenticated
-from graph.accounts.session_cleanup import EVERY_MS, SessionCleanup
+from graph.accounts.session_cleanup import EVERY_MS, LEASE_MS, SessionCleanup
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
 from graph.security.tokens import SessionMacs
@@ -170,7 +171,9 @@ async def test_an_operator_is_refused_while_another_process_is_at_it(
     server: TestServer, settings: Settings, tmp_path: Path
 ) -> None:
     await server.login("alice")
-    await run_sql(settings, "INSERT INTO leases (name, held_until, done_at) VALUES ('sweep', 9000000000000, 0)")
+    until = time.time_ns() // 1_000_000 + LEASE_MS
+    await run_sql(settings, "INSERT INTO leases (name, held_until, done_at) VALUES ('sweep', 0, 0)")
+    await run_sql(settings, f"UPDATE leases SET held_until = {until}")  # noqa: S608 - a number
     database_url = settings.database.url.get_secret_value()
     refused = run("cleanup", cwd=tmp_path, WXGATE_DATABASE_URL=database_url)
     assert (refused.returncode, refused.stdout) == (1, "")

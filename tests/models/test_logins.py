@@ -270,15 +270,6 @@ async def test_the_session_of_the_login_stays_whatever_other_clocks_wrote(databa
     assert await column(database, "SELECT token_hash FROM sessions") == ["token-3"]
 
 
-async def test_expired_sessions_go_and_take_no_place_of_live_ones(database: Database) -> None:
-    await sign_in(database, a_login(1))
-    await sign_in(database, a_login(2, now=NOON + MINUTE, expires_at=NOON + DAY))
-
-    await sign_in(database, a_login(3, now=NOON + DAY, keep=3))
-
-    assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-1", "token-3"]
-
-
 async def test_sessions_of_other_users_are_not_surplus(database: Database) -> None:
     await stored(database, a_login(1, openid="openid-bob", expires_at=NOON - 1), a_login(2), a_login(3, keep=1))
     assert await column(database, "SELECT token_hash FROM sessions ORDER BY 1") == ["token-1", "token-3"]

@@ -83,6 +83,12 @@ async def test_one_process_at_a_time_holds_the_lease(database: Database) -> None
     # It has died, or it would have kept the lease.
     assert await take(NOON + 2 * MINUTE, until=NOON + 3 * MINUTE)
 
+    # A time of next month was left by a wrong clock.
+    await keep_lease(database, "sweep", until=NOON + 40 * DAY)
+    assert await take(NOON, until=NOON + MINUTE)
+    await finish_lease(database, "sweep", now=NOON + 40 * DAY)
+    assert await take(NOON, until=NOON + MINUTE)
+
     await finish_lease(database, "sweep", now=NOON + 5)
     assert not await take(NOON + 6, until=NOON + MINUTE, unless_done_after=NOON + 4)
     assert await take(NOON + 6, until=NOON + MINUTE, unless_done_after=NOON + 5)

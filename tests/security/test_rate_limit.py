@@ -40,7 +40,7 @@ def url_of(server: ValkeyServer, scheme: str = "redis") -> SecretStr:
 
 
 async def test_a_storage_in_memory_counts_for_each_on_its_own(clock: Clock) -> None:
-    async with RateLimitStorage(MEMORY, namespace="wx1", now=clock) as storage:
+    async with RateLimitStorage(MEMORY, namespace="wx1", clock=clock.seconds) as storage:
         limit = RateLimit("login", "2/minute", storage)
         for who in ("a", "b"):
             await limit.count("address", who, CLIENT)
@@ -56,8 +56,8 @@ async def test_replicas_log_together_once_in_a_window_that_a_rate_limit_is_reach
     valkey: ValkeyServer, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with (
-        RateLimitStorage(url_of(valkey), namespace="logs", now=clock) as one,
-        RateLimitStorage(url_of(valkey), namespace="logs", now=clock) as other,
+        RateLimitStorage(url_of(valkey), namespace="logs", clock=clock.seconds) as one,
+        RateLimitStorage(url_of(valkey), namespace="logs", clock=clock.seconds) as other,
     ):
         for storage in (one, other) * 5:
             with contextlib.suppress(RateLimited):
@@ -69,7 +69,7 @@ async def test_replicas_log_together_once_in_a_window_that_a_rate_limit_is_reach
 
 async def test_the_counters_are_bounded_and_the_oldest_go_first(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "_MOST_COUNTERS", 100)
-    counters = LocalCounters(clock)
+    counters = LocalCounters(clock.seconds)
     for who in range(1000):
         assert await counters.incr(f"address-{who}", 60) == 1
     assert await counters.incr("address-999", 60) == 2
@@ -78,7 +78,7 @@ async def test_the_counters_are_bounded_and_the_oldest_go_first(clock: Clock, mo
 
 async def test_counters_that_are_over_make_room_first(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "_MOST_COUNTERS", 100)
-    counters = LocalCounters(clock)
+    counters = LocalCounters(clock.seconds)
     await counters.incr("kept", 3600)
     for who in range(99):
         await counters.incr(f"over-{who}", 1)
@@ -93,8 +93,8 @@ async def test_counters_that_are_over_make_room_first(clock: Clock, monkeypatch:
 async def test_replicas_count_together_in_a_shared_storage(valkey: ValkeyServer, clock: Clock, scheme: str) -> None:
     url = url_of(valkey, scheme)
     async with (
-        RateLimitStorage(url, namespace="wx1", now=clock) as one,
-        RateLimitStorage(url, namespace="wx1", now=clock) as other,
+        RateLimitStorage(url, namespace="wx1", clock=clock.seconds) as one,
+        RateLimitStorage(url, namespace="wx1", clock=clock.seconds) as other,
     ):
         assert await one.wait_ms(RATE, "together", scheme) == 0
         assert await other.wait_ms(RATE, "together", scheme) == 0
@@ -104,14 +104,14 @@ async def test_replicas_count_together_in_a_shared_storage(valkey: ValkeyServer,
 
 
 async def test_many_at_once_are_counted_one_by_one_in_a_shared_storage(valkey: ValkeyServer, clock: Clock) -> None:
-    async with RateLimitStorage(url_of(valkey), namespace="wx1", now=clock) as storage:
+    async with RateLimitStorage(url_of(valkey), namespace="wx1", clock=clock.seconds) as storage:
         waits = await asyncio.gather(*(storage.wait_ms(parse("50/minute"), "at once") for _ in range(200)))
         assert waits.count(0) == 50
         assert storage.failures == 0
 
 
 async def test_a_window_of_a_shared_storage_ends(valkey: ValkeyServer, clock: Clock) -> None:
-    async with RateLimitStorage(url_of(valkey), namespace="wx1", now=clock) as storage:
+    async with RateLimitStorage(url_of(valkey), namespace="wx1", clock=clock.seconds) as storage:
         rate = parse("1/second")
         assert await storage.wait_ms(rate, "brief") == 0
         assert await storage.wait_ms(rate, "brief") > 0
@@ -126,7 +126,9 @@ async def test_without_its_shared_storage_the_server_counts_on_its_own(
     monkeypatch.setattr(rate_limit, "_RETRY_AFTER", 0.0)
     port = free_port()
     with caplog.at_level(logging.INFO, "graph.security.rate_limit"):
-        async with RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port}/0"), namespace="wx1", now=clock) as storage:
+        async with RateLimitStorage(
+            SecretStr(f"redis://127.0.0.1:{port}/0"), namespace="wx1", clock=clock.seconds
+        ) as storage:
             assert await storage.wait_ms(RATE, "away") == 0
             assert await storage.wait_ms(RATE, "away") == 0
             assert await storage.wait_ms(RATE, "away") == 60_000
@@ -151,7 +153,9 @@ async def test_a_shared_storage_that_hangs_delays_no_request(clock: Clock, monke
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     async with (
         server,
-        RateLimitStorage(SecretStr(f"redis://127.0.0.1:{port_of(server)}"), namespace="wx1", now=clock) as storage,
+        RateLimitStorage(
+            SecretStr(f"redis://127.0.0.1:{port_of(server)}"), namespace="wx1", clock=clock.seconds
+        ) as storage,
     ):
         monkeypatch.setattr(rate_limit, "_TIMEOUT", 0.05)
         monkeypatch.setattr(rate_limit, "_RETRY_AFTER", 3600.0)
@@ -172,7 +176,7 @@ def port_of(server: asyncio.Server) -> int:
 @pytest.mark.parametrize("url", ["redis://host:port", "redis://[::1", "redis://host?foo=1", "redis://host?retry=3"])
 def test_a_url_that_names_no_storage_is_refused_without_being_shown(url: str, clock: Clock) -> None:
     with pytest.raises(RateLimitStorageUnusable) as refused:
-        RateLimitStorage(SecretStr(url), namespace="wx1", now=clock)
+        RateLimitStorage(SecretStr(url), namespace="wx1", clock=clock.seconds)
     assert url not in str(refused.value)
 
 
@@ -184,14 +188,14 @@ def test_without_its_package_a_shared_storage_says_what_to_install(
 
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(RateLimitStorageUnusable, match=r"pip install 'wxgate\[redis\]'"):
-        RateLimitStorage(SecretStr("redis://127.0.0.1"), namespace="wx1", now=clock)
+        RateLimitStorage(SecretStr("redis://127.0.0.1"), namespace="wx1", clock=clock.seconds)
 
 
 async def test_mini_programs_that_share_a_storage_count_apart(valkey: ValkeyServer, clock: Clock) -> None:
     url = url_of(valkey)
     async with (
-        RateLimitStorage(url, namespace="wx1", now=clock) as one,
-        RateLimitStorage(url, namespace="wx2", now=clock) as other,
+        RateLimitStorage(url, namespace="wx1", clock=clock.seconds) as one,
+        RateLimitStorage(url, namespace="wx2", clock=clock.seconds) as other,
     ):
         assert await one.wait_ms(parse("1/minute"), "apart") == 0
         assert await other.wait_ms(parse("1/minute"), "apart") == 0
@@ -201,7 +205,7 @@ async def test_mini_programs_that_share_a_storage_count_apart(valkey: ValkeyServ
 @pytest.mark.parametrize("scheme", ["redis", "valkey"])
 def test_only_the_scheme_of_the_url_is_read_as_redis(scheme: str, clock: Clock) -> None:
     url = SecretStr(f"{scheme}://:valkey-password@valkey:6379/0")
-    options = RateLimitStorage(url, namespace="wx1", now=clock)._pool.connection_kwargs
+    options = RateLimitStorage(url, namespace="wx1", clock=clock.seconds)._pool.connection_kwargs
     assert (options["host"], options["password"]) == ("valkey", "valkey-password")
 
 
@@ -217,7 +221,7 @@ async def test_a_shared_storage_that_answers_rubbish_is_as_good_as_none(rubbish:
     server = await asyncio.start_server(babble, "127.0.0.1", 0)
     url = SecretStr(f"redis://127.0.0.1:{port_of(server)}")
     async with server:
-        async with RateLimitStorage(url, namespace="wx1", now=clock) as storage:
+        async with RateLimitStorage(url, namespace="wx1", clock=clock.seconds) as storage:
             assert [await storage.wait_ms(RATE, "rubbish") for _ in range(3)] == [0, 0, 60_000]
             assert storage.failures == 1
         await asyncio.sleep(0.05)  # for the far side's end of the connection
