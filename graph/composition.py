@@ -24,6 +24,7 @@ from graph.schema.context import Services
 from graph.schema.errors import coded
 from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit, RateLimitStorage
+from graph.security.token_bucket import TokenBuckets
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
@@ -91,8 +92,8 @@ def compose(
     tracing = load_tracing() if settings.otel else None
     url = settings.database.url.get_secret_value()
     database = tracing.database(url) if tracing else Database(url)
-    executor = build_executor(settings, plans=plans)
-    metrics = Metrics(executor.documents.trusted_operations())
+    documents = build_documents(settings, plans=plans)
+    metrics = Metrics(documents.trusted_operations())
     wechat = WeChatClient(
         app_id=app_id,
         app_secret=app_secret,
@@ -107,6 +108,9 @@ def compose(
 
     def refused(what: str, kind: str) -> None:
         metrics.refusals.labels(what, kind).inc()
+
+    def buckets(what: str, rates: str) -> TokenBuckets:
+        return TokenBuckets(rates, now=now, refused=partial(refused, what, "address"))
 
     storage = RateLimitStorage(settings.rate_limit.storage, namespace=app_id, now=now)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
@@ -126,6 +130,7 @@ def compose(
         key_check=key_check,
         sessions=sessions,
         rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
+        refused_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
         now=now,
         finished=partial(_count_login, metrics),
     )
@@ -145,7 +150,7 @@ def compose(
         database=database,
         key_check=key_check,
         services=Services(sessions, logins, profiles),
-        executor=executor,
+        executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,
         session_cleanup=session_cleanup,
@@ -153,10 +158,10 @@ def compose(
     )
 
 
-def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
-    """What runs GraphQL requests; `plans` as in `compose`. Raises `TrustedDocumentsError`."""
+def build_documents(settings: Settings, *, plans: bool = True) -> Documents:
+    """What GraphQL requests may run; `plans` as in `compose`. Raises `TrustedDocumentsError`."""
     documents = settings.trusted.documents
-    allowed = Documents(
+    return Documents(
         graphql_core_schema(build_schema()),
         introspection=settings.introspection,
         limits=settings.limit,
@@ -164,7 +169,6 @@ def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
         trusted_only=settings.trusted.documents_only,
         plans=plans,
     )
-    return Executor(allowed, coded)
 
 
 def _count_login(metrics: Metrics, outcome: LoggedIn | Exception) -> None:

@@ -15,8 +15,10 @@ from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
 from graph.security.errors import RateLimited
 from graph.security.rate_limit import RateLimit
+from graph.security.token_bucket import TokenBuckets
 from graph.security.tokens import SessionToken
 from graph.wechat.client import WeChatClient
+from graph.wechat.errors import LoginCodeInvalid, LoginCodeUsed
 from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
@@ -61,6 +63,7 @@ class Logins:
     key_check: KeyCheck
     sessions: Sessions
     rate_limit: RateLimit
+    refused_codes: TokenBuckets
     now: Callable[[], int]
     finished: Callable[[LoggedIn | Exception], None]
     _flights: dict[bytes, _Flight] = field(default_factory=dict, init=False)
@@ -86,6 +89,26 @@ class Logins:
         return logged_in
 
     async def _login(self, code: str, *, address: str, token: str | None) -> LoggedIn:
+        """What WeChat refuses is limited apart, and takes no place from what it accepts.
+
+        Garbage looks like any other code until WeChat was asked. So each code takes a token of its address, of which
+        one that is refused gives none back, and one that is accepted two: where more are accepted than refused, tokens
+        never run out. Where they do, an address has only those that appear with time: good codes from there compete
+        for them with the garbage, unspent, for as long as it comes, and a moment longer.
+        """
+        self.refused_codes.take(address)
+        try:
+            logged_in = await self._exchange(code, address=address, token=token)
+        except (LoginCodeInvalid, LoginCodeUsed):
+            await self.rate_limit.uncount("address", address)
+            raise
+        except BaseException:
+            self.refused_codes.give_back(address)
+            raise
+        self.refused_codes.give_back(address, 2)
+        return logged_in
+
+    async def _exchange(self, code: str, *, address: str, token: str | None) -> LoggedIn:
         await self.rate_limit.count("address", address)
         await self.key_check.ensure()
         await self._require_tables()

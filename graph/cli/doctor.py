@@ -15,7 +15,7 @@ from limits import RateLimitItemPerSecond
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
 from graph.accounts.sessions import epoch_ms
-from graph.composition import build_executor
+from graph.composition import build_documents
 from graph.execution.trusted_documents import TrustedDocumentsError
 from graph.observability.logging import configure_logging
 from graph.security.encryption import KeyRing
@@ -77,7 +77,7 @@ async def _examine(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
     async for result in _examine_database(settings):
         yield result
     try:
-        build_executor(settings)
+        build_documents(settings)
     except TrustedDocumentsError as error:
         yield "trusted documents", str(error)
     else:

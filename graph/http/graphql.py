@@ -52,10 +52,15 @@ class GraphQLEndpoint:
 
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
         record = record_of(scope)
-        context = Context(self.services, bearer_token(headers), partial(self.client_of, scope))
+        address = partial(self.client_of, scope)
+        context = Context(self.services, bearer_token(headers), address)
         try:
             result = await self.executor.execute(
-                request, context, request_id=record.request_id, mutations=scope["method"] == "POST"
+                request,
+                context,
+                request_id=record.request_id,
+                address=address,
+                mutations=scope["method"] == "POST",
             )
         except MutationRefused:
             allow = {"Allow": "POST"}

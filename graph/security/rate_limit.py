@@ -42,16 +42,16 @@ class LocalCounters:
         self._now = now
         self._counters: dict[str, tuple[int, float]] = {}  # what was counted, until when (epoch seconds)
 
-    async def incr(self, key: str, expiry: int) -> int:
-        """What the counter holds after counting one more; it begins anew `expiry` seconds after its first."""
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """What the counter holds after counting so many more; it begins anew `expiry` seconds after its first."""
         now = self._now() / 1000
         count, until = self._counters.get(key, (0, 0.0))
         if until <= now:
             self._counters.pop(key, None)  # to come back behind the others, as the newest
             self._make_room(now)
             count, until = 0, now + expiry
-        self._counters[key] = (count + 1, until)
-        return count + 1
+        self._counters[key] = (count + amount, until)
+        return count + amount
 
     async def get_expiry(self, key: str) -> float:
         """When a counter begins anew, in epoch seconds."""
@@ -88,20 +88,20 @@ class RateLimitStorage:
         if self._pool is not None:
             await self._pool.aclose()
 
-    async def wait_ms(self, rate: RateLimitItem, *caller: str) -> int:
-        """Counts one more for `caller`: 0 within the rate, otherwise milliseconds until it counts anew."""
+    async def wait_ms(self, rate: RateLimitItem, *caller: str, amount: int = 1) -> int:
+        """Counts so many more for `caller`: 0 within the rate, otherwise milliseconds until it counts anew."""
         left = None
         if self._shared is not None and self._may_try():
             try:
                 async with asyncio.timeout(_TIMEOUT):
-                    left = await self._seconds_left(self._shared, rate, *caller)
+                    left = await self._seconds_left(self._shared, rate, *caller, amount=amount)
             except Exception as error:
                 self._failed(error)
             else:
                 self._answered()
                 left = left and left + _ROUNDED_OFF
         if left is None:
-            left = await self._seconds_left(self._local, rate, *caller)
+            left = await self._seconds_left(self._local, rate, *caller, amount=amount)
         return round(1000 * min(left, rate.get_expiry()))
 
     def _may_try(self) -> bool:
@@ -113,10 +113,12 @@ class RateLimitStorage:
         self._retry_at = time.monotonic() + _RETRY_AFTER
         return True
 
-    async def _seconds_left(self, storage: RedisStorage | LocalCounters, rate: RateLimitItem, *caller: str) -> float:
-        """Counts one more: 0 within the rate, otherwise how long its window still lasts."""
+    async def _seconds_left(
+        self, storage: RedisStorage | LocalCounters, rate: RateLimitItem, *caller: str, amount: int
+    ) -> float:
+        """Counts: 0 within the rate, otherwise how long its window still lasts."""
         key = rate.key_for(*caller)
-        if await storage.incr(key, rate.get_expiry()) <= rate.amount:
+        if await storage.incr(key, rate.get_expiry(), amount) <= rate.amount:
             return 0
         return max(0.001, await storage.get_expiry(key) - self._now() / 1000)
 
@@ -184,3 +186,8 @@ class RateLimit:
         if longest:
             self._refused(self._what, kind)
             raise RateLimited(longest)
+
+    async def uncount(self, kind: str, caller: str) -> None:
+        """Takes back what `count` has counted."""
+        for rate in self._rates:
+            await self._storage.wait_ms(rate, self._what, kind, caller, amount=-1)
