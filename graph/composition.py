@@ -23,8 +23,7 @@ from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.context import Services
 from graph.schema.errors import coded
 from graph.security.encryption import KeyRing
-from graph.security.rate_limit import RateLimit, RateLimitStorage
-from graph.security.token_bucket import TokenBuckets
+from graph.security.rate_limit import RateLimit, RateLimitStorage, TokenBuckets
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient

@@ -14,8 +14,7 @@ from graph.accounts.errors import LoginNotStored, LoginsTooFrequent
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
 from graph.security.errors import RateLimited
-from graph.security.rate_limit import RateLimit
-from graph.security.token_bucket import TokenBuckets
+from graph.security.rate_limit import RateLimit, TokenBuckets
 from graph.security.tokens import SessionToken
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import LoginCodeInvalid, LoginCodeUsed

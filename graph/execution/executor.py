@@ -18,7 +18,7 @@ from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest
 from graph.execution.plan import Operation
 from graph.execution.turns import Turns
 from graph.security.errors import RateLimited
-from graph.security.token_bucket import TokenBuckets
+from graph.security.rate_limit import TokenBuckets
 
 _log = logging.getLogger(__name__)
 _TOO_MANY: Final = "Too many documents that the server had not met: send what differs as variables."

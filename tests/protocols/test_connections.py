@@ -106,6 +106,27 @@ async def test_bytes_of_incomplete_requests_have_a_budget(limit: str) -> None:
         assert (await server.ask(post(b"x" * 80_000))).status == 200
 
 
+@pytest.mark.parametrize("limit", ["pending_bytes", "pending_bytes_per_address"])
+@pytest.mark.parametrize("ended", [False, True], ids=["answered", "gone"])
+async def test_requests_that_wait_behind_another_count_in_the_budget(limit: str, *, ended: bool) -> None:
+    limits = PATIENT.model_copy(update={limit: 100_000})
+    worker = Worker()
+    async with serving(worker, limits, bodies=BODIES.model_copy(update={"body_bytes": 90_000})) as server:
+        reader, holder = await server.connect()
+        holder.write(GET + post(b"x" * 80_000) + post(b"y" * 80_000))
+        await until(lambda: server.connections._pending >= 80_000)
+        assert (await server.ask(post(b"x" * 80_000)[:-1])).status == 503
+        if ended:
+            holder.transport.abort()
+        worker.go_on.set()
+        if not ended:
+            assert [(await read_response(reader)).json["size"] for _ in range(2)] == [0, 80_000]
+            assert b" 200 " not in await reader.read(), "for the third there was no room"
+            holder.close()
+        await server.is_left_alone()
+        assert (await server.ask(post(b"x" * 80_000))).status == 200
+
+
 class Idle:
     def __init__(self, connections: Connections, address: str) -> None:
         self.closed = False

