@@ -8,8 +8,8 @@ from typing import Final
 
 from graph.security.errors import RateLimited
 
-# With less than 20 ms each, they wait for two seconds at most.
-_MOST_WAITING: Final = 64
+# With 20 ms each and the rest after it, they wait for little more than a second.
+_MOST_WAITING: Final = 32
 _RETRY_AFTER_MS: Final = 1000
 
 

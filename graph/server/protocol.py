@@ -252,8 +252,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._stream is not None:
             self.abort()  # its response may have begun
             return
-        scope = self._parser.scope if self._parser.receiving and not self._parser.in_head else self._parser.base
-        scope = {**scope, "state": self._app_state.copy(), "extensions": {"http_error": error}}
+        scope = {**self._parser.give_up(), "state": self._app_state.copy(), "extensions": {"http_error": error}}
         self._start(RequestCycle(self, scope, b"", keep_alive=False, ended=True))
 
     # Responses

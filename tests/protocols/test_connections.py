@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 import struct
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -104,6 +105,23 @@ async def test_bytes_of_incomplete_requests_have_a_budget(limit: str) -> None:
         holder.transport.abort()
         await server.is_left_alone()
         assert (await server.ask(post(b"x" * 80_000))).status == 200
+
+
+async def test_of_a_body_that_is_refused_nothing_is_kept_while_its_client_reads_the_refusal() -> None:
+    limits, size = PATIENT.model_copy(update={"pending_bytes": 70_000}), 80_000
+    async with serving(echo, limits, bodies=BODIES.model_copy(update={"body_bytes": 90_000})) as server:
+        tracemalloc.start()
+        clients = [await server.connect() for _ in range(40)]
+        for reader, writer in clients:
+            writer.write(post(b"x" * size)[:-1])
+            assert (await read_response(reader)).status == 503
+        assert server.connections.open == 40
+        kept = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/request_parser.py")])
+        tracemalloc.stop()
+        assert sum(trace.size for trace in kept.traces) < 10 * size
+        for _, writer in clients:
+            writer.close()
+        await server.is_left_alone()
 
 
 @pytest.mark.parametrize("limit", ["pending_bytes", "pending_bytes_per_address"])
