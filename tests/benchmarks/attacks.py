@@ -1,6 +1,6 @@
 """What a polite client of another address sees of attacks, and how much memory the server takes for them.
 
-    python -m tests.benchmarks.attacks [--seconds 8] [--calm 3] [--attack NAME] [--database postgres|sqlite]
+    python -m tests.benchmarks.attacks [--seconds 6] [--calm 3] [--attack NAME] [--database postgres|sqlite]
 
 For each attack a `wxgate serve` of its own. The polite client sends `me`, one after the other with short pauses, every
 tenth over a new connection, and logs in now and then. The attacker is another process, and has 127.0.0.1 unless many
@@ -245,7 +245,7 @@ async def attack(name: str, port: int, seconds: float) -> None:
 def main() -> None:
     """Prints a line for each attack."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--calm", type=float, default=3)
     parser.add_argument("--attack", choices=ATTACKS)
     parser.add_argument("--database", choices=DATABASES, default="postgres")

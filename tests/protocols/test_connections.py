@@ -107,7 +107,7 @@ async def test_bytes_of_incomplete_requests_have_a_budget(limit: str) -> None:
         assert (await server.ask(post(b"x" * 80_000))).status == 200
 
 
-async def test_of_a_body_that_is_refused_nothing_is_kept_while_its_client_reads_the_refusal() -> None:
+async def test_of_a_refused_body_nothing_is_kept_while_its_client_reads_the_refusal() -> None:
     limits, size = PATIENT.model_copy(update={"pending_bytes": 70_000}), 80_000
     async with serving(echo, limits, bodies=BODIES.model_copy(update={"body_bytes": 90_000})) as server:
         tracemalloc.start()
