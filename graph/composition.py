@@ -23,7 +23,7 @@ from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.context import Services
 from graph.schema.errors import coded
 from graph.security.encryption import KeyRing
-from graph.security.rate_limit import RateLimit, RateLimitStorage
+from graph.security.rate_limit import RateLimit, RateLimitStorage, TokenBuckets
 from graph.security.tokens import SessionMacs
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
@@ -94,8 +94,8 @@ def compose(
     tracing = load_tracing() if settings.otel else None
     url = settings.database.url.get_secret_value()
     database = tracing.database(url) if tracing else Database(url)
-    executor = build_executor(settings, plans=plans)
-    metrics = Metrics(executor.documents.trusted_operations())
+    documents = build_documents(settings, plans=plans)
+    metrics = Metrics(documents.trusted_operations())
     wechat = WeChatClient(
         app_id=app_id,
         app_secret=app_secret,
@@ -110,6 +110,9 @@ def compose(
 
     def refused(what: str, kind: str) -> None:
         metrics.refusals.labels(what, kind).inc()
+
+    def buckets(what: str, rates: str) -> TokenBuckets:
+        return TokenBuckets(what, rates, clock=monotonic, refused=refused)
 
     storage = RateLimitStorage(settings.rate_limit.storage, namespace=app_id, clock=monotonic)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
@@ -131,6 +134,7 @@ def compose(
         key_check=key_check,
         sessions=sessions,
         rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
+        refused_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
         now=now,
         succeeded=metrics.login_succeeded,
         failed=lambda error: metrics.logins.labels((coded(error) or INTERNAL).code.name).inc(),
@@ -151,7 +155,7 @@ def compose(
         database=database,
         key_check=key_check,
         services=Services(sessions, logins, profiles),
-        executor=executor,
+        executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,
         session_cleanup=session_cleanup,
@@ -159,10 +163,10 @@ def compose(
     )
 
 
-def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
-    """What runs GraphQL requests; `plans` as in `compose`. Raises `TrustedDocumentsError`."""
+def build_documents(settings: Settings, *, plans: bool = True) -> Documents:
+    """What GraphQL requests may run; `plans` as in `compose`. Raises `TrustedDocumentsError`."""
     documents = settings.trusted.documents
-    allowed = Documents(
+    return Documents(
         graphql_core_schema(build_schema()),
         introspection=settings.introspection,
         limits=settings.limit,
@@ -170,4 +174,3 @@ def build_executor(settings: Settings, *, plans: bool = True) -> Executor:
         trusted_only=settings.trusted.documents_only,
         plans=plans,
     )
-    return Executor(allowed, coded)

@@ -63,15 +63,21 @@ def serve_process(
 
 @contextmanager
 def server_process(
-    variables: Mapping[str, str], output: Path, *, probe: str = "/readyz", stop: bool = True
+    variables: Mapping[str, str],
+    output: Path,
+    *,
+    probe: str = "/readyz",
+    stop: bool = True,
+    descriptors: int | None = None,
 ) -> Iterator[ServerProcess]:
-    """As `serve_process`, for who looks at the process itself."""
+    """As `serve_process`, for who looks at the process itself, or lets it have so many descriptors only."""
+    limited = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh"]
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WXGATE_")}
     with (
         output.open("wb") as file,
         subprocess.Popen(
-            [sys.executable, "-m", "graph", "serve", "--port", str(port)],
+            [*limited, sys.executable, "-m", "graph", "serve", "--port", str(port)],
             env={**inherited, **variables},
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -37,17 +37,20 @@ class Clock:
 
     ms: int
     slept: list[float] = field(default_factory=list)
+    gone_by: float = 0.0
 
     def __call__(self) -> int:
         return self.ms
 
     def seconds(self) -> float:
         """As a clock that never goes back."""
-        return self.ms / 1000
+        return self.gone_by
 
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
-        """Lets time pass for the server."""
-        self.ms += int(1000 * (seconds + 60 * minutes + 3600 * hours + 86400 * days))
+        """Lets time pass for the server; less than none sets its clock back."""
+        passed = seconds + 60 * minutes + 3600 * hours + 86400 * days
+        self.ms += int(1000 * passed)
+        self.gone_by += max(0.0, passed)
 
     async def sleep(self, seconds: float) -> None:
         """The server's `sleep`: time passes at once."""

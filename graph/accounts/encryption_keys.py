@@ -16,7 +16,7 @@ from models.database import Database
 from models.encryption_keys import add_canary, drop_canary, read_canaries
 from models.errors import DatabaseBehind
 from models.migrate import missing_migrations
-from models.sessions import read_signed, replace_mac
+from models.session_macs import read_signed, replace_mac
 
 _log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
 from graph.security.errors import RateLimited
 from graph.security.events import Client, SecurityEvent
-from graph.security.rate_limit import RateLimit
+from graph.security.rate_limit import RateLimit, TokenBuckets
 from graph.security.tokens import SessionToken, session_id
 from graph.wechat.client import WeChatClient
-from graph.wechat.errors import UserBlocked
+from graph.wechat.errors import LoginCodeInvalid, LoginCodeUsed, UserBlocked
 from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
@@ -63,6 +63,7 @@ class Logins:
     key_check: KeyCheck
     sessions: Sessions
     rate_limit: RateLimit
+    refused_codes: TokenBuckets
     now: Callable[[], int]
     succeeded: Callable[[bool], None]
     failed: Callable[[Exception], None]
@@ -91,6 +92,25 @@ class Logins:
         return logged_in
 
     async def _login(self, code: str, client: Client, token: str | None) -> LoggedIn:
+        """What WeChat refuses is limited apart, more tightly than what it accepts.
+
+        Garbage looks like any other code until WeChat was asked. So each code takes a token of its address, of which
+        one that is refused gives none back, and one that is accepted two: where more are accepted than refused, tokens
+        never run out. Where they do, an address has only those that appear with time: good codes from there compete
+        for them with the garbage, unspent, for as long as it comes, and a moment longer.
+        """
+        self.refused_codes.take(client)
+        try:
+            logged_in = await self._exchange(code, client, token)
+        except (LoginCodeInvalid, LoginCodeUsed):
+            raise
+        except BaseException:
+            self.refused_codes.give_back(client)
+            raise
+        self.refused_codes.give_back(client, 2)
+        return logged_in
+
+    async def _exchange(self, code: str, client: Client, token: str | None) -> LoggedIn:
         await self.rate_limit.count("address", client.address, client)
         await self.key_check.ensure()
         await self._require_tables()

@@ -68,6 +68,7 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
                 "WXGATE_HTTP_ALLOWED_HOSTS": ",".join(local_hosts(host)),
                 "WXGATE_INTROSPECTION": "true",
                 "WXGATE_GRAPHIQL": "true",
+                "WXGATE_RATE_LIMIT_DOCUMENTS": "",
             }
         )
         simulator = None

@@ -15,7 +15,7 @@ from limits import RateLimitItemPerSecond
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
 from graph.accounts.sessions import epoch_ms
-from graph.composition import build_executor
+from graph.composition import build_documents
 from graph.execution.trusted_documents import TrustedDocumentsError
 from graph.observability.logging import configure_logging
 from graph.security.encryption import KeyRing
@@ -30,7 +30,7 @@ from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
 from models.logins import try_sign_in
 from models.migrate import missing_migrations
-from models.sessions import count_without_mac
+from models.session_macs import count_without_mac
 
 _TOLERATED_SKEW_SECONDS: Final = 60
 _NO_DATE: Final[tuple[type[Exception], ...]] = (*FAILURES, ValueError)
@@ -81,7 +81,7 @@ async def _examine(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
     async for result in _examine_database(settings):
         yield result
     try:
-        build_executor(settings)
+        build_documents(settings)
     except TrustedDocumentsError as error:
         yield "trusted documents", str(error)
     else:

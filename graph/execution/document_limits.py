@@ -45,7 +45,7 @@ class DocumentSize:
 
 
 class DocumentLimits(BaseModel, frozen=True):
-    """The most that a document may have."""
+    """The most that a document may have, all its operations together, for each is validated."""
 
     tokens: int = Field(400, ge=10, description="Tokens of a document.")
     characters: int = Field(8_192, ge=10, description="Characters of a document.")
@@ -77,23 +77,22 @@ class DocumentLimits(BaseModel, frozen=True):
 def measure(document: ast.DocumentNode) -> DocumentSize:
     """The size of a parsed document. Survives unknown, unused and circular fragments, which validation refuses."""
     gauge = _Gauge(document)
-    total = DocumentSize(tokens=document.token_count)
+    total, mutation_fields = DocumentSize(tokens=document.token_count), 0
     for node in document.definitions:
         if isinstance(node, ast.OperationDefinitionNode):
             size = gauge.size(node)
             size.directives += sum(len(variable.directives or ()) for variable in node.variable_definitions or ())
             total.operations += 1
-            total.introspection_only &= size.introspection_only
+            total.add(size)
             if node.operation is ast.OperationType.MUTATION:
-                total.mutation_fields = max(total.mutation_fields, size.mutation_fields)
-        elif isinstance(node, ast.FragmentDefinitionNode):
-            # An unused fragment costs validation as much as a used one.
-            size = gauge.fragment(node.name.value)
+                mutation_fields = max(mutation_fields, size.mutation_fields)
+    for node in document.definitions:
+        if isinstance(node, ast.FragmentDefinitionNode):
             total.fragments += 1
-        else:
-            continue  # a type definition, which validation refuses
-        for what in ("depth", "fields", "aliases", "directives"):
-            setattr(total, what, max(getattr(total, what), getattr(size, what)))
+            # One that is unused, or has the name of another, costs validation as much as a used one.
+            if id(node) not in gauge.measured:
+                total.add(gauge.fragment(node))
+    total.mutation_fields = mutation_fields
     return total
 
 
@@ -103,20 +102,20 @@ class _Gauge:
     def __init__(self, document: ast.DocumentNode) -> None:
         nodes = [node for node in document.definitions if isinstance(node, ast.FragmentDefinitionNode)]
         self._fragments = {node.name.value: node for node in nodes}
-        self._measured: dict[str, DocumentSize] = {}
+        self.measured: dict[int, DocumentSize] = {}  # by the identity of the node: names can be repeated
 
-    def fragment(self, name: str) -> DocumentSize:
-        if name not in self._measured:
+    def fragment(self, node: ast.FragmentDefinitionNode) -> DocumentSize:
+        if id(node) not in self.measured:
             # Stands in for the fragment while it is being measured, should it contain itself.
-            self._measured[name] = DocumentSize()
-            if name in self._fragments:
-                self._measured[name] = self.size(self._fragments[name])
-        return self._measured[name]
+            self.measured[id(node)] = DocumentSize()
+            self.measured[id(node)] = self.size(node)
+        return self.measured[id(node)]
 
     def size(self, node: ast.ExecutableDefinitionNode | ast.SelectionNode) -> DocumentSize:
         size = DocumentSize(directives=len(node.directives or ()))
         if isinstance(node, ast.FragmentSpreadNode):
-            size.add(self.fragment(node.name.value))
+            if node.name.value in self._fragments:
+                size.add(self.fragment(self._fragments[node.name.value]))
             return size
         assert isinstance(node, (ast.ExecutableDefinitionNode, ast.FieldNode, ast.InlineFragmentNode))  # noqa: S101
         for selection in node.selection_set.selections if node.selection_set else ():

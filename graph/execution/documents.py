@@ -17,7 +17,7 @@ from graphql.validation import validate
 from graph.errors import CodedError, ErrorAction, ErrorCode
 from graph.execution.document_limits import DocumentLimits, DocumentTooLarge, measure
 from graph.execution.plan import Operation, operations_of
-from graph.execution.trusted_documents import TrustedDocuments, TrustedDocumentsError
+from graph.execution.trusted_documents import TrustedDocument, TrustedDocuments, TrustedDocumentsError
 
 # How graphql-core's parser describes a value that stands where none may be.
 _QUOTED_VALUE: Final = re.compile(r"\b(String|BlockString|Int|Float) '.*'", re.DOTALL)
@@ -55,9 +55,10 @@ class TrustedTextDiffers(Exception):
 class DocumentRefused(Exception):
     """What is wrong with a document or its variables, in graphql-core's words, under one code."""
 
-    def __init__(self, code: ErrorCode, *errors: GraphQLError) -> None:
+    def __init__(self, code: ErrorCode, *errors: GraphQLError, retry_after_ms: int | None = None) -> None:
         super().__init__(code)
-        self.errors = [(error, CodedError(code, redacted_message(error), ErrorAction.FIX_REQUEST)) for error in errors]
+        action = ErrorAction.FIX_REQUEST if retry_after_ms is None else ErrorAction.WAIT
+        self.errors = [(error, CodedError(code, redacted_message(error), action, retry_after_ms)) for error in errors]
 
 
 def redacted_message(error: GraphQLError) -> str:
@@ -115,13 +116,18 @@ class Documents:
                 msg = f'The trusted document "{document.id}" does not fit this server: {reason.message}'
                 raise TrustedDocumentsError(msg) from None
 
+    def has_parsed(self, request: GraphQLRequest) -> bool:
+        """Whether `find` returns or raises at once: there is no text that has to be parsed and validated first."""
+        known = request.query is None or self._trusted_only or request.query in self.cache
+        return known or self._named(request.document_id) is not None
+
     def find(self, request: GraphQLRequest) -> ReadyDocument:
         """The trusted document that the request names, or the one that it sends.
 
         Raises `DocumentRefused` and `TrustedTextDiffers`.
         """
         named = request.document_id
-        trusted = self._trusted.find(named) if self._trusted is not None and named is not None else None
+        trusted = self._named(named)
         if trusted is not None:
             if request.query is not None and request.query != trusted.text:
                 raise TrustedTextDiffers
@@ -140,6 +146,9 @@ class Documents:
         """The names of the operations of trusted documents."""
         for document in self._trusted_by_id.values():
             yield from filter(None, document.operations)
+
+    def _named(self, document_id: str | None) -> TrustedDocument | None:
+        return self._trusted.find(document_id) if self._trusted is not None and document_id is not None else None
 
     def _cached(self, text: str) -> ReadyDocument:
         document = self.cache.get(text)

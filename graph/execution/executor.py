@@ -16,8 +16,14 @@ from graphql import ExecutionResult, GraphQLError, MiddlewareManager, execute
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest, ReadyDocument, redacted_message
 from graph.execution.plan import Operation
+from graph.execution.turns import Turns
+from graph.security.errors import RateLimited
+from graph.security.events import Client
+from graph.security.rate_limit import TokenBuckets
 
 _log = logging.getLogger(__name__)
+_UNKNOWN: Final = Client("unknown", "")
+_TOO_MANY: Final = "Too many documents that the server had not met: send what differs as variables."
 _NOT_CHOSEN: Final = "operationName must choose exactly one operation of the document."
 
 
@@ -43,14 +49,23 @@ class MutationRefused(Exception):
 class Executor:
     """Executes GraphQL requests on the schema of its documents.
 
-    `coded` gives the client's view of an exception that a resolver raised, or None for a defect.
+    `coded` gives the client's view of an exception that a resolver raised, or None for a defect. `unknown` holds how
+    many documents an address may still send that have to be parsed.
     """
 
     documents: Documents
     coded: Callable[[BaseException], CodedError | None]
+    unknown: TokenBuckets | None = None
+    _turns: Turns = field(default_factory=Turns, init=False)
 
     async def execute(
-        self, request: GraphQLRequest, context: object, *, request_id: str, mutations: bool = True
+        self,
+        request: GraphQLRequest,
+        context: object,
+        *,
+        request_id: str,
+        client: Callable[[], Client] = lambda: _UNKNOWN,
+        mutations: bool = True,
     ) -> GraphQLResponse:
         """The response to a request; whatever goes wrong is a coded error in it.
 
@@ -63,7 +78,7 @@ class Executor:
             cache.move_to_end(request.query)
         else:
             try:
-                document = self.documents.find(request)
+                document = await self._find(request, client)
             except DocumentRefused as refused:
                 return _failure(refused.errors, None, request_id)
         operation = document.operations.get(request.operation_name)
@@ -84,6 +99,19 @@ class Executor:
             return _failure(invalid.errors, operation, request_id)
         errors = [(error, self._code_of(error, request_id)) for error in planned.errors]
         return _failure(errors, operation, request_id, data=planned.data)
+
+    async def _find(self, request: GraphQLRequest, client: Callable[[], Client]) -> ReadyDocument:
+        """Raises `DocumentRefused` and `TrustedTextDiffers`."""
+        if self.documents.has_parsed(request):
+            return self.documents.find(request)
+        try:
+            if self.unknown is not None:
+                self.unknown.take(client())
+            async with self._turns.turn():
+                return self.documents.find(request)
+        except RateLimited as limited:
+            wait = limited.retry_after_ms
+            raise DocumentRefused(ErrorCode.RATE_LIMITED, GraphQLError(_TOO_MANY), retry_after_ms=wait) from None
 
     async def _result(
         self, request: GraphQLRequest, document: ReadyDocument, context: object, middleware: MiddlewareManager | None

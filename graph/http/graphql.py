@@ -53,10 +53,15 @@ class GraphQLEndpoint:
 
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
         record = record_of(scope)
-        context = Context(self.services, bearer_token(headers), partial(self._client, scope))
+        client = partial(self._client, scope)
+        context = Context(self.services, bearer_token(headers), client)
         try:
             result = await self.executor.execute(
-                request, context, request_id=record.request_id, mutations=scope["method"] == "POST"
+                request,
+                context,
+                request_id=record.request_id,
+                client=client,
+                mutations=scope["method"] == "POST",
             )
         except MutationRefused:
             allow = {"Allow": "POST"}

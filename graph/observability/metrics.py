@@ -94,6 +94,8 @@ class Metrics:
         for what in ("login", "submit"):
             for kind in ("account", "address"):
                 self.refusals.labels(what, kind)
+        for what in ("documents", "refused_codes"):
+            self.refusals.labels(what, "address")
         Info("wxgate_build", "What is running.", registry=registry).info(
             {"version": version("wxgate"), "python": platform.python_version()}
         )

@@ -206,3 +206,60 @@ class RateLimit:
         if longest:
             self._refused(self._what, kind)
             raise RateLimited(longest)
+
+
+class TokenBuckets:
+    """A bucket of tokens for each address, in this process alone: for what costs this process something.
+
+    Of `100/minute` an address has 100 at first and gets one every 600 ms, in the notation of `RateLimit`; of several
+    rates each must have a token. So one that has none left is not shut out until a window ends. `clock` gives seconds
+    and never goes back; `refused` as in `RateLimit`.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        rates: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        refused: Callable[[str, str], None] = lambda _what, _kind: None,
+    ) -> None:
+        self._what = what
+        # How many seconds a bucket takes to fill, and a token to appear.
+        parsed = parse_many(rates) if rates else []
+        self._rates = [(rate.get_expiry(), rate.get_expiry() / rate.amount) for rate in parsed]
+        self._clock = clock
+        self._refused = refused
+        # When each bucket of an address will be full: what is not here has full ones.
+        self._full_at: dict[str, list[float]] = {}
+        # Addresses that have run out since their buckets were full: the log tells it once.
+        self._out: set[str] = set()
+
+    def take(self, client: Client) -> None:
+        """Takes a token of the client's address. Raises `RateLimited` where there is none, and takes nothing."""
+        if not self._rates:
+            return
+        now, address = self._clock(), client.address
+        known = [max(at, now) for at in self._full_at.get(address, [now] * len(self._rates))]
+        full_at = [at + token for at, (_, token) in zip(known, self._rates, strict=True)]
+        wait_ms = max(round(1000 * (at - now - period)) for at, (period, _) in zip(full_at, self._rates, strict=True))
+        if wait_ms > 0:
+            if address not in self._out:
+                self._out.add(address)
+                SecurityEvent.RATE_LIMIT_REACHED.log(client, limit=self._what, kind="address")
+            self._refused(self._what, "address")
+            raise RateLimited(wait_ms)
+        if max(known) <= now:
+            self._out.discard(address)
+        if address not in self._full_at and len(self._full_at) >= _MOST_COUNTERS:
+            used = [(other, at) for other, at in self._full_at.items() if max(at) > now]
+            # A client with so many addresses that the older half is dropped had as many times the limit anyway.
+            self._full_at = dict(used[-_MOST_COUNTERS // 2 :])
+            self._out &= self._full_at.keys()
+        self._full_at[address] = full_at
+
+    def give_back(self, client: Client, tokens: int = 1) -> None:
+        """Puts tokens into the bucket, which holds no more than it did at first."""
+        if known := self._full_at.get(client.address):
+            each = zip(known, self._rates, strict=True)
+            self._full_at[client.address] = [at - tokens * token for at, (_, token) in each]

@@ -100,7 +100,7 @@ class Connections:
             connection.close()
 
     def hold(self, owner: str | None, size: int) -> bool:
-        """Whether so many bytes of a request that has not arrived whole may be kept."""
+        """Whether so many bytes may be kept, of a request that has not arrived whole or waits for the one before it."""
         if not size:
             return True
         limits = self.limits

@@ -31,6 +31,6 @@ class ConnectionLimits(BaseModel, frozen=True):
     pipelined: int = Field(16, ge=1, description="Requests that may wait behind the one being answered.")
     concurrency: int = Field(500, ge=1, le=100_000, description="Complete requests at work at once; more get 503.")
     pending_bytes: int = Field(
-        32 * 1024 * 1024, ge=65_536, description="Bytes of all requests that have not arrived whole."
+        32 * 1024 * 1024, ge=65_536, description="Bytes of all requests that have not arrived whole, or wait in line."
     )
     pending_bytes_per_address: int = Field(4 * 1024 * 1024, ge=65_536, description="The same from one client address.")

@@ -28,8 +28,7 @@ _log: Final = logging.getLogger(__name__)
 # kernel resets a connection that is closed over unread bytes (RFC 9112, section 9.6).
 _LINGER_BYTES: Final = 32 * 1024 * 1024
 _LINGER_SECONDS: Final = 2.0
-# When the server stops, how long the first request of a new connection may be on its way.
-_SHUTDOWN_SECONDS: Final = 1.0
+_SHUTDOWN_SECONDS: Final = 1.0  # how long the first request of a new connection may be on its way when the server stops
 # A body that is streamed is read no further while so much of it waits for the application.
 _STREAM_BUFFER: Final = 64 * 1024
 
@@ -95,6 +94,7 @@ class HttpProtocol(asyncio.Protocol):
             self.connections.remove(self, self._owner)
         self._stopped = True
         self._parser.close()
+        self.connections.release(self._owner, sum(cycle.held for cycle in self._pipeline))
         self._pipeline.clear()
         if self._cycle is not None:
             self._cycle.disconnect()
@@ -253,8 +253,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._stream is not None:
             self.abort()  # its response may have begun
             return
-        scope = self._parser.scope if self._parser.receiving and not self._parser.in_head else self._parser.base
-        scope = {**scope, "state": self._app_state.copy(), "extensions": {"http_error": error}}
+        scope = {**self._parser.give_up(), "state": self._app_state.copy(), "extensions": {"http_error": error}}
         self._start(RequestCycle(self, scope, b"", keep_alive=False, ended=True))
 
     # Responses
@@ -266,18 +265,20 @@ class HttpProtocol(asyncio.Protocol):
             self._cycle = cycle
             cycle.task = self._loop.create_task(cycle.run(self.app))
             self.server_state.tasks.add(cycle.task)
-        elif len(self._pipeline) < self.limits.pipelined:
+        elif len(self._pipeline) < self.limits.pipelined and self.connections.hold(self._owner, size := cycle.size()):
+            cycle.held = size
             self._pipeline.append(cycle)
         else:
             # A response would have no place in the order of responses.
             self._stopped = self._refused = True
-            self._pipeline[-1].keep_alive = False
+            (self._pipeline[-1] if self._pipeline else self._cycle).keep_alive = False
 
     def cycle_complete(self, cycle: RequestCycle) -> None:
         """The response of the current request is written."""
         self.server_state.total_requests += 1
         self._cycle = None
         if self._pipeline and cycle.keep_alive:
+            self.connections.release(self._owner, self._pipeline[0].held)
             self._start(self._pipeline.popleft())
         elif not cycle.keep_alive or self._stopped:
             self.close()

@@ -40,7 +40,7 @@ class RequestCycle:
     """One request and its response, whose head and body leave as one write.
 
     `unread` is what the application has not read of the body; `ended` says whether all of it has arrived: if not, the
-    application reads it in pieces, as they come.
+    application reads it in pieces, as they come. `held` is what it counts for while it waits for the one before it.
     """
 
     protocol: Connection
@@ -48,6 +48,7 @@ class RequestCycle:
     unread: bytes
     keep_alive: bool
     ended: bool
+    held: int = 0
     task: asyncio.Task[None] | None = None
     complete: bool = False
     _read: bool = False  # the application has all of the body
@@ -57,6 +58,10 @@ class RequestCycle:
     _has_body: bool = True
     _disconnected: bool = False
     _event: asyncio.Event | None = None
+
+    def size(self) -> int:
+        """How many bytes that have arrived it keeps."""
+        return len(self.unread) + sum(len(name) + len(value) for name, value in self.scope["headers"])
 
     async def run(self, app: ASGIApp) -> None:
         """Calls the application; where even middleware does not respond, the client gets a bare 500."""

@@ -90,6 +90,11 @@ class RequestParser:
                 return
         self._refuse(_bad("Too many requests at once."))  # what is left was not parsed
 
+    def give_up(self) -> Scope:
+        """The scope of the request that is refused, as far as it is known; its body is not kept until the end."""
+        self._body = b""
+        return self.scope if self.receiving and not self.in_head else self.base
+
     def close(self) -> None:
         """Parser, callbacks and receiver refer to each other, and the garbage collector looks seldom."""
         self._parser = self._error = self.receiver = None  # type: ignore[assignment]

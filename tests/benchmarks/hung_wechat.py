@@ -121,7 +121,8 @@ def main() -> None:
         serve(SimulatorState(APP_ID, APP_SECRET, seed=1)) as wechat,
     ):
         asyncio.run(migrate(url))
-        environment = serve_environment(wechat, url, WXGATE_RATE_LIMIT_LOGIN="")
+        unlimited = {"WXGATE_RATE_LIMIT_LOGIN": "", "WXGATE_RATE_LIMIT_REFUSED_CODES": ""}
+        environment = serve_environment(wechat, url, **unlimited)
         with serve_process(environment, Path(name) / "output") as server:
 
             async def run() -> tuple[list[list[float]], list[list[float]], Counter[str]]:

@@ -119,6 +119,12 @@ def test_introspection_is_off_when_it_is_set_so(tmp_path: Path) -> None:
         assert "data" not in answer.json() or answer.json()["data"] is None
 
 
+def test_its_developer_may_send_any_number_of_new_documents(tmp_path: Path) -> None:
+    with serving("dev", cwd=tmp_path) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+        answers = [client.post("/graphql", json={"query": f"{{ me {{ id }} }} # {number}"}) for number in range(200)]
+        assert {answer.text for answer in answers} == {'{"data":{"me":null}}'}
+
+
 def test_with_credentials_it_talks_to_wechat_and_mounts_no_simulator(
     tmp_path: Path, wechat_simulator: WeChatSimulator
 ) -> None:

@@ -95,7 +95,8 @@ def visitors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitors]:
     asyncio.run(migrate(database_url))
     with serve(SimulatorState(APP_ID, APP_SECRET, seed=0)) as wechat:
         # Without rate limits: two hundred cases an operation are more than any person would send.
-        unlimited = {"WXGATE_RATE_LIMIT_LOGIN": "", "WXGATE_RATE_LIMIT_SUBMIT": ""}
+        limits = ("LOGIN", "SUBMIT", "DOCUMENTS", "REFUSED_CODES")
+        unlimited = {f"WXGATE_RATE_LIMIT_{what}": "" for what in limits}
         environment = serve_environment(wechat, database_url, WXGATE_LOG_LEVEL="DEBUG", **unlimited)
         with serve_process(environment, log) as url:
             for person in ("alice", "carol"):

@@ -245,8 +245,9 @@ def test_garbage_codes_and_probes_are_counted_and_flood_no_log(
     wechat_simulator: WeChatSimulator, database_url: str, tmp_path: Path
 ) -> None:
     port = free_port()
+    variables = {"WXGATE_METRICS_PORT": str(port), "WXGATE_RATE_LIMIT_REFUSED_CODES": "10000/minute"}
     with (
-        logged_server(wechat_simulator, database_url, tmp_path / "log", WXGATE_METRICS_PORT=str(port)) as server,
+        logged_server(wechat_simulator, database_url, tmp_path / "log", **variables) as server,
         httpx.Client(trust_env=False, timeout=PATIENCE) as http,
     ):
         used = wechat_simulator.login("alice")

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 import struct
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -62,11 +63,9 @@ async def test_a_half_close_while_the_application_works_takes_no_response_away()
         writer.write(GET)
         await until(lambda: worker.begun == 1)
         writer.write_eof()
-        await asyncio.sleep(0.1)  # until it has arrived, which nothing tells
-        worker.go_on.set()
+        asyncio.get_running_loop().call_later(0.1, worker.go_on.set)  # when it has arrived, which nothing tells
         assert (await read_response(reader)).status == 200
         writer.close()
-        await server.is_left_alone()
 
 
 async def test_half_a_request_and_a_half_close_end_the_connection() -> None:
@@ -116,6 +115,44 @@ async def test_bytes_of_incomplete_requests_have_a_budget(limit: str) -> None:
         response = await server.ask(post(b"x" * 80_000)[:-1])
         assert (response.status, response.code) == (503, "SERVICE_UNAVAILABLE")
         holder.transport.abort()
+        await server.is_left_alone()
+        assert (await server.ask(post(b"x" * 80_000))).status == 200
+
+
+async def test_of_a_refused_body_nothing_is_kept_while_its_client_reads_the_refusal() -> None:
+    limits, size = PATIENT.model_copy(update={"pending_bytes": 70_000}), 80_000
+    async with serving(echo, limits, bodies=BODIES.model_copy(update={"body_bytes": 90_000})) as server:
+        tracemalloc.start()
+        clients = [await server.connect() for _ in range(40)]
+        for reader, writer in clients:
+            writer.write(post(b"x" * size)[:-1])
+            assert (await read_response(reader)).status == 503
+        assert server.connections.open == 40
+        kept = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/request_parser.py")])
+        tracemalloc.stop()
+        assert sum(trace.size for trace in kept.traces) < 10 * size
+        for _, writer in clients:
+            writer.close()
+        await server.is_left_alone()
+
+
+@pytest.mark.parametrize("limit", ["pending_bytes", "pending_bytes_per_address"])
+@pytest.mark.parametrize("ended", [False, True], ids=["answered", "gone"])
+async def test_requests_that_wait_behind_another_count_in_the_budget(limit: str, *, ended: bool) -> None:
+    limits = PATIENT.model_copy(update={limit: 100_000})
+    worker = Worker()
+    async with serving(worker, limits, bodies=BODIES.model_copy(update={"body_bytes": 90_000})) as server:
+        reader, holder = await server.connect()
+        holder.write(GET + post(b"x" * 80_000) + post(b"y" * 80_000))
+        await until(lambda: server.connections._pending >= 80_000)
+        assert (await server.ask(post(b"x" * 80_000)[:-1])).status == 503
+        if ended:
+            holder.transport.abort()
+        worker.go_on.set()
+        if not ended:
+            assert [(await read_response(reader)).json["size"] for _ in range(2)] == [0, 80_000]
+            assert b" 200 " not in await reader.read(), "for the third there was no room"
+            holder.close()
         await server.is_left_alone()
         assert (await server.ask(post(b"x" * 80_000))).status == 200
 

@@ -53,6 +53,17 @@ HIDDEN = {
     "mutation fields in a fragment": "mutation { ...F } fragment F on Mutation { a b }",
     "mutation fields by way of two fragments": "mutation { ...F ...F } fragment F on Mutation { a }",
     "fields of a fan-out": fan_out(14),
+    "fields of several operations": numbered("query Q# {" + "a " * 30 + "}", 4),
+    "fields by way of a fragment of several operations": numbered("query Q# { ...F }", 4)
+    + " fragment F on Query {"
+    + "a " * 30
+    + "}",
+    "fields of unused fragments": "{ a } " + numbered("fragment F# on Query {" + "a " * 30 + "}", 4),
+    "fields of a fragment whose name is another's": "{ ...F } fragment F on Query {"
+    + "a " * 101
+    + "} fragment F on Query { a }",
+    "aliases of several operations": numbered("query Q# { a: b c: d e: f g: h }", 4),
+    "directives on several operations": numbered("query Q# @a @a @a { a }", 4),
 }
 
 

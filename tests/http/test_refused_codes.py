@@ -1,0 +1,58 @@
+"""Codes that WeChat refuses: how many an address may send, and that nobody else pays for them."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from graph.settings import HttpSettings, RateLimitSettings, Settings
+from graph.simulator.serving import WeChatSimulator
+from tests.server import LOGIN, Clock, TestServer, settings_for
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
+    return settings_for(
+        wechat_simulator,
+        database_url,
+        http=HttpSettings(trusted_proxies=("127.0.0.1",)),
+        rate_limit=RateLimitSettings(login="12/minute", refused_codes="5/minute"),
+    )
+
+
+async def log_in(server: TestServer, code: str, address: str = "203.0.113.9") -> dict[str, Any]:
+    """The extensions of the one error in the response; none for a success."""
+    request = {"query": LOGIN, "variables": {"code": code}}
+    response = await server.http.post("/graphql", json=request, headers={"X-Forwarded-For": address})
+    [error] = response.json().get("errors", [{"extensions": {}}])
+    extensions: dict[str, Any] = error["extensions"]
+    return extensions
+
+
+async def test_refused_codes_are_limited_apart_and_wechat_is_not_asked_for_more(
+    server: TestServer, clock: Clock
+) -> None:
+    errors = await asyncio.gather(*[log_in(server, f"garbage-{number}") for number in range(20)])
+    assert sorted(error["code"] for error in errors) == ["LOGIN_CODE_INVALID"] * 5 + ["RATE_LIMITED"] * 15
+    code = server.wechat.login("alice")
+    refused = await log_in(server, code)
+    assert (refused["code"], refused["action"]) == ("RATE_LIMITED", "WAIT")
+    assert await log_in(server, server.wechat.login("bob"), "203.0.113.10") == {}
+    assert refused["retryAfterMs"] == 12_000, "a fifth of the minute in which five come back"
+    clock.advance(seconds=12)
+    assert await log_in(server, code) == {}, "the code was spent"
+
+
+async def test_where_as_many_codes_are_accepted_as_refused_nobody_waits(server: TestServer) -> None:
+    for number in range(6):
+        assert await log_in(server, server.wechat.login(f"person-{number}")) == {}
+        assert (await log_in(server, f"garbage-{number}"))["code"] == "LOGIN_CODE_INVALID"
+
+
+async def test_what_fails_for_another_reason_is_no_refused_code(server: TestServer) -> None:
+    for number in range(6):
+        server.wechat.fail("errcode", errcode=40226)
+        assert (await log_in(server, server.wechat.login(f"person-{number}")))["code"] == "USER_BLOCKED"
+    assert await log_in(server, server.wechat.login("alice")) == {}
