@@ -34,6 +34,8 @@ _MAX_QUICK_DEATHS: Final = 5
 # Workers beat ten times a second. The first beat may take longer: a lifespan waits for a database, within its timeouts.
 _HUNG_AFTER_SECONDS: Final = 10.0
 _STARTED_WITHIN_SECONDS: Final = 30.0
+# A parent that was away for so long was stopped itself, as a paused container or machine is, and its workers with it.
+_PAUSED_SECONDS: Final = 2.0
 # Behind the draining: ten for requests in flight, and some to close what is open.
 _STOPPED_WITHIN_SECONDS: Final = 13.0
 _TICK_SECONDS: Final = 0.1
@@ -65,6 +67,8 @@ class Workers:
     _quick_deaths: int = 0
     _exit_code: int = 0
     _kill_at: float = math.inf  # finite once they stop
+    _looked_at: float = field(default_factory=time.monotonic)
+    _resumed_at: float = 0.0
 
     def __post_init__(self) -> None:
         # In memory that parent and workers share: when each was last well, by the clock of the machine. 0 is never.
@@ -131,9 +135,13 @@ class Workers:
 
     def _kill_hung(self) -> None:
         now = time.monotonic()
+        if now > self._looked_at + _PAUSED_SECONDS:
+            self._resumed_at = now
+        self._looked_at = now
         for index, worker in self._running.items():
             beat = self._beats[index]
-            well_until = beat + _HUNG_AFTER_SECONDS if beat else worker.started_at + _STARTED_WITHIN_SECONDS
+            well_at, patience = (beat, _HUNG_AFTER_SECONDS) if beat else (worker.started_at, _STARTED_WITHIN_SECONDS)
+            well_until = max(well_at, self._resumed_at) + patience
             # While they stop, uvicorn ticks no more.
             if now > (self._kill_at if self._stopping else well_until):
                 _log.error("a worker hangs: it is killed", extra={"worker": index})

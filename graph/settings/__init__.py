@@ -50,7 +50,8 @@ class WeChatSettings(Group):
 
 class DatabaseSettings(Group):
     url: values.DatabaseUrl = Field(
-        SecretStr("sqlite://wxgate.db"), description="`sqlite:///absolute/path` or `postgres://user@host/db`."
+        SecretStr("sqlite://wxgate.db"),
+        description="`sqlite:///absolute/path` or `postgres://user@host/db`, also `one:5432,two:5432`.",
     )
 
 

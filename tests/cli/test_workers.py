@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Final
 
@@ -105,6 +106,23 @@ def test_one_that_hangs_is_replaced_while_the_others_serve(variables: dict[str, 
         assert len(after) == COUNT
         assert before[0] not in after
         assert server.get("/readyz").status_code == 200
+
+
+def test_a_pause_of_parent_and_workers_is_no_hang(variables: dict[str, str], tmp_path: Path) -> None:
+    """As `docker pause` makes it, or a virtual machine that is moved."""
+    with serving("serve", "--workers", str(COUNT), cwd=tmp_path, **variables) as server:
+        started(server, COUNT)
+        workers = children_of(server.popen.pid)
+        for pid in (*workers, server.popen.pid):
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(11)  # longer than a worker may be silent
+        os.kill(server.popen.pid, signal.SIGCONT)
+        time.sleep(0.5)  # so that their parent looks before they are awake
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        assert server.get("/readyz").status_code == 200
+        assert children_of(server.popen.pid) == workers
+    assert "hangs" not in server.output
 
 
 def test_one_that_hangs_does_not_hold_up_the_end(variables: dict[str, str], tmp_path: Path) -> None:
