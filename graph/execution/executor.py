@@ -16,7 +16,7 @@ from graphql import ExecutionResult, GraphQLError, MiddlewareManager, execute
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.execution.documents import DocumentRefused, Documents, GraphQLRequest, ReadyDocument, redacted_message
 from graph.execution.plan import Operation
-from graph.execution.turns import Turns
+from graph.execution.throttle import Throttle
 from graph.security.errors import RateLimited
 from graph.security.events import Client
 from graph.security.rate_limit import TokenBuckets
@@ -56,7 +56,7 @@ class Executor:
     documents: Documents
     coded: Callable[[BaseException], CodedError | None]
     unknown: TokenBuckets | None = None
-    _turns: Turns = field(default_factory=Turns, init=False)
+    _throttle: Throttle = field(default_factory=Throttle, init=False)
 
     async def execute(
         self,
@@ -107,7 +107,7 @@ class Executor:
         try:
             if self.unknown is not None:
                 self.unknown.take(client())
-            async with self._turns.turn():
+            async with self._throttle.slot():
                 return self.documents.find(request)
         except RateLimited as limited:
             wait = limited.retry_after_ms

@@ -1,4 +1,4 @@
-"""Takes work that keeps the event loop busy in turns, so that those who need none of it are served meanwhile."""
+"""Work that keeps the event loop busy, one piece at a time, so that requests without any are served meanwhile."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ _MOST_WAITING: Final = 32
 _RETRY_AFTER_MS: Final = 1000
 
 
-class Turns:
+class Throttle:
     """One piece of work at a time, and none for as long as the last one took: half of the time is left for the others.
 
     However many clients, from however many addresses, ask for it.
@@ -25,7 +25,7 @@ class Turns:
         self._rested_at = 0.0
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[None]:
         """Around work that does not wait. Raises `RateLimited` when too much of it waits already."""
         if self._waiting >= _MOST_WAITING:
             raise RateLimited(_RETRY_AFTER_MS)
