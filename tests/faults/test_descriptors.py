@@ -14,13 +14,13 @@ from tests.processes import serve_environment
 
 DESCRIPTORS: Final = 256
 CONNECTIONS: Final = 300
-SERVE: Final = ("sh", "-c", f'ulimit -n {DESCRIPTORS} && exec "$@"', "sh", sys.executable, "-m", "graph", "serve")
+SERVE: Final = ("sh", "-c", 'ulimit $0 && exec "$@"', f"-n {DESCRIPTORS}", sys.executable, "-m", "graph", "serve")
 
 
-def connect(server: Process, stack: ExitStack, address: str) -> None:
+def connect(server: Process, stack: ExitStack, address: str) -> socket.socket:
     """A client at an address of its own, who says nothing."""
     port = int(server.url.rpartition(":")[2])
-    stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE, source_address=(address, 0)))
+    return stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE, source_address=(address, 0)))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -42,3 +42,18 @@ def test_idle_connections_beyond_the_limit_of_descriptors_keep_nobody_from_a_log
         server.wait_for(r"WARNING +connections are refused  reason=too many from one address  open=\d+")
         assert server.login(wechat_simulator.login("alice"))["isNewUser"] is False
     assert "descriptors" not in server.output
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_soft_limit_of_descriptors_is_raised_to_the_hard_one(
+    wechat_simulator: WeChatSimulator, database_url: str, tmp_path: Path
+) -> None:
+    variables = serve_environment(wechat_simulator, database_url)
+    invoke("migrate", **variables)
+    variables["WXGATE_LIMIT_HEAD_SECONDS"] = "60"
+    soft = (*SERVE[:3], f"-S -n {DESCRIPTORS}", *SERVE[4:])
+    with listening(soft, tmp_path, environment(**variables)) as server, ExitStack() as clients:
+        first, *_ = [connect(server, clients, f"127.0.1.{1 + number // 10}") for number in range(CONNECTIONS)]
+        assert server.login(wechat_simulator.login("alice"))["isNewUser"] is True
+        first.sendall(b"GET /livez HTTP/1.1\r\nHost: server\r\n\r\n")
+        assert first.recv(1000).startswith(b"HTTP/1.1 200")
