@@ -94,20 +94,28 @@ class Logins:
     async def _login(self, code: str, client: Client, token: str | None) -> LoggedIn:
         """What WeChat refuses is limited apart, more tightly than what it accepts.
 
-        Garbage looks like any other code until WeChat was asked. So each code takes a token of its address, of which
-        one that is refused gives none back, and one that is accepted two: where more are accepted than refused, tokens
-        never run out. Where they do, an address has only those that appear with time: good codes from there compete
-        for them with the garbage, unspent, for as long as it comes, and a moment longer.
+        Garbage looks like any other code until WeChat was asked. While it accepts all that come from an address, they
+        cost no token. After a refusal, and until the bucket is full again, each code takes one, of which one that is
+        refused gives none back and one that is accepted two: where more are accepted than refused, tokens never run
+        out. Where they do, an address has only those that appear with time: good codes from there compete for them
+        with the garbage, unspent, for as long as it comes, and a moment longer.
         """
-        self.refused_codes.take(client)
+        buckets, takes = self.refused_codes, not self.refused_codes.is_full(client)
+        if takes:
+            buckets.take(client)
         try:
             logged_in = await self._exchange(code, client, token)
         except (LoginCodeInvalid, LoginCodeUsed):
+            if not takes:
+                with contextlib.suppress(RateLimited):
+                    buckets.take(client)
             raise
         except BaseException:
-            self.refused_codes.give_back(client)
+            if takes:
+                buckets.give_back(client)
             raise
-        self.refused_codes.give_back(client, 2)
+        if takes:
+            buckets.give_back(client, 2)
         return logged_in
 
     async def _exchange(self, code: str, client: Client, token: str | None) -> LoggedIn:

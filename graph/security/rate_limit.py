@@ -8,6 +8,7 @@ that each replica allows what all of them together should.
 import asyncio
 import importlib
 import logging
+import math
 import re
 import time
 from collections.abc import Callable
@@ -235,6 +236,10 @@ class TokenBuckets:
         # Addresses that have run out since their buckets were full: the log tells it once.
         self._out: set[str] = set()
 
+    def is_full(self, client: Client) -> bool:
+        """Whether the client's address lacks no token."""
+        return max(self._full_at.get(client.address, ()), default=-math.inf) <= self._clock()
+
     def take(self, client: Client) -> None:
         """Takes a token of the client's address. Raises `RateLimited` where there is none, and takes nothing."""
         if not self._rates:
@@ -249,7 +254,7 @@ class TokenBuckets:
                 SecurityEvent.RATE_LIMIT_REACHED.log(client, limit=self._what, kind="address")
             self._refused(self._what, "address")
             raise RateLimited(wait_ms)
-        if max(known) <= now:
+        if self.is_full(client):
             self._out.discard(address)
         if address not in self._full_at and len(self._full_at) >= _MOST_COUNTERS:
             used = [(other, at) for other, at in self._full_at.items() if max(at) > now]

@@ -121,7 +121,7 @@ def main() -> None:
         serve(SimulatorState(APP_ID, APP_SECRET, seed=1)) as wechat,
     ):
         asyncio.run(migrate(url))
-        unlimited = {"WXGATE_RATE_LIMIT_LOGIN": "", "WXGATE_RATE_LIMIT_REFUSED_CODES": ""}
+        unlimited = {"WXGATE_RATE_LIMIT_LOGIN": ""}
         environment = serve_environment(wechat, url, **unlimited)
         with serve_process(environment, Path(name) / "output") as server:
 

@@ -34,8 +34,9 @@ async def log_in(server: TestServer, code: str, address: str = "203.0.113.9") ->
 async def test_refused_codes_are_limited_apart_and_wechat_is_not_asked_for_more(
     server: TestServer, clock: Clock
 ) -> None:
+    assert (await log_in(server, "garbage"))["code"] == "LOGIN_CODE_INVALID"
     errors = await asyncio.gather(*[log_in(server, f"garbage-{number}") for number in range(20)])
-    assert sorted(error["code"] for error in errors) == ["LOGIN_CODE_INVALID"] * 5 + ["RATE_LIMITED"] * 15
+    assert sorted(error["code"] for error in errors) == ["LOGIN_CODE_INVALID"] * 4 + ["RATE_LIMITED"] * 16
     code = server.wechat.login("alice")
     refused = await log_in(server, code)
     assert (refused["code"], refused["action"]) == ("RATE_LIMITED", "WAIT")
@@ -49,6 +50,17 @@ async def test_where_as_many_codes_are_accepted_as_refused_nobody_waits(server: 
     for number in range(6):
         assert await log_in(server, server.wechat.login(f"person-{number}")) == {}
         assert (await log_in(server, f"garbage-{number}"))["code"] == "LOGIN_CODE_INVALID"
+
+
+async def test_an_address_whose_codes_are_all_accepted_may_have_any_number_under_way(server: TestServer) -> None:
+    codes = [server.wechat.login(f"user-{number}") for number in range(11)]
+    assert await asyncio.gather(*[log_in(server, code) for code in codes]) == [{}] * 11
+
+
+async def test_garbage_that_comes_all_at_once_locks_nobody_out_for_long(server: TestServer, clock: Clock) -> None:
+    await asyncio.gather(*[log_in(server, f"garbage-{number}") for number in range(11)])
+    clock.advance(seconds=12)
+    assert await log_in(server, server.wechat.login("alice")) == {}
 
 
 async def test_what_fails_for_another_reason_is_no_refused_code(server: TestServer) -> None:

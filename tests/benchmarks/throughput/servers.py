@@ -68,7 +68,6 @@ def wxgate(
         "WXGATE_DATABASE_URL": database_url,
         "WXGATE_LOG_FORMAT": "json",
         "WXGATE_RATE_LIMIT_LOGIN": "",
-        "WXGATE_RATE_LIMIT_REFUSED_CODES": "",
         "WXGATE_RATE_LIMIT_SUBMIT": "",
         "WXGATE_LIMIT_CONCURRENCY": "4096",
     } | ({"WXGATE_WECHAT_BASE_URL": wechat_url} if wechat_url else {})
