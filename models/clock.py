@@ -9,14 +9,17 @@ from models.database import Database
 
 _log = logging.getLogger(__name__)
 
-# Clocks that differ by less, the round trip included, are as good as equal: as far ahead WeChat's may be.
+# A server whose clock differs by more is not ready: as far ahead WeChat's may be.
 TOLERANCE_MS: Final = 300_000
+# What a second's precision and the round trip may make of equal clocks.
+_IMPRECISION_MS: Final = 3_000
 
 
 async def clock_ahead(database: Database) -> int:
     """Milliseconds by which this process's clock is ahead, negative if behind; 0 when they are as good as equal.
 
-    Logs once that they differ, and once that they agree again. SQLite's is the machine's own. Raises `DatabaseError`.
+    Logs once that they differ by more than is tolerated, and once that they agree again. SQLite's is the machine's own.
+    Raises `DatabaseError`.
     """
     [row] = await database.fetch("SELECT CURRENT_TIMESTAMP AS now")
     now = row["now"]
@@ -29,4 +32,4 @@ async def clock_ahead(database: Database) -> int:
     if database.clock_differs and not differs:
         _log.info("this machine's clock agrees with the database's again")
     database.clock_differs = differs
-    return ahead if differs else 0
+    return ahead if abs(ahead) > _IMPRECISION_MS else 0

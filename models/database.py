@@ -156,10 +156,10 @@ class Database:
 
     async def close(self) -> None:
         """Lets transactions in flight end, then closes every connection. Safe to call twice."""
+        context, self._context, self._client = self._context, None, None
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait([self._watch])
-        context, self._context, self._client = self._context, None, None
         if context is not None:
             if self._in_flight:
                 await asyncio.wait(self._in_flight, timeout=_CLOSE_SECONDS)
@@ -236,7 +236,8 @@ class Database:
     def _noted(self, failure: DatabaseError, *, reads: bool) -> DatabaseError:
         is_of_database = isinstance(failure, DatabaseUnavailable | DatabaseBehind) and not isinstance(failure, Conflict)
         self.doubtful |= is_of_database and not reads
-        if isinstance(failure, DatabaseUnavailable) and (self._watch is None or self._watch.done()):
+        is_open = self._client is not None
+        if is_open and isinstance(failure, DatabaseUnavailable) and (self._watch is None or self._watch.done()):
             self._watch = asyncio.create_task(self._watch_outage())
         return failure
 

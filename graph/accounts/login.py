@@ -105,14 +105,14 @@ class Logins:
             buckets.take(client)
         try:
             logged_in = await self._exchange(code, client, token)
-        except (LoginCodeInvalid, LoginCodeUsed):
-            if not takes:
+        except BaseException as error:
+            # What cannot be a code is refused here, without a number of WeChat's.
+            refused = isinstance(error, LoginCodeInvalid | LoginCodeUsed) and error.errcode is not None
+            if takes and not refused:
+                buckets.give_back(client)
+            elif refused and not takes:
                 with contextlib.suppress(RateLimited):
                     buckets.take(client)
-            raise
-        except BaseException:
-            if takes:
-                buckets.give_back(client)
             raise
         if takes:
             buckets.give_back(client, 2)

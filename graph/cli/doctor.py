@@ -119,7 +119,8 @@ async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str 
 
 
 async def _database_clock_advice(database: Database) -> str | None:
-    if ahead := await clock_ahead(database):
+    ahead = await clock_ahead(database)
+    if database.clock_differs:
         return f"is {-ahead / 1000:+.0f} s off this machine's: synchronise both, or sessions end early or late."
     return None
 

@@ -4,6 +4,7 @@ graphql-core is called directly and Strawberry only builds the schema: `strawber
 mistakes with their documents, and has no room for the checks in between.
 """
 
+import asyncio
 import inspect
 import logging
 import traceback
@@ -57,6 +58,7 @@ class Executor:
     coded: Callable[[BaseException], CodedError | None]
     unknown: TokenBuckets | None = None
     _throttle: Throttle = field(default_factory=Throttle, init=False)
+    _validating: dict[str, asyncio.Event] = field(default_factory=dict, init=False)
 
     async def execute(
         self,
@@ -102,8 +104,13 @@ class Executor:
 
     async def _find(self, request: GraphQLRequest, client: Callable[[], Client]) -> ReadyDocument:
         """Raises `DocumentRefused` and `TrustedTextDiffers`."""
-        if self.documents.has_parsed(request):
+        text = request.query or ""
+        # After a start many clients send the same few: each is validated once, at the cost of one of them.
+        while not (known := self.documents.has_parsed(request)) and text in self._validating:
+            await self._validating[text].wait()
+        if known:
             return self.documents.find(request)
+        validated = self._validating[text] = asyncio.Event()
         try:
             if self.unknown is not None:
                 self.unknown.take(client())
@@ -112,6 +119,9 @@ class Executor:
         except RateLimited as limited:
             wait = limited.retry_after_ms
             raise DocumentRefused(ErrorCode.RATE_LIMITED, GraphQLError(_TOO_MANY), retry_after_ms=wait) from None
+        finally:
+            del self._validating[text]
+            validated.set()
 
     async def _result(
         self, request: GraphQLRequest, document: ReadyDocument, context: object, middleware: MiddlewareManager | None

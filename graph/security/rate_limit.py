@@ -227,6 +227,7 @@ class TokenBuckets:
     ) -> None:
         self._what = what
         # How many seconds a bucket takes to fill, and a token to appear.
+        self._named = rates
         parsed = parse_many(rates) if rates else []
         self._rates = [(rate.get_expiry(), rate.get_expiry() / rate.amount) for rate in parsed]
         self._clock = clock
@@ -251,7 +252,7 @@ class TokenBuckets:
         if wait_ms > 0:
             if address not in self._out:
                 self._out.add(address)
-                SecurityEvent.RATE_LIMIT_REACHED.log(client, limit=self._what, kind="address")
+                SecurityEvent.RATE_LIMIT_REACHED.log(client, limit=self._what, kind="address", rate=self._named)
             self._refused(self._what, "address")
             raise RateLimited(wait_ms)
         if self.is_full(client):

@@ -1,6 +1,7 @@
 """PostgreSQL leaves for a while under load and comes back: everybody is told what to do, nobody is forgotten."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,10 @@ def test_while_the_database_is_away_every_error_has_a_code_and_it_recovers(
                 database=url,
             )
         )
+        # By whom looks once a second, perhaps with a question that was frozen.
+        until = time.monotonic() + 30
+        while "the database answers again" not in (tmp_path / "output").read_text("utf-8") and time.monotonic() < until:
+            time.sleep(0.05)
     print(f"{fault}: {outage}")  # noqa: T201 - the figures, for whoever runs it with -s
     codes = outage.codes()
     # No code was spent in vain, nobody was signed out.

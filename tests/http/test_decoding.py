@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from typing import Final
 
 import httpx
@@ -192,7 +193,8 @@ async def test_a_member_may_be_there_once_only(server: TestServer) -> None:
     refused = await server.http.get('/graphql?query={__typename}&variables={"a":1,"a":2}')
     assert refusal(refused, 400) == "BAD_REQUEST"
     nested = b'"variables":' + b"[" * 990 + b"]" * 990
-    assert "deep" in await message(server, b"{" + nested + b"," + typename + b',"variables":{}}')
+    # Whichever is found first, which is another in each version of Python.
+    assert re.search("deep|repeated", await message(server, b"{" + nested + b"," + typename + b',"variables":{}}'))
 
 
 async def test_members_of_one_name_may_be_in_several_objects(server: TestServer) -> None:

@@ -110,3 +110,8 @@ async def test_what_too_many_wait_for_is_refused_for_a_second(server: TestServer
     assert {} in outcomes
     assert {(error["code"], error["retryAfterMs"]) for error in outcomes if error} == {("RATE_LIMITED", 1000)}
     assert await send(server, new(200)) == {}
+
+
+async def test_a_new_document_that_many_send_at_once_is_validated_for_all_and_counts_once(server: TestServer) -> None:
+    answers = await asyncio.gather(*[send(server, new(1)) for _ in range(100)])
+    assert answers == [{}] * 100
