@@ -1,9 +1,9 @@
-"""The MACs of sessions, by the thousand: to count them, and to replace them when the key does."""
+"""The MACs of sessions, by the hundred: to count them, and to replace them when the key does."""
 
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, NamedTuple
 
-from models.database import Database
+from models.database import Database, Steps
 from models.sessions import Session
 
 
@@ -17,22 +17,39 @@ class SignedSession(NamedTuple):
     mac: str
 
 
-async def read_signed(database: Database, *, batch: int = 1000) -> AsyncIterator[SignedSession]:
-    """Every session that has a MAC, by statements of which none is long. Raises `DatabaseError`."""
+# Only while the row is as it was read.
+_AS_IT_WAS: Final = "WHERE token_hash = $1 AND user_id = $2 AND account_id = $3 AND created_at = $4 AND mac = $5"
+_REPLACE: Final = f"UPDATE sessions SET mac = $6 {_AS_IT_WAS} RETURNING token_hash"  # noqa: S608 - constants only
+_DELETE: Final = f"DELETE FROM sessions {_AS_IT_WAS} RETURNING token_hash"  # noqa: S608
+
+
+async def read_signed(database: Database, *, batch: int = 500) -> AsyncIterator[Sequence[SignedSession]]:
+    """Every session that has a MAC, some hundred at a time. Raises `DatabaseError`."""
     columns, signed, after = SignedSession._fields, Session.filter(mac__isnull=False).order_by("token_hash"), ""
     while page := await database.run(
         lambda: signed.filter(token_hash__gt=after).limit(batch).values_list(*columns),  # noqa: B023
         reads=True,
     ):
-        for row in page:
-            yield SignedSession._make(row)
+        yield [SignedSession._make(row) for row in page]
         after = page[-1][0]
 
 
-async def replace_mac(database: Database, old: SignedSession, mac: str) -> bool:
-    """Whether the session was still as it was read. Raises `DatabaseError`."""
-    same = Session.filter(**old._asdict())
-    return await database.run(lambda: same.update(mac=mac)) == 1
+async def replace_macs(database: Database, new: Sequence[tuple[SignedSession, str | None]]) -> tuple[int, int]:
+    """Stores new MACs of sessions, in one transaction; one that gets None is deleted.
+
+    How many were replaced and deleted: those that were as they had been read. Raises `DatabaseError`.
+    """
+    return await database.transaction(lambda: _replace(new)) if new else (0, 0)
+
+
+def _replace(new: Sequence[tuple[SignedSession, str | None]]) -> Steps[tuple[int, int]]:
+    replaced = deleted = 0
+    for session, mac in new:
+        if mac is None:
+            deleted += len((yield _DELETE, session))
+        else:
+            replaced += len((yield _REPLACE, (*session, mac)))
+    return replaced, deleted
 
 
 async def count_without_mac(database: Database, *, now: int) -> int:

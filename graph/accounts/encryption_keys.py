@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Final, NamedTuple
 
 from graph.accounts.errors import KeyNotRetired, KeyRingMismatch
+from graph.accounts.progress import Progress
 from graph.security.encryption import KeyRing, SealContext, Sealed
-from graph.security.errors import SecurityError
+from graph.security.errors import SecurityError, Tampered, UnknownKey
 from graph.security.events import SecurityEvent
 from graph.security.tokens import SessionMacs
 from models.accounts import SealedAccount, count_accounts_by_key, find_sealed, read_sealed, reseal
@@ -16,7 +17,7 @@ from models.database import Database
 from models.encryption_keys import add_canary, drop_canary, read_canaries
 from models.errors import DatabaseBehind
 from models.migrate import missing_migrations
-from models.session_macs import read_signed, replace_mac
+from models.session_macs import SignedSession, read_signed, replace_macs
 
 _log = logging.getLogger(__name__)
 
@@ -97,8 +98,8 @@ async def key_usage(database: Database, key_ring: KeyRing) -> dict[str, KeyUsage
 
 async def _count_by_key(database: Database) -> dict[str, KeyUsage]:
     accounts, sessions = await count_accounts_by_key(database), Counter[str]()
-    async for session in read_signed(database):
-        sessions[session.mac.partition(".")[2].partition(".")[0]] += 1
+    async for page in read_signed(database):
+        sessions.update(session.mac.partition(".")[2].partition(".")[0] for session in page)
     return {key_id: KeyUsage(accounts.get(key_id, 0), sessions[key_id]) for key_id in {*accounts, *sessions}}
 
 
@@ -129,8 +130,10 @@ class Rotation:
     # Sealed with a key that is gone, or damaged: these users get a new session_key when they next log in.
     unreadable: int = 0
     signed: int = 0
-    # Changed in the database, or signed with a key that is gone: as unknown as any other token.
+    # Signed with a key that is gone: as unknown as any other token.
     refused: int = 0
+    # Changed in the database: no server took them any more.
+    deleted: int = 0
 
 
 async def rotate(database: Database, key_ring: KeyRing) -> Rotation:
@@ -138,22 +141,30 @@ async def rotate(database: Database, key_ring: KeyRing) -> Rotation:
 
     Raises `DatabaseError`.
     """
-    outcome, after = Rotation(), 0
+    outcome, after, progress = Rotation(), 0, Progress("rotating encryption keys")
     while batch := await read_sealed(database, after=after, limit=BATCH):
         for account in batch:
             if _sealed_otherwise(account, key_ring):
                 await _reseal(database, key_ring, account, outcome)
         after = batch[-1].id
+        progress.report(**asdict(outcome))
     macs = SessionMacs(key_ring)
-    async for session in read_signed(database):
-        try:
-            macs.check(session.mac, *session[:4])
-        except SecurityError:
-            outcome.refused += 1
-            continue
-        mac = macs.sign(*session[:4])
-        if mac != session.mac and await replace_mac(database, session, mac):
-            outcome.signed += 1
+    async for page in read_signed(database):
+        new: list[tuple[SignedSession, str | None]] = []
+        for session in page:
+            try:
+                macs.check(session.mac, *session[:4])
+            except UnknownKey:
+                outcome.refused += 1
+            except Tampered:
+                new.append((session, None))
+            else:
+                mac = macs.sign(*session[:4])
+                new += [(session, mac)] if mac != session.mac else []
+        signed, deleted = await replace_macs(database, new)
+        outcome.signed += signed
+        outcome.deleted += deleted
+        progress.report(**asdict(outcome))
     SecurityEvent.ENCRYPTION_KEYS_ROTATED.log(key_id=key_ring.current_id, **asdict(outcome))
     return outcome
 

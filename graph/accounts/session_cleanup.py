@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from graph.accounts.progress import Progress
 from graph.accounts.sessions import DAY_MS
 from models.clock import clock_ahead
 from models.database import Database
@@ -19,7 +20,6 @@ from models.sessions import Ended, delete_ended
 _log = logging.getLogger(__name__)
 
 PAGE: Final = 1000
-PROGRESS_SECONDS: Final = 10.0
 # The name that earlier versions know, so that a replica of one keeps away meanwhile.
 _LEASE: Final = "sweep"
 # How often all replicas together do it, and about how often each looks whether it is time.
@@ -66,16 +66,14 @@ class SessionCleanup:
         return self.now() - await clock_ahead(self.database)
 
     async def _delete_all(self, ended: Ended) -> int:
-        total, reported = 0, time.monotonic()
+        total, progress = 0, Progress("removing sessions that have ended")
         place: str | None = ""
         while place is not None:
             started = time.monotonic()
             deleted, place = await delete_ended(self.database, ended, after=place, size=PAGE)
             total += deleted
-            if started - reported > PROGRESS_SECONDS:
-                reported = started
+            if progress.report(sessions=total):
                 await keep_lease(self.database, _LEASE, until=await self._shared_now() + LEASE_MS)
-                _log.info("removing sessions that have ended", extra={"sessions": total})
             await asyncio.sleep(max(_LEAST_REST_SECONDS, _REST * (time.monotonic() - started)))
         return total
 

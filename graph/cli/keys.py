@@ -45,7 +45,7 @@ def rotate() -> None:
     key_ring = _key_ring()
     done = in_database(lambda database: _rotate(database, key_ring))
     click.echo(f"{done.resealed} resealed, {done.overtaken} overtaken by a login, {done.unreadable} unreadable")
-    click.echo(f"{done.signed} sessions signed anew, {done.refused} refused")
+    click.echo(f"{done.signed} sessions signed anew, {done.refused} refused, {done.deleted} deleted")
     if done.unreadable or done.refused:
         msg = (
             "What is unreadable or refused was made with a key that is not in the ring, or is damaged: add the key, or "

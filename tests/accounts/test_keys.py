@@ -102,7 +102,7 @@ async def test_a_rotation_beside_a_live_server_loses_no_session_key(
             wxgate(rotating, "keys", "list")
             == "k2  encrypts  0 accounts, 0 sessions\nk1  decrypts  3 accounts, 4 sessions\n"
         )
-        rotated_all = "3 resealed, 0 overtaken by a login, 0 unreadable\n4 sessions signed anew, 0 refused\n"
+        rotated_all = "3 resealed, 0 overtaken by a login, 0 unreadable\n4 sessions signed anew, 0 refused, 0 deleted\n"
         assert wxgate(rotating, "keys", "rotate") == rotated_all
         assert await sealed_with(settings) == ["k2"] * 3
         assert await known_keys(settings) == ["k1", "k2"], "other replicas may still seal with the old key"

@@ -14,7 +14,7 @@ from tests.secret_patterns import secrets_in
 from tests.server import ENCRYPTION_KEYS, Clock, TestServer, open_server, settings_for
 
 UNKNOWN_KEY: Final = "This database was never written with a key 'k7': `wxgate keys list` shows those that it knows."
-ROTATED: Final = "{0} resealed, 0 overtaken by a login, 0 unreadable\n{0} sessions signed anew, 0 refused\n"
+ROTATED: Final = "{0} resealed, 0 overtaken by a login, 0 unreadable\n{0} sessions signed anew, 0 refused, 0 deleted\n"
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_lost_key_can_be_retired_and_what_it_sealed_is_reported(
     code, output = commands("rotate", ring=k2)
     assert code == 1
     assert output.startswith(
-        "0 resealed, 0 overtaken by a login, 1 unreadable\n0 sessions signed anew, 1 refused\nError: "
+        "0 resealed, 0 overtaken by a login, 1 unreadable\n0 sessions signed anew, 1 refused, 0 deleted\nError: "
     )
     assert output.endswith("these users get a new session_key and session when they next log in.\n")
 
