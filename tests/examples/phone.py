@@ -65,9 +65,7 @@ class Phone:
 
     def launch(self, *pages: str) -> None:
         """Starts the app, and these pages at once."""
-        self.tell("launch")
-        for page in pages:
-            self.tell("open", page=page)
+        self.tell("launch", pages=pages)
 
     def tap(self, selector: str, *, page: str = "home") -> None:
         """Taps what is waited for to be there."""

@@ -49,7 +49,11 @@ const OPEN_TYPES = {
 const COMMANDS = {
   set: (changes) => void Object.assign(state, changes),
   configure: (changes) => void Object.assign(require(`${miniprogram}/config.js`).config, changes),
-  launch: () => void require(`${miniprogram}/app.js`),
+  // Together, as WeChat does it: a login that is refused at once must not be over before the page waits for it.
+  launch({ pages: opened }) {
+    require(`${miniprogram}/app.js`);
+    for (const page of opened) COMMANDS.open({ page });
+  },
   open({ page, as = page }) {
     const id = simulate.load(`${miniprogram}/pages/${page}/${page}`, { compiler: "simulate", rootPath: miniprogram });
     const rendered = simulate.render(id);
