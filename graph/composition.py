@@ -135,6 +135,7 @@ def compose(
         sessions=sessions,
         rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
         refused_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
+        refused_unusual_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
         now=now,
         succeeded=metrics.login_succeeded,
         failed=lambda error: metrics.logins.labels((coded(error) or INTERNAL).code.name).inc(),

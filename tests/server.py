@@ -10,7 +10,14 @@ import httpx
 from pydantic import SecretStr
 
 from graph.app import create_app
-from graph.settings import DatabaseSettings, EncryptionSettings, Settings, WeChatSettings
+from graph.settings import (
+    DatabaseSettings,
+    EncryptionSettings,
+    HttpSettings,
+    RateLimitSettings,
+    Settings,
+    WeChatSettings,
+)
 from graph.simulator.serving import WeChatSimulator
 from tests.databases import give_tables
 from tests.secret_patterns import secrets_in
@@ -121,6 +128,12 @@ def settings_for(wechat: WeChatSimulator, database_url: str, **groups: Any) -> S
         **groups,
     }
     return Settings(**values)
+
+
+def settings_behind_proxy(wechat: WeChatSimulator, database_url: str, **rates: str) -> Settings:
+    """Settings with these rate limits, of a server whose clients name their addresses in `X-Forwarded-For`."""
+    http = HttpSettings(trusted_proxies=("127.0.0.1",))
+    return settings_for(wechat, database_url, http=http, rate_limit=RateLimitSettings(**rates))
 
 
 def with_keys(settings: Settings, keys: str) -> Settings:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 # Seconds. Shorter than what any call to WeChat takes, so that no more codes are spent in vain than are in flight.
 _ANSWERED_FOR: Final = 0.02
+# As WeChat has always made them, which it does not promise.
+_USUAL_CODE: Final = re.compile(r"[0-9A-Za-z]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Logins:
     sessions: Sessions
     rate_limit: RateLimit
     refused_codes: TokenBuckets
+    refused_unusual_codes: TokenBuckets
     now: Callable[[], int]
     succeeded: Callable[[bool], None]
     failed: Callable[[Exception], None]
@@ -98,9 +102,11 @@ class Logins:
         cost no token. After a refusal, and until the bucket is full again, each code takes one, of which one that is
         refused gives none back and one that is accepted two: where more are accepted than refused, tokens never run
         out. Where they do, an address has only those that appear with time: good codes from there compete for them
-        with the garbage, unspent, for as long as it comes, and a moment longer.
+        with the garbage, unspent, for as long as it comes, and a moment longer. What does not look like a code has
+        buckets of its own, and is in no user's way.
         """
-        buckets, takes = self.refused_codes, not self.refused_codes.is_full(client)
+        buckets = self.refused_codes if _USUAL_CODE.fullmatch(code) else self.refused_unusual_codes
+        takes = not buckets.is_full(client)
         if takes:
             buckets.take(client)
         try:

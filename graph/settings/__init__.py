@@ -89,8 +89,12 @@ class RateLimitSettings(Group):
     login: values.Rate = Field("600/minute", description="Logins an address, and an account; empty: unlimited.")
     submit: values.Rate = Field("600/minute", description="The same for submitUserInfo.")
     # What phones send is the same few documents; a client that writes its values into them has to learn better.
-    documents: values.Rate = Field("600/minute", description="Documents an address that have to be parsed first.")
-    refused_codes: values.Rate = Field("100/minute", description="Codes an address that WeChat refuses.")
+    documents: values.Rate = Field(
+        "600/minute", description="Documents an address that must be parsed, in each process."
+    )
+    refused_codes: values.Rate = Field(
+        "100/minute", description="Codes an address that WeChat refuses, in each process."
+    )
     storage: values.StorageUrl = Field(
         SecretStr("memory://"), description="`redis://` or `valkey://`: counted for all replicas."
     )

@@ -10,19 +10,14 @@ import pytest
 
 from graph.settings import HttpSettings, RateLimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.server import LOGIN, ME, SUBMIT, Clock, TestServer, open_server, settings_for
+from tests.server import LOGIN, ME, SUBMIT, Clock, TestServer, open_server, settings_behind_proxy
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
 def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
-    return settings_for(
-        wechat_simulator,
-        database_url,
-        http=HttpSettings(trusted_proxies=("127.0.0.1",)),
-        rate_limit=RateLimitSettings(login="3/minute", submit="2/minute;3/hour"),
-    )
+    return settings_behind_proxy(wechat_simulator, database_url, login="3/minute", submit="2/minute;3/hour")
 
 
 @pytest.fixture

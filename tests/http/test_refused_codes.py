@@ -1,25 +1,20 @@
-"""Codes that WeChat refuses: how many an address may send, and that nobody else pays for them."""
+"""Codes that WeChat refuses: how many an address may send, and that no other user pays for them."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from graph.settings import HttpSettings, RateLimitSettings, Settings
+from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.server import LOGIN, Clock, TestServer, settings_for
+from tests.server import LOGIN, Clock, TestServer, settings_behind_proxy
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
 def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
-    return settings_for(
-        wechat_simulator,
-        database_url,
-        http=HttpSettings(trusted_proxies=("127.0.0.1",)),
-        rate_limit=RateLimitSettings(login="12/minute", refused_codes="5/minute"),
-    )
+    return settings_behind_proxy(wechat_simulator, database_url, login="12/minute", refused_codes="5/minute")
 
 
 async def log_in(server: TestServer, code: str, address: str = "203.0.113.9") -> dict[str, Any]:
@@ -31,11 +26,16 @@ async def log_in(server: TestServer, code: str, address: str = "203.0.113.9") ->
     return extensions
 
 
+def garbage(number: int) -> str:
+    """What looks like a code."""
+    return f"{number:032d}"
+
+
 async def test_refused_codes_are_limited_apart_and_wechat_is_not_asked_for_more(
     server: TestServer, clock: Clock
 ) -> None:
-    assert (await log_in(server, "garbage"))["code"] == "LOGIN_CODE_INVALID"
-    errors = await asyncio.gather(*[log_in(server, f"garbage-{number}") for number in range(20)])
+    assert (await log_in(server, garbage(99)))["code"] == "LOGIN_CODE_INVALID"
+    errors = await asyncio.gather(*[log_in(server, garbage(number)) for number in range(20)])
     assert sorted(error["code"] for error in errors) == ["LOGIN_CODE_INVALID"] * 4 + ["RATE_LIMITED"] * 16
     code = server.wechat.login("alice")
     refused = await log_in(server, code)
@@ -46,10 +46,10 @@ async def test_refused_codes_are_limited_apart_and_wechat_is_not_asked_for_more(
     assert await log_in(server, code) == {}, "the code was spent"
 
 
-async def test_where_as_many_codes_are_accepted_as_refused_nobody_waits(server: TestServer) -> None:
+async def test_where_as_many_codes_are_accepted_as_refused_no_user_waits(server: TestServer) -> None:
     for number in range(6):
         assert await log_in(server, server.wechat.login(f"person-{number}")) == {}
-        assert (await log_in(server, f"garbage-{number}"))["code"] == "LOGIN_CODE_INVALID"
+        assert (await log_in(server, garbage(number)))["code"] == "LOGIN_CODE_INVALID"
 
 
 async def test_an_address_whose_codes_are_all_accepted_may_have_any_number_under_way(server: TestServer) -> None:
@@ -57,9 +57,16 @@ async def test_an_address_whose_codes_are_all_accepted_may_have_any_number_under
     assert await asyncio.gather(*[log_in(server, code) for code in codes]) == [{}] * 11
 
 
-async def test_garbage_that_comes_all_at_once_locks_nobody_out_for_long(server: TestServer, clock: Clock) -> None:
-    await asyncio.gather(*[log_in(server, f"garbage-{number}") for number in range(11)])
+async def test_garbage_that_comes_all_at_once_locks_no_user_out_for_long(server: TestServer, clock: Clock) -> None:
+    await asyncio.gather(*[log_in(server, garbage(number)) for number in range(11)])
     clock.advance(seconds=12)
+    assert await log_in(server, server.wechat.login("alice")) == {}
+
+
+async def test_what_does_not_look_like_a_code_is_in_no_user_s_way(server: TestServer) -> None:
+    await log_in(server, "undefined")
+    errors = await asyncio.gather(*[log_in(server, f"undefined-{number}") for number in range(9)])
+    assert sorted(error["code"] for error in errors) == ["LOGIN_CODE_INVALID"] * 4 + ["RATE_LIMITED"] * 5
     assert await log_in(server, server.wechat.login("alice")) == {}
 
 

@@ -10,9 +10,9 @@ import pytest
 from graphql.validation import validate
 
 from graph.execution import documents
-from graph.settings import HttpSettings, RateLimitSettings, Settings, TrustedSettings
+from graph.settings import Settings, TrustedSettings
 from graph.simulator.serving import WeChatSimulator
-from tests.server import ME, Clock, TestServer, open_server, settings_for
+from tests.server import ME, Clock, TestServer, open_server, settings_behind_proxy
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -22,12 +22,7 @@ COSTLY: Final = "{" + "me{id}" * 49 + "}"
 
 @pytest.fixture
 def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
-    return settings_for(
-        wechat_simulator,
-        database_url,
-        http=HttpSettings(trusted_proxies=("127.0.0.1",)),
-        rate_limit=RateLimitSettings(documents="3/minute"),
-    )
+    return settings_behind_proxy(wechat_simulator, database_url, documents="3/minute")
 
 
 async def send(server: TestServer, query: str, address: str = "203.0.113.9", **members: str) -> dict[str, Any]:
