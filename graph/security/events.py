@@ -10,7 +10,7 @@ import logging
 from enum import Enum, unique
 from typing import Final, NamedTuple
 
-# A name of its own, not the module's: whoever embeds the server may send these lines elsewhere.
+# A name of its own, not the module's: applications that embed the server may send these lines elsewhere.
 _log: Final = logging.getLogger("wxgate.security")
 
 
@@ -45,9 +45,9 @@ class SecurityEvent(Enum):
 
 
 def _network(address: str) -> str:
-    """An address without what tells one household from its neighbours: a /24 of IPv4, a /48 of IPv6."""
+    """A /24 of IPv4; of IPv6 the /56 that rate limits count."""
     try:
         network = ipaddress.ip_network(address)
     except ValueError:  # not known
         return address
-    return str(network.supernet(new_prefix=24 if network.version == 4 else 48))
+    return str(network.supernet(new_prefix=24)) if network.version == 4 else address

@@ -108,7 +108,7 @@ def test_logins_from_new_devices_and_superseded_sessions(
     assert new == {
         "event": "login_from_new_device",
         "user_id": user,
-        "address": "2001:db8:1::/48",
+        "address": "2001:db8:1::/56",
         "request_id": "request-of-tablet",
     }
     assert superseded == {"event": "session_superseded", "user_id": user, **LOGIN_FROM_HOME}
