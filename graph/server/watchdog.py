@@ -18,7 +18,7 @@ class Watchdog:
     _due: float = 0.0
 
     def ping(self) -> bool:
-        """For whoever can tell that the server answers, as often as it likes; True, as `keep_running` has it."""
+        """Called as often as it likes by what knows that the server responds; returns True, as `keep_running` does."""
         if self.address is not None and time.monotonic() >= self._due:
             self._due = time.monotonic() + _EVERY_SECONDS
             address = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address

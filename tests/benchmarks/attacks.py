@@ -224,7 +224,7 @@ async def measure(name: str, polite: Polite, pid: int, *, calm: float, seconds: 
     outcomes, _ = await attacker.communicate()
     refused = dict(polite.refused) or "nothing"
     started = time.monotonic()
-    while await polite.log_in(ONE[0]) is None and time.monotonic() < started + 60:  # noqa: ASYNC110 - nobody tells
+    while await polite.log_in(ONE[0]) is None and time.monotonic() < started + 60:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0.2)
     return (
         f"| {name} | {quantiles(before)} | {quantiles(meanwhile)} | {len(meanwhile)} | {refused} "

@@ -1,4 +1,4 @@
-"""What systemd is told: that the server has started, and that it is well, by whoever can know."""
+"""What is sent to systemd: that the server has started, and that it is well."""
 
 import os
 import socket

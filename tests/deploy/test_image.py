@@ -19,7 +19,7 @@ ROOT: Final = DIRECTORY.parents[1]
 def test_the_dockerfile_is_good() -> None:
     checked(Path(sys.executable).parent / "hadolint", DIRECTORY / "Dockerfile")
     assert re.search(r"^USER 10001:10001$", text_of("Dockerfile"), re.MULTILINE)
-    # Each can be pinned by digest, and none is pinned by a digest that nobody has seen.
+    # Each can be pinned by digest, and none is pinned by a digest that was not seen.
     assert set(re.findall(r"^FROM (\S+)", text_of("Dockerfile"), re.MULTILINE)) == {"${PYTHON_IMAGE}"}
     images = [service["image"] for service in compose()["services"].values() if service["image"] != "wxgate"]
     assert all(re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[a-z/]+:[\w.-]+\}", image) for image in images)

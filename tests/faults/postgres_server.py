@@ -1,4 +1,4 @@
-"""A PostgreSQL server that a test may stop, start and freeze, because nobody else uses it; and one that follows it."""
+"""A PostgreSQL server that a test may stop, start and freeze, as no other test uses it; and one that follows it."""
 
 import asyncio
 import shutil
@@ -73,7 +73,7 @@ async def set_read_only(postgres: OwnPostgres, *, on: bool) -> None:
     await connection.execute(f"ALTER SYSTEM {f'SET {setting} = on' if on else f'RESET {setting}'}")
     await connection.execute("SELECT pg_reload_conf()")
     async with asyncio.timeout(_BOUND):
-        while await connection.fetchval(f"SHOW {setting}") != ("on" if on else "off"):  # noqa: ASYNC110 - nobody tells
+        while await connection.fetchval(f"SHOW {setting}") != ("on" if on else "off"):  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)
     await connection.close()
 

@@ -1,4 +1,4 @@
-"""A server that may open few files, and more connections than that: whoever comes with a request is served."""
+"""A server that may open few files, and more connections than that: clients with a request are served."""
 
 import socket
 import sys
@@ -17,18 +17,22 @@ CONNECTIONS: Final = 300
 SERVE: Final = ("sh", "-c", 'ulimit $0 && exec "$@"', f"-n {DESCRIPTORS}", sys.executable, "-m", "graph", "serve")
 
 
+@pytest.fixture
+def variables(wechat_simulator: WeChatSimulator, tmp_path: Path) -> dict[str, str]:
+    settings = serve_environment(wechat_simulator, f"sqlite://{tmp_path / 'wxgate.db'}")
+    invoke("migrate", **settings)
+    return settings
+
+
 def connect(server: Process, stack: ExitStack, address: str) -> socket.socket:
     """A client at an address of its own, who says nothing."""
     port = int(server.url.rpartition(":")[2])
     return stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE, source_address=(address, 0)))
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_idle_connections_beyond_the_limit_of_descriptors_keep_nobody_from_a_login(
-    wechat_simulator: WeChatSimulator, database_url: str, tmp_path: Path
+def test_idle_connections_beyond_the_limit_of_descriptors_keep_no_client_from_a_login(
+    wechat_simulator: WeChatSimulator, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    variables = serve_environment(wechat_simulator, database_url)
-    invoke("migrate", **variables)
     with listening(SERVE, tmp_path, environment(**variables)) as server, ExitStack() as clients:
         for number in range(CONNECTIONS):
             connect(server, clients, f"127.0.1.{1 + number // 10}")
@@ -44,12 +48,9 @@ def test_idle_connections_beyond_the_limit_of_descriptors_keep_nobody_from_a_log
     assert "descriptors" not in server.output
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_soft_limit_of_descriptors_is_raised_to_the_hard_one(
-    wechat_simulator: WeChatSimulator, database_url: str, tmp_path: Path
+    wechat_simulator: WeChatSimulator, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    variables = serve_environment(wechat_simulator, database_url)
-    invoke("migrate", **variables)
     variables["WXGATE_LIMIT_HEAD_SECONDS"] = "60"
     soft = (*SERVE[:3], f"-S -n {DESCRIPTORS}", *SERVE[4:])
     with listening(soft, tmp_path, environment(**variables)) as server, ExitStack() as clients:

@@ -37,7 +37,7 @@ async def one_code_is_spent_at_most(server: TestServer, token: str) -> str:
     for _ in range(3):
         assert await extensions(server, LOGIN, {"code": code}) == UNAVAILABLE
         assert await server.me(token) is not None
-    # "Last seen" cannot be written either, and signs nobody out.
+    # "Last seen" cannot be written either, and signs no user out.
     server.clock.advance(hours=2)
     assert await server.me(token) is not None
     assert await readiness(server) == "the database takes no writes"

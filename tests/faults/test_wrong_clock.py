@@ -40,7 +40,7 @@ def wrong_by(offset: str) -> dict[str, str]:
     return {"LD_PRELOAD": faketime(), "FAKETIME": offset}
 
 
-# libfaketime leaves the monotonic clock alone if told to, but not what `time.sleep` does by it.
+# libfaketime can leave the monotonic clock alone, but not what `time.sleep` does by it.
 _SLEEPING_OTHERWISE: Final = """
 import select, time
 time.sleep = lambda seconds: select.select((), (), (), seconds)
@@ -125,8 +125,10 @@ def test_a_clock_that_is_put_right_is_told_once_and_the_server_is_ready(
         assert unready(server) == DIFFERS
         settable.set("+0")
         assert [unready(server) for _ in range(3)] == [None] * 3
-    told = re.findall(r"(WARNING|INFO) .*this machine's clock (differs from|agrees with) the database's", server.output)
-    assert told == [("WARNING", "differs from"), ("INFO", "agrees with")]
+    logged = re.findall(
+        r"(WARNING|INFO) .*this machine's clock (differs from|agrees with) the database's", server.output
+    )
+    assert logged == [("WARNING", "differs from"), ("INFO", "agrees with")]
 
 
 @on_postgres
