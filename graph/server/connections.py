@@ -20,7 +20,9 @@ _WARN_EVERY_SECONDS: Final = 60.0
 
 
 class Connection(Protocol):
-    """What this module asks of a connection."""
+    """What this module asks of a connection; one that is `fresh` has had no request yet, and a deadline for it."""
+
+    fresh: bool
 
     def close(self) -> None: ...
 
@@ -96,8 +98,9 @@ class Connections:
             if since > expired:
                 self.idle_timer = loop.call_at(since + self.limits.idle_seconds, self._close_idle, loop)
                 return
-            del self.idle[connection]
-            connection.close()
+            if not connection.fresh:
+                del self.idle[connection]
+                connection.close()
 
     def hold(self, owner: str | None, size: int) -> bool:
         """Whether so many bytes may be kept, of a request that has not arrived whole or waits for the one before it."""

@@ -60,7 +60,7 @@ class HttpProtocol(asyncio.Protocol):
         self._cycle: RequestCycle | None = None
         self._pipeline: deque[RequestCycle] = deque()
         self._stream: RequestCycle | None = None
-        self._fresh = True  # no request has arrived yet
+        self.fresh = True  # no request has arrived yet
         self._in_head = True  # what the timer waits for: a head, or else a body
         self._stopped = False  # nothing is parsed any more
         self._refused = False
@@ -119,7 +119,7 @@ class HttpProtocol(asyncio.Protocol):
         last = self._pipeline[-1] if self._pipeline else self._cycle
         if last is not None:
             last.keep_alive = False
-        elif (self._parser.receiving or self._fresh) and not self._stopped:
+        elif (self._parser.receiving or self.fresh) and not self._stopped:
             self._disarm()
             self._arm(_SHUTDOWN_SECONDS, self.close)
         else:
@@ -238,7 +238,7 @@ class HttpProtocol(asyncio.Protocol):
             self._disarm()
         if self._held:
             self._release()
-        self._fresh = False
+        self.fresh = False
         if self._stream is None:
             self._start(RequestCycle(self, scope, body, keep_alive=keep_alive, ended=True))
         else:

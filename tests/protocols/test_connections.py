@@ -159,7 +159,7 @@ async def test_requests_that_wait_behind_another_count_in_the_budget(limit: str,
 
 class Idle:
     def __init__(self, connections: Connections, address: str) -> None:
-        self.closed = False
+        self.closed = self.fresh = False
         self._connections, self._address = connections, address
 
     def close(self) -> None:

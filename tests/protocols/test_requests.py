@@ -139,6 +139,19 @@ async def test_what_does_not_arrive_in_time_is_refused(impatient: Server, sent: 
     await impatient.is_left_alone()
 
 
+async def test_a_new_connection_has_its_own_deadline_and_not_that_of_idle_ones() -> None:
+    async with serving(echo, PATIENT.model_copy(update={"head_seconds": 2.5})) as server:
+        new, new_writer = await server.connect()
+        idle, writer = await server.connect()
+        writer.write(GET)
+        await read_response(idle)
+        assert await idle.read() == b"", "it has idled for longer than it may"
+        assert (await read_response(new)).code == "REQUEST_TIMEOUT"
+        for each in (writer, new_writer):
+            each.close()
+        await server.is_left_alone()
+
+
 REFUSED: Final = {
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00",
     "broken chunks": chunked(b"abcde").replace(b"0\r\n\r\n", b"z\r\n\r\n"),
