@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -120,8 +120,10 @@ def require_agreement(
     # rawData alone vouches for what the plaintext lacks, unless blocks may have been cut out, or become noise. With a
     # chosen iv any block can follow a first one that looks good, but an openId there holds the next as well: only a
     # nickname, which users choose, could go on like it. A field swallowed by noise leaves a key that is not known.
-    whole = next(iter(data)) == "openId" and data.keys() <= {*signed, "openId", "unionId", "watermark"}
-    needed = {"nickName"} if whole else signed.keys()
+    # Without an openId it can lack only what WeChat adds to rawData: a cut would take profile fields along.
+    needed: Set[str] = signed.keys()
+    if data.keys() <= {*signed, "openId", "unionId", "watermark"}:
+        needed = {"nickName"} if next(iter(data)) == "openId" else signed.keys() & _PROFILE_FIELDS
     expected = {name: value for name, value in signed.items() if name in data or name in needed}
     if write(opened, sort_keys=True) != write(expected, sort_keys=True):
         raise DecryptFailed(reason="raw data")

@@ -110,14 +110,18 @@ async def test_a_field_that_only_raw_data_has_is_taken_from_there(server: TestSe
         if field != "nickName":
             person = await server.submit(token, genuine(server.wechat, ALICE | {field: value}, lacking=field))
             assert {name: person[name] for name in SHOWN} == SHOWN, field
+    for field, value in ("is_demote", True), ("more", {"a": [None]}):
+        made = genuine(server.wechat, ALICE | {field: value}, lacking=field, api="getUserProfile")
+        person = await server.submit(token, made)
+        assert {name: person[name] for name in SHOWN} == SHOWN, field
 
 
 @on_sqlite
 @pytest.mark.parametrize("api", ["getUserInfo", "getUserProfile"])
 async def test_no_bit_of_an_odd_submission_can_be_changed(server: TestServer, api: str) -> None:
     token = (await server.login("alice"))["token"]
-    odd = ALICE | {"nickName": "\x14琦娅🍭", "gender": "1", "city": None, "province": "広" * 130}
-    lacking = "country" if api == "getUserInfo" else ""
+    odd = ALICE | {"nickName": "\x14琦娅🍭", "gender": "1", "city": None, "province": "広" * 130, "is_demote": True}
+    lacking = "country" if api == "getUserInfo" else "is_demote"
     good = genuine(server.wechat, odd, lacking=lacking, api=api, encrypted=raw)
     for field in ("iv", "encryptedData"):
         whole = base64.b64decode(good[field])
