@@ -226,9 +226,9 @@ class TokenBuckets:
         refused: Callable[[str, str], None] = lambda _what, _kind: None,
     ) -> None:
         self._what = what
-        # How many seconds a bucket takes to fill, and a token to appear.
         self._named = rates
         parsed = parse_many(rates) if rates else []
+        # How many seconds a bucket takes to fill, and a token to appear.
         self._rates = [(rate.get_expiry(), rate.get_expiry() / rate.amount) for rate in parsed]
         self._clock = clock
         self._refused = refused
