@@ -36,6 +36,11 @@ class Session(Model):
     expires_at = fields.BigIntField(db_index=True)
     # By which the server knows that it wrote the row so; None where an earlier version did.
     mac = fields.TextField(null=True)
+    # What the client gave its device out for: a label, a `Platform`, versions of WeChat and of the mini-program.
+    device = fields.CharField(max_length=64, db_default="")
+    platform = fields.SmallIntField(db_default=0)
+    wechat_version = fields.CharField(max_length=16, db_default="")
+    app_version = fields.CharField(max_length=16, db_default="")
 
     class Meta:
         table = "sessions"

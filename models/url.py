@@ -13,6 +13,18 @@ from models.errors import UnsupportedDatabase
 
 ALIAS: Final = "default"
 
+# The modules that hold a table each.
+_TABLES: Final = (
+    "users",
+    "accounts",
+    "sessions",
+    "unionids",
+    "merge_proposals",
+    "deleted_users",
+    "audit_log",
+    "encryption_keys",
+    "leases",
+)
 _ENGINES: Final = {
     "tortoise.backends.sqlite": "models.sqlite",
     "tortoise.backends.asyncpg": "models.postgres",
@@ -94,7 +106,7 @@ def tortoise_config(url: str, *, create: bool = False) -> dict[str, Any]:
         "connections": {ALIAS: {"engine": engine, "credentials": credentials}},
         "apps": {
             "models": {
-                "models": [f"models.{noun}" for noun in ("users", "accounts", "sessions", "encryption_keys", "leases")],
+                "models": [f"models.{noun}" for noun in _TABLES],
                 "migrations": "models.migrations",
                 "default_connection": ALIAS,
             }

@@ -44,6 +44,10 @@ async def test_a_login_stores_a_session_that_was_last_seen_now(database: Databas
         "last_seen_at": NOON + 5,
         "expires_at": NOON + DAY,
         "mac": f"v1.k1.user-1.{record.account_id}",
+        "device": "",
+        "platform": 0,
+        "wechat_version": "",
+        "app_version": "",
     }
 
 

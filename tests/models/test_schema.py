@@ -17,7 +17,14 @@ from models.url import ALIAS, tortoise_config
 from tests.models.migrating import run_migrations
 from tests.models.rows import a_login
 
-ALL: Final = ["0001_initial", "0002_leases", "0003_session_macs"]
+ALL: Final = [
+    "0001_initial",
+    "0002_leases",
+    "0003_session_macs",
+    "0004_audit_log",
+    "0005_unionids",
+    "0006_session_devices",
+]
 
 # Everything that the databases know about a schema, Tortoise's own table aside.
 SQLITE_CATALOGUE: Final = (
