@@ -28,6 +28,7 @@ from graph.security.tokens import SessionMacs
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
+from graph.wechat.mini_programs import MiniPrograms
 from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
@@ -89,16 +90,16 @@ def compose(
     Raises `SettingsError`, `KeyRingError`, `UnsupportedDatabase`, `RateLimitStorageUnusable`, `TrustedDocumentsError`,
     `TracingUnavailable`.
     """
-    app_id, app_secret, encryption_keys = require_secrets(settings)
+    served, encryption_keys = require_secrets(settings)
+    # In development, where introspection is on, a client may learn all that is there.
+    apps = MiniPrograms(served, names_them=settings.introspection)
     key_ring = KeyRing.parse(encryption_keys.get_secret_value())
     tracing = load_tracing() if settings.otel else None
     url = settings.database.url.get_secret_value()
     database = tracing.database(url) if tracing else Database(url)
     documents = build_documents(settings, plans=plans)
-    metrics = Metrics(documents.trusted_operations())
+    metrics = Metrics([app.app_id for app in apps], documents.trusted_operations())
     wechat = WeChatClient(
-        app_id=app_id,
-        app_secret=app_secret,
         base_url=settings.wechat.base_url,
         ca_file=settings.wechat.ca_file,
         proxy=settings.wechat.proxy,
@@ -114,7 +115,7 @@ def compose(
     def buckets(what: str, rates: str) -> TokenBuckets:
         return TokenBuckets(what, rates, clock=monotonic, refused=refused)
 
-    storage = RateLimitStorage(settings.rate_limit.storage, namespace=app_id, clock=monotonic)
+    storage = RateLimitStorage(settings.rate_limit.storage, namespace=apps.first.app_id, clock=monotonic)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
     sessions = Sessions(
         database=database,
@@ -127,7 +128,6 @@ def compose(
     )
     session_cleanup = SessionCleanup(database=database, idle_days=settings.session.idle_days, now=now)
     logins = Logins(
-        app_id=app_id,
         wechat=wechat,
         database=database,
         key_ring=key_ring,
@@ -138,7 +138,7 @@ def compose(
         refused_unusual_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
         now=now,
         succeeded=metrics.login_succeeded,
-        failed=lambda error: metrics.logins.labels((coded(error) or INTERNAL).code.name).inc(),
+        failed=lambda app_id, error: metrics.logins.labels(app_id, (coded(error) or INTERNAL).code.name).inc(),
     )
     profiles = Profiles(
         database=database,
@@ -150,12 +150,12 @@ def compose(
         sleep=sleep,
         tried=lambda key, outcome: metrics.decryptions.labels(key, outcome).inc(),
     )
-    metrics.registry.register(ServerState(database, wechat, storage))
+    metrics.registry.register(ServerState(database, wechat, apps, storage))
     return Parts(
         settings=settings,
         database=database,
         key_check=key_check,
-        services=Services(sessions, logins, profiles),
+        services=Services(sessions, logins, profiles, apps),
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,

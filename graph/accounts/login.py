@@ -20,6 +20,7 @@ from graph.security.rate_limit import RateLimit, TokenBuckets
 from graph.security.tokens import SessionToken, session_id
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import LoginCodeInvalid, LoginCodeUsed, UserBlocked
+from graph.wechat.mini_programs import MiniProgram, RequestedApp
 from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
@@ -57,9 +58,11 @@ class _Flight:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Logins:
-    """Signs users in. `now` gives epoch milliseconds; `succeeded` is called with whether the user is new."""
+    """Signs users in. `now` gives epoch milliseconds.
 
-    app_id: str
+    `succeeded` is called with the AppID and whether the user is new, `failed` with the AppID and the error.
+    """
+
     wechat: WeChatClient
     database: Database
     key_ring: KeyRing
@@ -69,33 +72,36 @@ class Logins:
     refused_codes: TokenBuckets
     refused_unusual_codes: TokenBuckets
     now: Callable[[], int]
-    succeeded: Callable[[bool], None]
-    failed: Callable[[Exception], None]
+    succeeded: Callable[[str, bool], None]
+    failed: Callable[[str, Exception], None]
     _flights: dict[bytes, _Flight] = field(default_factory=dict, init=False)
     _question: asyncio.Task[None] | None = field(default=None, init=False)
     _storing: int = field(default=0, init=False)
     _stored_at: float = field(default=-_ANSWERED_FOR, init=False)
 
-    async def login(self, code: str, *, client: Client, token: str | None) -> LoggedIn:
-        """Signs in the user of `code`; `token`, the one that the client still has, is superseded.
+    async def login(self, code: str, *, requested: RequestedApp, client: Client, token: str | None) -> LoggedIn:
+        """Signs in the user of `code`, of the mini-program that is requested; `token`, which the client has, ends.
 
         A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
         the same code that overlap share the call (each gets a session of its own). Raises `CircuitOpen`,
         `RateLimited` for the client's address, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code
         is spent, `LoginsTooFrequent` and `LoginNotStored` after.
         """
+        app = requested.app
         try:
-            with self.wechat.slot():
-                logged_in = await self._login(code, client, token)
+            with self.wechat.slot(app):
+                logged_in = await self._login(app, code, client, token)
         except Exception as error:
+            if isinstance(error, LoginCodeInvalid) and requested.foreign_id is not None:
+                error.hint = f"The request comes from {requested.foreign_id}, and this server serves {app.app_id}."
             if isinstance(error, UserBlocked):
-                SecurityEvent.USER_BLOCKED.log(client, rid=error.rid)
-            self.failed(error)
+                SecurityEvent.USER_BLOCKED.log(client, app_id=app.app_id, rid=error.rid)
+            self.failed(app.app_id, error)
             raise
-        self.succeeded(logged_in.is_new_user)
+        self.succeeded(app.app_id, logged_in.is_new_user)
         return logged_in
 
-    async def _login(self, code: str, client: Client, token: str | None) -> LoggedIn:
+    async def _login(self, app: MiniProgram, code: str, client: Client, token: str | None) -> LoggedIn:
         """What WeChat refuses is limited apart, more tightly than what it accepts.
 
         Garbage looks like any other code until WeChat was asked. While it accepts all that come from an address, they
@@ -110,7 +116,7 @@ class Logins:
         if takes:
             buckets.take(client)
         try:
-            logged_in = await self._exchange(code, client, token)
+            logged_in = await self._exchange(app, code, client, token)
         except BaseException as error:
             # What cannot be a code is refused here, without a number of WeChat's.
             refused = isinstance(error, LoginCodeInvalid | LoginCodeUsed) and error.errcode is not None
@@ -124,16 +130,16 @@ class Logins:
             buckets.give_back(client, 2)
         return logged_in
 
-    async def _exchange(self, code: str, client: Client, token: str | None) -> LoggedIn:
+    async def _exchange(self, app: MiniProgram, code: str, client: Client, token: str | None) -> LoggedIn:
         await self.rate_limit.count("address", client.address, client)
         await self.key_check.ensure()
         await self._require_tables()
-        with self._calling(code) as flight:
+        with self._calling(app, code) as flight:
             # Shielded: the client that came first may go away while others wait for the same response.
             wechat = await asyncio.shield(flight.call)
-            await self._count_user(wechat.openid, client)
+            await self._count_user(app, wechat.openid, client)
             try:
-                return await self._store(wechat, flight.asked_at, client, token)
+                return await self._store(app, wechat, flight.asked_at, client, token)
             except (DatabaseUnavailable, DatabaseBehind) as error:
                 _log.warning("a login could not be stored", extra={"reason": str(error)})
                 raise LoginNotStored from None
@@ -154,19 +160,21 @@ class Logins:
             self._question.add_done_callback(_retrieve)
         await asyncio.shield(self._question)
 
-    async def _count_user(self, openid: str, client: Client) -> None:
+    async def _count_user(self, app: MiniProgram, openid: str, client: Client) -> None:
         # A storage shared with others need not learn which users sign in.
-        user = hashlib.sha256(f"{self.app_id}\0{openid}".encode()).hexdigest()
+        user = hashlib.sha256(f"{app.app_id}\0{openid}".encode()).hexdigest()
         try:
             await self.rate_limit.count("account", user, client)
         except RateLimited as limited:
             raise LoginsTooFrequent(limited.retry_after_ms) from None
 
-    async def _store(self, wechat: Code2Session, asked_at: int, client: Client, token: str | None) -> LoggedIn:
-        place = session_key_context(self.app_id, wechat.openid)
+    async def _store(
+        self, app: MiniProgram, wechat: Code2Session, asked_at: int, client: Client, token: str | None
+    ) -> LoggedIn:
+        place = session_key_context(app.app_id, wechat.openid)
         session_key = wechat.session_key.get_secret_value().encode()
         key = NewKey(
-            app_id=self.app_id,
+            app_id=app.app_id,
             openid=wechat.openid,
             unionid=wechat.unionid,
             session_key=self.key_ring.seal(session_key, place),
@@ -191,12 +199,12 @@ class Logins:
         return LoggedIn(issued, new.expires_at, record.user, record.is_new_user)
 
     @contextlib.contextmanager
-    def _calling(self, code: str) -> Iterator[_Flight]:
+    def _calling(self, app: MiniProgram, code: str) -> Iterator[_Flight]:
         """The one call for this code, for as long as any login is at work with it."""
-        key = hashlib.sha256(f"{self.app_id}\0{code}".encode("utf-8", "surrogatepass")).digest()
+        key = hashlib.sha256(f"{app.app_id}\0{code}".encode("utf-8", "surrogatepass")).digest()
         flight = self._flights.get(key)
         if flight is None:
-            call = asyncio.create_task(self.wechat.code2session(code))
+            call = asyncio.create_task(self.wechat.code2session(app, code))
             flight = self._flights[key] = _Flight(call, self.now())
             call.add_done_callback(_retrieve)
             call.add_done_callback(lambda _: self._leave(key))

@@ -72,7 +72,7 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
             }
         )
         simulator = None
-        if settings.wechat.app_id is None and settings.wechat.app_secret is None:
+        if not (settings.wechat.app_id or settings.wechat.app_secret or settings.wechat.apps):
             simulator = create_simulator(state)
             own_host = "127.0.0.1" if host in {"0.0.0.0", "::"} else in_url(host)  # noqa: S104 - compared, not bound
             wechat = WeChatSettings(

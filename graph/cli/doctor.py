@@ -24,6 +24,7 @@ from graph.security.rate_limit import RateLimitStorage
 from graph.settings import Settings, SettingsError, require_secrets, unknown_settings
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatError
+from graph.wechat.mini_programs import MiniProgram
 from graph.wechat.transport import FAILURES, PooledTransport
 from models.clock import clock_ahead
 from models.database import Database
@@ -36,9 +37,9 @@ _TOLERATED_SKEW_SECONDS: Final = 60
 _NO_DATE: Final[tuple[type[Exception], ...]] = (*FAILURES, ValueError)
 
 _WECHAT_ADVICE: Final = {
-    40001: "WXGATE_WECHAT_APP_SECRET is not the AppSecret of this AppID",
-    40013: "WXGATE_WECHAT_APP_ID is not an AppID that WeChat knows",
-    40125: "WXGATE_WECHAT_APP_SECRET is not the AppSecret of this AppID",
+    40001: "{secret} is not the AppSecret of this AppID",
+    40013: "{id} is not an AppID that WeChat knows",
+    40125: "{secret} is not the AppSecret of this AppID",
     40164: "add this server's public address to the IP whitelist in WeChat's console",
     40243: "the AppSecret is frozen: unfreeze it in WeChat's console",
 }
@@ -88,7 +89,8 @@ async def _examine(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
         yield "trusted documents", None
     yield "rate limits", await _rate_limits_advice(settings)
     yield "clock", await _clock_advice(settings)
-    yield "WeChat", await _wechat_advice(settings)
+    for name, app in _wechat_apps(settings):
+        yield name, await _wechat_advice(settings, app)
 
 
 async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
@@ -164,22 +166,38 @@ async def _clock_advice(settings: Settings) -> str | None:
     return None
 
 
-async def _wechat_advice(settings: Settings) -> str | None:
-    if settings.wechat.app_id is None or settings.wechat.app_secret is None:
+def _wechat_apps(settings: Settings) -> list[tuple[str, MiniProgram | None]]:
+    """Each mini-program, and what the check of its credentials is called."""
+    match settings.wechat.mini_programs():
+        case []:
+            return [("WeChat", None)]
+        case [app]:
+            return [("WeChat", app)]
+        case apps:
+            return [(" ".join(filter(None, ["WeChat", app.app_id, app.name])), app) for app in apps]
+
+
+async def _wechat_advice(settings: Settings, app: MiniProgram | None) -> str | None:
+    if app is None:
         return "not asked without AppID and AppSecret."
     client = WeChatClient(
-        app_id=settings.wechat.app_id,
-        app_secret=settings.wechat.app_secret,
         base_url=settings.wechat.base_url,
         ca_file=settings.wechat.ca_file,
         proxy=settings.wechat.proxy,
     )
     try:
         async with client:
-            await client.get_stable_access_token()
+            await client.get_stable_access_token(app)
     except WeChatError as error:
         if error.errcode is None:
             return f"{error}: can this machine reach {settings.wechat.base_url}?"
         advice = _WECHAT_ADVICE.get(error.errcode)
-        return f"{advice} ({error})." if advice else f"{error}: look the code up in WeChat's documentation."
+        names = {"id": "WXGATE_WECHAT_APP_ID", "secret": "WXGATE_WECHAT_APP_SECRET"}
+        if app.app_id != settings.wechat.app_id:
+            names = {name: f"its app_{name} in WXGATE_WECHAT_APPS" for name in names}
+        return (
+            f"{advice.format(**names)} ({error})."
+            if advice
+            else f"{error}: look the code up in WeChat's documentation."
+        )
     return None

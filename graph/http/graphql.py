@@ -54,7 +54,7 @@ class GraphQLEndpoint:
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
         record = record_of(scope)
         client = partial(self._client, scope)
-        context = Context(self.services, bearer_token(headers), client)
+        context = Context(self.services, bearer_token(headers), client, partial(_named_app, headers))
         try:
             result = await self.executor.execute(
                 request,
@@ -86,6 +86,10 @@ class GraphQLEndpoint:
                 return self.decoder.decode_query_string(QueryParams(scope["query_string"]))
         allow = {"Allow": "GET, HEAD, POST"}
         raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Use POST, or GET for queries.", headers=allow)
+
+
+def _named_app(headers: Headers) -> tuple[str | None, str | None]:
+    return headers.get(b"x-wxgate-app"), headers.get(b"referer")
 
 
 def bearer_token(headers: Headers) -> str | None:

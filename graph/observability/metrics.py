@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from graph.errors import ErrorCode
 from graph.security.rate_limit import RateLimitStorage
 from graph.wechat.client import WeChatClient
+from graph.wechat.mini_programs import MiniProgram
 from models.database import Database
 
 _log = logging.getLogger(__name__)
@@ -46,10 +47,11 @@ class Metrics:
     """One server's metrics, in a registry of their own.
 
     Counters whose labels are the server's own words are public; where clients or WeChat choose them, a method bounds
-    them. The names of `operations`, those of a deployment's own clients, have room whatever others are sent.
+    them. `app_ids` are those of the mini-programs that are served. The names of `operations`, those of a deployment's
+    own clients, have room whatever others are sent.
     """
 
-    def __init__(self, operations: Iterable[str] = ()) -> None:
+    def __init__(self, app_ids: Iterable[str] = (), operations: Iterable[str] = ()) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # series of their own that nothing here reads
         self.registry = registry = CollectorRegistry()
         histogram = partial(Histogram, registry=registry, buckets=_REQUEST_SECONDS)
@@ -69,11 +71,11 @@ class Metrics:
         self._calls = histogram(
             "wxgate_wechat_call_duration_seconds",
             "Calls to WeChat, each try for itself, by outcome: ok, WeChat's errcode, or what went wrong.",
-            ("endpoint", "outcome"),
+            ("app", "endpoint", "outcome"),
             buckets=_CALL_SECONDS,
         )
         self.errors = counter("wxgate_errors", "Errors in responses, by extensions.code.", ("code",))
-        self.logins = counter("wxgate_logins", "Logins: new, returning, or the code of an error.", ("outcome",))
+        self.logins = counter("wxgate_logins", "Logins: new, returning, or the code of an error.", ("app", "outcome"))
         self.decryptions = counter(
             "wxgate_decryptions",
             "Submissions, by the session_key that signed them (current, previous, none) and their outcome.",
@@ -87,8 +89,9 @@ class Metrics:
         # Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
         for code in ErrorCode:
             self.errors.labels(code.name)
-        for outcome in ("new", "returning"):
-            self.logins.labels(outcome)
+        for app_id in app_ids:
+            for outcome in ("new", "returning"):
+                self.logins.labels(app_id, outcome)
         for signed, opened in (("current", "opened"), ("previous", "opened"), ("none", "refused")):
             self.decryptions.labels(signed, opened)
         for what in ("login", "submit"):
@@ -114,12 +117,12 @@ class Metrics:
         """Counts an operation of a valid document; `codes` are those of the errors in its response, if any."""
         self._operations(self._operation_label(name), kind, "error" if codes else "ok").observe(seconds)
 
-    def login_succeeded(self, is_new_user: bool) -> None:
-        self.logins.labels("new" if is_new_user else "returning").inc()
+    def login_succeeded(self, app_id: str, is_new_user: bool) -> None:
+        self.logins.labels(app_id, "new" if is_new_user else "returning").inc()
 
-    def wechat_called(self, endpoint: str, outcome: str, seconds: float) -> None:
+    def wechat_called(self, app_id: str, endpoint: str, outcome: str, seconds: float) -> None:
         """Counts one try of a call to WeChat."""
-        self._calls.labels(endpoint, _bounded(outcome, self._call_outcomes, _MAX_OUTCOMES)).observe(seconds)
+        self._calls.labels(app_id, endpoint, _bounded(outcome, self._call_outcomes, _MAX_OUTCOMES)).observe(seconds)
 
     def _operation_label(self, name: str | None) -> str:
         label = ANONYMOUS if name is None else name
@@ -141,17 +144,19 @@ class ServerState(Collector):
 
     database: Database
     wechat: WeChatClient
+    apps: Iterable[MiniProgram]
     storage: RateLimitStorage
 
     def collect(self) -> Iterator[Metric]:
         state = GaugeMetricFamily(
             "wxgate_wechat_breaker_state",
-            "1 for the state that the circuit breaker around WeChat is in.",
-            labels=["state"],
+            "1 for the state that the circuit breaker around WeChat is in, by mini-program.",
+            labels=["app", "state"],
         )
-        breaker = self.wechat.breaker.state
-        for name in _BREAKER_STATES:
-            state.add_metric([name], float(name == breaker))
+        for app in self.apps:
+            breaker = self.wechat.breaker(app).state
+            for name in _BREAKER_STATES:
+                state.add_metric([app.app_id, name], float(name == breaker))
         yield state
         logins = self.wechat.slots_in_use
         yield GaugeMetricFamily("wxgate_logins_under_way", "Logins that call WeChat, or are about to.", logins)

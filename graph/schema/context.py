@@ -9,6 +9,7 @@ from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.sessions import Sessions
 from graph.security.events import Client
+from graph.wechat.mini_programs import MiniPrograms, RequestedApp
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Services:
     sessions: Sessions
     logins: Logins
     profiles: Profiles
+    apps: MiniPrograms
 
 
 @dataclass(slots=True)
@@ -28,6 +30,12 @@ class Context:
     # The text behind `Authorization: Bearer`; "" when the header has another form, None when it is absent or empty.
     token: str | None = field(repr=False)
     client: Callable[[], Client] = field(repr=False)
+    # Which mini-program the request names, in a header and in its Referer.
+    named_app: Callable[[], tuple[str | None, str | None]] = field(repr=False)
+
+    def requested_app(self) -> RequestedApp:
+        """The mini-program that the request is for. Raises `MiniProgramError`."""
+        return self.services.apps.requested(*self.named_app())
 
 
 Info = strawberry.Info[Context, None]

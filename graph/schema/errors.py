@@ -56,6 +56,9 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
         "The data was collected too long ago, or in the future: collect it again.",
         Action.COLLECT_AGAIN,
     ),
+    wechat.AppIdMalformed: CodedError(
+        Code.BAD_REQUEST, "X-Wxgate-App must be one AppID: 'wx' and 16 hexadecimal digits.", Action.FIX_REQUEST
+    ),
     wechat.LoginCodeInvalid: CodedError(
         Code.LOGIN_CODE_INVALID,
         "WeChat does not know this code: it must come from wx.login of this mini-program, less than 5 minutes ago.",
@@ -82,7 +85,7 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
         Code.WECHAT_MISCONFIGURED, "WeChat refuses this server; its operators must act.", Action.GIVE_UP
     ),
     wechat.WeChatRateLimited: CodedError(
-        Code.RATE_LIMITED, "WeChat takes no more logins of this mini-program for a while.", Action.WAIT
+        Code.RATE_LIMITED, "WeChat takes no more calls of this mini-program for a while.", Action.WAIT
     ),
     RateLimited: CodedError(Code.RATE_LIMITED, "This was done too often.", Action.WAIT),
     accounts.LoginsTooFrequent: CodedError(
@@ -97,6 +100,17 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
 
 def coded(error: BaseException) -> CodedError | None:
     """The client's view of an exception that a use case may raise, or None for a defect."""
+    known = next((_KNOWN[kind] for kind in type(error).__mro__ if kind in _KNOWN), None)
+    match error:
+        case wechat.WeChatError(retry_after=float() | int() as seconds) if known:
+            return replace(known, retry_after_ms=math.ceil(1000 * seconds))
+        case RateLimited() | accounts.LoginsTooFrequent() if known:
+            return replace(known, retry_after_ms=error.retry_after_ms)
+    return _with_particulars(error) or known
+
+
+def _with_particulars(error: BaseException) -> CodedError | None:
+    """Where the message depends on what the exception knows."""
     match error:
         case wechat.MalformedSubmission():
             return CodedError(Code.BAD_USER_INPUT, str(error), Action.FIX_REQUEST)
@@ -104,13 +118,14 @@ def coded(error: BaseException) -> CodedError | None:
             message = "The data was signed with another session_key: log in, collect it again, submit it again."
             message = f"{message} {error.hint}" if error.hint else message
             return CodedError(Code.SESSION_KEY_STALE, message, Action.COLLECT_AGAIN)
+        case wechat.AppUnknown():
+            message = "This server does not serve the mini-program that the request names."
+            message = f"{message} It serves {', '.join(error.served)}." if error.served else message
+            return CodedError(Code.APP_UNKNOWN, message, Action.FIX_REQUEST)
         case wechat.LoginCodeInvalid(reason=str(reason)):
             message = f"WeChat does not know this code: {reason}"
             return CodedError(Code.LOGIN_CODE_INVALID, message, Action.FIX_REQUEST)
-    known = next((_KNOWN[kind] for kind in type(error).__mro__ if kind in _KNOWN), None)
-    match error:
-        case wechat.WeChatError(retry_after=float() | int() as seconds) if known:
-            return replace(known, retry_after_ms=math.ceil(1000 * seconds))
-        case RateLimited() | accounts.LoginsTooFrequent() if known:
-            return replace(known, retry_after_ms=error.retry_after_ms)
-    return known
+        case wechat.LoginCodeInvalid(hint=str(hint)):
+            known = _KNOWN[wechat.LoginCodeInvalid]
+            return replace(known, message=f"{known.message} {hint}")
+    return None

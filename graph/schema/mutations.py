@@ -12,8 +12,9 @@ from graph.schema.types import LoginPayload, User
 class Mutation:
     @strawberry.mutation(
         description="Signs in the user who holds a code of wx.login. A token that the request still carries is "
-        "superseded: it works for another minute. Errors: LOGIN_CODE_INVALID, LOGIN_CODE_USED, USER_BLOCKED, "
-        "RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
+        "superseded: it works for another minute. The header X-Wxgate-App names the mini-program, where WeChat's "
+        "Referer does not and the server serves several. Errors: APP_UNKNOWN, LOGIN_CODE_INVALID, LOGIN_CODE_USED, "
+        "USER_BLOCKED, RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
     )
     async def login(
         self,
@@ -21,8 +22,10 @@ class Mutation:
         code: Annotated[str, strawberry.argument(description="`res.code` of wx.login: works once, for five minutes.")],
     ) -> LoginPayload:
         context = info.context
-        logins, client = context.services.logins, context.client()
-        return LoginPayload.of(await logins.login(code, client=client, token=context.token))
+        logged_in = await context.services.logins.login(
+            code, requested=context.requested_app(), client=context.client(), token=context.token
+        )
+        return LoginPayload.of(logged_in)
 
     @strawberry.mutation(
         description="Takes the result of wx.getUserInfo or wx.getUserProfile as it came, verifies and decrypts it, and "

@@ -6,11 +6,11 @@
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from graph.execution.document_limits import DocumentLimits
@@ -18,12 +18,15 @@ from graph.http.request import JsonLimits
 from graph.server.limits import ConnectionLimits, RequestLimits
 from graph.settings import values
 from graph.wechat.client import BASE_URL
+from graph.wechat.mini_programs import MiniProgram
 
 _REQUIRED: Final = {
     "WXGATE_WECHAT_APP_ID": "set it to the AppID of your mini-program",
     "WXGATE_WECHAT_APP_SECRET": "set it (or WXGATE_WECHAT_APP_SECRET_FILE) to your AppSecret",
     "WXGATE_ENCRYPTION_KEYS": "make a key with `wxgate keys new` and set it (or ..._KEYS_FILE)",
 }
+_FIRST_APP: Final = ("WXGATE_WECHAT_APP_ID", "WXGATE_WECHAT_APP_SECRET")
+_APPS: Final = "WXGATE_WECHAT_APPS"
 # Kubernetes describes each Service of a namespace to each pod: one that is called `wxgate-metrics` sets
 # `WXGATE_METRICS_PORT=tcp://10.0.0.1:9464` and ten more.
 _LINK: Final = re.compile(r"(tcp|udp|sctp)://\S+").fullmatch
@@ -43,9 +46,25 @@ class Group(BaseModel):
 class WeChatSettings(Group):
     app_id: values.AppId | None = Field(None, description="The mini-program's AppID.")
     app_secret: values.AppSecret | None = Field(None, description="Its AppSecret.")
+    apps: values.Apps | None = Field(
+        None, description='Further mini-programs: `[{"app_id":"wx...","app_secret":"...","name":"shop"}]`.'
+    )
     base_url: values.BaseUrl = Field(BASE_URL, description="WeChat's API; plain http only to loopback.")
     ca_file: values.CaFile | None = Field(None, description="PEM file of the only CAs to trust for WeChat.")
     proxy: values.ProxyUrl | None = Field(None, description="Proxy to WeChat, `http(s)://user:password@host:port`.")
+
+    @field_validator("apps")
+    @classmethod
+    def _none_twice(cls, apps: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if apps is not None and info.data.get("app_id") in [app.app_id for app in values.mini_programs(apps)]:
+            msg = "must not repeat the mini-program of WXGATE_WECHAT_APP_ID"
+            raise ValueError(msg)
+        return apps
+
+    def mini_programs(self) -> list[MiniProgram]:
+        """Those that are served, the one of `app_id` first."""
+        own = [MiniProgram(self.app_id, self.app_secret)] if self.app_id and self.app_secret else []
+        return own + (values.mini_programs(self.apps) if self.apps else [])
 
 
 class DatabaseSettings(Group):
@@ -147,7 +166,8 @@ class Settings(Group):
         paths = {variable: path for variable, path, _ in _fields() if not groups or path[0] in groups}
         given, faults = _read_variables({name: variables()[name] for name in paths})
         if serving:
-            faults += [_missing(name) for name in _REQUIRED if name not in given and name not in " ".join(faults)]
+            missing = [name for name in _required(given) if name not in given and name not in " ".join(faults)]
+            faults += [_missing(name) for name in missing]
         fields: dict[str, Any] = {}
         for variable, value in {**(defaults or {}), **given}.items():
             *outer, name = paths[variable]
@@ -162,13 +182,23 @@ class Settings(Group):
         return settings
 
 
-def require_secrets(settings: Settings) -> tuple[str, SecretStr, SecretStr]:
-    """AppID, AppSecret and encryption keys. Raises `SettingsError` with all that are missing."""
+def require_secrets(settings: Settings) -> tuple[list[MiniProgram], SecretStr]:
+    """The mini-programs and the encryption keys. Raises `SettingsError` with all that are missing."""
     wechat, keys = settings.wechat, settings.encryption.keys
-    if wechat.app_id is None or wechat.app_secret is None or keys is None:
-        given = zip(_REQUIRED, (wechat.app_id, wechat.app_secret, keys), strict=True)
-        raise SettingsError("\n".join(_missing(variable) for variable, value in given if not value))
-    return wechat.app_id, wechat.app_secret, keys
+    values_of = (wechat.app_id, wechat.app_secret, keys)
+    given = {name for name, value in zip(_REQUIRED, values_of, strict=True) if value}
+    if wechat.apps:
+        given.add(_APPS)
+    missing = [_missing(name) for name in _required(given) if name not in given]
+    if missing or keys is None:
+        raise SettingsError("\n".join(missing))
+    return wechat.mini_programs(), keys
+
+
+def _required(given: Container[str]) -> list[str]:
+    """What must be set: the first mini-program only where it is named in part, or no other is."""
+    named = _APPS not in given or any(name in given for name in _FIRST_APP)
+    return [name for name in _REQUIRED if named or name not in _FIRST_APP]
 
 
 def variables() -> dict[str, FieldInfo]:

@@ -1,6 +1,7 @@
 """What the value of a setting may be; each check gives the value back or raises `ValueError` with the reason."""
 
 import ipaddress
+import json
 import re
 import ssl
 from collections.abc import Callable
@@ -9,10 +10,11 @@ from typing import Annotated, Any, Final
 
 import httpx
 from limits import parse_many
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from graph.security.encryption import KeyRing
 from graph.security.errors import KeyRingError
+from graph.wechat.mini_programs import APP_ID_PATTERN, MiniProgram
 from models.errors import UnsupportedDatabase
 from models.url import tortoise_config
 
@@ -79,12 +81,48 @@ def _listed(value: object) -> object:
 
 _List = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
-AppId = Annotated[str, _check(re.compile(r"wx[0-9a-f]{16}").fullmatch, "must be 'wx' and 16 hexadecimal digits")]
+AppId = Annotated[str, _check(re.compile(APP_ID_PATTERN).fullmatch, "must be 'wx' and 16 hexadecimal digits")]
 AppSecret = Annotated[
     SecretStr,
     _check(re.compile(r"[0-9a-f]{32}").fullmatch, "must be 32 hexadecimal digits"),
     _check(_is_strong, "is weak: copy the one that WeChat's console shows"),
 ]
+
+
+class _AppEntry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    app_id: AppId
+    app_secret: AppSecret
+    name: str = Field("", max_length=32)
+
+
+def mini_programs(apps: SecretStr) -> list[MiniProgram]:
+    """The mini-programs of a JSON array. Raises `ValueError` with what is wrong with the first that is at fault."""
+    try:
+        entries = json.loads(apps.get_secret_value())
+    except ValueError:
+        entries = None
+    if not isinstance(entries, list) or not entries:
+        msg = 'must be a JSON array like [{"app_id":"wx...","app_secret":"..."}]'
+        raise ValueError(msg)
+    programs: dict[str, MiniProgram] = {}
+    for position, entry in enumerate(entries, 1):
+        try:
+            app = _AppEntry.model_validate(entry)
+        except ValidationError as error:
+            [fault, *_] = error.errors(include_input=False, include_url=False, include_context=False)
+            where = "".join(f" {name}" for name in fault["loc"][:1] if name in _AppEntry.model_fields)
+            msg = f"has a fault in entry {position}:{where} {fault['msg'].removeprefix('Value error, ')}"
+            raise ValueError(msg) from None
+        if app.app_id in programs:
+            msg = f"has the AppID of entry {position} twice"
+            raise ValueError(msg)
+        programs[app.app_id] = MiniProgram(app.app_id, app.app_secret, app.name)
+    return [*programs.values()]
+
+
+Apps = Annotated[SecretStr, _check(lambda text: mini_programs(SecretStr(text)))]
 BaseUrl = Annotated[
     str,
     _check(_is_base_url, "must be an http(s) URL without user, query, fragment or blanks"),

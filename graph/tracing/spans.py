@@ -87,7 +87,7 @@ class Tracing:
     def database(self, url: str) -> "TracedDatabase":
         return TracedDatabase(url, self.tracer)
 
-    def wechat_called(self, endpoint: str, outcome: str, seconds: float) -> None:
+    def wechat_called(self, app_id: str, endpoint: str, outcome: str, seconds: float) -> None:
         """Adds a try that has just ended to the span of its request."""
         if not trace.get_current_span().is_recording():
             return
@@ -96,7 +96,7 @@ class Tracing:
             f"WeChat {endpoint}",
             kind=SpanKind.CLIENT,
             start_time=end - int(seconds * 1e9),
-            attributes={"wechat.endpoint": endpoint, "wechat.outcome": outcome},
+            attributes={"wechat.app_id": app_id, "wechat.endpoint": endpoint, "wechat.outcome": outcome},
         )
         if outcome != "ok":
             _set_error(span, outcome)

@@ -26,12 +26,13 @@ from graph.wechat.errors import (
     WeChatMisconfigured,
     WeChatUnavailable,
 )
+from graph.wechat.mini_programs import MiniProgram
 from graph.wechat.responses import Code2Session, Fields
 from graph.wechat.transport import FAILURES, FRESH, PooledTransport, reason_of
 
 T = TypeVar("T")
-# Hears of each try: the endpoint, its outcome (`ok` or that of the error), and how many seconds it took.
-CallObserver = Callable[[str, str, float], None]
+# Hears of each try: the AppID, the endpoint, its outcome (`ok` or that of the error), and how many seconds it took.
+CallObserver = Callable[[str, str, str, float], None]
 
 _log = logging.getLogger(__name__)
 
@@ -47,11 +48,14 @@ _MOCK_CODE = "the code is a mock one"  # the DevTools' tourist
 
 
 class WeChatClient:
-    """Methods carry WeChat's own names and raise `WeChatError`, which never holds a secret.
+    """Methods carry WeChat's own names, take the mini-program that they are for, and raise `WeChatError`.
+
+    No error holds a secret. Secrets, quotas and lists of addresses are a mini-program's own: each has a circuit
+    breaker, so that what WeChat refuses one says nothing about the others. Connections and slots are shared.
 
     All times are seconds. `connect_timeout` also bounds the wait for a free connection; `total_timeout` covers both
     tries and the pause between them. A second try is made after a transport error, HTTP 502-504 or errcode -1, and
-    after nothing else: configuration, quota and codes do not get better by asking again. While `breaker` is open,
+    after nothing else: configuration, quota and codes do not get better by asking again. While a breaker is open,
     `CircuitOpen`, or WeChat's own stop, is raised at once. `max_connections` is also the number of slots. `ca_file` and
     `proxy` as in `PooledTransport`.
     """
@@ -59,8 +63,6 @@ class WeChatClient:
     def __init__(
         self,
         *,
-        app_id: str,
-        app_secret: SecretStr,
         base_url: str = BASE_URL,
         transport: httpx.AsyncBaseTransport | None = None,
         connect_timeout: float = 1.0,
@@ -72,10 +74,8 @@ class WeChatClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         observers: Sequence[CallObserver] = (),
     ) -> None:
-        self._app_id = app_id
-        self._app_secret = app_secret
         self._total_timeout = total_timeout
-        self.breaker = CircuitBreaker()
+        self._breakers: dict[str, CircuitBreaker] = {}
         self._slots = max_connections
         self.slots_in_use = 0
         self._sleep = sleep
@@ -92,14 +92,18 @@ class WeChatClient:
     async def __aexit__(self, *_: object) -> None:
         await self._transport.aclose()
 
+    def breaker(self, app: MiniProgram) -> CircuitBreaker:
+        """That of the calls for one mini-program."""
+        return self._breakers.setdefault(app.app_id, CircuitBreaker())
+
     @contextlib.contextmanager
-    def slot(self) -> Iterator[None]:
+    def slot(self, app: MiniProgram) -> Iterator[None]:
         """Around all the work that a call is for: a WeChat that hangs does not flood the server with logins.
 
         Raises what `code2session` would as things stand, and `CircuitOpen` where no slot is free: a queue would only
         move the flood.
         """
-        self.breaker.check()
+        self.breaker(app).check()
         if self.slots_in_use >= self._slots:
             raise CircuitOpen(reason="too many wait for it", retry_after=RETRY_AFTER)
         self.slots_in_use += 1
@@ -108,7 +112,7 @@ class WeChatClient:
         finally:
             self.slots_in_use -= 1
 
-    async def code2session(self, js_code: str) -> Code2Session:
+    async def code2session(self, app: MiniProgram, js_code: str) -> Code2Session:
         """Trade the code of wx.login, good once and for five minutes, for who logged in.
 
         After a second try of ours LoginCodeUsed may mean that the first try spent the code and its response was lost.
@@ -117,26 +121,26 @@ class WeChatClient:
         if not _JS_CODE.fullmatch(js_code):
             raise LoginCodeInvalid
         query = {
-            "appid": self._app_id,
-            "secret": self._app_secret.get_secret_value(),
+            "appid": app.app_id,
+            "secret": app.app_secret.get_secret_value(),
             "js_code": js_code,
             "grant_type": "authorization_code",
         }
         url = f"{self._base_url}/sns/jscode2session?{urlencode(query, quote_via=quote)}"
         request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": self._timeout})
         try:
-            return await self._call("code2session", request, responses.read_code2session)
+            return await self._call(app, "code2session", request, responses.read_code2session)
         except LoginCodeInvalid as error:
             if js_code == _MOCK_CODE:
                 error.reason = "it is what Developer Tools give that run without an AppID."
             raise
 
-    async def get_stable_access_token(self) -> SecretStr:
+    async def get_stable_access_token(self, app: MiniProgram) -> SecretStr:
         """The token that stays the same for everybody until it expires, so that servers need no common store."""
         body = {
             "grant_type": "client_credential",
-            "appid": self._app_id,
-            "secret": self._app_secret.get_secret_value(),
+            "appid": app.app_id,
+            "secret": app.app_secret.get_secret_value(),
             "force_refresh": False,
         }
         # Bytes, so that a Content-Length is sent: WeChat answers a chunked body with 412. Real UTF-8, never \uXXXX.
@@ -144,14 +148,14 @@ class WeChatClient:
         extensions = {"timeout": self._timeout}
         url = f"{self._base_url}/cgi-bin/stable_token"
         request = httpx.Request("POST", url, headers=_JSON_HEADERS, content=content, extensions=extensions)
-        return await self._call("get_stable_access_token", request, responses.read_access_token)
+        return await self._call(app, "get_stable_access_token", request, responses.read_access_token)
 
-    async def _call(self, endpoint: str, request: httpx.Request, read: Callable[[Fields], T]) -> T:
-        with self.breaker.call() as is_probe:
+    async def _call(self, app: MiniProgram, endpoint: str, request: httpx.Request, read: Callable[[Fields], T]) -> T:
+        with self.breaker(app).call() as is_probe:
             request.extensions[FRESH] = is_probe
-            return await self._ask(endpoint, request, read)
+            return await self._ask(app.app_id, endpoint, request, read)
 
-    async def _ask(self, endpoint: str, request: httpx.Request, read: Callable[[Fields], T]) -> T:
+    async def _ask(self, app_id: str, endpoint: str, request: httpx.Request, read: Callable[[Fields], T]) -> T:
         attempt, started = 1, time.monotonic()
         try:
             async with asyncio.timeout(self._total_timeout):
@@ -159,20 +163,20 @@ class WeChatClient:
                     try:
                         result = read(responses.read_fields(await self._exchange(request)))
                     except WeChatError as error:
-                        self._report(endpoint, error, attempt=attempt, started=started)
+                        self._report(app_id, endpoint, error, attempt=attempt, started=started)
                         if attempt == 2 or not _may_pass(error):
                             raise
                         # The connections that there are may have died unnoticed, like the one that failed.
                         request.extensions[FRESH] = error.http_status is None
                     else:
-                        self._observe(endpoint, "ok", time.monotonic() - started)
+                        self._observe(app_id, endpoint, "ok", time.monotonic() - started)
                         return result
                     await self._sleep(random.uniform(0, MAX_JITTER))  # noqa: S311 - nothing secret
                     attempt, started = 2, time.monotonic()
         except TimeoutError:
             late = WeChatUnavailable(reason="timeout")
         # Raised outside of `except`, so that what was caught hangs on to it in no way: its frames know the secret.
-        self._report(endpoint, late, attempt=attempt, started=started)
+        self._report(app_id, endpoint, late, attempt=attempt, started=started)
         raise late
 
     async def _exchange(self, request: httpx.Request) -> bytes:
@@ -194,19 +198,20 @@ class WeChatClient:
             reason = reason_of(failure)
         raise WeChatUnavailable(reason)
 
-    def _observe(self, endpoint: str, outcome: str, seconds: float) -> None:
+    def _observe(self, app_id: str, endpoint: str, outcome: str, seconds: float) -> None:
         for observe in self._observers:
-            observe(endpoint, outcome, seconds)
+            observe(app_id, endpoint, outcome, seconds)
 
-    def _report(self, endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
+    def _report(self, app_id: str, endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
         seconds = time.monotonic() - started
-        self._observe(endpoint, error.outcome, seconds)
+        self._observe(app_id, endpoint, error.outcome, seconds)
         _log.log(
             _level(error),
             "WeChat call %s failed: %s",
             endpoint,
             error,
             extra={
+                "app_id": app_id,
                 "endpoint": endpoint,
                 "errcode": error.errcode,
                 "rid": error.rid,

@@ -1,4 +1,4 @@
-"""Everything that can go wrong between WeChat and us, as two trees.
+"""Everything that can go wrong between WeChat and us, as three trees.
 
     WeChatError                 a call to WeChat did not give what was asked
     ├── WeChatUnavailable       no usable response: network, time, HTTP status, body, errcode -1
@@ -14,9 +14,14 @@
     ├── DecryptFailed           one outward error for everything after the signature
     └── WatermarkOutOfRange     genuine, but too old or from the future
 
+    MiniProgramError            which mini-program a request means
+    ├── AppIdMalformed          what names it is no AppID, or several
+    └── AppUnknown              none that this server serves
+
 No message here ever holds a body, a URL, a code, a key or a user's data, so `str()` and `repr()` are safe to log.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -75,9 +80,13 @@ class WeChatRateLimited(WeChatError):
 
 
 class LoginCodeInvalid(WeChatError):
-    """`errcode` is None for what cannot be a code at all; `reason` is given where no other code will do better."""
+    """`errcode` is None for what cannot be a code at all; `reason` is given where no other code will do better.
+
+    `hint`, a sentence that may be shown, names a likely cause that is not the code's.
+    """
 
     summary = "The login code is not valid"
+    hint: str | None = None
 
 
 class LoginCodeUsed(WeChatError):
@@ -116,3 +125,17 @@ class WatermarkOutOfRange(SubmissionError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"The data is {reason}.")
         self.reason = reason
+
+
+class MiniProgramError(Exception): ...
+
+
+class AppIdMalformed(MiniProgramError): ...
+
+
+class AppUnknown(MiniProgramError):
+    """`served` are the AppIDs that would be right, or none where clients are not to learn them."""
+
+    def __init__(self, served: Sequence[str]) -> None:
+        super().__init__("no such mini-program here")
+        self.served = served

@@ -14,9 +14,11 @@ from pydantic import SecretStr
 
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatUnavailable
+from graph.wechat.mini_programs import MiniProgram
 
 APP_ID = "wx0123456789abcdef"
 APP_SECRET = "5ec2e70000000000000000005ec2e700"
+APP = MiniProgram(APP_ID, SecretStr(APP_SECRET))
 JS_CODE = "0716AVll20uHk94SLDml27etM946AVlq"
 OPENID = "orWy35UBNFZyReiUYVZvtPrqht-0"
 SESSION_KEY = "5tF5KuDigyB6e4m7FigHvw=="
@@ -44,7 +46,7 @@ def client(answer: Answer | None = None, **changes: Any) -> WeChatClient:
     """Without `answer` it goes through sockets."""
     transport = None if answer is None else httpx.MockTransport(answer)
     settings: dict[str, Any] = {"transport": transport, "sleep": Pauses(), **changes}
-    return WeChatClient(app_id=APP_ID, app_secret=SecretStr(APP_SECRET), **settings)
+    return WeChatClient(**settings)
 
 
 def refusal(errcode: object, errmsg: str = f"some words, rid: {RID}") -> httpx.Response:
@@ -129,10 +131,10 @@ async def until(holds: Callable[[], object]) -> None:
 async def reason(wechat: WeChatClient) -> str:
     async with wechat:
         with pytest.raises(WeChatUnavailable) as caught:
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
     return caught.value.reason
 
 
 async def log_in(wechat: WeChatClient, number: int) -> None:
     """With a code of its own, whose session must come back."""
-    assert (await wechat.code2session(f"code{number}")).openid == f"code{number}"
+    assert (await wechat.code2session(APP, f"code{number}")).openid == f"code{number}"

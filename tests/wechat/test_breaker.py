@@ -26,7 +26,7 @@ from graph.wechat.errors import (
     WeChatRateLimited,
     WeChatUnavailable,
 )
-from tests.wechat.fake_server import JS_CODE, OPENID, SESSION, client, refusal
+from tests.wechat.fake_server import APP, JS_CODE, OPENID, SESSION, client, refusal
 
 
 @dataclass
@@ -191,12 +191,12 @@ async def test_the_client_asks_no_more_when_it_is_open() -> None:
     async with client(down) as wechat:
         for _ in range(FAILURES):
             with pytest.raises(WeChatUnavailable, match="http 500"):
-                await wechat.code2session(JS_CODE)
+                await wechat.code2session(APP, JS_CODE)
         with pytest.raises(CircuitOpen):
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
         with pytest.raises(CircuitOpen):
-            await wechat.get_stable_access_token()
-        assert state_of(wechat.breaker) == "open"
+            await wechat.get_stable_access_token(APP)
+        assert state_of(wechat.breaker(APP)) == "open"
     assert asked == FAILURES
 
 
@@ -204,16 +204,16 @@ async def test_a_call_that_its_second_try_saves_is_no_failure() -> None:
     answers = [httpx.Response(503), httpx.Response(200, json=SESSION)] * (2 * FAILURES)
     async with client(lambda _: answers.pop(0)) as wechat:
         for _ in range(2 * FAILURES):
-            assert (await wechat.code2session(JS_CODE)).openid == OPENID
-        assert state_of(wechat.breaker) == "closed"
+            assert (await wechat.code2session(APP, JS_CODE)).openid == OPENID
+        assert state_of(wechat.breaker(APP)) == "closed"
 
 
 async def test_codes_that_wechat_does_not_know_keep_nobody_out() -> None:
     async with client(lambda _: refusal(40029)) as wechat:
         for _ in range(3 * FAILURES):
             with pytest.raises(LoginCodeInvalid):
-                await wechat.code2session(JS_CODE)
-        assert state_of(wechat.breaker) == "closed"
+                await wechat.code2session(APP, JS_CODE)
+        assert state_of(wechat.breaker(APP)) == "closed"
 
 
 async def test_what_opens_and_closes_it_is_logged_once(
@@ -282,6 +282,6 @@ async def test_the_client_sends_no_code_after_a_stop() -> None:
 
     async with client(limited) as wechat:
         for _ in range(150):
-            with pytest.raises(WeChatRateLimited), wechat.slot():
-                await wechat.code2session(JS_CODE)
+            with pytest.raises(WeChatRateLimited), wechat.slot(APP):
+                await wechat.code2session(APP, JS_CODE)
     assert asked == STOPS

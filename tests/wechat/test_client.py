@@ -20,6 +20,7 @@ from graph.wechat.errors import (
     WeChatUnavailable,
 )
 from tests.wechat.fake_server import (
+    APP,
     APP_ID,
     APP_SECRET,
     JS_CODE,
@@ -39,7 +40,7 @@ CODE2SESSION = "https://api.weixin.qq.com/sns/jscode2session"
 async def error_for(response: httpx.Response, **settings: Any) -> WeChatError:
     async with client(lambda _: response, **settings) as wechat:
         with pytest.raises(WeChatError) as caught:
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
     assert not any(secret in str(caught.value) + repr(caught.value) for secret in SECRETS)
     return caught.value
 
@@ -48,7 +49,7 @@ async def test_code2session_is_a_get_with_four_parameters_in_the_query() -> None
     wechat_side = respx.MockRouter()
     route = wechat_side.get(CODE2SESSION).respond(json=SESSION)
     async with client(wechat_side.async_handler) as wechat:
-        session = await wechat.code2session(JS_CODE)
+        session = await wechat.code2session(APP, JS_CODE)
     assert (session.openid, session.session_key.get_secret_value(), session.unionid) == (OPENID, SESSION_KEY, None)
     request = route.calls.last.request
     assert dict(request.url.params) == {
@@ -67,7 +68,7 @@ async def test_a_code_cannot_smuggle_parameters() -> None:
     code = "the code is a mock one&appid=x#%00+/?="
     route = wechat_side.get(CODE2SESSION).respond(json=SESSION)
     async with client(wechat_side.async_handler) as wechat:
-        await wechat.code2session(code)
+        await wechat.code2session(APP, code)
     params = route.calls.last.request.url.params
     assert params.get_list("js_code") == [code]
     assert params.get_list("appid") == [APP_ID]
@@ -78,7 +79,7 @@ async def test_what_cannot_be_a_code_is_refused_without_a_call(code: str) -> Non
     wechat_side = respx.MockRouter()
     async with client(wechat_side.async_handler) as wechat:
         with pytest.raises(LoginCodeInvalid) as caught:
-            await wechat.code2session(code)
+            await wechat.code2session(APP, code)
     assert caught.value.errcode is None
     assert not wechat_side.calls
 
@@ -87,14 +88,14 @@ async def test_a_code_of_128_characters_is_sent() -> None:
     wechat_side = respx.MockRouter()
     wechat_side.get(CODE2SESSION).respond(json=SESSION)
     async with client(wechat_side.async_handler) as wechat:
-        assert (await wechat.code2session("~" * 128)).openid == OPENID
+        assert (await wechat.code2session(APP, "~" * 128)).openid == OPENID
 
 
 async def test_another_base_url_is_the_simulator_s_door() -> None:
     wechat_side = respx.MockRouter()
     route = wechat_side.get("http://127.0.0.1:8801/wx/sns/jscode2session").respond(json=SESSION)
     async with client(wechat_side.async_handler, base_url="http://127.0.0.1:8801/wx/") as wechat:
-        await wechat.code2session(JS_CODE)
+        await wechat.code2session(APP, JS_CODE)
     assert route.called
 
 
@@ -109,20 +110,20 @@ async def test_another_base_url_is_the_simulator_s_door() -> None:
 )
 async def test_success_has_errcode_zero_or_none(body: dict[str, object]) -> None:
     async with client(lambda _: httpx.Response(200, json=body)) as wechat:
-        assert (await wechat.code2session(JS_CODE)).unionid == UNIONID
+        assert (await wechat.code2session(APP, JS_CODE)).unionid == UNIONID
 
 
 @pytest.mark.parametrize("unionid", [None, ""])
 async def test_an_empty_unionid_is_none(unionid: object) -> None:
     async with client(lambda _: httpx.Response(200, json={**SESSION, "unionid": unionid})) as wechat:
-        assert (await wechat.code2session(JS_CODE)).unionid is None
+        assert (await wechat.code2session(APP, JS_CODE)).unionid is None
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "text/html; charset=gbk", "application/octet-stream", ""])
 async def test_json_is_json_whatever_its_content_type(content_type: str) -> None:
     response = httpx.Response(200, content=json.dumps(SESSION), headers={"content-type": content_type})
     async with client(lambda _: response) as wechat:
-        assert (await wechat.code2session(JS_CODE)).openid == OPENID
+        assert (await wechat.code2session(APP, JS_CODE)).openid == OPENID
 
 
 @pytest.mark.parametrize("errmsg", [b"a\x01b", b"a\nb", b"\xff\xfe", "无效".encode(), "无效".encode("gbk")])
@@ -225,7 +226,7 @@ async def test_what_cannot_be_a_session_key_is_not_believed(key: str) -> None:
 async def test_an_id_of_64_characters_is_believed() -> None:
     body = {**SESSION, "openid": "o" * 64, "unionid": "u" * 64}
     async with client(lambda _: httpx.Response(200, json=body)) as wechat:
-        session = await wechat.code2session(JS_CODE)
+        session = await wechat.code2session(APP, JS_CODE)
     assert (session.openid, session.unionid) == ("o" * 64, "u" * 64)
 
 
@@ -237,7 +238,7 @@ async def test_what_cannot_be_a_unionid_is_not_believed(unionid: object) -> None
 
 async def test_a_session_does_not_print() -> None:
     async with client(lambda _: httpx.Response(200, json={**SESSION, "unionid": UNIONID})) as wechat:
-        session = await wechat.code2session(JS_CODE)
+        session = await wechat.code2session(APP, JS_CODE)
     assert repr(session) == "Code2Session()"
     assert SESSION_KEY not in str(session.session_key)
 
@@ -264,20 +265,20 @@ async def test_a_failed_call_is_logged_with_fields(errcode: int, level: int, cap
 async def test_a_call_that_succeeds_logs_nothing_of_ours(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with client(lambda _: httpx.Response(200, json=SESSION)) as wechat:
-        await wechat.code2session(JS_CODE)
+        await wechat.code2session(APP, JS_CODE)
     assert not [record for record in caplog.records if record.name.startswith("graph")]
 
 
 async def test_the_code_of_developer_tools_without_an_app_id_is_refused_with_its_reason() -> None:
     async with client(lambda _: refusal(40029)) as wechat:
         with pytest.raises(LoginCodeInvalid) as caught:
-            await wechat.code2session("the code is a mock one")
+            await wechat.code2session(APP, "the code is a mock one")
     coded_error = coded(caught.value)
     assert coded_error is not None
     assert coded_error.action is ErrorAction.FIX_REQUEST
     assert "Developer Tools" in coded_error.message
     async with client(lambda _: httpx.Response(200, json=SESSION)) as wechat:
-        assert (await wechat.code2session("the code is a mock one")).openid == OPENID
+        assert (await wechat.code2session(APP, "the code is a mock one")).openid == OPENID
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from graph.wechat.client import MAX_BODY_BYTES
 from graph.wechat.errors import LoginCodeUsed, WeChatError, WeChatUnavailable
-from tests.wechat.fake_server import JS_CODE, OPENID, SESSION, TOKEN, Pauses, client, refusal
+from tests.wechat.fake_server import APP, JS_CODE, OPENID, SESSION, TOKEN, Pauses, client, refusal
 
 
 class Script:
@@ -39,7 +39,7 @@ async def hang(_: httpx.Request) -> httpx.Response:
 async def failure(script: Script, **settings: Any) -> WeChatError:
     async with client(script, **settings) as wechat:
         with pytest.raises(WeChatError) as caught:
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
     return caught.value
 
 
@@ -66,7 +66,7 @@ Turn = Callable[[], httpx.Response | Exception]
 async def test_what_may_pass_is_tried_once_more(turn: Turn, reason: str) -> None:
     script, pauses = Script(turn(), good()), Pauses()
     async with client(script, sleep=pauses) as wechat:
-        assert (await wechat.code2session(JS_CODE)).openid == OPENID
+        assert (await wechat.code2session(APP, JS_CODE)).openid == OPENID
     assert script.calls == 2
     assert len(pauses.taken) == 1
     assert reason
@@ -87,7 +87,7 @@ async def test_the_pause_is_random_and_at_most_a_quarter_of_a_second() -> None:
     turns: list[httpx.Response | Exception] = [httpx.ReadError("no"), good()]
     async with client(Script(*turns * 20), sleep=pauses) as wechat:
         for _ in range(20):
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
     assert len(set(pauses.taken)) == 20
     assert 0 <= min(pauses.taken) < max(pauses.taken) <= 0.25
 
@@ -142,14 +142,14 @@ async def test_a_code_that_our_own_first_try_spent_is_a_used_code() -> None:
 async def test_a_stable_token_is_asked_for_once_more() -> None:
     script = Script(httpx.Response(503), httpx.Response(200, json={"access_token": TOKEN, "expires_in": 7200}))
     async with client(script) as wechat:
-        assert (await wechat.get_stable_access_token()).get_secret_value() == TOKEN
+        assert (await wechat.get_stable_access_token(APP)).get_secret_value() == TOKEN
     assert script.calls == 2
 
 
 async def test_a_body_of_just_the_limit_is_read() -> None:
     body = httpx.Response(200, json=SESSION).content
     async with client(Script(httpx.Response(200, content=body.ljust(MAX_BODY_BYTES)))) as wechat:
-        assert (await wechat.code2session(JS_CODE)).openid == OPENID
+        assert (await wechat.code2session(APP, JS_CODE)).openid == OPENID
 
 
 async def test_an_endless_body_is_left_at_the_limit() -> None:
@@ -174,14 +174,14 @@ async def test_a_body_that_breaks_off_is_a_transport_error() -> None:
 
     script = Script(httpx.Response(200, content=broken()), good())
     async with client(script) as wechat:
-        assert (await wechat.code2session(JS_CODE)).openid == OPENID
+        assert (await wechat.code2session(APP, JS_CODE)).openid == OPENID
     assert script.calls == 2
 
 
 async def test_the_deadline_covers_a_hanging_call(caplog: pytest.LogCaptureFixture) -> None:
     async with client(hang, total_timeout=0.01) as wechat:
         with pytest.raises(WeChatUnavailable) as caught:
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
     assert caught.value.reason == "timeout"
     (record,) = caplog.records
     assert vars(record)["attempt"] == 1
@@ -197,7 +197,7 @@ async def test_one_deadline_covers_both_tries(caplog: pytest.LogCaptureFixture) 
 
     async with client(busy_then_hanging, total_timeout=0.01) as wechat:
         with pytest.raises(WeChatUnavailable, match="timeout"):
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
     assert calls == 2
     assert [vars(record)["attempt"] for record in caplog.records] == [1, 2]
 
@@ -208,7 +208,7 @@ async def test_the_deadline_covers_the_pause() -> None:
 
     async with client(Script(httpx.Response(503)), sleep=oversleep, total_timeout=0.01) as wechat:
         with pytest.raises(WeChatUnavailable, match="timeout"):
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
 
 
 async def test_every_phase_of_a_call_has_its_own_limit() -> None:
@@ -219,7 +219,7 @@ async def test_every_phase_of_a_call_has_its_own_limit() -> None:
         return good()
 
     async with client(answer, connect_timeout=1.5, read_timeout=2.5) as wechat:
-        await wechat.code2session(JS_CODE)
+        await wechat.code2session(APP, JS_CODE)
     assert seen == [{"connect": 1.5, "read": 2.5, "write": 2.5, "pool": 1.5}]
 
 
@@ -231,7 +231,7 @@ async def test_cancellation_from_outside_passes_through_untouched(caplog: pytest
         return await hang(request)
 
     async with client(hang_loudly) as wechat:
-        call = asyncio.create_task(wechat.code2session(JS_CODE))
+        call = asyncio.create_task(wechat.code2session(APP, JS_CODE))
         await arrived.wait()
         call.cancel("the user has gone")
         with pytest.raises(asyncio.CancelledError, match="the user has gone"):
@@ -244,4 +244,4 @@ async def test_a_deadline_from_outside_is_not_taken_for_ours() -> None:
     async with client(hang) as wechat:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await wechat.code2session(JS_CODE)
+                await wechat.code2session(APP, JS_CODE)

@@ -11,6 +11,7 @@ import pytest
 
 from graph.wechat.errors import WeChatError
 from tests.wechat.fake_server import (
+    APP,
     APP_SECRET,
     JS_CODE,
     OPENID,
@@ -80,11 +81,11 @@ async def test_nothing_is_told_at_debug_whatever_comes(respond: Callable[[str], 
     asyncio.get_running_loop().set_debug(True)
     async with server.listening() as url, client(base_url=url, read_timeout=0.1) as wechat:
         try:
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
         except WeChatError as error:
             nothing_told(all_that_it_says(error))
         with contextlib.suppress(WeChatError):
-            await wechat.get_stable_access_token()
+            await wechat.get_stable_access_token(APP)
     gc.collect()
     assert APP_SECRET in str(server.heads), "the server was not asked"
     nothing_told(log.said)
@@ -95,7 +96,7 @@ async def test_a_call_that_is_cancelled_tells_nothing_at_debug(log: Everything) 
     server.is_open.clear()
     asyncio.get_running_loop().set_debug(True)
     async with server.listening() as url, client(base_url=url) as wechat:
-        call = asyncio.create_task(wechat.code2session(JS_CODE))
+        call = asyncio.create_task(wechat.code2session(APP, JS_CODE))
         await until(lambda: server.heads)
         call.cancel()
         await asyncio.wait([call])
@@ -115,7 +116,7 @@ async def test_an_exception_of_the_transport_tells_nothing(kind: type[Exception]
 
     async with client(fail) as wechat:
         with pytest.raises(WeChatError) as caught:
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
     nothing_told(all_that_it_says(caught.value))
     nothing_told(log.said)
     assert caught.value.__cause__ is None
@@ -129,7 +130,7 @@ async def test_a_timeout_of_ours_tells_nothing(log: Everything) -> None:
 
     async with client(hang, total_timeout=0.01) as wechat:
         with pytest.raises(WeChatError) as caught:
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
     nothing_told(all_that_it_says(caught.value))
     nothing_told(log.said)
     assert caught.value.__context__ is None
@@ -153,7 +154,7 @@ async def test_an_answer_that_repeats_our_secrets_tells_nothing(response: object
 
     async with client(lambda request: response(f"you sent {request.url}")) as wechat:
         with pytest.raises(WeChatError) as caught:
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
     nothing_told(all_that_it_says(caught.value))
     nothing_told(log.said)
 

@@ -8,7 +8,8 @@ import respx
 from pydantic import SecretStr
 
 from graph.wechat.errors import WeChatUnavailable
-from tests.wechat.fake_server import APP_ID, APP_SECRET, TOKEN, client
+from graph.wechat.mini_programs import MiniProgram
+from tests.wechat.fake_server import APP, APP_ID, APP_SECRET, TOKEN, client
 
 STABLE_TOKEN = "https://api.weixin.qq.com/cgi-bin/stable_token"
 
@@ -17,7 +18,7 @@ async def test_the_stable_token_is_a_post_of_measured_json() -> None:
     wechat_side = respx.MockRouter()
     route = wechat_side.post(STABLE_TOKEN).respond(json={"access_token": TOKEN, "expires_in": 345})
     async with client(wechat_side.async_handler) as wechat:
-        token = await wechat.get_stable_access_token()
+        token = await wechat.get_stable_access_token(APP)
     assert token == SecretStr(TOKEN)
     assert TOKEN not in repr(token)
     request = route.calls.last.request
@@ -37,8 +38,7 @@ async def test_a_body_is_real_utf8() -> None:
     wechat_side = respx.MockRouter()
     route = wechat_side.post(STABLE_TOKEN).respond(json={"access_token": TOKEN, "expires_in": 345})
     async with client(wechat_side.async_handler) as wechat:
-        wechat._app_id = "小程序"
-        await wechat.get_stable_access_token()
+        await wechat.get_stable_access_token(MiniProgram("小程序", SecretStr("secret")))
     assert "小程序".encode() in route.calls.last.request.content
 
 
@@ -56,4 +56,4 @@ async def test_a_body_is_real_utf8() -> None:
 async def test_a_token_without_its_time_is_no_token(body: dict[str, object]) -> None:
     async with client(lambda _: httpx.Response(200, json=body)) as wechat:
         with pytest.raises(WeChatUnavailable, match=r"missing (access_token|expires_in)"):
-            await wechat.get_stable_access_token()
+            await wechat.get_stable_access_token(APP)

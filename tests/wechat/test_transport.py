@@ -14,6 +14,7 @@ import pytest
 from graph.wechat.circuit_breaker import FAILURES
 from graph.wechat.errors import WeChatUnavailable
 from tests.wechat.fake_server import (
+    APP,
     APP_ID,
     APP_SECRET,
     JS_CODE,
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.parametrize(
 async def test_four_parameters_arrive_as_they_are_and_no_body(code: str) -> None:
     server = FakeServer(lambda _: http(SESSION))
     async with server.listening() as url, client(base_url=url) as wechat:
-        assert (await wechat.code2session(code)).openid == OPENID
+        assert (await wechat.code2session(APP, code)).openid == OPENID
     [head] = server.heads
     assert parse_qsl(urlsplit(head.split(b" ")[1].decode()).query, strict_parsing=True) == [
         ("appid", APP_ID),
@@ -55,7 +56,7 @@ async def test_four_parameters_arrive_as_they_are_and_no_body(code: str) -> None
 async def test_a_token_is_asked_for_with_a_body_of_known_length() -> None:
     server = FakeServer(lambda _: http({"access_token": TOKEN, "expires_in": 7200}))
     async with server.listening() as url, client(base_url=url) as wechat:
-        await wechat.get_stable_access_token()
+        await wechat.get_stable_access_token(APP)
     assert APP_ID in server.bodies[0].decode()
     assert b"transfer-encoding" not in server.heads[0].lower()
 
@@ -64,7 +65,7 @@ async def test_calls_share_a_connection_and_no_cookie() -> None:
     server = FakeServer(lambda _: http(SESSION, headers="Set-Cookie: of=one user\r\n"))
     async with server.listening() as url, client(base_url=url) as wechat:
         for _ in range(3):
-            await wechat.code2session(JS_CODE)
+            await wechat.code2session(APP, JS_CODE)
     assert (len(server.writers), len(server.heads)) == (1, 3)
     assert b"cookie" not in b"".join(server.heads).lower()
 
@@ -177,12 +178,12 @@ async def test_a_probe_uses_a_fresh_connection() -> None:
         status = "500 Down"
         for _ in range(FAILURES):
             with pytest.raises(WeChatUnavailable):
-                await wechat.code2session(JS_CODE)
+                await wechat.code2session(APP, JS_CODE)
         assert len(server.writers) == 1
         status = "200 OK"
-        wechat.breaker._probe_at = 0.0
-        await wechat.code2session(JS_CODE)
-        assert (wechat.breaker.state, len(server.writers)) == ("closed", 2)
+        wechat.breaker(APP)._probe_at = 0.0
+        await wechat.code2session(APP, JS_CODE)
+        assert (wechat.breaker(APP).state, len(server.writers)) == ("closed", 2)
 
 
 async def test_a_response_that_breaks_is_a_transport_error_after_two_requests_and_no_more() -> None:
