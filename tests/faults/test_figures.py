@@ -11,7 +11,7 @@ from tests.faults.proxy import FaultProxy
 from tests.faults.recovery import BOUND, readiness
 from tests.observability.exposition import Figures, scrape, until
 from tests.processes import free_port
-from tests.server import LOGIN, ME, Clock, open_server, settings_for
+from tests.server import APP_ID, LOGIN, ME, Clock, open_server, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -37,14 +37,16 @@ async def test_a_wechat_that_is_not_there_and_a_breaker_that_leaves_it_alone(
     assert isinstance(nowhere, WeChatSettings)
     away = settings.model_copy(update={"wechat": nowhere})
     async with asyncio.timeout(BOUND), open_server(away, wechat_simulator, clock) as server:
-        assert await figures(metrics_settings, BREAKER) == {("closed",): 1, ("half_open",): 0, ("open",): 0}
+        states = {(APP_ID, "closed"): 1, (APP_ID, "half_open"): 0, (APP_ID, "open"): 0}
+        assert await figures(metrics_settings, BREAKER) == states
         for _ in range(FAILURES + 1):
             assert await server.code_of_error(LOGIN, {"code": server.wechat.login()}) == "WECHAT_UNAVAILABLE"
         seen = await scrape(metrics_settings)
-    assert seen.figures(BREAKER) == {("closed",): 0, ("half_open",): 0, ("open",): 1}
-    assert seen.figures("wxgate_logins_total")["WECHAT_UNAVAILABLE",] == FAILURES + 1
+    assert seen.figures(BREAKER) == {(APP_ID, "closed"): 0, (APP_ID, "half_open"): 0, (APP_ID, "open"): 1}
+    assert seen.figures("wxgate_logins_total")[APP_ID, "WECHAT_UNAVAILABLE"] == FAILURES + 1
     calls = seen.figures("wxgate_wechat_call_duration_seconds_count")
-    assert calls == {("code2session", "connection refused"): 2 * FAILURES}, "each was tried twice, the last one never"
+    failed = (APP_ID, "code2session", "connection refused")
+    assert calls == {failed: 2 * FAILURES}, "each was tried twice, the last one never"
 
 
 @on_sqlite

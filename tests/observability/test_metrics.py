@@ -12,7 +12,7 @@ from graph.settings import HttpSettings, MetricsSettings, RateLimitSettings, Set
 from graph.simulator.serving import WeChatSimulator
 from tests.observability.exposition import Figures, Scrape, scrape
 from tests.secret_patterns import secrets_in
-from tests.server import LOGIN, ME, SUBMIT, Clock, TestServer, open_server
+from tests.server import APP_ID, LOGIN, ME, SUBMIT, Clock, TestServer, open_server
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -151,9 +151,9 @@ async def test_logins_are_counted_by_how_they_end(server: TestServer, metrics_se
     await server.post(LOGIN, {"code": code})
     assert await server.code_of_error(LOGIN, {"code": code}) == "LOGIN_CODE_USED"
     assert await figures(metrics_settings, "wxgate_logins_total") == {
-        ("new",): 2,
-        ("returning",): 2,
-        ("LOGIN_CODE_USED",): 1,
+        (APP_ID, "new"): 2,
+        (APP_ID, "returning"): 2,
+        (APP_ID, "LOGIN_CODE_USED"): 1,
     }
 
 
@@ -189,7 +189,8 @@ async def test_calls_to_wechat_are_counted_by_what_it_answered(
     server.wechat.fail("bad-gateway")
     await server.login("alice")  # by the second try
     counted = await figures(metrics_settings, "wxgate_wechat_call_duration_seconds_count")
-    assert counted == {("code2session", "ok"): 2, ("code2session", "40013"): 1, ("code2session", "http 502"): 1}
+    outcomes = {"ok": 2, "40013": 1, "http 502": 1}
+    assert counted == {(APP_ID, "code2session", outcome): times for outcome, times in outcomes.items()}
 
 
 @on_sqlite
@@ -222,7 +223,7 @@ async def test_refusals_are_counted_by_what_was_refused_and_whose_limit_it_was(
         ("address", "documents"): 0,
         ("address", "refused_codes"): 0,
     }
-    assert logins["RATE_LIMITED",] == 4
+    assert logins[APP_ID, "RATE_LIMITED"] == 4
     assert failures == {(): 0}
 
 

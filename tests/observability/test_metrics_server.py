@@ -13,7 +13,7 @@ from tests.cli.processes import PATIENCE, invoke, serving
 from tests.observability.exposition import Scrape, scrape
 from tests.ports import CLOSED
 from tests.processes import free_port, serve_environment
-from tests.server import Clock, TestServer, open_server, settings_for
+from tests.server import APP_ID, Clock, TestServer, open_server, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -110,7 +110,7 @@ def test_a_variable_turns_them_on_and_the_server_still_ends_in_good_order(
     with serving("serve", cwd=tmp_path, **variables) as server:
         server.login(wechat_simulator.login("alice"))
         scraped = metrics_of(port)
-    assert scraped.figures("wxgate_logins_total")["new",] == 1
+    assert scraped.figures("wxgate_logins_total")[APP_ID, "new"] == 1
     assert scraped.figures("process_resident_memory_bytes")[()] > 0
     assert "metrics are served" in server.output
 
@@ -126,7 +126,7 @@ def test_each_worker_has_a_port_of_its_own_from_there_on(
         for user in ("alice", "bob", "carol"):
             server.login(wechat_simulator.login(user))
         read = [metrics_of(port + worker) for worker in range(2)]
-    assert sum(scraped.figures("wxgate_logins_total")["new",] for scraped in read) == 3
+    assert sum(scraped.figures("wxgate_logins_total")[APP_ID, "new"] for scraped in read) == 3
 
 
 @on_sqlite

@@ -20,7 +20,7 @@ from tests.databases import give_tables
 from tests.observability.exposition import Scrape
 from tests.processes import free_port, serve_environment, serve_process
 from tests.secret_patterns import secrets_in
-from tests.server import ENCRYPTION_KEYS, K2, LOGIN, SUBMIT
+from tests.server import APP_ID, ENCRYPTION_KEYS, K2, LOGIN, SUBMIT
 
 pytestmark = pytest.mark.slow
 styles = pytest.mark.parametrize("style", ["text", "json"])
@@ -270,8 +270,8 @@ def test_garbage_codes_and_probes_are_counted_and_flood_no_log(
     requests = [line for line in lines if line["message"] == "request"]
     assert [line["path"] for line in requests] == ["/graphql"] * 201
     assert len(lines) < 201 + 20
-    assert scraped.figures("wxgate_logins_total")["LOGIN_CODE_INVALID",] == 100
-    assert scraped.figures("wxgate_logins_total")["LOGIN_CODE_USED",] == 100
+    assert scraped.figures("wxgate_logins_total")[APP_ID, "LOGIN_CODE_INVALID"] == 100
+    assert scraped.figures("wxgate_logins_total")[APP_ID, "LOGIN_CODE_USED"] == 100
     assert scraped.figures("wxgate_http_request_duration_seconds_count")["GET", "/livez", "200"] == 100
 
 

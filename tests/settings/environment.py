@@ -10,9 +10,12 @@ from tests.server import APP_SECRET, ENCRYPTION_KEYS
 
 PROXY_URL = "http://user:proxy-password@proxy.example.com:3128"
 PASSWORD_URL = "postgres://somebody:Qx7password@db.internal/wxgate"
+ANOTHER_SECRET = "c81e05d27f3a94b6e0d1583f9a62b74c"
+APPS = f'[{{"app_id": "wx00c1f0c9be2d3784", "app_secret": "{ANOTHER_SECRET}", "name": "shop"}}]'
 STORAGE_URL = "redis://:Qx7password@cache.internal:6379/1"
 SECRETS = {
     "WXGATE_WECHAT_APP_SECRET": APP_SECRET,
+    "WXGATE_WECHAT_APPS": APPS,
     "WXGATE_WECHAT_PROXY": PROXY_URL,
     "WXGATE_DATABASE_URL": PASSWORD_URL,
     "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
@@ -35,7 +38,7 @@ def refusal() -> str:
     with pytest.raises(SettingsError) as caught:
         Settings.load()
     everything = "".join(traceback.format_exception(caught.value)) + repr(caught.value.__context__)
-    assert not any(secret in everything for secret in (APP_SECRET, "Qx7", ENCRYPTION_KEYS))
+    assert not any(secret in everything for secret in (APP_SECRET, ANOTHER_SECRET, "Qx7", ENCRYPTION_KEYS))
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert sentence.endswith(".")

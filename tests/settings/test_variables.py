@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from graph.settings import Settings, SettingsError, unknown_settings, variables
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
-from tests.settings.environment import PASSWORD_URL, PROXY_URL, STORAGE_URL, SetVariables, refusal, value_of
+from tests.settings.environment import APPS, PASSWORD_URL, PROXY_URL, STORAGE_URL, SetVariables, refusal, value_of
 
 # Where an empty value switches the limit off.
 OFF_WHEN_EMPTY = {f"WXGATE_RATE_LIMIT_{what}": "" for what in ("LOGIN", "SUBMIT", "DOCUMENTS", "REFUSED_CODES")}
@@ -16,6 +16,7 @@ OFF_WHEN_EMPTY = {f"WXGATE_RATE_LIMIT_{what}": "" for what in ("LOGIN", "SUBMIT"
 SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_WECHAT_APP_ID": (None, APP_ID, APP_ID),
     "WXGATE_WECHAT_APP_SECRET": (None, APP_SECRET, SecretStr(APP_SECRET)),
+    "WXGATE_WECHAT_APPS": (None, APPS, SecretStr(APPS)),
     "WXGATE_WECHAT_BASE_URL": (
         "https://api.weixin.qq.com",
         "http://127.0.0.1:9000/simulator/",
