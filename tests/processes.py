@@ -69,8 +69,11 @@ def server_process(
     probe: str = "/readyz",
     stop: bool = True,
     descriptors: int | None = None,
+    directory: Path | None = None,
 ) -> Iterator[ServerProcess]:
-    """As `serve_process`, for who looks at the process itself, or lets it have so many descriptors only."""
+    """As `serve_process`, for who looks at the process itself, lets it have so many descriptors only, or has another
+    version of the server in a directory.
+    """
     limited = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh"]
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WXGATE_")}
@@ -79,6 +82,7 @@ def server_process(
         subprocess.Popen(
             [*limited, sys.executable, "-m", "graph", "serve", "--port", str(port)],
             env={**inherited, **variables},
+            cwd=directory,
             stdout=file,
             stderr=subprocess.STDOUT,
         ) as process,
