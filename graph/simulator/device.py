@@ -9,8 +9,8 @@ for a fake one).
     POST /device/user-info           USER, policy ("new" or "old"), api ("getUserInfo" or "getUserProfile"), deny,
                                      withCredentials -> userInfo, rawData, signature, encryptedData, iv
     POST /device/phone-number        USER, phoneNumber, purePhoneNumber, countryCode, deny -> code, encryptedData, iv
-    POST /device/check-session       user, app                        -> checkSession:ok or its failure
-    POST /device/expire-session-key  user, app                        -> the session_key is no longer valid
+    POST /device/check-session       user, app                          -> checkSession:ok or its failure
+    POST /device/expire-session-key  user, app                          -> the session_key is no longer valid
     GET  /device/users                                                  -> all users so far, without secrets
     POST /device/bind-open-platform  app, group                         -> all apps
     GET  /device/apps                                                   -> all apps, without secrets
@@ -82,16 +82,16 @@ class UserInfoFields(ProfileFields):
     timeout: object = None
 
 
-class BindFields(Fields):
-    app: Text | None = None
-    group: Text = DEFAULT_GROUP
-
-
 class PhoneNumberFields(ProfileFields):
     phone_number: Text = ""
     pure_phone_number: Text = ""
     country_code: Text | int = "86"
     deny: bool = False
+
+
+class BindFields(Fields):
+    app: Text | None = None
+    group: Text = DEFAULT_GROUP
 
 
 def login(state: SimulatorState, fields: LoginFields) -> Result:
@@ -206,7 +206,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
 
 
 def _app(state: SimulatorState, app_id: str | None) -> SimulatedApp:
-    app = state.apps.get(app_id or state.app_id)
+    app = state.apps.get(state.app_id if app_id is None else app_id)
     if app is None:
         message = f"app: must be one of {', '.join(state.apps)}, or absent for the first"
         raise BadRequest(message)
