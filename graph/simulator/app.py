@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from graph.simulator.device import ACTIONS, Action
-from graph.simulator.endpoints import ENDPOINTS
+from graph.simulator.endpoints import ENDPOINTS, named_app
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
 
@@ -60,6 +60,7 @@ async def _call_endpoint(state: SimulatorState, path: str, request: Request) -> 
         # Given as a header, so that Starlette adds no charset that WeChat does not send.
         return JSONResponse(payload, headers={"content-type": content_type})
 
+    state.calls[path] += 1
     if request.method not in {"GET", "HEAD"} and "content-length" not in request.headers:
         return Response(status_code=412)
     try:
@@ -68,7 +69,7 @@ async def _call_endpoint(state: SimulatorState, path: str, request: Request) -> 
         return Response()
     except BadRequest:
         return refuse(ErrcodeError(Errcode.MALFORMED_POST))
-    return await state.faults.play(path, request, respond, refuse)
+    return await state.faults.play(path, named_app(state, request, body), request, respond, refuse)
 
 
 async def _read_body(request: Request) -> bytes:

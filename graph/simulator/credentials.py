@@ -26,12 +26,14 @@ _REMEMBERED = 1000
 class Codes(Generic[Grant]):
     """Codes of one kind, each standing for a `Grant`: the phone fetches one, a server may use it once in five minutes.
 
-    A used code is remembered for five minutes more, to differ (40163) from one that never was (40029).
+    A used code is remembered for five minutes more, to get its own errcode, `used`. WeChat has one (40163) for login
+    codes only: a used phone code gets that of a code that never was (40029).
     """
 
-    def __init__(self, make: Callable[[], str], now: Callable[[], float]) -> None:
+    def __init__(self, make: Callable[[], str], now: Callable[[], float], *, used: Errcode) -> None:
         self._make = make
         self._now = now
+        self._used = used
         # By code: its grant, when to forget it, and whether it was used. The oldest comes first: all live equally long.
         self._held: dict[str, tuple[Grant, float, bool]] = {}
 
@@ -42,16 +44,16 @@ class Codes(Generic[Grant]):
         return code
 
     def look_up(self, code: str) -> Grant:
-        """What the code stands for, without using it. Raises ErrcodeError with 40029 or 40163."""
+        """What the code stands for, without using it. Raises ErrcodeError with 40029 or that of a used code."""
         self._forget()
         if code not in self._held:
             raise ErrcodeError(Errcode.INVALID_CODE)
         grant, _, used = self._held[code]
-        require(not used, Errcode.CODE_USED)
+        require(not used, self._used)
         return grant
 
     def use(self, code: str) -> Grant:
-        """Raises ErrcodeError with 40029 or 40163."""
+        """As `look_up`, once."""
         grant = self.look_up(code)
         del self._held[code]
         self._held[code] = (grant, self._now() + CODE_LIFE, True)
@@ -155,6 +157,9 @@ class AccessTokens:
         self._stable: AccessToken | None = None
         # The last twenty times.
         self._forced_at = deque([-math.inf] * FORCED_PER_DAY, FORCED_PER_DAY)
+        # How often `force_refresh` was asked for, and how often it took effect.
+        self.force_requests = 0
+        self.forced_refreshes = 0
 
     def fetch(self) -> dict[str, object]:
         """`/cgi-bin/token`: always a new token; the one before works for five minutes more."""
@@ -169,14 +174,20 @@ class AccessTokens:
         Forcing kills the old token at once, 20 times a day and 30 seconds apart; beyond that it does nothing.
         """
         now = self._now()
+        self.force_requests += force_refresh
         may_force = now - self._forced_at[-1] >= FORCED_APART and now - self._forced_at[0] >= 24 * 3600
         if force_refresh and may_force and self._stable is not None:
             self._forced_at.append(now)
+            self.forced_refreshes += 1
             self._stable.superseded_at = now
             self._stable = self._issue()
         elif self._stable is None or self._stable.expires_at - now < OVERLAP:
             self._stable = self._issue()
         return {"access_token": self._stable.text, "expires_in": int(self._stable.expires_at - now)}
+
+    def __contains__(self, text: object) -> bool:
+        """Whether this app was given the token, alive or not."""
+        return text in self._by_text
 
     def check(self, text: str | None) -> None:
         """Raises ErrcodeError with 41001, 40001 or 42001."""

@@ -1,18 +1,24 @@
 """The phone's side over HTTP: wx.login and the rest as POST requests, for shims, tests and curl.
 
 A body is a JSON object or empty, and every field of it is optional. USER stands for `user` (any name; "me" without
-it) and what may be set of that user: `nickName`, `avatarUrl`, `gender`, `city`, `province`, `country`, `language`,
-`unionId` (text, or true for a fake one).
+it), `app` (the AppID of the mini-program in the user's hand; the first without it) and what may be set of that user:
+`nickName`, `avatarUrl`, `gender`, `city`, `province`, `country`, `language`, and for this app `unionId` (text, or true
+for a fake one).
 
     POST /device/login               USER, renewSessionKey              -> code
     POST /device/user-info           USER, policy ("new" or "old"), api ("getUserInfo" or "getUserProfile"), deny,
                                      withCredentials -> userInfo, rawData, signature, encryptedData, iv
     POST /device/phone-number        USER, phoneNumber, purePhoneNumber, countryCode, deny -> code, encryptedData, iv
-    POST /device/check-session       user                             -> checkSession:ok or its failure
-    POST /device/expire-session-key  user                             -> the session_key is no longer valid
+    POST /device/check-session       user, app                          -> checkSession:ok or its failure
+    POST /device/expire-session-key  user, app                          -> the session_key is no longer valid
     GET  /device/users                                                  -> all users so far, without secrets
+    POST /device/bind-open-platform  app, group                         -> all apps
+    GET  /device/apps                                                   -> all apps, without secrets
     POST /device/faults              the fields of `Fault`              -> the active faults; times null: for good
     GET, DELETE /device/faults                                          -> the active faults
+
+A user has one openid in each app, and one unionid in all apps of a `group`, which is an Open Platform account (any
+name, "" without it). `bind-open-platform` adds the app to one: from then on its logins bring that unionid.
 
 Every response has `errMsg` in WeChat's words. A field that does not exist, or has the wrong type, is a 400 with a
 sentence. Under the policy "new" (WeChat's since 2022) every nickname is 微信用户 and every picture grey. Everything is
@@ -29,10 +35,12 @@ from Crypto.Cipher import AES
 from Crypto.Util.Padding import pad
 from pydantic import Field
 
+from graph.simulator.apps import SimulatedApp
 from graph.simulator.endpoints import ENDPOINTS
 from graph.simulator.faults import Fault
 from graph.simulator.protocol import BadRequest, Fields
-from graph.simulator.state import DEFAULT_USER, Profile, SimulatorState, Text, User
+from graph.simulator.state import SimulatorState
+from graph.simulator.users import DEFAULT_GROUP, DEFAULT_USER, Account, Profile, Text, User
 
 Result = dict[str, object]
 # What `errMsg` begins with, the fields of the body, and what is done.
@@ -51,6 +59,7 @@ _ANONYMOUS: Final[Result] = {
 
 class UserFields(Fields):
     user: Annotated[str, Field(min_length=1, max_length=64)] = DEFAULT_USER
+    app: Text | None = None
 
 
 class ProfileFields(Profile, UserFields):
@@ -80,19 +89,24 @@ class PhoneNumberFields(ProfileFields):
     deny: bool = False
 
 
+class BindFields(Fields):
+    app: Text | None = None
+    group: Text = DEFAULT_GROUP
+
+
 def login(state: SimulatorState, fields: LoginFields) -> Result:
-    user = _user(state, fields)
-    state.session_keys.log_in(user.name, renew=fields.renew_session_key)
+    app, user = _app_and_user(state, fields)
+    app.session_keys.log_in(fields.user, renew=fields.renew_session_key)
     user.last_seen = state.clock()
-    return {"errMsg": "login:ok", "code": state.login_codes.issue(user.name)}
+    return {"errMsg": "login:ok", "code": app.login_codes.issue(fields.user)}
 
 
 def user_info(state: SimulatorState, fields: UserInfoFields) -> Result:
-    user = _user(state, fields)
+    app, user = _app_and_user(state, fields)
     if fields.deny:
         return {"errMsg": f"{fields.api}:fail auth deny"}
     user.last_seen = state.clock()
-    profile = user.profile() | (_ANONYMOUS if fields.policy == "new" else {})
+    profile = user.account.profile() | (_ANONYMOUS if fields.policy == "new" else {})
     # JSON as WeChat writes it: no blanks, no escapes beyond the needed, keys in the order given.
     raw_data = orjson.dumps(profile).decode()
     result: Result = {"errMsg": f"{fields.api}:ok", "userInfo": profile, "rawData": raw_data}
@@ -100,48 +114,57 @@ def user_info(state: SimulatorState, fields: UserInfoFields) -> Result:
         return result
     union_id = {"unionId": user.unionid} if user.unionid else {}
     plain = {"openId": user.openid, **profile, **union_id} if fields.api == "getUserInfo" else profile
-    key = state.session_keys.current(user.name)
-    return {**result, "signature": sign(raw_data, key), **encrypt(state.fakes.iv(), key, plain | _watermark(state))}
+    key = app.session_keys.current(fields.user)
+    encrypted = encrypt(state.fakes.iv(), key, plain | _watermark(state, app))
+    return {**result, "signature": sign(raw_data, key), **encrypted}
 
 
 def phone_number(state: SimulatorState, fields: PhoneNumberFields) -> Result:
     """Both styles at once, as WeChat gives them: a code for the server, and the number encrypted."""
-    user = _user(state, fields)
+    app, user = _app_and_user(state, fields)
     if fields.deny:
         return {"errMsg": "getPhoneNumber:fail user deny"}
     user.last_seen = state.clock()
-    pure, country_code = fields.pure_phone_number or user.phone_number, fields.country_code or "86"
+    pure, country_code = fields.pure_phone_number or user.account.phone_number, fields.country_code or "86"
     # Only a foreign number is shown with its country's code.
     shown = fields.phone_number or (pure if str(country_code) == "86" else f"+{country_code}{pure}")
-    info: Result = {"phoneNumber": shown, "purePhoneNumber": pure, "countryCode": country_code, **_watermark(state)}
-    code = state.phone_codes.issue((user, info))
-    encrypted = encrypt(state.fakes.iv(), state.session_keys.current(user.name), info)
+    info: Result = {"phoneNumber": shown, "purePhoneNumber": pure, "countryCode": country_code}
+    info |= _watermark(state, app)
+    code = app.phone_codes.issue((user, info))
+    encrypted = encrypt(state.fakes.iv(), app.session_keys.current(fields.user), info)
     return {"errMsg": "getPhoneNumber:ok", "code": code, **encrypted}
 
 
 def check_session(state: SimulatorState, fields: UserFields) -> Result:
-    living = state.session_keys.is_of_last_login(_user(state, fields).name)
+    app, _ = _app_and_user(state, fields)
+    living = app.session_keys.is_of_last_login(fields.user)
     return {"errMsg": "checkSession:ok" if living else "checkSession:fail session time out, need relogin"}
 
 
 def expire_session_key(state: SimulatorState, fields: UserFields) -> Result:
-    state.session_keys.expire(_user(state, fields).name)
+    app, _ = _app_and_user(state, fields)
+    app.session_keys.expire(fields.user)
     return {"errMsg": "expireSessionKey:ok"}
 
 
 def users(state: SimulatorState, _fields: Fields) -> Result:
-    shown = [
-        {"user": user.name, "openId": user.openid, "unionId": user.unionid, "purePhoneNumber": user.phone_number}
-        | user.profile()
-        for user in state.users
-    ]
-    return {"errMsg": "users:ok", "users": shown}
+    return {"errMsg": "users:ok", "users": [_shown(state, account) for account in state.accounts]}
+
+
+def bind_open_platform(state: SimulatorState, fields: BindFields) -> Result:
+    _app(state, fields.app).users.group = fields.group
+    return {**apps(state, fields), "errMsg": "bindOpenPlatform:ok"}
+
+
+def apps(state: SimulatorState, _fields: Fields) -> Result:
+    return {"errMsg": "apps:ok", "apps": [{"app": app.app_id, "group": app.users.group} for app in state.apps.values()]}
 
 
 def add_fault(state: SimulatorState, fault: Fault) -> Result:
     if fault.path is not None and fault.path not in ENDPOINTS:
         message = f"path: must be one of {', '.join(ENDPOINTS)}, or absent for all"
         raise BadRequest(message)
+    _app(state, fault.app)
     state.faults.add(fault)
     return faults(state, fault)
 
@@ -174,16 +197,41 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/device/check-session"): ("checkSession", UserFields, check_session),
     ("POST", "/device/expire-session-key"): ("expireSessionKey", UserFields, expire_session_key),
     ("GET", "/device/users"): ("users", Fields, users),
+    ("POST", "/device/bind-open-platform"): ("bindOpenPlatform", BindFields, bind_open_platform),
+    ("GET", "/device/apps"): ("apps", Fields, apps),
     ("POST", "/device/faults"): ("faults", Fault, add_fault),
     ("GET", "/device/faults"): ("faults", Fields, faults),
     ("DELETE", "/device/faults"): ("faults", Fields, clear_faults),
 }
 
 
-def _user(state: SimulatorState, fields: UserFields) -> User:
-    profile = set(ProfileFields.model_fields) - {"user"}
-    return state.users.get(fields.user, **fields.model_dump(include=profile, exclude_unset=True))
+def _app(state: SimulatorState, app_id: str | None) -> SimulatedApp:
+    app = state.apps.get(state.app_id if app_id is None else app_id)
+    if app is None:
+        message = f"app: must be one of {', '.join(state.apps)}, or absent for the first"
+        raise BadRequest(message)
+    return app
 
 
-def _watermark(state: SimulatorState) -> Result:
-    return {"watermark": {"timestamp": int(state.clock()), "appid": state.app_id}}
+def _app_and_user(state: SimulatorState, fields: UserFields) -> tuple[SimulatedApp, User]:
+    app = _app(state, fields.app)
+    settable = set(ProfileFields.model_fields) - set(UserFields.model_fields)
+    return app, app.users.get(fields.user, **fields.model_dump(include=settable, exclude_unset=True))
+
+
+def _shown(state: SimulatorState, account: Account) -> Result:
+    by_app = {app.app_id: app.users.get(account.name) for app in state.apps.values()}
+    first = by_app[state.app_id]
+    return {
+        "user": account.name,
+        "openId": first.openid,
+        "unionId": first.unionid,
+        "purePhoneNumber": account.phone_number,
+        "openIds": {app_id: user.openid for app_id, user in by_app.items()},
+        "unionIds": {app_id: user.unionid for app_id, user in by_app.items()},
+        **account.profile(),
+    }
+
+
+def _watermark(state: SimulatorState, app: SimulatedApp) -> Result:
+    return {"watermark": {"timestamp": int(state.clock()), "appid": app.app_id}}

@@ -8,8 +8,10 @@ from typing import Final
 import orjson
 from starlette.requests import Request
 
+from graph.simulator.apps import SimulatedApp
 from graph.simulator.protocol import Errcode, ErrcodeError, require
-from graph.simulator.state import SimulatorState, User
+from graph.simulator.state import SimulatorState
+from graph.simulator.users import User
 
 SEEN_WITHIN = 2 * 3600.0
 CONTENT_LIMIT = 2500
@@ -30,12 +32,13 @@ def jscode2session(state: SimulatorState, request: Request, _body: bytes) -> dic
     # Before the method: a POST with its parameters in the body gets the error of a missing appid.
     require(query.get("appid"), Errcode.APPID_MISSING)
     require(request.method == "GET", Errcode.REQUIRE_GET)
-    _check_app(state, query, "authorization_code", ErrcodeError(Errcode.INVALID_APPSECRET))
+    app = _checked_app(state, query, "authorization_code", ErrcodeError(Errcode.INVALID_APPSECRET))
     require(query.get("js_code"), Errcode.CODE_MISSING)
     is_tourist = query["js_code"] == TOURIST_CODE
-    user = state.users.get("tourist" if is_tourist else state.login_codes.use(query["js_code"]))
+    name = "tourist" if is_tourist else app.login_codes.use(query["js_code"])
+    user = app.users.get(name)
     # Without an errcode: that is how success looks here.
-    session: dict[str, object] = {"session_key": state.session_keys.hand_over(user.name), "openid": user.openid}
+    session: dict[str, object] = {"session_key": app.session_keys.hand_over(name), "openid": user.openid}
     return session | ({"unionid": user.unionid} if user.unionid else {})
 
 
@@ -44,19 +47,19 @@ def token(state: SimulatorState, request: Request, _body: bytes) -> dict[str, ob
     require(request.method == "GET", Errcode.REQUIRE_GET)
     # The long wording of 40001 speaks of access tokens; where the secret is wrong, it ends earlier.
     wrong_secret = ErrcodeError(Errcode.INVALID_CREDENTIAL, "invalid credential")
-    _check_app(state, request.query_params, "client_credential", wrong_secret)
-    return state.access_tokens.fetch()
+    app = _checked_app(state, request.query_params, "client_credential", wrong_secret)
+    return app.access_tokens.fetch()
 
 
 def stable_token(state: SimulatorState, request: Request, body: bytes) -> dict[str, object]:
     require(request.method == "POST", Errcode.REQUIRE_POST)
     fields = _object(body)
     require(fields.get("appid"), Errcode.APPID_MISSING)
-    _check_app(state, fields, "client_credential", ErrcodeError(Errcode.INVALID_APPSECRET))
+    app = _checked_app(state, fields, "client_credential", ErrcodeError(Errcode.INVALID_APPSECRET))
     force_refresh = fields.get("force_refresh", False)
     if not isinstance(force_refresh, bool):
         raise ErrcodeError(Errcode.MALFORMED_POST)
-    return state.access_tokens.fetch_stable(force_refresh=force_refresh)
+    return app.access_tokens.fetch_stable(force_refresh=force_refresh)
 
 
 def checksession(state: SimulatorState, request: Request, _body: bytes) -> dict[str, object]:
@@ -65,30 +68,30 @@ def checksession(state: SimulatorState, request: Request, _body: bytes) -> dict[
 
 
 def resetusersessionkey(state: SimulatorState, request: Request, _body: bytes) -> dict[str, object]:
-    user = _signed_user(state, request)
-    return {**_OK, "openid": user.openid, "session_key": state.session_keys.reset(user.name)}
+    app, user = _signed_user(state, request)
+    return {**_OK, "openid": user.openid, "session_key": app.session_keys.reset(user.account.name)}
 
 
 def getuserphonenumber(state: SimulatorState, request: Request, body: bytes) -> dict[str, object]:
-    fields = _authorised_post(state, request, body, Errcode.REQUIRE_POST)
+    app, fields = _authorised_post(state, request, body, Errcode.REQUIRE_POST)
     require(fields.get("code"), Errcode.CODE_MISSING)
     code, openid = str(fields["code"]), fields.get("openid")
-    user, phone_info = state.phone_codes.look_up(code)
+    user, phone_info = app.phone_codes.look_up(code)
     # Given, the openid must be the one that the code was made for; a wrong one does not use the code up.
     require(openid in (None, user.openid), Errcode.INVALID_CODE)
-    state.phone_codes.use(code)
+    app.phone_codes.use(code)
     return {**_OK, "phone_info": phone_info}
 
 
 def msg_sec_check(state: SimulatorState, request: Request, body: bytes) -> dict[str, object]:
-    fields = _authorised_post(state, request, body, Errcode.WRONG_METHOD)
+    app, fields = _authorised_post(state, request, body, Errcode.WRONG_METHOD)
     content = fields.get("content")
     require(content, Errcode.EMPTY_POST)
     if fields.get("version") not in (2, "2") or not isinstance(content, str):
         raise ErrcodeError(Errcode.MALFORMED_POST)
     require(len(content) <= CONTENT_LIMIT, Errcode.CONTENT_TOO_LONG)
     require(fields.get("scene") in (1, 2, 3, 4), Errcode.INVALID_SCENE)
-    user = state.users.by_openid(fields.get("openid"))
+    user = app.users.by_openid(fields.get("openid"))
     require(user.last_seen is not None and state.clock() - user.last_seen <= SEEN_WITHIN, Errcode.USER_UNSEEN)
     texts = [content, *(str(fields.get(name, "")) for name in ("nickname", "title", "signature"))]
     # A word counts only where the body spells it in real UTF-8: WeChat overlooks Chinese written as \uXXXX, and so
@@ -113,33 +116,56 @@ ENDPOINTS: Mapping[str, Callable[[SimulatorState, Request, bytes], dict[str, obj
 }
 
 
-def _check_app(state: SimulatorState, given: Mapping[str, object], grant_type: str, wrong_secret: ErrcodeError) -> None:
+def named_app(state: SimulatorState, request: Request, body: bytes) -> str | None:
+    """The AppID that a request names, itself or by its access token, with nothing of it checked."""
+    if app := state.app_of_token(request.query_params.get("access_token")):
+        return app.app_id
+    app_id: object = request.query_params.get("appid")
+    with suppress(ErrcodeError):
+        app_id = app_id or _object(body).get("appid")
+    return app_id if isinstance(app_id, str) else None
+
+
+def _checked_app(
+    state: SimulatorState, given: Mapping[str, object], grant_type: str, wrong_secret: ErrcodeError
+) -> SimulatedApp:
     require(given.get("grant_type") == grant_type, Errcode.INVALID_GRANT_TYPE)
-    require(given.get("appid") == state.app_id, Errcode.INVALID_APPID)
+    app = state.apps.get(str(given.get("appid")))
+    if app is None:
+        raise ErrcodeError(Errcode.INVALID_APPID)
     require(given.get("secret"), Errcode.APPSECRET_MISSING)
-    if not hmac.compare_digest(str(given["secret"]).encode(), state.app_secret.encode()):
+    if not hmac.compare_digest(str(given["secret"]).encode(), app.app_secret.encode()):
         raise wrong_secret
+    return app
 
 
-def _signed_user(state: SimulatorState, request: Request) -> User:
+def _authorised_app(state: SimulatorState, access_token: str | None) -> SimulatedApp:
+    """The app that was given the token. Raises ErrcodeError with 41001, 40001 or 42001."""
+    app = state.app_of_token(access_token) or state.apps[state.app_id]
+    app.access_tokens.check(access_token)
+    return app
+
+
+def _signed_user(state: SimulatorState, request: Request) -> tuple[SimulatedApp, User]:
     require(request.method == "GET", Errcode.REQUIRE_GET)
-    state.access_tokens.check(request.query_params.get("access_token"))
-    user = state.users.by_openid(request.query_params.get("openid"))
+    app = _authorised_app(state, request.query_params.get("access_token"))
+    user = app.users.by_openid(request.query_params.get("openid"))
     require(request.query_params.get("sig_method") == "hmac_sha256", Errcode.INVALID_SIG_METHOD)
     # Keyed by the session_key's base64 text, over nothing for a GET.
-    expected = hmac.new(state.session_keys.current(user.name).encode(), b"", "sha256").hexdigest()
+    expected = hmac.new(app.session_keys.current(user.account.name).encode(), b"", "sha256").hexdigest()
     given = request.query_params.get("signature", "")
     require(hmac.compare_digest(given.encode(), expected.encode()), Errcode.INVALID_SIGNATURE)
-    return user
+    return app, user
 
 
-def _authorised_post(state: SimulatorState, request: Request, body: bytes, wrong_method: Errcode) -> dict[str, object]:
+def _authorised_post(
+    state: SimulatorState, request: Request, body: bytes, wrong_method: Errcode
+) -> tuple[SimulatedApp, dict[str, object]]:
     require(request.method == "POST", wrong_method)
     access_token = request.query_params.get("access_token")
     # WeChat reads a token from the query only, and this is how it speaks of one in the body.
     require(access_token or b'"access_token"' not in body, Errcode.MALFORMED_POST)
-    state.access_tokens.check(access_token)
-    return _object(body)
+    return _authorised_app(state, access_token), _object(body)
 
 
 def _object(body: bytes) -> dict[str, object]:

@@ -19,7 +19,7 @@ _CHUNK = b"x" * 65536
 
 
 class Fault(Fields):
-    """A fault of one endpoint's path or (None) of all, `times` times or (None) until cleared.
+    """A fault of one endpoint's path or (None) of all, for one app or (None) for all, `times` times or until cleared.
 
     `errcode` and `errmsg` belong to the kind "errcode", `seconds` to "delay", `size` (bytes) to "huge".
     `carried_out` lets the request take effect before its response is lost: a code is then used up, a token issued.
@@ -27,6 +27,7 @@ class Fault(Fields):
 
     kind: Literal["errcode", "delay", "hang", "empty", "html", "bad-gateway", "truncated", "missing-openid", "huge"]
     path: str | None = None
+    app: str | None = None
     times: Annotated[int, Field(ge=1)] | None = 1
     errcode: int = -1
     errmsg: str | None = None
@@ -56,11 +57,11 @@ class Faults:
         for waiter in waiters:
             waiter.get_loop().call_soon_threadsafe(waiter.cancel)
 
-    def take(self, path: str) -> Fault | None:
-        """The first fault for the path, counted down by one."""
+    def take(self, path: str, app_id: str | None) -> Fault | None:
+        """The first fault for the path and the app (None: the request names none), counted down by one."""
         with self._lock:
             for index, fault in enumerate(self._active):
-                if fault.path in (None, path):
+                if fault.path in (None, path) and fault.app in (None, app_id):
                     if fault.times is not None:
                         left = [fault.model_copy(update={"times": fault.times - 1})] if fault.times > 1 else []
                         self._active[index : index + 1] = left
@@ -77,13 +78,18 @@ class Faults:
         return len(self._waiters)
 
     async def play(
-        self, path: str, request: Request, respond: Callable[[], Response], refuse: Callable[[ErrcodeError], Response]
+        self,
+        path: str,
+        app_id: str | None,
+        request: Request,
+        respond: Callable[[], Response],
+        refuse: Callable[[ErrcodeError], Response],
     ) -> Response:
-        """The response to a request whose body has been read: what `respond` makes of it, or the fault for its path.
+        """The response to a request whose body has been read: what `respond` makes of it, or the fault for it.
 
         A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
         """
-        fault = self.take(path)
+        fault = self.take(path, app_id)
         if fault is None:
             return respond()
         carried_out = fault.carried_out or fault.kind in {"delay", "truncated", "missing-openid"}

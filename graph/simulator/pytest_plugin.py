@@ -12,6 +12,18 @@ and then, with a server under test whose WeChat address is `wechat_simulator.bas
         wechat_simulator.fail("errcode", path="/sns/jscode2session", errcode=45011)
         wechat_simulator.advance(301)  # the code is now too old
 
+Another mini-program of the same server, in which the same user has another openid, and with a `group` the unionid that
+all apps of this Open Platform account see:
+
+    def test_two_apps(wechat_simulator):
+        shop = wechat_simulator.app("wx1111111111111111", group="us")  # shop.app_id, shop.app_secret
+        code = shop.login("alice")
+        shop.fail("errcode", errcode=45011)  # in this app only
+        wechat_simulator.bind_open_platform("us")  # from now on alice's logins in the first app bring her unionid
+
+`wechat_simulator.state.calls[path]` counts the calls of an endpoint, and `shop.access_tokens.forced_refreshes` the
+access tokens that were replaced by force.
+
 Redefine the fixture `wechat_simulator_state` for another app, seed or policy.
 For a fixture of another scope, use `serve` from `graph.simulator.serving`.
 """

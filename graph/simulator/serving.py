@@ -5,8 +5,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import orjson
 import uvicorn
@@ -14,23 +14,47 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from graph.simulator.app import create_simulator
-from graph.simulator.state import DEFAULT_USER, SimulatorState
+from graph.simulator.credentials import AccessTokens
+from graph.simulator.state import SimulatorState
+from graph.simulator.users import DEFAULT_GROUP, DEFAULT_USER
 
 
 @dataclass(frozen=True)
 class WeChatSimulator:
-    """The phone's side as plain calls, made over the socket; keywords are the fields of the JSON body."""
+    """The phone's side as plain calls, made over the socket; keywords are the fields of the JSON body.
+
+    It acts in the first app; `app` gives another one, over the same socket and with the same users and clock.
+    """
 
     base_url: str
     state: SimulatorState
+    # The app in which its calls act. Without it, that is the first, and `fail` means every app.
+    _app_id: str | None = None
 
     @property
     def app_id(self) -> str:
-        return self.state.app_id
+        return self._app_id or self.state.app_id
 
     @property
     def app_secret(self) -> str:
-        return self.state.app_secret
+        return self.state.apps[self.app_id].app_secret
+
+    @property
+    def access_tokens(self) -> AccessTokens:
+        """Those of the app: `expire_all()`, and the counters `force_requests` and `forced_refreshes`."""
+        return self.state.apps[self.app_id].access_tokens
+
+    def app(self, app_id: str, *, group: str | None = None) -> Self:
+        """The same simulator, acting in the app of this AppID, which is made on first mention with a secret of its own.
+
+        With a `group`, the app is held by this Open Platform account from now on.
+        """
+        app = self.state.apps.get(app_id)
+        if app is None:
+            app = self.state.add_app(app_id, self.state.fakes.derived("secret", app_id)[:16].hex())
+        if group is not None:
+            app.users.group = group
+        return replace(self, _app_id=app_id)
 
     def login(self, user: str = DEFAULT_USER, **fields: object) -> str:
         return str(self.device("POST", "login", user=user, **fields)["code"])
@@ -47,6 +71,9 @@ class WeChatSimulator:
     def expire_session_key(self, user: str = DEFAULT_USER) -> None:
         self.device("POST", "expire-session-key", user=user)
 
+    def bind_open_platform(self, group: str = DEFAULT_GROUP) -> None:
+        self.device("POST", "bind-open-platform", group=group)
+
     def fail(self, kind: str, **fields: object) -> None:
         self.device("POST", "faults", kind=kind, **fields)
 
@@ -58,6 +85,8 @@ class WeChatSimulator:
 
     def device(self, method: str, action: str, **fields: object) -> dict[str, Any]:
         """One request to `/device/{action}`. Raises ValueError with the simulator's sentence if it is refused."""
+        if method == "POST" and self._app_id is not None:
+            fields = {"app": self._app_id} | fields
         with closing(http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=10)) as connection:
             connection.request(method, f"/device/{action}", orjson.dumps(fields) if fields else None)
             response = connection.getresponse()

@@ -163,9 +163,9 @@ def test_a_stopped_server_still_answers_the_request_in_flight(
     faults, asked = wechat_simulator.state.faults, Event()
     take = faults.take
 
-    def noticed(path: str) -> Fault | None:
+    def noticed(path: str, app_id: str | None) -> Fault | None:
         asked.set()
-        return take(path)
+        return take(path, app_id)
 
     monkeypatch.setattr(faults, "take", noticed)
     code = wechat_simulator.login("alice")

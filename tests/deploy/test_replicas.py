@@ -66,11 +66,11 @@ def test_a_login_that_dies_with_its_replica_is_not_sent_to_the_other(
     faults, asked, times = wechat_simulator.state.faults, Event(), []
     take = faults.take
 
-    def noticed(path: str) -> Fault | None:
+    def noticed(path: str, app_id: str | None) -> Fault | None:
         if path == "/sns/jscode2session":
             times.append(path)
             asked.set()
-        return take(path)
+        return take(path, app_id)
 
     monkeypatch.setattr(faults, "take", noticed)
     code = wechat_simulator.login("alice")

@@ -99,6 +99,7 @@ async def test_standing_faults_are_listed(simulator: Simulator) -> None:
         {
             "kind": "delay",
             "path": PATH,
+            "app": None,
             "times": 1,
             "errcode": -1,
             "errmsg": None,

@@ -58,7 +58,7 @@ async def test_a_user_keeps_a_fake_number(simulator: Simulator) -> None:
 async def test_a_phone_code_works_once_within_five_minutes(simulator: Simulator, clock: Clock) -> None:
     used, late = await tap(simulator), await tap(simulator)
     await exchange(simulator, used)
-    assert (await exchange(simulator, used))["errcode"] == 40163
+    assert (await exchange(simulator, used))["errcode"] == 40029
     clock.time += 300
     assert (await exchange(simulator, late))["errcode"] == 40029
 

@@ -1,6 +1,7 @@
 """The fixture for other suites, and what only a real socket can show."""
 
 import logging
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -53,6 +54,51 @@ def test_the_fixture_orders_and_heals_faults(wechat_simulator: WeChatSimulator, 
     assert exchange(wechat_simulator, http, code).status_code == 502
     wechat_simulator.heal()
     assert exchange(wechat_simulator, http, code).status_code == 200
+
+
+def test_the_fixture_plays_further_apps(wechat_simulator: WeChatSimulator, http: httpx.Client) -> None:
+    shop = wechat_simulator.app("wx1111111111111111", group="us")
+    session = exchange(shop, http, shop.login("alice")).json()
+
+    assert shop.app_id == "wx1111111111111111"
+    assert re.fullmatch("[0-9a-f]{32}", shop.app_secret)
+    assert shop.app_secret != wechat_simulator.app_secret
+    assert wechat_simulator.app(shop.app_id).app_secret == shop.app_secret
+    assert shop.check_session("alice")
+    shop.expire_session_key("alice")
+    assert not shop.check_session("alice")
+    assert exchange(wechat_simulator, http, shop.login("alice")).json()["errcode"] == 40029
+    before = exchange(wechat_simulator, http, wechat_simulator.login("alice")).json()
+    wechat_simulator.bind_open_platform("us")
+    after = exchange(wechat_simulator, http, wechat_simulator.login("alice")).json()
+    assert before["openid"] == after["openid"] != session["openid"]
+    assert "unionid" not in before
+    assert after["unionid"] == session["unionid"]
+
+
+def test_the_fixture_orders_faults_of_one_app(wechat_simulator: WeChatSimulator, http: httpx.Client) -> None:
+    shop = wechat_simulator.app("wx1111111111111111")
+    shop.fail("bad-gateway", times=None)
+
+    assert exchange(shop, http, shop.login()).status_code == 502
+    assert exchange(wechat_simulator, http, wechat_simulator.login()).status_code == 200
+    wechat_simulator.fail("bad-gateway", times=None)
+    assert exchange(wechat_simulator, http, wechat_simulator.login()).status_code == 502
+    shop.heal()
+    assert exchange(shop, http, shop.login()).status_code == 200
+
+
+def test_the_fixture_ends_the_access_tokens_of_one_app(wechat_simulator: WeChatSimulator, http: httpx.Client) -> None:
+    shop = wechat_simulator.app("wx1111111111111111")
+    tokens = []
+    for app in (wechat_simulator, shop):
+        body = {"grant_type": "client_credential", "appid": app.app_id, "secret": app.app_secret}
+        tokens.append(http.post("/cgi-bin/stable_token", json=body).json()["access_token"])
+    shop.access_tokens.expire_all()
+
+    path = "/wxa/business/getuserphonenumber"
+    answers = [http.post(path, params={"access_token": token}, json={"no": "code"}).json() for token in tokens]
+    assert [answer["errcode"] for answer in answers] == [41008, 42001]
 
 
 def test_a_wrong_field_raises_with_the_simulators_sentence(wechat_simulator: WeChatSimulator) -> None:
