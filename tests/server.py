@@ -1,6 +1,7 @@
 """The server as a client meets it: GraphQL over HTTP, in this process, with a real WeChat simulator behind it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -75,9 +76,12 @@ class TestServer:
     wechat: WeChatSimulator
     clock: Clock
 
-    async def post(self, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None) -> Any:
-        """The decoded answer to a well-formed request; no error in it may hold a secret."""
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    async def post(
+        self, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None, **more: str
+    ) -> Any:
+        """The decoded answer to a well-formed request; no error in it may hold a secret. `more` are other headers."""
+        headers = {name.replace("_", "-"): value for name, value in more.items()}
+        headers |= {} if token is None else {"Authorization": f"Bearer {token}"}
         response = await self.http.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
         assert response.status_code == 200, response.text
         answer = response.json()
@@ -85,10 +89,10 @@ class TestServer:
         return answer
 
     async def code_of_error(
-        self, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None
+        self, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None, **more: str
     ) -> str:
         """The one error code that a request is answered with."""
-        [error] = (await self.post(query, variables, token=token))["errors"]
+        [error] = (await self.post(query, variables, token=token, **more))["errors"]
         return str(error["extensions"]["code"])
 
     async def wechat_is_asked(self) -> None:
@@ -97,9 +101,16 @@ class TestServer:
             while self.wechat.state.faults.active():  # noqa: ASYNC110 - its thread has no event for this loop
                 await asyncio.sleep(0.002)
 
-    async def login(self, person: str = "alice", *, token: str | None = None, **fields: object) -> Any:
-        """The payload of a login with a fresh code; `fields` as for the simulator's `/device/login`."""
-        answer = await self.post(LOGIN, {"code": self.wechat.login(person, **fields)}, token=token)
+    async def login(
+        self, person: str = "alice", *, token: str | None = None, app: WeChatSimulator | None = None, **fields: object
+    ) -> Any:
+        """The payload of a login with a fresh code; `fields` as for the simulator's `/device/login`.
+
+        `app` is another mini-program than the first, as `WeChatSimulator.app` gives it.
+        """
+        code = (app or self.wechat).login(person, **fields)
+        named = {} if app is None else {"X_Wxgate_App": app.app_id}
+        answer = await self.post(LOGIN, {"code": code}, token=token, **named)
         assert "errors" not in answer, answer
         self.clock.slept.clear()  # on a busy machine, a first try may have taken too long
         return answer["data"]["login"]
@@ -120,14 +131,23 @@ class TestServer:
 def settings_for(wechat: WeChatSimulator, database_url: str, **groups: Any) -> Settings:
     """Settings as `serve` would read them; `groups` replace whole groups or single knobs."""
     values: dict[str, Any] = {
-        "wechat": WeChatSettings(
-            app_id=wechat.app_id, app_secret=SecretStr(wechat.app_secret), base_url=wechat.base_url
-        ),
+        "wechat": wechat_settings(wechat),
         "database": DatabaseSettings(url=SecretStr(database_url)),
         "encryption": EncryptionSettings(keys=SecretStr(ENCRYPTION_KEYS)),
         **groups,
     }
     return Settings(**values)
+
+
+def wechat_settings(wechat: WeChatSimulator, *others: WeChatSimulator) -> WeChatSettings:
+    """The first mini-program of a simulator and `others`, as its `app` gives them."""
+    entries = [{"app_id": other.app_id, "app_secret": other.app_secret} for other in others]
+    return WeChatSettings(
+        app_id=wechat.app_id,
+        app_secret=SecretStr(wechat.app_secret),
+        apps=SecretStr(json.dumps(entries)) if entries else None,
+        base_url=wechat.base_url,
+    )
 
 
 def settings_behind_proxy(wechat: WeChatSimulator, database_url: str, **rates: str) -> Settings:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from graph.app import SIMULATOR_PREFIX
 from graph.cli.serve import HOST, PORT, serve_parts
-from graph.cli.simulate import ALLOW_REMOTE, invent, local_hosts, require_loopback
+from graph.cli.simulate import ALLOW_REMOTE, APPS, invent, local_hosts, play_several, require_loopback
 from graph.composition import compose
 from graph.security.encryption import generate_entry
 from graph.server.sockets import in_url, listening
@@ -26,7 +26,7 @@ _BANNER: Final = """
 
   GraphQL   {url}/graphql
   explorer  {url}/graphiql
-  WeChat    {wechat}
+  WeChat    {wechat}{apps}
   database  {database}
   keys      {data}
 """
@@ -43,8 +43,9 @@ _FIRST_LOGIN: Final = """
 @HOST
 @PORT
 @click.option("--data", default=".wxgate", type=click.Path(path_type=Path), help="Where to keep it.")
+@APPS
 @ALLOW_REMOTE
-def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
+def dev(host: str, port: int, data: Path, apps: int, allow_remote: bool) -> None:
     """Serve for development: SQLite, migrations, a simulated WeChat, nothing to set up.
 
     With WXGATE_WECHAT_APP_ID and WXGATE_WECHAT_APP_SECRET set it talks to WeChat instead.
@@ -73,19 +74,23 @@ def dev(host: str, port: int, data: Path, allow_remote: bool) -> None:
         )
         simulator = None
         if not (settings.wechat.app_id or settings.wechat.app_secret or settings.wechat.apps):
+            further = play_several(state, apps)
             simulator = create_simulator(state)
             own_host = "127.0.0.1" if host in {"0.0.0.0", "::"} else in_url(host)  # noqa: S104 - compared, not bound
             wechat = WeChatSettings(
                 app_id=state.app_id,
                 app_secret=SecretStr(state.app_secret),
+                apps=SecretStr(further) if further else None,
                 base_url=f"http://{own_host}:{own_port}{SIMULATOR_PREFIX}",
             )
             settings = settings.model_copy(update={"wechat": wechat})
         parts = compose(settings)
+        served = settings.wechat.mini_programs()
         database_url = settings.database.url.get_secret_value()
         asyncio.run(migrate(database_url))
         banner = _BANNER.format(
             url=url,
+            apps="".join(f"\n            {app.app_id}" for app in served) if len(served) > 1 else "",
             wechat=f"simulated at {url}{SIMULATOR_PREFIX}" if simulator else "the real one",
             database=own_database if database_url == f"sqlite://{own_database}" else "the one in WXGATE_DATABASE_URL",
             data=data.absolute(),

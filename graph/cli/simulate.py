@@ -1,5 +1,6 @@
 """`wxgate simulate`: WeChat, and the phones of its users, on a socket."""
 
+import json
 import random
 import secrets
 from typing import Final
@@ -14,9 +15,14 @@ from graph.server.sockets import in_url, listening
 from graph.settings import Settings
 from graph.settings.values import is_loopback
 from graph.simulator import SimulatorState, create_simulator
+from graph.simulator.users import DEFAULT_GROUP
 
 ALLOW_REMOTE: Final = click.option(
     "--allow-remote", is_flag=True, help="Listen on an address that other machines can reach."
+)
+
+APPS: Final = click.option(
+    "--apps", default=1, type=click.IntRange(1, 20), help="How many mini-programs, of one Open Platform account."
 )
 
 
@@ -24,12 +30,12 @@ ALLOW_REMOTE: Final = click.option(
 @HOST
 @click.option("--port", required=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 @click.option("--seed", type=int, help="Make the same mini-program, users, codes and keys every time.")
+@APPS
 @ALLOW_REMOTE
-def simulate(host: str, port: int, seed: int | None, allow_remote: bool) -> None:
+def simulate(host: str, port: int, seed: int | None, apps: int, allow_remote: bool) -> None:
     """Play WeChat, and the phones of its users, on a socket.
 
-    The mini-program is the one in WXGATE_WECHAT_APP_ID and WXGATE_WECHAT_APP_SECRET, or a made-up one, which is
-    printed as lines to paste.
+    The mini-programs are those of the WXGATE_WECHAT_ variables, or made-up ones, which are printed as lines to paste.
     """
     require_loopback(host, allow_remote)
     wechat = Settings.load("wechat").wechat
@@ -39,12 +45,18 @@ def simulate(host: str, port: int, seed: int | None, allow_remote: bool) -> None
         wechat.app_secret.get_secret_value() if wechat.app_secret else invented.app_secret,
         seed=invented.seed,
     )
+    for app in wechat.mini_programs():
+        if app.app_id != state.app_id:
+            state.add_app(app.app_id, app.app_secret.get_secret_value())
+    further = play_several(state, apps)
     with listening(host, port) as listeners:
         click.echo(f"export WXGATE_WECHAT_BASE_URL=http://{in_url(host)}:{listeners[0].getsockname()[1]}")
         if wechat.app_id is None:
             click.echo(f"export WXGATE_WECHAT_APP_ID={state.app_id}")
         if wechat.app_secret is None:
             click.echo(f"export WXGATE_WECHAT_APP_SECRET={state.app_secret}")
+        if further:
+            click.echo(f"export WXGATE_WECHAT_APPS='{further}'")
         configure_logging(level="INFO", style="text")
         announce(listeners[0], workers=1)
         run(TrustedHostMiddleware(create_simulator(state), local_hosts(host) or ["*"]), listeners)
@@ -55,6 +67,22 @@ def invent(seed: int | None = None) -> SimulatorState:
     chosen = secrets.randbelow(2**32) if seed is None else seed
     chance = random.Random(chosen)  # noqa: S311 - made up for a simulator, and to be made up again
     return SimulatorState(f"wx{chance.randbytes(8).hex()}", chance.randbytes(16).hex(), seed=chosen)
+
+
+def play_several(state: SimulatorState, number: int) -> str:
+    """Makes up mini-programs until it plays so many, all of one Open Platform account, in which users have unionids.
+
+    Returns all but the first as `WXGATE_WECHAT_APPS`, or "" where there was nothing to make up.
+    """
+    if number <= len(state.apps):
+        return ""
+    chance = random.Random(f"mini-programs beside {state.app_id}, seed {state.seed}")  # noqa: S311 - as above
+    while len(state.apps) < number:
+        state.add_app(f"wx{chance.randbytes(8).hex()}", chance.randbytes(16).hex())
+    for app in state.apps.values():
+        app.users.group = DEFAULT_GROUP
+    _, *further = state.apps.values()
+    return json.dumps([{"app_id": app.app_id, "app_secret": app.app_secret} for app in further])
 
 
 def require_loopback(host: str, allow_remote: bool) -> None:

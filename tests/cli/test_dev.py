@@ -198,3 +198,22 @@ def test_a_data_directory_that_cannot_be_used_is_one_sentence(file: str, sentenc
     refused = run("dev", "--port", "0", cwd=tmp_path)
     assert refused.returncode == 1
     assert re.fullmatch(f"Error: {sentence}\n", refused.stderr)
+
+
+def test_it_plays_several_mini_programs_in_which_a_user_is_one(tmp_path: Path) -> None:
+    with serving("dev", "--apps", "3", cwd=tmp_path) as server:
+        apps = [app["app"] for app in server.get("/simulator/device/apps").json()["apps"]]
+        assert len(apps) == 3
+        assert all(f"            {app}\n" in server.output for app in apps)
+        users = set()
+        for app in apps:
+            body = {"user": "alice", "app": app}
+            code = httpx.post(f"{server.url}/simulator/device/login", json=body, trust_env=False).json()["code"]
+            request = {"query": LOGIN, "variables": {"code": code}}
+            headers = {"X-Wxgate-App": app}
+            answer = httpx.post(f"{server.url}/graphql", json=request, headers=headers, trust_env=False).json()
+            users.add(answer["data"]["login"]["user"]["id"])
+        assert len(users) == 1
+    with serving("dev", "--apps", "2", cwd=tmp_path) as server:
+        assert [app["app"] for app in server.get("/simulator/device/apps").json()["apps"]] == apps[:2]
+    assert secrets_in(server.output) == []

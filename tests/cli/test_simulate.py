@@ -1,5 +1,6 @@
 """`wxgate simulate`: WeChat as a process of its own, whose printed lines are all that `serve` needs to know of it."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS, SUBMIT
 
 
 def exports(simulator: Process) -> dict[str, str]:
-    return dict(re.findall(r"^export (\w+)=(\S+)$", simulator.output, re.MULTILINE))
+    return dict(re.findall(r"^export (\w+)=(.+)$", simulator.output, re.MULTILINE))
 
 
 def phone(simulator: Process, action: str, **fields: object) -> dict[str, str]:
@@ -80,3 +81,16 @@ def test_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "add --allow-remote" in refused.stderr
     assert refused.stdout == ""
+
+
+def test_it_makes_up_several_mini_programs_for_one_server(tmp_path: Path) -> None:
+    with serving("simulate", "--apps", "2", cwd=tmp_path) as simulator:
+        printed = exports(simulator)
+        [further] = json.loads(printed["WXGATE_WECHAT_APPS"].strip("'"))
+        apps = [app["app"] for app in simulator.get("/device/apps").json()["apps"]]
+        assert apps == [printed["WXGATE_WECHAT_APP_ID"], further["app_id"]]
+    given = {name: value.strip("'") for name, value in printed.items() if name != "WXGATE_WECHAT_BASE_URL"}
+    with serving("simulate", cwd=tmp_path, **given) as simulator:
+        assert set(exports(simulator)) == {"WXGATE_WECHAT_BASE_URL"}
+        query = {"appid": further["app_id"], "secret": further["app_secret"], "grant_type": "client_credential"}
+        assert httpx.post(f"{simulator.url}/cgi-bin/stable_token", json=query, trust_env=False).json()["expires_in"] > 0
