@@ -1,6 +1,7 @@
 """`wxgate doctor`: every fault gets its advice and exit code 1, and looking changes nothing."""
 
 import contextlib
+import json
 import re
 import socket
 import sqlite3
@@ -78,7 +79,9 @@ def test_live_sessions_without_a_mac_are_counted(doctor: Doctor, database_url: s
     now = time.time_ns() // 1_000_000
     with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite://"), isolation_level=None)) as file:
         for name, expires_at in (("live", now + 60_000), ("another", now + 60_000), ("ended", now - 1)):
-            file.execute("INSERT INTO sessions VALUES (?, 1, 1, ?, 'user', 1, NULL)", (name, expires_at))
+            columns = "token_hash, user_id, account_id, created_at, last_seen_at, expires_at"
+            insert = f"INSERT INTO sessions ({columns}) VALUES (?, 'user', 1, 1, 1, ?)"  # noqa: S608 - constants only
+            file.execute(insert, (name, expires_at))
     assert "ok     session MACs: 2 live sessions have none\n" in doctor()[1]
     with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite://"), isolation_level=None)) as file:
         file.execute("UPDATE sessions SET mac = 'v1.k1.' WHERE token_hash <> 'ended'")
@@ -143,6 +146,20 @@ def test_settings_that_cannot_be_read_are_named_all_at_once(doctor: Doctor) -> N
         "WXGATE_ENCRYPTION_KEYS",
         "WXGATE_SESION_IDLE_DAYS:",
     ]
+
+
+def test_each_mini_program_is_checked_and_named(doctor: Doctor, wechat_simulator: WeChatSimulator) -> None:
+    shop, cafe = wechat_simulator.app("wx00c1f0c9be2d3784"), wechat_simulator.app("wx11c1f0c9be2d3784")
+    apps = [
+        {"app_id": shop.app_id, "app_secret": shop.app_secret, "name": "shop"},
+        {"app_id": cafe.app_id, "app_secret": cafe.app_secret[::-1]},
+    ]
+    code, output = doctor(WXGATE_WECHAT_APPS=json.dumps(apps))
+    assert code == 1
+    for checked in (wechat_simulator.app_id, f"{shop.app_id} shop"):
+        assert f"ok     WeChat {checked}\n" in output
+    advice = "its app_secret in WXGATE_WECHAT_APPS is not the AppSecret of this AppID"
+    assert faults_in(output)[f"WeChat {cafe.app_id}"].startswith(advice)
 
 
 @pytest.mark.parametrize(
