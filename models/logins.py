@@ -9,18 +9,24 @@ yet becomes two.)
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from models.accounts import NewKey, find_user_of_unionid, insert_account, update_account
-from models.database import Database, Steps
+from models.database import Database, Dialect, Steps
 from models.sessions import drop_surplus, insert_session, supersede
 from models.users import UserRecord
 
 _NEW_USER: Final = """
 INSERT INTO users (id, nick_name, avatar_url, gender, city, province, country, language, created_at, updated_at)
 VALUES ($1, '', '', 0, '', '', '', '', $2, $2)"""
+
+_NEEDS_TABLES: Final[Mapping[Dialect, str]] = {
+    "sqlite": "SELECT 1 AS one FROM accounts, sessions, users LIMIT 0",
+    # A write of no row, which an old primary that still answers reads refuses. (SQLite's would wait for the lock.)
+    "postgres": "UPDATE sessions SET user_id = user_id WHERE FALSE AND EXISTS (SELECT 1 FROM accounts, users)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,12 @@ async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
     An existing unionid is kept when another one arrives; the caller sees both. Raises `DatabaseError`.
     """
     return await database.transaction(lambda: _login(new))
+
+
+async def require_tables(database: Database) -> None:
+    """Returns when the tables that a login writes are there; raises `DatabaseError` otherwise."""
+    database.leave_replaced_file()
+    await database.fetch(_NEEDS_TABLES[database.dialect], reads=True)
 
 
 async def try_sign_in(database: Database) -> None:

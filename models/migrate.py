@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import pkgutil
-from collections.abc import AsyncIterator, Callable, Mapping, Set
+from collections.abc import AsyncIterator, Callable, Set
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor
 
 from models import migrations
-from models.database import RAISED_BY_DRIVERS, Database, Dialect, translated
+from models.database import RAISED_BY_DRIVERS, Database, translated
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseUnavailable
 from models.url import ALIAS, tortoise_config
 
@@ -22,11 +22,6 @@ _ADVISORY_LOCK: Final = 0x777867617465
 _LOCK_WAIT_SECONDS: Final = 60.0
 _LOOKS: Final = 600
 _TOO_LONG: Final = "waited 60 s for another migration"
-_NEEDS_TABLES: Final[Mapping[Dialect, str]] = {
-    "sqlite": "SELECT 1 AS one FROM accounts, sessions, users LIMIT 0",
-    # A write of no row, which an old primary that still answers reads refuses. (SQLite's would wait for the lock.)
-    "postgres": "UPDATE sessions SET user_id = user_id WHERE FALSE AND EXISTS (SELECT 1 FROM accounts, users)",
-}
 
 
 async def missing_migrations(database: Database) -> list[str]:
@@ -46,12 +41,6 @@ def _missing(applied: Set[str]) -> list[str]:
     if applied - {*known}:
         raise DatabaseAhead(", ".join(sorted(applied - {*known})))
     return [name for name in known if name not in applied]
-
-
-async def require_tables(database: Database) -> None:
-    """Returns when the tables that a login writes are there; raises `DatabaseError` otherwise."""
-    database.leave_replaced_file()
-    await database.fetch(_NEEDS_TABLES[database.dialect], reads=True)
 
 
 async def migrate(url: str, *, report: Callable[[str], None] = lambda _name: None) -> list[str]:

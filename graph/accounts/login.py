@@ -25,8 +25,7 @@ from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseUnavailable
-from models.logins import sign_in, try_sign_in
-from models.migrate import require_tables
+from models.logins import require_tables, sign_in, try_sign_in
 from models.users import UserRecord
 
 _log = logging.getLogger(__name__)

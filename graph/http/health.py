@@ -14,8 +14,7 @@ from graph.server.shutdown import Shutdown
 from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError
-from models.logins import try_sign_in
-from models.migrate import require_tables
+from models.logins import require_tables, try_sign_in
 
 # An orchestrator that waits longer than this for a probe takes the silence for the answer.
 PATIENCE_SECONDS: Final = 1.5

@@ -9,7 +9,7 @@ from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.sessions import Sessions
 from graph.security.events import Client
-from graph.wechat.mini_programs import MiniPrograms, RequestedApp
+from graph.wechat.mini_programs import MiniPrograms
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,6 @@ class Context:
     client: Callable[[], Client] = field(repr=False)
     # Which mini-program the request names, in a header and in its Referer.
     named_app: Callable[[], tuple[str | None, str | None]] = field(repr=False)
-
-    def requested_app(self) -> RequestedApp:
-        """The mini-program that the request is for. Raises `MiniProgramError`."""
-        return self.services.apps.requested(*self.named_app())
 
 
 Info = strawberry.Info[Context, None]

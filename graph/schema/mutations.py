@@ -22,8 +22,9 @@ class Mutation:
         code: Annotated[str, strawberry.argument(description="`res.code` of wx.login: works once, for five minutes.")],
     ) -> LoginPayload:
         context = info.context
+        requested = context.services.apps.requested(*context.named_app())
         logged_in = await context.services.logins.login(
-            code, requested=context.requested_app(), client=context.client(), token=context.token
+            code, requested=requested, client=context.client(), token=context.token
         )
         return LoginPayload.of(logged_in)
 

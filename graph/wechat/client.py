@@ -7,6 +7,7 @@ import logging
 import random
 import re
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -75,7 +76,7 @@ class WeChatClient:
         observers: Sequence[CallObserver] = (),
     ) -> None:
         self._total_timeout = total_timeout
-        self._breakers: dict[str, CircuitBreaker] = {}
+        self._breakers: defaultdict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
         self._slots = max_connections
         self.slots_in_use = 0
         self._sleep = sleep
@@ -94,7 +95,7 @@ class WeChatClient:
 
     def breaker(self, app: MiniProgram) -> CircuitBreaker:
         """That of the calls for one mini-program."""
-        return self._breakers.setdefault(app.app_id, CircuitBreaker())
+        return self._breakers[app.app_id]
 
     @contextlib.contextmanager
     def slot(self, app: MiniProgram) -> Iterator[None]:

@@ -13,7 +13,7 @@ from graph.accounts import login
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
-from models.migrate import require_tables
+from models.logins import require_tables
 from tests.server import LOGIN, Clock, TestServer, open_server, settings_for
 
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

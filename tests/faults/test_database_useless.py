@@ -94,7 +94,10 @@ async def test_tables_that_are_dropped_and_made_again_need_no_restart(
 ) -> None:
     code = server.wechat.login("bob")
     await asyncio.gather(*[server.me(token) for _ in range(20)])  # prepares statements for the tables as they were
-    for table in ("sessions", "accounts", "users", "encryption_keys", "leases", "tortoise_migrations"):
+    for table in (
+        *("sessions", "accounts", "unionids", "merge_proposals", "users"),
+        *("deleted_users", "audit_log", "encryption_keys", "leases", "tortoise_migrations"),
+    ):
         await run_sql(settings, f"DROP TABLE {table}")
     assert await readiness(server) == "migrations are missing"
     await refused(server, token=token, code=code)

@@ -11,8 +11,8 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseUnavailable
-from models.logins import sign_in
-from models.migrate import migrate, missing_migrations, require_tables
+from models.logins import require_tables, sign_in
+from models.migrate import migrate, missing_migrations
 from models.url import ALIAS, tortoise_config
 from tests.models.migrating import run_migrations
 from tests.models.rows import a_login

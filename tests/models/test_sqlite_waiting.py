@@ -9,8 +9,8 @@ import pytest
 
 from models.database import Database
 from models.errors import DatabaseUnavailable
-from models.logins import sign_in
-from models.migrate import migrate, require_tables
+from models.logins import require_tables, sign_in
+from models.migrate import migrate
 from models.sessions import SessionLookup
 from tests.models.rows import NOON, a_login, column
 

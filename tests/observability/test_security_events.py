@@ -214,7 +214,7 @@ def test_a_user_whom_wechat_blocks(wechat_simulator: WeChatSimulator, database_u
         assert server.code_of_error(*request, code=wechat_simulator.login("alice")) == "USER_BLOCKED"
     [event] = server.events()
     assert re.fullmatch("[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}", event.pop("rid"))
-    assert event == {"event": "user_blocked", **LOGIN_FROM_HOME}
+    assert event == {"event": "user_blocked", "app_id": wechat_simulator.app_id, **LOGIN_FROM_HOME}
 
 
 @styles

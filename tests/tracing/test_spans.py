@@ -15,7 +15,7 @@ from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from graph.tracing import TracingUnavailable
 from tests.secret_patterns import secrets_in
-from tests.server import LOGIN, ME, SUBMIT, Clock, open_server, open_server_unmigrated, settings_for
+from tests.server import APP_ID, LOGIN, ME, SUBMIT, Clock, open_server, open_server_unmigrated, settings_for
 from tests.tracing.collector import Collector, attributes, collecting
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -51,7 +51,7 @@ async def test_a_login_is_a_span_with_its_call_and_its_statements_below(
     assert {"WeChat code2session", question, "transaction"} <= set(names)
     assert all(span.parent_span_id for span in collector.spans() if span is not login and span.name != "mutation")
     call = attributes(collector.named("WeChat code2session"))
-    assert call == {"wechat.endpoint": "code2session", "wechat.outcome": "ok"}
+    assert call == {"wechat.app_id": APP_ID, "wechat.endpoint": "code2session", "wechat.outcome": "ok"}
     described = attributes(login)
     assert len(str(described.pop("wxgate.request_id"))) == 16
     assert described == {
@@ -73,7 +73,8 @@ async def test_a_failure_has_its_code_and_a_call_what_wechat_returned(
         named = LOGIN.replace("mutation", "mutation SignIn")
         assert await server.code_of_error(named, {"code": code}) == "WECHAT_MISCONFIGURED"
     call = collector.named("WeChat code2session")
-    assert attributes(call) == {"wechat.endpoint": "code2session", "wechat.outcome": "40013", "error.type": "40013"}
+    refused = {"wechat.endpoint": "code2session", "wechat.outcome": "40013", "error.type": "40013"}
+    assert attributes(call) == {"wechat.app_id": APP_ID, **refused}
     assert call.status.code == call.status.STATUS_CODE_ERROR
     assert call.status.message == ""
     request = attributes(collector.named("mutation SignIn"))
