@@ -23,6 +23,7 @@ from graph.wechat.errors import LoginCodeInvalid, LoginCodeUsed, UserBlocked
 from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
+from models.devices import Device
 from models.errors import DatabaseBehind, DatabaseUnavailable
 from models.logins import sign_in, try_sign_in
 from models.migrate import require_tables
@@ -76,7 +77,7 @@ class Logins:
     _storing: int = field(default=0, init=False)
     _stored_at: float = field(default=-_ANSWERED_FOR, init=False)
 
-    async def login(self, code: str, *, client: Client, token: str | None) -> LoggedIn:
+    async def login(self, code: str, *, client: Client, token: str | None, device: Device) -> LoggedIn:
         """Signs in the user of `code`; `token`, the one that the client still has, is superseded.
 
         A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
@@ -86,7 +87,7 @@ class Logins:
         """
         try:
             with self.wechat.slot():
-                logged_in = await self._login(code, client, token)
+                logged_in = await self._login(code, client, token, device)
         except Exception as error:
             if isinstance(error, UserBlocked):
                 SecurityEvent.USER_BLOCKED.log(client, rid=error.rid)
@@ -95,7 +96,7 @@ class Logins:
         self.succeeded(logged_in.is_new_user)
         return logged_in
 
-    async def _login(self, code: str, client: Client, token: str | None) -> LoggedIn:
+    async def _login(self, code: str, client: Client, token: str | None, device: Device) -> LoggedIn:
         """What WeChat refuses is limited apart, more tightly than what it accepts.
 
         Garbage looks like any other code until WeChat was asked. While it accepts all that come from an address, they
@@ -110,7 +111,7 @@ class Logins:
         if takes:
             buckets.take(client)
         try:
-            logged_in = await self._exchange(code, client, token)
+            logged_in = await self._exchange(code, client, token, device)
         except BaseException as error:
             # What cannot be a code is refused here, without a number of WeChat's.
             refused = isinstance(error, LoginCodeInvalid | LoginCodeUsed) and error.errcode is not None
@@ -124,7 +125,7 @@ class Logins:
             buckets.give_back(client, 2)
         return logged_in
 
-    async def _exchange(self, code: str, client: Client, token: str | None) -> LoggedIn:
+    async def _exchange(self, code: str, client: Client, token: str | None, device: Device) -> LoggedIn:
         await self.rate_limit.count("address", client.address, client)
         await self.key_check.ensure()
         await self._require_tables()
@@ -133,7 +134,7 @@ class Logins:
             wechat = await asyncio.shield(flight.call)
             await self._count_user(wechat.openid, client)
             try:
-                return await self._store(wechat, flight.asked_at, client, token)
+                return await self._store(wechat, flight.asked_at, client, token, device)
             except (DatabaseUnavailable, DatabaseBehind) as error:
                 _log.warning("a login could not be stored", extra={"reason": str(error)})
                 raise LoginNotStored from None
@@ -162,7 +163,9 @@ class Logins:
         except RateLimited as limited:
             raise LoginsTooFrequent(limited.retry_after_ms) from None
 
-    async def _store(self, wechat: Code2Session, asked_at: int, client: Client, token: str | None) -> LoggedIn:
+    async def _store(
+        self, wechat: Code2Session, asked_at: int, client: Client, token: str | None, device: Device
+    ) -> LoggedIn:
         place = session_key_context(self.app_id, wechat.openid)
         session_key = wechat.session_key.get_secret_value().encode()
         key = NewKey(
@@ -173,7 +176,7 @@ class Logins:
             session_key_fingerprint=self.key_ring.fingerprint(session_key, place),
             session_key_at=asked_at,
         )
-        issued, new = self.sessions.issue(key, superseding=token)
+        issued, new = self.sessions.issue(key, superseding=token, device=device)
         self._storing += 1
         try:
             record = await sign_in(self.database, new)

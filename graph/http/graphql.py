@@ -13,7 +13,7 @@ from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest, TrustedTextDiffers
 from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
 from graph.http.access_log import record_of
-from graph.http.request import Headers, RequestDecoder, read_body, refuse_foreign_get
+from graph.http.request import Headers, RequestDecoder, device_of, read_body, refuse_foreign_get
 from graph.http.responses import CONTENT_TYPES, GRAPHQL_RESPONSE_JSON, error_response, response_media_type, unacceptable
 from graph.schema.context import Context, Services
 from graph.security.events import Client
@@ -54,7 +54,7 @@ class GraphQLEndpoint:
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
         record = record_of(scope)
         client = partial(self._client, scope)
-        context = Context(self.services, bearer_token(headers), client)
+        context = Context(self.services, bearer_token(headers), client, partial(device_of, headers))
         try:
             result = await self.executor.execute(
                 request,

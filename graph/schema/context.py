@@ -7,8 +7,10 @@ import strawberry
 
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
+from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions
 from graph.security.events import Client
+from models.devices import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Services:
     sessions: Sessions
     logins: Logins
     profiles: Profiles
+    session_list: SessionList
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class Context:
     # The text behind `Authorization: Bearer`; "" when the header has another form, None when it is absent or empty.
     token: str | None = field(repr=False)
     client: Callable[[], Client] = field(repr=False)
+    device: Callable[[], Device] = field(repr=False)
 
 
 Info = strawberry.Info[Context, None]

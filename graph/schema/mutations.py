@@ -21,8 +21,8 @@ class Mutation:
         code: Annotated[str, strawberry.argument(description="`res.code` of wx.login: works once, for five minutes.")],
     ) -> LoginPayload:
         context = info.context
-        logins, client = context.services.logins, context.client()
-        return LoginPayload.of(await logins.login(code, client=client, token=context.token))
+        logins, client, device = context.services.logins, context.client(), context.device()
+        return LoginPayload.of(await logins.login(code, client=client, token=context.token, device=device))
 
     @strawberry.mutation(
         description="Takes the result of wx.getUserInfo or wx.getUserProfile as it came, verifies and decrypts it, and "
@@ -54,3 +54,33 @@ class Mutation:
             iv=iv,
         )
         return User.of(user)
+
+    @strawberry.mutation(
+        description="Ends this request's session. True when it ended one, false when there was none to end: a repeat, "
+        "or a token that is no longer good. Errors: SERVICE_UNAVAILABLE."
+    )
+    async def logout(self, info: Info) -> bool:
+        context = info.context
+        return await context.services.session_list.log_out(context.token, client=context.client())
+
+    @strawberry.mutation(
+        description="Ends another session of this user, or this one. True when it ended one, false when they have none "
+        "with this id. Errors: UNAUTHENTICATED, BAD_USER_INPUT, SERVICE_UNAVAILABLE."
+    )
+    async def revoke_session(
+        self,
+        info: Info,
+        session: Annotated[strawberry.ID, strawberry.argument(name="id", description="`Session.id`.")],
+    ) -> bool:
+        context = info.context
+        viewer = await context.services.sessions.require_viewer(context.token)
+        return await context.services.session_list.revoke(viewer, session, client=context.client())
+
+    @strawberry.mutation(
+        description="Ends all of this user's sessions but this one, and returns how many. Errors: UNAUTHENTICATED, "
+        "SERVICE_UNAVAILABLE."
+    )
+    async def revoke_other_sessions(self, info: Info) -> int:
+        context = info.context
+        viewer = await context.services.sessions.require_viewer(context.token)
+        return await context.services.session_list.revoke_others(viewer, client=context.client())
