@@ -51,6 +51,24 @@ class SessionList:
         found = next((row.session for row in rows if session_id(row.session.token_hash) == public_id), None)
         return found is not None and await self._end("session_revoked", found, client, by=viewer.token_hash)
 
+    async def revoke_others(self, viewer: Viewer, *, client: Client) -> int:
+        """Ends all of the viewer's sessions but theirs; how many. Raises `DatabaseError`."""
+        entry = self._entry("sessions_revoked", viewer.user.id, viewer.token_hash)
+        ended = await end_sessions(
+            self.database,
+            viewer.user.id,
+            viewer.token_hash,
+            viewer.account_id,
+            entry,
+            others=True,
+            counts=partial(self._is_listed, viewer.token_hash),
+        )
+        if ended:
+            SecurityEvent.OTHER_SESSIONS_ENDED.log(
+                client, user_id=viewer.user.id, session_id=entry.session, sessions=ended
+            )
+        return ended
+
     async def _end(self, action: str, session: StoredSession, client: Client, *, by: str | None = None) -> bool:
         """`by` is the hash of the token that the request carries, if not this session's own."""
         entry = self._entry(action, session.user_id, session.token_hash)
@@ -70,24 +88,6 @@ class SessionList:
                 ended_id=entry.session,
             )
         return ended > 0
-
-    async def revoke_others(self, viewer: Viewer, *, client: Client) -> int:
-        """Ends all of the viewer's sessions but theirs; how many. Raises `DatabaseError`."""
-        entry = self._entry("sessions_revoked", viewer.user.id, viewer.token_hash)
-        ended = await end_sessions(
-            self.database,
-            viewer.user.id,
-            viewer.token_hash,
-            viewer.account_id,
-            entry,
-            others=True,
-            counts=partial(self._is_listed, viewer.token_hash),
-        )
-        if ended:
-            SecurityEvent.OTHER_SESSIONS_ENDED.log(
-                client, user_id=viewer.user.id, session_id=entry.session, sessions=ended
-            )
-        return ended
 
     def _is_listed(self, current: str | None, session: StoredSession) -> bool:
         now = self.now()
