@@ -13,6 +13,7 @@ from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.session_cleanup import SessionCleanup
+from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions, epoch_ms
 from graph.errors import INTERNAL
 from graph.execution.documents import Documents
@@ -155,7 +156,7 @@ def compose(
         settings=settings,
         database=database,
         key_check=key_check,
-        services=Services(sessions, logins, profiles, apps),
+        services=Services(apps, logins, profiles, sessions, SessionList(database=database, sessions=sessions, now=now)),
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tortoise import fields
 from tortoise.models import Model
@@ -32,6 +33,7 @@ class AuditEntry(Model):
 _INSERT = """
 INSERT INTO audit_log (id, at, action, user_id, app_id, session, actor, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING"""
+_DETAIL = "SELECT detail FROM audit_log WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +61,10 @@ def record(entry: Audited) -> Steps[None]:
         _INSERT,
         (entry.id, entry.at, entry.action, entry.user_id, entry.app_id, entry.session, entry.actor, detail),
     )
+
+
+def recorded(entry_id: str) -> Steps[Mapping[str, Any] | None]:
+    """The detail of the entry with this id, if there is one: then what it records is stored, and need not run again."""
+    rows = yield _DETAIL, (entry_id,)
+    detail: Mapping[str, Any] | None = json.loads(rows[0]["detail"]) if rows else None
+    return detail

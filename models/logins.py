@@ -15,6 +15,7 @@ from typing import Final
 
 from models.accounts import NewKey, find_user_of_unionid, insert_account, update_account
 from models.database import Database, Dialect, Steps
+from models.devices import UNKNOWN_DEVICE, Device
 from models.sessions import drop_surplus, insert_session, supersede
 from models.users import UserRecord
 
@@ -46,6 +47,7 @@ class NewSession:
     # The hash of the token that the client held, and when its session, if it is of the same account, ends.
     superseded: str | None = field(default=None, repr=False)
     superseded_ends_at: int = 0
+    device: Device = UNKNOWN_DEVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,13 @@ def _login(new: NewSession) -> Steps[SignedInRecord]:
     user_id, account_id = account["user_id"], account["id"]
     mac = new.mac(user_id, account_id)
     yield from insert_session(
-        new.token_hash, user_id=user_id, account_id=account_id, now=now, expires_at=new.expires_at, mac=mac
+        new.token_hash,
+        user_id=user_id,
+        account_id=account_id,
+        now=now,
+        expires_at=new.expires_at,
+        mac=mac,
+        device=new.device,
     )
     if known:
         if new.superseded is not None:

@@ -12,6 +12,7 @@ from tortoise.models import Model
 
 from models.accounts import Account
 from models.database import Database, Row, Steps
+from models.devices import Device
 from models.errors import DatabaseError
 from models.users import USER_COLUMNS, User, UserRecord
 
@@ -36,7 +37,7 @@ class Session(Model):
     expires_at = fields.BigIntField(db_index=True)
     # By which the server knows that it wrote the row so; None where an earlier version did.
     mac = fields.TextField(null=True)
-    # What the client gave its device out for: a label, a `Platform`, versions of WeChat and of the mini-program.
+    # What the client gave its device out for: see `Device`.
     device = fields.CharField(max_length=64, db_default="")
     platform = fields.SmallIntField(db_default=0)
     wechat_version = fields.CharField(max_length=16, db_default="")
@@ -53,8 +54,9 @@ SEEN_EVERY_MS: Final = 3_600_000
 
 _USER: Final = ", ".join(f"u.{column}" for column in USER_COLUMNS)
 _INSERT: Final = """
-INSERT INTO sessions (token_hash, user_id, account_id, created_at, last_seen_at, expires_at, mac)
-VALUES ($1, $2, $3, $4, $4, $5, $6) ON CONFLICT (token_hash) DO NOTHING RETURNING token_hash"""
+INSERT INTO sessions (token_hash, user_id, account_id, created_at, last_seen_at, expires_at, mac,
+  device, platform, wechat_version, app_version)
+VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (token_hash) DO NOTHING RETURNING token_hash"""
 _ACCOUNT_OF: Final = "SELECT account_id FROM sessions WHERE token_hash = $1"
 _SUPERSEDE: Final = "UPDATE sessions SET expires_at = $3 WHERE token_hash = $1 AND account_id = $2 AND expires_at > $3"
 _USER_AND_SESSIONS: Final = f"""
@@ -64,13 +66,13 @@ _DELETE: Final = "DELETE FROM sessions WHERE token_hash = $1"
 
 
 def insert_session(
-    token_hash: str, *, user_id: str, account_id: int, now: int, expires_at: int, mac: str
+    token_hash: str, *, user_id: str, account_id: int, now: int, expires_at: int, mac: str, device: Device
 ) -> Steps[None]:
     """Stores a login's session, of which there may already be the row that a lost COMMIT left.
 
     Raises `DatabaseError` when another account holds the same hash.
     """
-    if not (yield _INSERT, (token_hash, user_id, account_id, now, expires_at, mac)):
+    if not (yield _INSERT, (token_hash, user_id, account_id, now, expires_at, mac, *device)):
         [row] = yield _ACCOUNT_OF, (token_hash,)
         if row["account_id"] != account_id:
             msg = "IntegrityError"

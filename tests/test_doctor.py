@@ -79,9 +79,8 @@ def test_live_sessions_without_a_mac_are_counted(doctor: Doctor, database_url: s
     now = time.time_ns() // 1_000_000
     with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite://"), isolation_level=None)) as file:
         for name, expires_at in (("live", now + 60_000), ("another", now + 60_000), ("ended", now - 1)):
-            columns = "token_hash, user_id, account_id, created_at, last_seen_at, expires_at"
-            insert = f"INSERT INTO sessions ({columns}) VALUES (?, 'user', 1, 1, 1, ?)"  # noqa: S608 - constants only
-            file.execute(insert, (name, expires_at))
+            columns = "token_hash, created_at, last_seen_at, expires_at, user_id, account_id"
+            file.execute(f"INSERT INTO sessions ({columns}) VALUES (?, 1, 1, ?, 'user', 1)", (name, expires_at))  # noqa: S608
     assert "ok     session MACs: 2 live sessions have none\n" in doctor()[1]
     with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite://"), isolation_level=None)) as file:
         file.execute("UPDATE sessions SET mac = 'v1.k1.' WHERE token_hash <> 'ended'")

@@ -3,6 +3,7 @@
 AccountError
 ├─ Unauthenticated    no token, or one that is malformed, unknown, expired or superseded
 │  └─ NotBearer       a header that holds a token in another form than `Bearer <token>`, if any: a login changes nothing
+├─ MalformedSessionId not the text of a session's public id
 ├─ SessionKeyStale    WeChat has replaced the session_key that signed the submission, or the server never saw it
 ├─ LoginNotStored     the code is spent, but the database could not take the login: a new code can help
 ├─ LoginsTooFrequent  the code is spent, but its user has signed in too often: a new code helps after a while
@@ -20,6 +21,9 @@ class Unauthenticated(AccountError): ...
 
 
 class NotBearer(Unauthenticated): ...
+
+
+class MalformedSessionId(AccountError): ...
 
 
 class SessionKeyStale(AccountError):

@@ -24,6 +24,7 @@ from graph.wechat.mini_programs import MiniProgram, RequestedApp
 from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
+from models.devices import Device
 from models.errors import DatabaseBehind, DatabaseUnavailable
 from models.logins import require_tables, sign_in, try_sign_in
 from models.users import UserRecord
@@ -44,6 +45,25 @@ class LoggedIn:
     expires_at: int
     user: UserRecord
     is_new_user: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """What a client signs in with: the code of wx.login, in a mini-program, on a device.
+
+    `token` is whatever it still holds as one, which the login supersedes.
+    """
+
+    code: str = field(repr=False)
+    requested: RequestedApp
+    client: Client
+    token: str | None = field(repr=False)
+    device: Device
+
+    @property
+    def app(self) -> MiniProgram:
+        """The mini-program that it is for."""
+        return self.requested.app
 
 
 @dataclass(slots=True)
@@ -78,29 +98,29 @@ class Logins:
     _storing: int = field(default=0, init=False)
     _stored_at: float = field(default=-_ANSWERED_FOR, init=False)
 
-    async def login(self, code: str, *, requested: RequestedApp, client: Client, token: str | None) -> LoggedIn:
-        """Signs in the user of `code`, of the mini-program that is requested; `token`, which the client has, ends.
+    async def login(self, request: LoginRequest) -> LoggedIn:
+        """Signs in the user of the request's code.
 
         A code is worth one call to WeChat: the database is asked first whether it can take the login, and logins with
         the same code that overlap share the call (each gets a session of its own). Raises `CircuitOpen`,
         `RateLimited` for the client's address, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code
         is spent, `LoginsTooFrequent` and `LoginNotStored` after.
         """
-        app = requested.app
+        app, foreign_id = request.requested
         try:
             with self.wechat.slot(app):
-                logged_in = await self._login(app, code, client, token)
+                logged_in = await self._login(request)
         except Exception as error:
-            if isinstance(error, LoginCodeInvalid) and requested.foreign_id is not None:
-                error.hint = f"The request comes from {requested.foreign_id}, and this server serves {app.app_id}."
+            if isinstance(error, LoginCodeInvalid) and foreign_id is not None:
+                error.hint = f"The request comes from {foreign_id}, and this server serves {app.app_id}."
             if isinstance(error, UserBlocked):
-                SecurityEvent.USER_BLOCKED.log(client, app_id=app.app_id, rid=error.rid)
+                SecurityEvent.USER_BLOCKED.log(request.client, app_id=app.app_id, rid=error.rid)
             self.failed(app.app_id, error)
             raise
         self.succeeded(app.app_id, logged_in.is_new_user)
         return logged_in
 
-    async def _login(self, app: MiniProgram, code: str, client: Client, token: str | None) -> LoggedIn:
+    async def _login(self, request: LoginRequest) -> LoggedIn:
         """What WeChat refuses is limited apart, more tightly than what it accepts.
 
         Garbage looks like any other code until WeChat was asked. While it accepts all that come from an address, they
@@ -110,12 +130,14 @@ class Logins:
         with the garbage, unspent, for as long as it comes, and a moment longer. What does not look like a code has
         buckets of its own, and is in no user's way.
         """
-        buckets = self.refused_codes if _USUAL_CODE.fullmatch(code) else self.refused_unusual_codes
+        buckets, client = self.refused_unusual_codes, request.client
+        if _USUAL_CODE.fullmatch(request.code):
+            buckets = self.refused_codes
         takes = not buckets.is_full(client)
         if takes:
             buckets.take(client)
         try:
-            logged_in = await self._exchange(app, code, client, token)
+            logged_in = await self._exchange(request)
         except BaseException as error:
             # What cannot be a code is refused here, without a number of WeChat's.
             refused = isinstance(error, LoginCodeInvalid | LoginCodeUsed) and error.errcode is not None
@@ -129,16 +151,16 @@ class Logins:
             buckets.give_back(client, 2)
         return logged_in
 
-    async def _exchange(self, app: MiniProgram, code: str, client: Client, token: str | None) -> LoggedIn:
-        await self.rate_limit.count("address", client.address, client)
+    async def _exchange(self, request: LoginRequest) -> LoggedIn:
+        await self.rate_limit.count("address", request.client.address, request.client)
         await self.key_check.ensure()
         await self._require_tables()
-        with self._calling(app, code) as flight:
+        with self._calling(request.app, request.code) as flight:
             # Shielded: the client that came first may go away while others wait for the same response.
             wechat = await asyncio.shield(flight.call)
-            await self._count_user(app, wechat.openid, client)
+            await self._count_user(request, wechat.openid)
             try:
-                return await self._store(app, wechat, flight.asked_at, client, token)
+                return await self._store(request, wechat, flight.asked_at)
             except (DatabaseUnavailable, DatabaseBehind) as error:
                 _log.warning("a login could not be stored", extra={"reason": str(error)})
                 raise LoginNotStored from None
@@ -159,28 +181,27 @@ class Logins:
             self._question.add_done_callback(_retrieve)
         await asyncio.shield(self._question)
 
-    async def _count_user(self, app: MiniProgram, openid: str, client: Client) -> None:
+    async def _count_user(self, request: LoginRequest, openid: str) -> None:
         # A storage shared with others need not learn which users sign in.
-        user = hashlib.sha256(f"{app.app_id}\0{openid}".encode()).hexdigest()
+        user = hashlib.sha256(f"{request.app.app_id}\0{openid}".encode()).hexdigest()
         try:
-            await self.rate_limit.count("account", user, client)
+            await self.rate_limit.count("account", user, request.client)
         except RateLimited as limited:
             raise LoginsTooFrequent(limited.retry_after_ms) from None
 
-    async def _store(
-        self, app: MiniProgram, wechat: Code2Session, asked_at: int, client: Client, token: str | None
-    ) -> LoggedIn:
-        place = session_key_context(app.app_id, wechat.openid)
+    async def _store(self, request: LoginRequest, wechat: Code2Session, asked_at: int) -> LoggedIn:
+        client, app_id = request.client, request.app.app_id
+        place = session_key_context(app_id, wechat.openid)
         session_key = wechat.session_key.get_secret_value().encode()
         key = NewKey(
-            app_id=app.app_id,
+            app_id=app_id,
             openid=wechat.openid,
             unionid=wechat.unionid,
             session_key=self.key_ring.seal(session_key, place),
             session_key_fingerprint=self.key_ring.fingerprint(session_key, place),
             session_key_at=asked_at,
         )
-        issued, new = self.sessions.issue(key, superseding=token)
+        issued, new = self.sessions.issue(key, superseding=request.token, device=request.device)
         self._storing += 1
         try:
             record = await sign_in(self.database, new)

@@ -11,9 +11,11 @@ from graph.security.errors import SecurityError
 from graph.security.tokens import SessionMacs, SessionToken, TokenHash, opaque_id
 from models.accounts import NewKey
 from models.database import Database
+from models.devices import UNKNOWN_DEVICE, Device
 from models.errors import DatabaseError
 from models.logins import NewSession
-from models.sessions import SEEN_EVERY_MS, SessionLookup, SessionRecord, touch_sessions
+from models.session_list import StoredSession
+from models.sessions import SEEN_EVERY_MS, SessionLookup, touch_sessions
 from models.users import UserRecord
 
 _log = logging.getLogger(__name__)
@@ -77,7 +79,9 @@ class Sessions:
         if self._writing is not None:
             await asyncio.wait([self._writing])
 
-    def issue(self, key: NewKey, *, superseding: str | None = None) -> tuple[SessionToken, NewSession]:
+    def issue(
+        self, key: NewKey, *, superseding: str | None = None, device: Device = UNKNOWN_DEVICE
+    ) -> tuple[SessionToken, NewSession]:
         """A new token, and what to store for it; `superseding`, whatever the client sent as its token, ends."""
         token, now = SessionToken.issue(), self._now()
         held, token_hash = SessionToken.parse(superseding) if superseding else None, token.hash()
@@ -91,6 +95,7 @@ class Sessions:
             keep=self._max_per_user,
             superseded=held.hash() if held else None,
             superseded_ends_at=now + SUPERSEDED_FOR_MS,
+            device=device,
         )
 
     async def viewer(self, token_text: str | None) -> Viewer | None:
@@ -106,23 +111,31 @@ class Sessions:
             raise Unauthenticated if token_text else NotBearer
         token_hash, now = token.hash(), self._now()
         session = await self._lookup.find(token_hash, now=now, seen_after=now - self._idle_ms)
-        if session is None or not self._is_authentic(token_hash, session, now):
+        if session is None or not self._is_authentic(
+            session.mac, (token_hash, session.user.id, session.account_id, session.created_at), now
+        ):
             raise Unauthenticated
         if session.last_seen_at < now - SEEN_EVERY_MS:
             self._note_seen(token_hash, now)
         return Viewer(session.user, session.account_id, token_hash)
 
-    def _is_authentic(self, token_hash: TokenHash, session: SessionRecord, now: int) -> bool:
-        if session.mac is None:
+    def is_live(self, session: StoredSession, now: int) -> bool:
+        """Whether `viewer` takes its token, which it does for another minute when a login has superseded it."""
+        is_in_time = session.expires_at > now and session.last_seen_at > now - self._idle_ms
+        return is_in_time and self._is_authentic(session.mac, session[:4], now)
+
+    def _is_authentic(self, mac: str | None, signed: tuple[str, str, int, int], now: int) -> bool:
+        if mac is None:
             return not self._require_mac
         try:
-            self._macs.check(session.mac, token_hash, session.user.id, session.account_id, session.created_at)
+            self._macs.check(mac, *signed)
         except SecurityError as error:
             # Tampered: it was changed in the database. UnknownKey: its key has left the ring.
             _log.warning("refused a session for its MAC", extra={"reason": type(error).__name__})
             return False
         # `expires_at`, which a later login brings forward, is not covered.
-        return session.created_at > now - self._absolute_ms
+        created_at = signed[-1]
+        return created_at > now - self._absolute_ms
 
     async def require_viewer(self, token_text: str | None) -> Viewer:
         """The user who holds this token. Raises `Unauthenticated`, `DatabaseError`."""

@@ -13,7 +13,7 @@ from graph.errors import ErrorCode
 from graph.execution.documents import GraphQLRequest, TrustedTextDiffers
 from graph.execution.executor import Executor, GraphQLResponse, MutationRefused
 from graph.http.access_log import record_of
-from graph.http.request import Headers, RequestDecoder, read_body, refuse_foreign_get
+from graph.http.request import Headers, RequestDecoder, app_named_by, device_of, read_body, refuse_foreign_get
 from graph.http.responses import CONTENT_TYPES, GRAPHQL_RESPONSE_JSON, error_response, response_media_type, unacceptable
 from graph.schema.context import Context, Services
 from graph.security.events import Client
@@ -54,7 +54,9 @@ class GraphQLEndpoint:
     async def _execute(self, scope: Scope, headers: Headers, request: GraphQLRequest) -> GraphQLResponse:
         record = record_of(scope)
         client = partial(self._client, scope)
-        context = Context(self.services, bearer_token(headers), client, partial(_named_app, headers))
+        context = Context(
+            self.services, bearer_token(headers), client, partial(app_named_by, headers), partial(device_of, headers)
+        )
         try:
             result = await self.executor.execute(
                 request,
@@ -86,10 +88,6 @@ class GraphQLEndpoint:
                 return self.decoder.decode_query_string(QueryParams(scope["query_string"]))
         allow = {"Allow": "GET, HEAD, POST"}
         raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Use POST, or GET for queries.", headers=allow)
-
-
-def _named_app(headers: Headers) -> tuple[str | None, str | None]:
-    return headers.get(b"x-wxgate-app"), headers.get(b"referer")
 
 
 def bearer_token(headers: Headers) -> str | None:

@@ -1,9 +1,11 @@
-"""What a request says: its headers, and the `GraphQLRequest` in its body or its query string."""
+"""What a request says: its headers, the device that it comes from, the `GraphQLRequest` in its body or query string."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from pydantic import BaseModel, Field
@@ -15,6 +17,8 @@ from graph.execution.documents import GraphQLRequest
 from graph.execution.trusted_documents import is_same_id
 from graph.http.responses import JSON, UTF_8, named_media_type
 from graph.server.http_error import HttpError
+from graph.wechat.mini_programs import named_by_referer
+from models.devices import Device, Platform
 
 _MOST_CACHED: Final = 256
 _LONGEST_CACHED: Final = 4096
@@ -27,6 +31,20 @@ _MEMBERS: Final = (
 )
 # What a refusal calls a value of a wrong type, unless it is a number.
 _KINDS: Final = {dict: "an object", list: "an array", str: "text", bool: "a boolean", type(None): "null"}
+# As `encodeURIComponent` writes it, and blanks. No comma, which stands between the values of a header that is repeated.
+_LABEL: Final = re.compile(r"(?:[!-$&-+\--~ ]|%[0-9A-Fa-f]{2})*")
+_LONGEST_LABEL: Final = 64
+# The first that is found. The developer tools put on an iPhone, HarmonyOS an Android, and an iPhone is "like Mac OS X".
+_PLATFORMS: Final = (
+    ("wechatdevtools", Platform.DEVTOOLS),
+    ("OpenHarmony|HarmonyOS", Platform.HARMONY),
+    ("iPhone|iPad|iPod", Platform.IOS),
+    ("Android", Platform.ANDROID),
+    ("Windows", Platform.WINDOWS),
+    ("Macintosh|MiniProgramEnv/Mac", Platform.MAC),
+)
+_PLATFORM: Final = tuple((re.compile(pattern, re.IGNORECASE), platform) for pattern, platform in _PLATFORMS)
+_WECHAT_VERSION: Final = re.compile(r"MicroMessenger/([0-9]{1,4}(?:\.[0-9]{1,4}){2})(?![0-9])")
 
 Headers = Mapping[bytes, str]
 """By lower-case name, each byte of a value a character; `RequestMiddleware` puts it into the state of the scope."""
@@ -83,6 +101,32 @@ def refuse_foreign_get(headers: Headers) -> None:
         raise HttpError(403, ErrorCode.FORBIDDEN, "This server answers no GET from another site.")
     if (headers.get(b"content-type") or JSON).partition(";")[0].strip().lower() != JSON:
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "A GET has no body to be of another type.")
+
+
+def app_named_by(headers: Headers) -> tuple[str | None, str | None]:
+    """What names the mini-program: the client's own header, and WeChat's Referer."""
+    return headers.get(b"x-wxgate-app"), headers.get(b"referer")
+
+
+def device_of(headers: Headers) -> Device:
+    """What the headers make of the device; what is wrong in them is as if it was not there."""
+    agent, named = headers.get(b"user-agent", ""), named_by_referer(headers.get(b"referer"))
+    version = named[1] if named and (named[1].isdecimal() or named[1] == "devtools") else ""
+    platform = next((platform for pattern, platform in _PLATFORM if pattern.search(agent)), Platform.OTHER)
+    wechat = _WECHAT_VERSION.search(agent)
+    label = _label(headers.get(b"x-wxgate-device", ""))
+    return Device(label, platform, wechat[1] if wechat else "", version)
+
+
+def _label(header: str) -> str:
+    if _LABEL.fullmatch(header) is None:
+        return ""
+    try:
+        text = unquote_to_bytes(header).decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    # Nor what would hide or turn around what stands beside it.
+    return "".join(filter(str.isprintable, text)).strip() if len(text) <= _LONGEST_LABEL else ""
 
 
 class RequestDecoder:

@@ -7,19 +7,22 @@ import strawberry
 
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
+from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions
 from graph.security.events import Client
 from graph.wechat.mini_programs import MiniPrograms
+from models.devices import Device
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """The opened parts that resolvers use."""
 
-    sessions: Sessions
+    apps: MiniPrograms
     logins: Logins
     profiles: Profiles
-    apps: MiniPrograms
+    sessions: Sessions
+    session_list: SessionList
 
 
 @dataclass(slots=True)
@@ -32,6 +35,7 @@ class Context:
     client: Callable[[], Client] = field(repr=False)
     # Which mini-program the request names, in a header and in its Referer.
     named_app: Callable[[], tuple[str | None, str | None]] = field(repr=False)
+    device: Callable[[], Device] = field(repr=False)
 
 
 Info = strawberry.Info[Context, None]

@@ -42,6 +42,9 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
     accounts.NotBearer: CodedError(
         Code.UNAUTHENTICATED, "Send the token as `Authorization: Bearer <token>`, unquoted.", Action.FIX_REQUEST
     ),
+    accounts.MalformedSessionId: CodedError(
+        Code.BAD_USER_INPUT, "A session's id is the 22 letters and digits of `Session.id`.", Action.FIX_REQUEST
+    ),
     accounts.LoginNotStored: CodedError(
         Code.SERVICE_UNAVAILABLE,
         "The login could not be kept: try again with a new code.",

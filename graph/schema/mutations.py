@@ -4,6 +4,7 @@ from typing import Annotated
 
 import strawberry
 
+from graph.accounts.login import LoginRequest
 from graph.schema.context import Info
 from graph.schema.types import LoginPayload, User
 
@@ -22,11 +23,9 @@ class Mutation:
         code: Annotated[str, strawberry.argument(description="`res.code` of wx.login: works once, for five minutes.")],
     ) -> LoginPayload:
         context = info.context
-        requested = context.services.apps.requested(*context.named_app())
-        logged_in = await context.services.logins.login(
-            code, requested=requested, client=context.client(), token=context.token
-        )
-        return LoginPayload.of(logged_in)
+        app = context.services.apps.requested(*context.named_app())
+        request = LoginRequest(code, app, context.client(), context.token, context.device())
+        return LoginPayload.of(await context.services.logins.login(request))
 
     @strawberry.mutation(
         description="Takes the result of wx.getUserInfo or wx.getUserProfile as it came, verifies and decrypts it, and "
@@ -58,3 +57,33 @@ class Mutation:
             iv=iv,
         )
         return User.of(user)
+
+    @strawberry.mutation(
+        description="Ends this request's session. True when it ended one, false when there was none to end: a repeat, "
+        "or a token that is no longer good. Errors: SERVICE_UNAVAILABLE."
+    )
+    async def logout(self, info: Info) -> bool:
+        context = info.context
+        return await context.services.session_list.log_out(context.token, client=context.client())
+
+    @strawberry.mutation(
+        description="Ends another session of this user, or this one. True when it ended one, false when they have none "
+        "with this id. Errors: UNAUTHENTICATED, BAD_USER_INPUT, SERVICE_UNAVAILABLE."
+    )
+    async def revoke_session(
+        self,
+        info: Info,
+        session: Annotated[strawberry.ID, strawberry.argument(name="id", description="`Session.id`.")],
+    ) -> bool:
+        context = info.context
+        viewer = await context.services.sessions.require_viewer(context.token)
+        return await context.services.session_list.revoke(viewer, session, client=context.client())
+
+    @strawberry.mutation(
+        description="Ends all of this user's sessions but this one, and returns how many. Errors: UNAUTHENTICATED, "
+        "SERVICE_UNAVAILABLE."
+    )
+    async def revoke_other_sessions(self, info: Info) -> int:
+        context = info.context
+        viewer = await context.services.sessions.require_viewer(context.token)
+        return await context.services.session_list.revoke_others(viewer, client=context.client())

@@ -3,7 +3,7 @@
 import strawberry
 
 from graph.schema.context import Info
-from graph.schema.types import User
+from graph.schema.types import Session, User
 
 
 @strawberry.type(description="What a client can ask.")
@@ -15,3 +15,12 @@ class Query:
     async def me(self, info: Info) -> User | None:
         viewer = await info.context.services.sessions.viewer(info.context.token)
         return None if viewer is None else User.of(viewer.user)
+
+    @strawberry.field(
+        description="The user's live sessions, the one seen last first, this one among them. Errors: UNAUTHENTICATED, "
+        "SERVICE_UNAVAILABLE."
+    )
+    async def sessions(self, info: Info) -> list[Session]:
+        services = info.context.services
+        viewer = await services.sessions.require_viewer(info.context.token)
+        return [Session.of(listed, viewer.token_hash) for listed in await services.session_list.of(viewer)]

@@ -9,6 +9,9 @@ import strawberry
 
 from graph.accounts.login import LoggedIn
 from graph.accounts.profile import ANONYMOUS_NICK_NAMES
+from graph.security.tokens import session_id
+from models import devices
+from models.session_list import ListedSession
 from models.users import UserRecord
 
 
@@ -76,6 +79,68 @@ class LoginPayload:
             expires_at=_time(login.expires_at),
             user=User.of(login.user),
             is_new_user=login.is_new_user,
+        )
+
+
+@strawberry.enum(description="Systems that WeChat runs on.")
+class Platform(Enum):
+    IOS = strawberry.enum_value(devices.Platform.IOS, description="iPhone and iPad.")
+    ANDROID = strawberry.enum_value(devices.Platform.ANDROID, description="Android phones and tablets.")
+    HARMONY = strawberry.enum_value(devices.Platform.HARMONY, description="HarmonyOS phones and tablets.")
+    WINDOWS = strawberry.enum_value(devices.Platform.WINDOWS, description="Computers with Windows.")
+    MAC = strawberry.enum_value(devices.Platform.MAC, description="Computers with macOS.")
+    DEVTOOLS = strawberry.enum_value(devices.Platform.DEVTOOLS, description="WeChat's developer tools.")
+    OTHER = strawberry.enum_value(devices.Platform.OTHER, description="Something else, or not known.")
+
+
+_PLATFORMS: Final[Mapping[object, Platform]] = {platform.value: platform for platform in Platform}
+
+
+@strawberry.type(description="A device as its client described it when it signed in.")
+class Device:
+    label: str | None = strawberry.field(
+        description="What the client called it in the header X-Wxgate-Device; null without it."
+    )
+    platform: Platform = strawberry.field(description="The system, as far as the User-Agent shows it.")
+    we_chat_version: str | None = strawberry.field(description="Version of WeChat, like 8.0.48; null where unknown.")
+    app_version: str | None = strawberry.field(
+        description="Version of the mini-program: a number of the release, 0 for a version under development or "
+        "review, devtools in the developer tools; null where unknown."
+    )
+
+    @classmethod
+    def of(cls, device: devices.Device) -> Self:
+        return cls(
+            label=device.device or None,
+            platform=_PLATFORMS.get(device.platform, Platform.OTHER),
+            we_chat_version=device.wechat_version or None,
+            app_version=device.app_version or None,
+        )
+
+
+@strawberry.type(description="One signed-in device.")
+class Session:
+    id: strawberry.ID = strawberry.field(
+        description="Identifies the session. Opaque; not the token, and of no use in its place."
+    )
+    is_current: bool = strawberry.field(description="True for the session whose token this request carries.")
+    created_at: datetime = strawberry.field(description="When it was signed in.")
+    last_seen_at: datetime = strawberry.field(description="When it was last used, to the hour.")
+    expires_at: datetime = strawberry.field(description="When it ends at the latest.")
+    app_id: str = strawberry.field(description="AppID of the mini-program that signed in.")
+    device: Device = strawberry.field(description="What is known of the device, all of it by the client's own account.")
+
+    @classmethod
+    def of(cls, listed: ListedSession, current: str) -> Self:
+        session = listed.session
+        return cls(
+            id=strawberry.ID(session_id(session.token_hash)),
+            is_current=session.token_hash == current,
+            created_at=_time(session.created_at),
+            last_seen_at=_time(session.last_seen_at),
+            expires_at=_time(session.expires_at),
+            app_id=listed.app_id,
+            device=Device.of(listed.device),
         )
 
 

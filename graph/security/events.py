@@ -31,6 +31,8 @@ class SecurityEvent(Enum):
 
     LOGIN_FROM_NEW_DEVICE = "a user with sessions elsewhere signed in on a new device"
     SESSION_SUPERSEDED = "a login superseded a session"
+    SESSION_ENDED = "a user ended a session"
+    OTHER_SESSIONS_ENDED = "a user ended all their other sessions"
     SUBMISSION_REFUSED = "a submission was refused"
     RATE_LIMIT_REACHED = "a rate limit was reached"
     USER_BLOCKED = "WeChat does not let a user sign in"

@@ -47,7 +47,7 @@ async def milliseconds(query: str, repeat: int) -> tuple[float, str]:
     times, code = [], ""
     for _ in range(repeat):
         executor = fresh_executor()
-        context = Context(_Nobody(), None, str, str)  # type: ignore[arg-type]
+        context = Context(_Nobody(), None, str, str, str)  # type: ignore[arg-type]
         started = time.perf_counter()
         answer = await executor.execute(GraphQLRequest(query), context, request_id="benchmark")
         times.append(time.perf_counter() - started)

@@ -19,6 +19,7 @@ from graph.accounts.sessions import epoch_ms
 from graph.security.tokens import SessionToken, opaque_id
 from models.accounts import Account
 from models.database import Database, Row
+from models.devices import Platform
 from models.migrate import migrate
 from models.sessions import Session
 from models.users import User
@@ -62,6 +63,10 @@ async def fill(database: Database, count: int) -> None:
                 last_seen_at=now,
                 expires_at=now + WEEK_MS + chance.randrange(WEEK_MS),
                 mac=f"v1.k1.{secrets.token_hex(16)}",
+                device="HUAWEI Mate 60",
+                platform=Platform.ANDROID,
+                wechat_version="8.0.48",
+                app_version="37",
             )
             for number, user in zip(numbers, users, strict=True)
         )

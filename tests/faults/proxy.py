@@ -11,8 +11,9 @@ from typing import Final, Literal
 
 # `delay`: every piece arrives `seconds` late. `trickle`: byte after byte, `seconds` apart. `blackhole`: nothing arrives
 # until the next mode. `reset`: every connection is torn down. `refuse`: and nobody listens. `lose_answer`: requests
-# arrive, but the next answer does not, and with it goes its connection; what comes then is passed on.
-Mode = Literal["pass", "delay", "trickle", "blackhole", "reset", "refuse", "lose_answer"]
+# arrive, but the next answer does not, and with it goes its connection; what comes then is passed on. `lose_commit`: so
+# does the next that PostgreSQL gives to a COMMIT.
+Mode = Literal["pass", "delay", "trickle", "blackhole", "reset", "refuse", "lose_answer", "lose_commit"]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
@@ -123,7 +124,8 @@ class FaultProxy:
                 await self._turned.wait()
         finally:
             self.held -= 1
-        if answers and self.mode == "lose_answer":
+        is_lost = self.mode == "lose_answer" or (self.mode == "lose_commit" and b"COMMIT" in data)
+        if answers and is_lost:
             self.mode = "pass"
             raise _Lost
         if self.mode == "delay":

@@ -7,6 +7,7 @@ import pytest
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
+from tests.accounts.test_session_list import LOGOUT, REVOKE, REVOKE_OTHERS, id_of
 from tests.databases import new_postgres_url
 from tests.faults.postgres_server import OwnPostgres
 from tests.faults.proxy import FaultProxy
@@ -70,6 +71,34 @@ async def test_a_submission_whose_answer_from_the_database_is_lost_is_kept_and_a
             assert (await server.submit(token, submission))["nickName"] == "Панда"
             asked += 1
         assert (asked, (await server.me(token))["nickName"]) == (10, "Панда")
+
+
+@pytest.mark.parametrize(
+    ("mutation", "answer"),
+    [(LOGOUT, {"logout": True}), (REVOKE, {"revokeSession": True}), (REVOKE_OTHERS, {"revokeOtherSessions": 1})],
+    ids=["logout", "revokeSession", "revokeOtherSessions"],
+)
+async def test_an_end_of_a_session_counts_once_though_the_answer_to_its_commit_is_lost(
+    patient: Settings,
+    wechat_simulator: WeChatSimulator,
+    clock: Clock,
+    network: FaultProxy,
+    distant_url: str,
+    mutation: str,
+    answer: dict[str, object],
+) -> None:
+    async with asyncio.timeout(BOUND), open_server(patient, wechat_simulator, clock) as server:
+        phone, tablet = [(await server.login("alice"))["token"] for _ in range(2)]
+        await server.login("bob")
+        await network.turn("lose_commit")
+        assert (await server.post(mutation, {"id": id_of(tablet)}, token=phone))["data"] == answer
+        assert network.mode == "pass", "no answer was lost"
+        ended, kept = (phone, tablet) if mutation == LOGOUT else (tablet, phone)
+        assert await server.code_of_error(ME, token=ended) == "UNAUTHENTICATED"
+        assert await server.me(kept) is not None
+    async with Database(distant_url) as database:
+        assert await column(database, "SELECT COUNT(*) FROM sessions") == [2]
+        assert await column(database, "SELECT COUNT(*) FROM audit_log") == [1]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
 from models.migrate import migrate
+from tests.accounts.test_session_list import LOGOUT, REVOKE, SESSIONS
 from tests.processes import serve_environment, serve_process
 from tests.secret_patterns import secrets_in
 from tests.server import APP_ID, APP_SECRET, LOGIN, ME, SUBMIT
@@ -149,4 +150,30 @@ async def test_forty_rounds_of_logins_and_submissions_that_overlap_in_three_proc
     assert names == sorted(PEOPLE)
     assert len(accounts) == len(PEOPLE)
     assert all(account["session_key"] != account["previous_session_key"] for account in accounts)
+    assert_nothing_was_worth_a_warning(outputs)
+
+
+async def test_a_session_that_one_process_ends_is_known_to_none_at_once(
+    urls: list[str], wechat_simulator: WeChatSimulator, outputs: list[Path]
+) -> None:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+
+        async def post(url: str, query: str, token: str, **variables: str) -> Any:
+            headers = {"Authorization": f"Bearer {token}"}
+            body = {"query": query, "variables": variables}
+            return (await http.post(f"{url}/graphql", json=body, headers=headers)).json()
+
+        for number in range(2 * PROCESSES):
+            logins = [await ask(http, url, LOGIN, {"code": wechat_simulator.login("alice")}) for url in urls]
+            phone, tablet, laptop = [login["login"]["token"] for login in logins]
+            here, there, beyond = urls[number % PROCESSES :] + urls[: number % PROCESSES]
+            assert (await post(here, ME, phone))["data"]["me"] == (await post(there, ME, phone))["data"]["me"]
+            assert await post(here, LOGOUT, phone) == {"data": {"logout": True}}
+            assert (await post(there, ME, phone))["data"] == {"me": None}
+            assert await post(beyond, LOGOUT, phone) == {"data": {"logout": False}}
+            listed = (await post(there, SESSIONS, tablet))["data"]["sessions"]
+            [other] = [session["id"] for session in listed if not session["isCurrent"]]
+            assert await post(beyond, REVOKE, tablet, id=other) == {"data": {"revokeSession": True}}
+            assert (await post(here, ME, laptop))["data"] == {"me": None}
+            assert await post(here, LOGOUT, tablet) == {"data": {"logout": True}}
     assert_nothing_was_worth_a_warning(outputs)

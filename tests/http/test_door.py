@@ -114,7 +114,9 @@ async def test_a_preflight_that_asks_for_too_much_is_refused_like_everything_els
     assert refusal(await server.http.options("/graphql", headers=asked), 403) == "FORBIDDEN"
 
 
-@pytest.mark.parametrize("headers", ["sentry-trace,baggage", "traceparent, x-anything, authorization", ""])
+@pytest.mark.parametrize(
+    "headers", ["sentry-trace,baggage", "traceparent, x-wxgate-app, x-wxgate-device, authorization", ""]
+)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 async def test_a_page_of_a_listed_origin_may_send_any_header(server: TestServer, method: str, headers: str) -> None:
     asked = {"Origin": ORIGIN, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}

@@ -15,6 +15,7 @@ import pytest
 
 from graph.security.events import SecurityEvent
 from graph.simulator.serving import WeChatSimulator
+from tests.accounts.test_session_list import LOGOUT, REVOKE, REVOKE_OTHERS, id_of
 from tests.cli.processes import PATIENCE, run
 from tests.databases import give_tables
 from tests.observability.exposition import Scrape
@@ -118,6 +119,23 @@ def test_logins_from_new_devices_and_superseded_sessions(
     written = server.log.read_text("utf-8")
     assert [text for text in ("203.0.113.77", "2001:db8:1:2", *server.tokens) if text in written] == []
     assert tablet["user"]["id"] == user
+
+
+def test_sessions_that_users_end(wechat_simulator: WeChatSimulator, database_url: str, tmp_path: Path) -> None:
+    with logged_server(wechat_simulator, database_url, tmp_path / "log") as server:
+        tokens = [server.login(wechat_simulator.login("alice"))["token"] for _ in range(4)]
+        first, second, third, _ = ids = [id_of(token) for token in tokens]
+        for token, mutation in ((0, LOGOUT), (0, LOGOUT), (1, REVOKE), (1, REVOKE), (1, REVOKE_OTHERS)):
+            server.post(mutation, "203.0.113.77", "request-from-home", token=tokens[token], id=third)
+    events = [event for event in server.events() if event["event"] != "login_from_new_device"]
+    [user] = {event.pop("user_id") for event in events}
+    assert ID.fullmatch(user)
+    assert events == [
+        {"event": "session_ended", "session_id": first, "ended_id": first, **LOGIN_FROM_HOME},
+        {"event": "session_ended", "session_id": second, "ended_id": third, **LOGIN_FROM_HOME},
+        {"event": "other_sessions_ended", "session_id": second, "sessions": "1", **LOGIN_FROM_HOME},
+    ]
+    assert len(set(ids)) == 4
 
 
 @styles

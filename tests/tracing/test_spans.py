@@ -14,6 +14,7 @@ from graph.security.tokens import SessionToken
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from graph.tracing import TracingUnavailable
+from tests.accounts.test_session_list import SESSIONS
 from tests.secret_patterns import secrets_in
 from tests.server import APP_ID, LOGIN, ME, SUBMIT, Clock, open_server, open_server_unmigrated, settings_for
 from tests.tracing.collector import Collector, attributes, collecting
@@ -61,6 +62,18 @@ async def test_a_login_is_a_span_with_its_call_and_its_statements_below(
         "graphql.operation.type": "mutation",
     }
     assert attributes(collector.named(question))["db.system.name"] == system
+
+
+@pytest.mark.parametrize("logins", [1, 7])
+async def test_sessions_are_listed_by_one_statement_however_many(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, collector: Collector, logins: int
+) -> None:
+    async with open_server(settings, wechat_simulator, clock) as server:
+        token = [(await server.login("alice"))["token"] for _ in range(logins)][-1]
+        answer = await server.post(SESSIONS.replace("{", "query Devices {", 1), token=token)
+    assert len(answer["data"]["sessions"]) == logins
+    names = family(collector, collector.named("query Devices").trace_id)
+    assert names == ["SELECT sessions", "SELECT sessions", "query Devices"], "one for the token, one for the list"
 
 
 @on_sqlite

@@ -10,6 +10,10 @@ from graph.execution.compiler import Compiler, Unsupported
 from graph.execution.documents import GraphQLRequest
 from graph.execution.plan import _resolver, operations_of
 from graph.schema.build import build_schema
+from graph.schema.types import Session
+from models.devices import Device, Platform
+from models.session_list import ListedSession, StoredSession
+from tests.accounts.test_session_list import SESSIONS
 from tests.schema.plans.documents import Drawn
 from tests.schema.plans.strange_schema import SCHEMA, Colour, World
 from tests.schema.plans.test_equality import WITH, answers
@@ -27,10 +31,18 @@ def test_only_what_the_wrapper_would_merely_call_is_called_past_it() -> None:
     assert called_directly(SCHEMA.mutation_type) == set()
 
 
-def test_the_busiest_field_of_this_server_is_called_directly() -> None:
+def test_the_fields_of_this_server_that_take_no_argument_are_called_directly() -> None:
     schema = build_schema()._schema
-    assert called_directly(schema.query_type) == {"me"}
-    assert called_directly(schema.mutation_type) == set()
+    assert called_directly(schema.query_type) == {"me", "sessions"}
+    assert called_directly(schema.mutation_type) == {"logout", "revokeOtherSessions"}
+
+
+def test_what_sessions_returns_is_written_by_a_plan() -> None:
+    plan = operations_of(build_schema()._schema, parse(SESSIONS), plans=True)[None].plan
+    assert plan is not None
+    row = ListedSession(StoredSession("hash", "id", 1, 0, 0, 0, None), "wx", Device("", Platform.IOS, "8.0.48", "0"))
+    written = plan._write([Session.of(row, "another")])
+    assert written[0]["device"] == {"label": None, "platform": "IOS", "weChatVersion": "8.0.48", "appVersion": "0"}
 
 
 def test_this_server_s_schema_has_nothing_else_that_strawberry_s_wrapper_would_run() -> None:

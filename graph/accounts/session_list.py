@@ -1,0 +1,99 @@
+"""A user's devices: lists the sessions that they are signed in by, and ends one or all others."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from graph.accounts.errors import MalformedSessionId
+from graph.accounts.sessions import SUPERSEDED_FOR_MS, Sessions, Viewer
+from graph.security.events import Client, SecurityEvent
+from graph.security.tokens import SessionToken, opaque_id, session_id
+from models.audit_log import Audited
+from models.database import Database
+from models.session_list import ListedSession, StoredSession, end_sessions, find_session, list_sessions
+
+_ID: Final = re.compile(r"[0-9A-Za-z]{22}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class SessionList:
+    """Lists and ends sessions. `now` gives epoch milliseconds.
+
+    A session that a login has superseded is the device's no more: it is not listed, and to end it is to end none.
+    """
+
+    database: Database
+    sessions: Sessions
+    now: Callable[[], int]
+
+    async def of(self, viewer: Viewer) -> Sequence[ListedSession]:
+        """The viewer's live sessions, the one seen last first. Raises `DatabaseError`."""
+        rows = await list_sessions(self.database, viewer.user.id)
+        return [row for row in rows if self._is_listed(viewer.token_hash, row.session)]
+
+    async def log_out(self, token_text: str | None, *, client: Client) -> bool:
+        """Ends the session of this token, if it is one; whether it was live. Raises `DatabaseError`."""
+        token = SessionToken.parse(token_text or "")
+        # Read first: strangers who make up tokens must not keep the database's writer busy.
+        session = await find_session(self.database, token.hash()) if token else None
+        return session is not None and await self._end("logged_out", session, client)
+
+    async def revoke(self, viewer: Viewer, public_id: str, *, client: Client) -> bool:
+        """Ends the viewer's session with this public id; whether they had one. Another user's is as if there was none.
+
+        Raises `MalformedSessionId`, `DatabaseError`.
+        """
+        if _ID.fullmatch(public_id) is None:
+            raise MalformedSessionId
+        rows = await list_sessions(self.database, viewer.user.id)
+        found = next((row.session for row in rows if session_id(row.session.token_hash) == public_id), None)
+        return found is not None and await self._end("session_revoked", found, client, by=viewer.token_hash)
+
+    async def revoke_others(self, viewer: Viewer, *, client: Client) -> int:
+        """Ends all of the viewer's sessions but theirs; how many. Raises `DatabaseError`."""
+        entry = self._entry("sessions_revoked", viewer.user.id, viewer.token_hash)
+        ended = await end_sessions(
+            self.database,
+            viewer.user.id,
+            viewer.token_hash,
+            viewer.account_id,
+            entry,
+            others=True,
+            counts=partial(self._is_listed, viewer.token_hash),
+        )
+        if ended:
+            SecurityEvent.OTHER_SESSIONS_ENDED.log(
+                client, user_id=viewer.user.id, session_id=entry.session, sessions=ended
+            )
+        return ended
+
+    async def _end(self, action: str, session: StoredSession, client: Client, *, by: str | None = None) -> bool:
+        """`by` is the hash of the token that the request carries, if not this session's own."""
+        entry = self._entry(action, session.user_id, session.token_hash)
+        ended = await end_sessions(
+            self.database,
+            session.user_id,
+            session.token_hash,
+            session.account_id,
+            entry,
+            counts=partial(self._is_listed, by),
+        )
+        if ended:
+            SecurityEvent.SESSION_ENDED.log(
+                client,
+                user_id=session.user_id,
+                session_id=session_id(by or session.token_hash),
+                ended_id=entry.session,
+            )
+        return ended > 0
+
+    def _is_listed(self, current: str | None, session: StoredSession) -> bool:
+        now = self.now()
+        is_superseded = session.expires_at <= now + SUPERSEDED_FOR_MS and session.token_hash != current
+        return not is_superseded and self.sessions.is_live(session, now)
+
+    def _entry(self, action: str, user_id: str, token_hash: str) -> Audited:
+        session = session_id(token_hash)
+        return Audited(id=opaque_id(), at=self.now(), action=action, user_id=user_id, actor="user", session=session)
