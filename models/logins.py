@@ -79,7 +79,7 @@ async def try_sign_in(database: Database) -> None:
     to the file, SQLite writes even the pages on which nothing is left.
     """
     token = secrets.token_hex(22)[:43]
-    # Longer than those of any account and entry: on a full disk, what is left of a page may take a short row and no other.
+    # Longer than those of any account or entry: on a full disk, what is left of a page may take a short row alone.
     sealed = "0" * 512
     key = NewKey("", openid=token, unionid=None, session_key=sealed, session_key_fingerprint="", session_key_at=0)
     entry = Audited(id=token[:22], at=0, action="", user_id=token[:22], actor="", detail={"tried": sealed})
