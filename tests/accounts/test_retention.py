@@ -11,13 +11,15 @@ from graph.accounts.sessions import epoch_ms
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
+from models.leases import take_lease
 from tests.accounts.stored import run_sql, wxgate
 from tests.cli.processes import invoke
 from tests.databases import give_tables
-from tests.server import Clock, open_server, settings_for
+from tests.server import Clock, open_server
 
 PATIENCE = 30
 DAY_MS = 86_400_000
+JOBS = ["sweep", "audit", "deleted_users"]
 
 
 async def in_table(settings: Settings, table: str) -> list[str]:
@@ -37,33 +39,53 @@ async def add_entry(settings: Settings, user_id: str, at: int) -> None:
 
 
 async def test_a_server_removes_entries_and_rows_of_the_feed_once_they_are_old(
-    wechat_simulator: WeChatSimulator, database_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "LOOK_EVERY_SECONDS", 0.05)
-    settings = settings_for(wechat_simulator, database_url)
 
-    async def rounds() -> None:
-        """Returns when each job was done once more."""
-        await run_sql(settings, "UPDATE leases SET done_at = 0")
-        statement = "SELECT name FROM leases WHERE done_at > 0 AND held_until = 0"
-        while len(await run_sql(settings, statement)) < 3:  # noqa: ASYNC110 - the database sends no event
+    async def all_done() -> None:
+        statement = f"SELECT name FROM leases WHERE done_at > {clock() - 60_000}"  # noqa: S608 - a number
+        while len(await run_sql(settings, statement)) < len(JOBS):  # noqa: ASYNC110 - the database sends no event
             await asyncio.sleep(0.05)
 
     async with open_server(settings, wechat_simulator, clock) as server, asyncio.timeout(PATIENCE):
         user = (await server.login("alice"))["user"]["id"]
         await delete_user(settings, "gone", clock())
         clock.advance(days=90)
-        await rounds()
+        await all_done()
         assert await in_table(settings, "deleted_users") == ["gone"]
-        clock.advance(seconds=0.001)
-        await rounds()
+        clock.advance(hours=1)
+        await all_done()
         assert await in_table(settings, "deleted_users") == []
-        clock.advance(days=90, seconds=-0.001)
-        await rounds()
+        clock.advance(days=90, hours=-1)
+        await all_done()
         assert await in_table(settings, "audit_log") == [user]
-        clock.advance(seconds=0.001)
-        await rounds()
+        clock.advance(hours=1)
+        await all_done()
         assert await in_table(settings, "audit_log") == []
+
+
+async def test_a_server_does_each_job_once_an_hour_however_often_it_looks(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    turns: list[str] = []
+
+    async def take(database: Database, name: str, **times: int) -> bool:
+        mine = await take_lease(database, name, **times)
+        looks.append(name)
+        turns.extend([name] if mine else [])
+        return mine
+
+    monkeypatch.setattr(jobs, "LOOK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(jobs, "take_lease", take)
+    async with open_server(settings, wechat_simulator, clock), asyncio.timeout(PATIENCE):
+        for hour in (1, 2):
+            looks.clear()
+            while min(looks.count(name) for name in JOBS) < 3:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+            assert sorted(turns) == sorted(JOBS * hour)
+            clock.advance(hours=1)
 
 
 async def test_an_operator_keeps_the_audit_log_for_as_long_as_the_setting_says(

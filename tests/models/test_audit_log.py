@@ -77,6 +77,12 @@ async def test_a_login_that_is_not_stored_leaves_no_entry(database: Database) ->
     assert await column(database, "SELECT id FROM audit_log") == ["made-1"]
 
 
+async def test_a_user_whom_another_mini_program_knows_is_not_recorded_as_new(database: Database) -> None:
+    await sign_in(database, a_login(1, unionid="union-alice"))
+    await sign_in(database, a_login(2, app_id="wx-two", openid="openid-there", unionid="union-alice"))
+    assert await column(database, "SELECT id FROM audit_log") == ["made-1"]
+
+
 async def test_a_login_whose_outcome_was_lost_is_recorded_once(database: Database) -> None:
     login = replace(a_login(1), logged_in=an_entry(1, NOON + 1, action="logged_in"))
     for _ in range(2):
