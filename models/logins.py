@@ -38,8 +38,8 @@ class NewSession:
     expires_at: int
     # How many sessions the user has after it, at the most.
     keep: int
-    # Recorded if the login makes the user.
-    user_created: Audited
+    # Makes what is recorded if the login makes the user, and then alone: most make none.
+    user_created: Callable[[], Audited]
     # Recorded in any case, of the user whom it turns out to be.
     logged_in: Audited | None = None
     # The hash of the token that the client held, and when its session, if it is of the same account, ends.
@@ -83,7 +83,9 @@ async def try_sign_in(database: Database) -> None:
     sealed = "0" * 512
     key = NewKey("", openid=token, unionid=None, session_key=sealed, session_key_fingerprint="", session_key_at=0)
     entry = Audited(id=token[:22], at=0, action="", user_id=token[:22], actor="", detail={"tried": sealed})
-    new = NewSession(token[:22], key, token, lambda *_: sealed[:64], now=0, expires_at=0, keep=1, user_created=entry)
+    new = NewSession(
+        token[:22], key, token, lambda *_: sealed[:64], now=0, expires_at=0, keep=1, user_created=lambda: entry
+    )
     await database.transaction(lambda: _undone(new))
 
 
@@ -104,7 +106,7 @@ def _login(new: NewSession) -> Steps[SignedInRecord]:
             yield _NEW_USER, (user_id, now)
         account = yield from insert_account(key, user_id=user_id, now=now)
         if not known:
-            yield from record(new.user_created)
+            yield from record(new.user_created())
     user_id, account_id = account["user_id"], account["id"]
     mac = new.mac(user_id, account_id)
     yield from insert_session(

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Final, NamedTuple, Self
 
 from graph.accounts.audit import AuditAction
@@ -12,6 +11,7 @@ from graph.accounts.errors import NotBearer, Unauthenticated
 from graph.security.errors import SecurityError
 from graph.security.tokens import SessionMacs, SessionToken, TokenHash, opaque_id, session_id
 from models.accounts import NewKey
+from models.audit_log import Audited
 from models.database import Database
 from models.errors import DatabaseError
 from models.logins import NewSession
@@ -87,7 +87,10 @@ class Sessions:
         token, now = SessionToken.issue(), self._now()
         held, token_hash = SessionToken.parse(superseding) if superseding else None, token.hash()
         user_id = opaque_id()
-        entry = partial(AuditAction.entry, now=now, app_id=key.app_id, session=session_id(token_hash))
+
+        def entry(action: AuditAction, user_id: str | None) -> Audited:
+            return action.entry(now=now, user_id=user_id, app_id=key.app_id, session=session_id(token_hash))
+
         return token, NewSession(
             user_id=user_id,
             key=key,
@@ -96,8 +99,8 @@ class Sessions:
             now=now,
             expires_at=now + self._absolute_ms,
             keep=self._max_per_user,
-            user_created=entry(AuditAction.USER_CREATED, user_id=user_id),
-            logged_in=entry(AuditAction.LOGGED_IN, user_id=None) if self._audit_logins else None,
+            user_created=lambda: entry(AuditAction.USER_CREATED, user_id),
+            logged_in=entry(AuditAction.LOGGED_IN, None) if self._audit_logins else None,
             superseded=held.hash() if held else None,
             superseded_ends_at=now + SUPERSEDED_FOR_MS,
         )

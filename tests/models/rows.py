@@ -44,7 +44,7 @@ def a_login(
         now=asked_at if now is None else now,
         expires_at=expires_at,
         keep=keep,
-        user_created=Audited(
+        user_created=lambda: Audited(
             id=f"made-{number}", at=NOON, action="user_created", user_id=f"user-{number}", actor="user"
         ),
         superseded=superseded,

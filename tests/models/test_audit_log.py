@@ -73,7 +73,7 @@ async def test_a_login_that_is_not_stored_leaves_no_entry(database: Database) ->
     await sign_in(database, a_login(1))
     twin = a_login(1, openid="openid-bob")  # a token hash that is there already
     with pytest.raises(DatabaseError):
-        await sign_in(database, replace(twin, user_id="user-2", user_created=an_entry(2)))
+        await sign_in(database, replace(twin, user_id="user-2", user_created=lambda: an_entry(2)))
     assert await column(database, "SELECT id FROM audit_log") == ["made-1"]
 
 
