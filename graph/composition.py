@@ -9,10 +9,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.encryption_keys import KeyCheck
+from graph.accounts.jobs import Jobs
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
-from graph.accounts.session_cleanup import SessionCleanup
 from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions, epoch_ms
 from graph.errors import INTERNAL
@@ -51,7 +52,7 @@ class Parts:
     executor: Executor
     metrics: Metrics
     tracing: "Tracing | None"
-    session_cleanup: SessionCleanup
+    jobs: Jobs
     resources: tuple[AbstractAsyncContextManager[object], ...]
 
     @contextlib.asynccontextmanager
@@ -74,7 +75,7 @@ class Parts:
                 _log.warning("starting without the tables of this version: run `wxgate migrate`")
             except DatabaseError as error:
                 _log.info("starting without the database", extra={"reason": str(error)})
-            async with self.session_cleanup.in_background():
+            async with self.jobs.in_background():
                 yield
 
 
@@ -125,9 +126,10 @@ def compose(
         absolute_days=settings.session.absolute_days,
         max_per_user=settings.session.max_per_user,
         require_mac=settings.session.require_mac,
+        audit_logins=settings.audit.logins,
         now=now,
     )
-    session_cleanup = SessionCleanup(database=database, idle_days=settings.session.idle_days, now=now)
+    cleanup = cleanup_jobs(database, idle_days=settings.session.idle_days, audit_days=settings.audit.days)
     logins = Logins(
         wechat=wechat,
         database=database,
@@ -160,7 +162,7 @@ def compose(
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,
-        session_cleanup=session_cleanup,
+        jobs=Jobs(database=database, now=now, jobs=cleanup),
         resources=(*([tracing] if tracing else []), wechat, database, storage, sessions),
     )
 

@@ -1,14 +1,15 @@
 """What was done to users and by whom: written with what it records, read by operators, kept for half a year."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
 
-from models.database import Steps
+from models.database import Database, Steps
 
 
 class AuditEntry(Model):
@@ -68,3 +69,19 @@ def recorded(entry_id: str) -> Steps[Mapping[str, Any] | None]:
     rows = yield _DETAIL, (entry_id,)
     detail: Mapping[str, Any] | None = json.loads(rows[0]["detail"]) if rows else None
     return detail
+
+
+async def read_entries(
+    database: Database, *, user_id: str | None = None, action: str | None = None, since: int = 0, size: int = 500
+) -> AsyncIterator[Sequence[Audited]]:
+    """The entries from `since` (epoch milliseconds) on, newest first, at most `size` at a time.
+
+    What is written meanwhile is not among them. Raises `DatabaseError`.
+    """
+    exact = {name: value for name, value in (("user_id", user_id), ("action", action)) if value is not None}
+    rest = entries = AuditEntry.filter(at__gte=since, **exact).order_by("-at", "-id").limit(size)
+    while page := await database.run(rest.values, reads=True):
+        yield [Audited(**{**row, "detail": json.loads(row["detail"])}) for row in page]
+        at, last = page[-1]["at"], page[-1]["id"]
+        # The first condition is there for the index.
+        rest = entries.filter(Q(at__lt=at) | Q(at=at, id__lt=last), at__lte=at)

@@ -10,10 +10,11 @@ yet becomes two.)
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from models.accounts import NewKey, find_user_of_unionid, insert_account, update_account
+from models.audit_log import Audited, record
 from models.database import Database, Dialect, Steps
 from models.devices import UNKNOWN_DEVICE, Device
 from models.sessions import drop_surplus, insert_session, supersede
@@ -44,6 +45,10 @@ class NewSession:
     expires_at: int
     # How many sessions the user has after it, at the most.
     keep: int
+    # Makes what is recorded if the login makes the user, and then alone: most make none.
+    user_created: Callable[[], Audited]
+    # Recorded in any case, of the user whom it turns out to be.
+    logged_in: Audited | None = None
     # The hash of the token that the client held, and when its session, if it is of the same account, ends.
     superseded: str | None = field(default=None, repr=False)
     superseded_ends_at: int = 0
@@ -88,10 +93,13 @@ async def try_sign_in(database: Database) -> None:
     to the file, SQLite writes even the pages on which nothing is left.
     """
     token = secrets.token_hex(22)[:43]
-    # Longer than that of any account: on a full disk, what is left of a page may take a short row and no other.
+    # Longer than those of any account or entry: on a full disk, what is left of a page may take a short row alone.
     sealed = "0" * 512
     key = NewKey("", openid=token, unionid=None, session_key=sealed, session_key_fingerprint="", session_key_at=0)
-    new = NewSession(token[:22], key, token, lambda *_: sealed[:64], now=0, expires_at=0, keep=1)
+    entry = Audited(id=token[:22], at=0, action="", user_id=token[:22], actor="", detail={"tried": sealed})
+    new = NewSession(
+        token[:22], key, token, lambda *_: sealed[:64], now=0, expires_at=0, keep=1, user_created=lambda: entry
+    )
     await database.transaction(lambda: _undone(new))
 
 
@@ -111,6 +119,8 @@ def _login(new: NewSession) -> Steps[SignedInRecord]:
             user_id = new.user_id
             yield _NEW_USER, (user_id, now)
         account = yield from insert_account(key, user_id=user_id, now=now)
+        if not known:
+            yield from record(new.user_created())
     user_id, account_id = account["user_id"], account["id"]
     mac = new.mac(user_id, account_id)
     yield from insert_session(
@@ -122,6 +132,8 @@ def _login(new: NewSession) -> Steps[SignedInRecord]:
         mac=mac,
         device=new.device,
     )
+    if new.logged_in is not None:
+        yield from record(replace(new.logged_in, user_id=user_id))
     if known:
         if new.superseded is not None:
             yield from supersede(new.superseded, account_id=account_id, ends_at=new.superseded_ends_at)

@@ -2,5 +2,6 @@
 
 `login.py` turns a `wx.login` code into a session, `sessions.py` knows who holds a token, `session_list.py` shows users
 their sessions and ends them, `profile.py` takes signed and encrypted user info, `encryption_keys.py` keeps the
-encryption keys and the database in step, `session_cleanup.py` removes sessions that have ended.
+encryption keys and the database in step, `audit.py` names what the audit log records, `jobs.py` runs in the background
+what replicas do together, `cleanup.py` removes what is kept for a time only.
 """

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from graph.accounts.audit import AuditAction
 from graph.accounts.errors import MalformedSessionId
 from graph.accounts.sessions import SUPERSEDED_FOR_MS, Sessions, Viewer
 from graph.security.events import Client, SecurityEvent
-from graph.security.tokens import SessionToken, opaque_id, session_id
+from graph.security.tokens import SessionToken, session_id
 from models.audit_log import Audited
 from models.database import Database
 from models.session_list import ListedSession, StoredSession, end_sessions, find_session, list_sessions
@@ -38,7 +39,7 @@ class SessionList:
         token = SessionToken.parse(token_text or "")
         # Read first: strangers who make up tokens must not keep the database's writer busy.
         session = await find_session(self.database, token.hash()) if token else None
-        return session is not None and await self._end("logged_out", session, client)
+        return session is not None and await self._end(AuditAction.LOGGED_OUT, session, client)
 
     async def revoke(self, viewer: Viewer, public_id: str, *, client: Client) -> bool:
         """Ends the viewer's session with this public id; whether they had one. Another user's is as if there was none.
@@ -49,11 +50,11 @@ class SessionList:
             raise MalformedSessionId
         rows = await list_sessions(self.database, viewer.user.id)
         found = next((row.session for row in rows if session_id(row.session.token_hash) == public_id), None)
-        return found is not None and await self._end("session_revoked", found, client, by=viewer.token_hash)
+        return found is not None and await self._end(AuditAction.SESSION_REVOKED, found, client, by=viewer.token_hash)
 
     async def revoke_others(self, viewer: Viewer, *, client: Client) -> int:
         """Ends all of the viewer's sessions but theirs; how many. Raises `DatabaseError`."""
-        entry = self._entry("sessions_revoked", viewer.user.id, viewer.token_hash)
+        entry = self._entry(AuditAction.SESSIONS_REVOKED, viewer.user.id, viewer.token_hash)
         ended = await end_sessions(
             self.database,
             viewer.user.id,
@@ -69,7 +70,7 @@ class SessionList:
             )
         return ended
 
-    async def _end(self, action: str, session: StoredSession, client: Client, *, by: str | None = None) -> bool:
+    async def _end(self, action: AuditAction, session: StoredSession, client: Client, *, by: str | None = None) -> bool:
         """`by` is the hash of the token that the request carries, if not this session's own."""
         entry = self._entry(action, session.user_id, session.token_hash)
         ended = await end_sessions(
@@ -94,6 +95,5 @@ class SessionList:
         is_superseded = session.expires_at <= now + SUPERSEDED_FOR_MS and session.token_hash != current
         return not is_superseded and self.sessions.is_live(session, now)
 
-    def _entry(self, action: str, user_id: str, token_hash: str) -> Audited:
-        session = session_id(token_hash)
-        return Audited(id=opaque_id(), at=self.now(), action=action, user_id=user_id, actor="user", session=session)
+    def _entry(self, action: AuditAction, user_id: str, token_hash: str) -> Audited:
+        return action.entry(now=self.now(), user_id=user_id, session=session_id(token_hash))

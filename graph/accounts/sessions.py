@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple, Self
 
+from graph.accounts.audit import AuditAction
 from graph.accounts.errors import NotBearer, Unauthenticated
 from graph.security.errors import SecurityError
-from graph.security.tokens import SessionMacs, SessionToken, TokenHash, opaque_id
+from graph.security.tokens import SessionMacs, SessionToken, TokenHash, opaque_id, session_id
 from models.accounts import NewKey
+from models.audit_log import Audited
 from models.database import Database
 from models.devices import UNKNOWN_DEVICE, Device
 from models.errors import DatabaseError
@@ -47,7 +49,8 @@ _GATHER_SECONDS: Final = 0.05
 class Sessions:
     """Issues, finds and ends sessions; an async context manager, which at its end writes what is left.
 
-    `require_mac` refuses the sessions of versions that wrote no MAC. `now` gives epoch milliseconds.
+    `require_mac` refuses the sessions of versions that wrote no MAC. `audit_logins` has the audit log name each login
+    and not only a user's first. `now` gives epoch milliseconds.
     """
 
     def __init__(
@@ -59,12 +62,14 @@ class Sessions:
         absolute_days: int,
         max_per_user: int,
         require_mac: bool,
+        audit_logins: bool = False,
         now: Callable[[], int],
     ) -> None:
         self._database = database
         self._lookup = SessionLookup(database)
         self._macs = macs
         self._require_mac = require_mac
+        self._audit_logins = audit_logins
         self._seen: dict[TokenHash, int] = {}
         self._writing: asyncio.Task[None] | None = None
         self._idle_ms = idle_days * DAY_MS
@@ -85,14 +90,21 @@ class Sessions:
         """A new token, and what to store for it; `superseding`, whatever the client sent as its token, ends."""
         token, now = SessionToken.issue(), self._now()
         held, token_hash = SessionToken.parse(superseding) if superseding else None, token.hash()
+        user_id = opaque_id()
+
+        def entry(action: AuditAction, user_id: str | None) -> Audited:
+            return action.entry(now=now, user_id=user_id, app_id=key.app_id, session=session_id(token_hash))
+
         return token, NewSession(
-            user_id=opaque_id(),
+            user_id=user_id,
             key=key,
             token_hash=token_hash,
             mac=lambda user_id, account_id: self._macs.sign(token_hash, user_id, account_id, now),
             now=now,
             expires_at=now + self._absolute_ms,
             keep=self._max_per_user,
+            user_created=lambda: entry(AuditAction.USER_CREATED, user_id),
+            logged_in=entry(AuditAction.LOGGED_IN, None) if self._audit_logins else None,
             superseded=held.hash() if held else None,
             superseded_ends_at=now + SUPERSEDED_FOR_MS,
             device=device,

@@ -4,6 +4,7 @@ import copy
 
 import click
 
+from graph.cli.audit import audit
 from graph.cli.dev import dev
 from graph.cli.doctor import doctor
 from graph.cli.errors import CommandGroup
@@ -15,7 +16,7 @@ from graph.cli.simulate import simulate
 
 @click.group(
     cls=CommandGroup,
-    commands=[dev, serve, simulate, migrate, cleanup, schema, settings, keys, doctor],
+    commands=[dev, serve, simulate, migrate, cleanup, schema, settings, keys, audit, doctor],
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(package_name="wxgate")

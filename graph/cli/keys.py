@@ -1,9 +1,13 @@
 """`wxgate keys`: the keys that seal session_keys at rest and sign sessions."""
 
+from dataclasses import asdict
+
 import click
 
 from graph.accounts import encryption_keys
+from graph.accounts.audit import AuditAction
 from graph.accounts.sessions import epoch_ms
+from graph.cli.audit import record_command
 from graph.cli.maintenance import in_database
 from graph.security.encryption import KeyRing, generate_entry
 from graph.settings import Settings, SettingsError
@@ -66,7 +70,7 @@ def retire(key_id: str, lost: bool) -> None:
     if lost and key_id in key_ring.ids:
         msg = f"The key '{key_id}' is not lost, WXGATE_ENCRYPTION_KEYS has it: run `wxgate keys rotate`."
         raise click.ClickException(msg)
-    usage = in_database(lambda database: encryption_keys.retire(database, key_id, lost=lost))
+    usage = in_database(lambda database: _retire(database, key_id, lost=lost))
     click.echo(f"{key_id} is retired; it was needed for {usage}.")
 
 
@@ -80,4 +84,13 @@ def _key_ring() -> KeyRing:
 
 async def _rotate(database: Database, key_ring: KeyRing) -> encryption_keys.Rotation:
     await encryption_keys.KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
-    return await encryption_keys.rotate(database, key_ring)
+    done = await encryption_keys.rotate(database, key_ring)
+    await record_command(database, AuditAction.ENCRYPTION_KEYS_ROTATED, key_id=key_ring.current_id, **asdict(done))
+    return done
+
+
+async def _retire(database: Database, key_id: str, *, lost: bool) -> encryption_keys.KeyUsage:
+    usage = await encryption_keys.retire(database, key_id, lost=lost)
+    detail = {"key_id": key_id, "lost": lost, **usage._asdict()}
+    await record_command(database, AuditAction.ENCRYPTION_KEY_RETIRED, **detail)
+    return usage

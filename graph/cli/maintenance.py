@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import click
 from pydantic import SecretStr
 
-from graph.accounts.session_cleanup import SessionCleanup
+from graph.accounts.cleanup import cleanup_jobs
+from graph.accounts.jobs import Jobs
 from graph.accounts.sessions import epoch_ms
 from graph.observability.logging import configure_logging
 from graph.schema.build import print_schema
@@ -33,13 +34,28 @@ def migrate(plan: bool) -> None:
 
 @click.command()
 def cleanup() -> None:
-    """Remove sessions that have ended, in small batches, beside running servers, which do so themselves every hour."""
-    idle_days = Settings.load("database", "session").session.idle_days
-    removed = in_database(lambda database: SessionCleanup(database=database, idle_days=idle_days, now=epoch_ms).run())
-    if removed is None:
-        msg = "Another process is removing them just now; or one died doing so, and holds its lease for a minute."
+    """Remove ended sessions, and what is too old of the audit log and of the feed of deleted users.
+
+    In small batches, beside running servers, which do so themselves every hour.
+    """
+    settings = Settings.load("database", "session", "audit")
+    if busy := in_database(lambda database: _cleanup(database, settings.session.idle_days, settings.audit.days)):
+        doing = " and ".join(busy)
+        msg = f"Another process is {doing} just now; or one died doing so, and holds its lease for a minute."
         raise click.ClickException(msg)
-    click.echo(f"{removed} sessions removed")
+
+
+async def _cleanup(database: Database, idle_days: int, audit_days: int) -> list[str]:
+    """Does one job after the other, but for those that it returns: another process is at them."""
+    jobs = cleanup_jobs(database, idle_days=idle_days, audit_days=audit_days)
+    runner, busy = Jobs(database=database, now=epoch_ms, jobs=jobs), []
+    for job in jobs:
+        count = await runner.run(job)
+        if count is None:
+            busy.append(job.doing)
+        else:
+            click.echo(f"{count} {job.done}")
+    return busy
 
 
 @click.command()

@@ -87,6 +87,11 @@ class SessionSettings(Group):
     require_mac: bool = Field(False, description="Refuse sessions without a MAC; `wxgate doctor` says when to.")
 
 
+class AuditSettings(Group):
+    days: int = Field(180, ge=1, le=36_500, description="Days that the audit log is kept.")
+    logins: bool = Field(False, description="Record each login there, and not only a user's first.")
+
+
 class WatermarkSettings(Group):
     max_age: int = Field(86_400, ge=1, description="Seconds that submitted data may be old.")
     max_ahead: int = Field(300, ge=0, description="Seconds that it may be ahead.")
@@ -145,6 +150,7 @@ class Settings(Group):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     watermark: WatermarkSettings = Field(default_factory=WatermarkSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     rate_limit: RateLimitSettings = Field(default_factory=RateLimitSettings)

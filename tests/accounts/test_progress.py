@@ -5,8 +5,9 @@ import logging
 import pytest
 
 from graph.accounts import progress
+from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.encryption_keys import rotate
-from graph.accounts.session_cleanup import SessionCleanup
+from graph.accounts.jobs import Jobs
 from graph.security.encryption import KeyRing
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
@@ -29,9 +30,10 @@ async def test_a_rotation_and_a_cleanup_tell_how_far_they_are(
         await server.login("alice")
     async with Database(settings.database.url.get_secret_value()) as database:
         await rotate(database, KeyRing.parse(f"{K2},{ENCRYPTION_KEYS}"))
-        assert await SessionCleanup(database=database, idle_days=7, now=clock).run() == 0
+        job, *_ = cleanup_jobs(database, idle_days=7, audit_days=180)
+        assert await Jobs(database=database, now=clock, jobs=[job]).run(job) == 0
     logged = [vars(record) for record in lines.records if record.name == "graph.accounts.progress"]
-    assert [(line["msg"], line.get("resealed"), line.get("signed"), line.get("sessions")) for line in logged] == [
+    assert [(line["msg"], line.get("resealed"), line.get("signed"), line.get("count")) for line in logged] == [
         ("rotating encryption keys", 1, 0, None),
         ("rotating encryption keys", 1, 1, None),
         ("removing sessions that have ended", None, None, 0),

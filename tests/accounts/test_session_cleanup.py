@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from graph.accounts import session_cleanup
+from graph.accounts import cleanup, jobs
 from graph.accounts.errors import Unauthenticated
-from graph.accounts.session_cleanup import EVERY_MS, LEASE_MS, SessionCleanup
+from graph.accounts.jobs import EVERY_MS, LEASE_MS, Jobs
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
 from graph.security.tokens import SessionMacs
@@ -26,6 +26,8 @@ from tests.secret_patterns import secrets_in
 from tests.server import ENCRYPTION_KEYS, Clock, TestServer, open_server
 
 PATIENCE = 30
+OTHERS = "0 entries of the audit log removed\n0 rows of the feed of deleted users removed\n"
+REMOVED = "{} sessions removed\n" + OTHERS
 
 
 @pytest.fixture
@@ -56,8 +58,11 @@ def sessions(database: Database, clock: Clock) -> Sessions:
     )
 
 
-def cleanup(database: Database, clock: Clock) -> SessionCleanup:
-    return SessionCleanup(database=database, idle_days=7, now=clock)
+async def cleaned_up(database: Database, clock: Clock, *, unless_done_within_ms: int = 0) -> int | None:
+    """How many ended sessions a process removes; None when it is not its turn."""
+    job, *_ = cleanup.cleanup_jobs(database, idle_days=7, audit_days=180)
+    runner = Jobs(database=database, now=clock, jobs=[job])
+    return await runner.run(job, unless_done_within_ms=unless_done_within_ms)
 
 
 async def signed_in(database: Database, sessions: Sessions, number: int) -> str:
@@ -82,12 +87,12 @@ async def test_sessions_that_are_removed_are_those_that_have_ended(
         viewer = await sessions.viewer(used)
     assert viewer is not None
     assert viewer.user.id == "user-2"
-    assert await cleanup(database, clock).run() == 0
+    assert await cleaned_up(database, clock) == 0
     clock.advance(seconds=1)
     with pytest.raises(Unauthenticated):
         await sessions.viewer(idle)
 
-    assert await cleanup(database, clock).run() == 1
+    assert await cleaned_up(database, clock) == 1
 
     viewer = await sessions.viewer(used)
     assert viewer is not None
@@ -95,33 +100,33 @@ async def test_sessions_that_are_removed_are_those_that_have_ended(
     clock.advance(days=23)
     with pytest.raises(Unauthenticated):
         await sessions.viewer(used)
-    assert await cleanup(database, clock).run() == 1
+    assert await cleaned_up(database, clock) == 1
 
 
 async def test_more_than_a_page_goes_in_pages(
     database: Database, sessions: Sessions, clock: Clock, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_cleanup, "PAGE", 2)
+    monkeypatch.setattr(cleanup, "PAGE", 2)
     for number in range(5):
         await signed_in(database, sessions, number)
     clock.advance(days=31)
-    assert await cleanup(database, clock).run() == 5
+    assert await cleaned_up(database, clock) == 5
     assert await left(settings) == 0
 
 
 async def test_of_several_replicas_only_one_removes_sessions(database: Database, clock: Clock) -> None:
-    removed = await asyncio.gather(*[cleanup(database, clock).run(unless_done_within_ms=EVERY_MS) for _ in range(5)])
+    removed = await asyncio.gather(*[cleaned_up(database, clock, unless_done_within_ms=EVERY_MS) for _ in range(5)])
     assert removed.count(0) == 1
     assert removed.count(None) == 4
-    assert await cleanup(database, clock).run(unless_done_within_ms=EVERY_MS) is None
+    assert await cleaned_up(database, clock, unless_done_within_ms=EVERY_MS) is None
     clock.advance(hours=1)
-    assert await cleanup(database, clock).run(unless_done_within_ms=EVERY_MS) == 0
+    assert await cleaned_up(database, clock, unless_done_within_ms=EVERY_MS) == 0
 
 
 async def test_the_server_removes_ended_sessions_by_itself(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_cleanup, "LOOK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(jobs, "LOOK_EVERY_SECONDS", 0.05)
     async with open_server(settings, wechat_simulator, clock) as server, asyncio.timeout(PATIENCE):
         await server.login("alice")
         assert await left(settings) == 1
@@ -137,12 +142,12 @@ async def test_a_server_that_cannot_remove_them_logs_it_and_retries(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(session_cleanup, "LOOK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(jobs, "LOOK_EVERY_SECONDS", 0.05)
     async with open_server(settings, wechat_simulator, clock) as server, asyncio.timeout(PATIENCE):
         await server.login("alice")
         clock.advance(days=31)
         await run_sql(settings, "ALTER TABLE leases RENAME TO mislaid")
-        while "could not remove sessions that have ended" not in caplog.text:  # noqa: ASYNC110 - a log has no event
+        while "could not finish removing sessions that have ended" not in caplog.text:  # noqa: ASYNC110 - a log has no event
             await asyncio.sleep(0.05)
         # They may be gone already, removed before the table was away.
         await run_sql(settings, "ALTER TABLE mislaid RENAME TO leases")
@@ -161,10 +166,10 @@ async def test_an_operator_removes_ended_sessions_beside_the_server(
 
     printed = wxgate(settings, "cleanup")
 
-    assert printed == "1 sessions removed\n"
+    assert printed == REMOVED.format(1)
     assert secrets_in(printed) == []
     assert (await server.me(kept["token"]))["id"] == kept["user"]["id"]
-    assert wxgate(settings, "cleanup") == "0 sessions removed\n"
+    assert wxgate(settings, "cleanup") == REMOVED.format(0)
 
 
 async def test_an_operator_is_refused_while_another_process_is_at_it(
@@ -176,5 +181,5 @@ async def test_an_operator_is_refused_while_another_process_is_at_it(
     await run_sql(settings, f"UPDATE leases SET held_until = {until}")  # noqa: S608 - a number
     database_url = settings.database.url.get_secret_value()
     refused = run("cleanup", cwd=tmp_path, WXGATE_DATABASE_URL=database_url)
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.startswith("Error: Another process is removing them just now")
+    assert (refused.returncode, refused.stdout) == (1, OTHERS)
+    assert refused.stderr.startswith("Error: Another process is removing sessions that have ended just now")

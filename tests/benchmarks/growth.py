@@ -12,12 +12,15 @@ import secrets
 import sqlite3
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from graph.accounts.audit import AuditAction
 from graph.accounts.sessions import epoch_ms
 from graph.security.tokens import SessionToken, opaque_id
 from models.accounts import Account
+from models.audit_log import AuditEntry
 from models.database import Database, Row
 from models.devices import Platform
 from models.migrate import migrate
@@ -34,11 +37,11 @@ SELECT t.relname AS table_name, i.relname AS index_name, pg_relation_size(coales
 FROM pg_class t LEFT JOIN LATERAL (
   SELECT oid, relname FROM pg_class WHERE oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = t.oid)
   UNION ALL SELECT NULL, '') i ON true
-WHERE t.relname IN ('users', 'accounts', 'sessions') ORDER BY 1, 2"""
+WHERE t.relname IN ('users', 'accounts', 'sessions', 'audit_log') ORDER BY 1, 2"""
 _SQLITE_SIZES: Final = """
 SELECT tbl_name AS table_name, CASE type WHEN 'index' THEN m.name ELSE '' END AS index_name, sum(d.pgsize) AS bytes
 FROM dbstat d JOIN sqlite_master m ON m.name = d.name
-WHERE tbl_name IN ('users', 'accounts', 'sessions') GROUP BY 1, 2 ORDER BY 1, 2"""
+WHERE tbl_name IN ('users', 'accounts', 'sessions', 'audit_log') GROUP BY 1, 2 ORDER BY 1, 2"""
 
 
 def _text(size: int) -> str:
@@ -47,7 +50,7 @@ def _text(size: int) -> str:
 
 
 async def fill(database: Database, count: int) -> None:
-    """So many users who have submitted their user info, each with one session and both session_keys."""
+    """So many users who have submitted their user info, each with one session, both session_keys, and audited."""
     now, chance = epoch_ms(), random.Random(0)  # noqa: S311 - nothing secret
     for first in range(0, count, BATCH):
         numbers = range(first + 1, min(first + BATCH, count) + 1)
@@ -70,6 +73,11 @@ async def fill(database: Database, count: int) -> None:
             )
             for number, user in zip(numbers, users, strict=True)
         )
+        entries = [
+            AuditAction.USER_CREATED.entry(now=now, user_id=user.id, app_id=APP_ID, session=opaque_id())
+            for user in users
+        ]
+        await AuditEntry.bulk_create(AuditEntry(**{**asdict(entry), "detail": "{}"}) for entry in entries)
 
 
 def _user(number: int, now: int) -> User:

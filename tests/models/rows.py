@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.accounts import NewKey, SealedAccount, find_sealed
+from models.audit_log import Audited
 from models.database import Database
 from models.logins import NewSession, SignedInRecord, sign_in
 from models.users import Profile
@@ -43,6 +44,9 @@ def a_login(
         now=asked_at if now is None else now,
         expires_at=expires_at,
         keep=keep,
+        user_created=lambda: Audited(
+            id=f"made-{number}", at=NOON, action="user_created", user_id=f"user-{number}", actor="user"
+        ),
         superseded=superseded,
         superseded_ends_at=superseded_ends_at,
     )

@@ -30,6 +30,8 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_SESSION_ABSOLUTE_DAYS": (30, "365", 365),
     "WXGATE_SESSION_MAX_PER_USER": (10, "1000", 1000),
     "WXGATE_SESSION_REQUIRE_MAC": (False, "true", True),
+    "WXGATE_AUDIT_DAYS": (180, "1", 1),
+    "WXGATE_AUDIT_LOGINS": (False, "true", True),
     "WXGATE_WATERMARK_MAX_AGE": (86_400, "1", 1),
     "WXGATE_WATERMARK_MAX_AHEAD": (300, "0", 0),
     "WXGATE_HTTP_ALLOWED_HOSTS": (

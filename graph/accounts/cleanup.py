@@ -1,0 +1,48 @@
+"""Removes what is kept for a time only: sessions, entries of the audit log, the feed of users that are gone."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from graph.accounts.jobs import Job
+from graph.accounts.sessions import DAY_MS
+from models.audit_log import AuditEntry
+from models.database import Database
+from models.deleted_users import DeletedUser
+from models.retention import delete_before
+from models.sessions import Ended, delete_ended
+
+PAGE: Final = 1000
+# How long a service may be away that reads the feed.
+_FEED_DAYS: Final = 90
+
+
+def cleanup_jobs(database: Database, *, idle_days: int, audit_days: int) -> tuple[Job, ...]:
+    """A job for each table; `idle_days` ends a session, `audit_days` is what the audit log is kept for."""
+    return (
+        Job(
+            # The name that earlier versions know, so that a replica of one keeps away meanwhile.
+            lease="sweep",
+            doing="removing sessions that have ended",
+            done="sessions removed",
+            pages=lambda now: _delete_ended(database, Ended(by=now, unseen_since=now - idle_days * DAY_MS)),
+        ),
+        Job(
+            lease="audit",
+            doing="removing old entries of the audit log",
+            done="entries of the audit log removed",
+            pages=lambda now: delete_before(database, AuditEntry, "id", now - audit_days * DAY_MS, size=PAGE),
+        ),
+        Job(
+            lease="deleted_users",
+            doing="removing old rows of the feed of deleted users",
+            done="rows of the feed of deleted users removed",
+            pages=lambda now: delete_before(database, DeletedUser, "seq", now - _FEED_DAYS * DAY_MS, size=PAGE),
+        ),
+    )
+
+
+async def _delete_ended(database: Database, ended: Ended) -> AsyncIterator[int]:
+    place: str | None = ""
+    while place is not None:
+        deleted, place = await delete_ended(database, ended, after=place, size=PAGE)
+        yield deleted
