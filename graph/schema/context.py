@@ -7,6 +7,7 @@ import strawberry
 
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
+from graph.accounts.session_key_check import SessionKeyCheck
 from graph.accounts.sessions import Sessions
 from graph.security.events import Client
 from graph.wechat.mini_programs import MiniPrograms, RequestedApp
@@ -19,6 +20,7 @@ class Services:
     sessions: Sessions
     logins: Logins
     profiles: Profiles
+    session_key_check: SessionKeyCheck
     apps: MiniPrograms
 
 

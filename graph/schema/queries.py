@@ -15,3 +15,13 @@ class Query:
     async def me(self, info: Info) -> User | None:
         viewer = await info.context.services.sessions.viewer(info.context.token)
         return None if viewer is None else User.of(viewer.user)
+
+    @strawberry.field(
+        description="True while WeChat still takes the session_key that the server holds for this user: what it signs "
+        "or encrypts now can be submitted. Where it is false, log in first. Errors: UNAUTHENTICATED, RATE_LIMITED, "
+        "WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
+    )
+    async def check_session(self, info: Info) -> bool:
+        context = info.context
+        viewer = await context.services.sessions.require_viewer(context.token)
+        return await context.services.session_key_check.is_valid(viewer, client=context.client())

@@ -89,7 +89,7 @@ def test_no_name_speaks_of_what_wechat_keeps_between_servers() -> None:
         assert secret not in squeezed
 
 
-@pytest.mark.parametrize("operation", ["Query.me", "Mutation.login", "Mutation.submitUserInfo"])
+@pytest.mark.parametrize("operation", ["Query.me", "Query.checkSession", "Mutation.login", "Mutation.submitUserInfo"])
 def test_every_operation_names_the_errors_it_has_and_only_such_as_exist(operation: str) -> None:
     description = dict(described())[operation]
     assert description is not None
@@ -104,7 +104,7 @@ def test_every_operation_names_the_errors_it_has_and_only_such_as_exist(operatio
 def test_the_roots_have_these_operations_and_no_others() -> None:
     assert SCHEMA.query_type is not None
     assert SCHEMA.mutation_type is not None
-    assert list(SCHEMA.query_type.fields) == ["me"]
+    assert list(SCHEMA.query_type.fields) == ["me", "checkSession"]
     assert list(SCHEMA.mutation_type.fields) == ["login", "submitUserInfo"]
     assert SCHEMA.subscription_type is None
 
