@@ -219,6 +219,8 @@ async def test_refusals_are_counted_by_what_was_refused_and_whose_limit_it_was(
         ("account", "login"): 1,
         ("address", "submit"): 1,
         ("account", "submit"): 0,
+        ("address", "check_session"): 0,
+        ("account", "check_session"): 0,
         ("address", "documents"): 0,
         ("address", "refused_codes"): 0,
     }
