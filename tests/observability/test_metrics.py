@@ -12,7 +12,7 @@ from graph.settings import HttpSettings, MetricsSettings, RateLimitSettings, Set
 from graph.simulator.serving import WeChatSimulator
 from tests.observability.exposition import Figures, Scrape, scrape
 from tests.secret_patterns import secrets_in
-from tests.server import LOGIN, ME, SUBMIT, Clock, TestServer, open_server
+from tests.server import APP_ID, LOGIN, ME, SUBMIT, Clock, TestServer, open_server
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -226,6 +226,17 @@ async def test_refusals_are_counted_by_what_was_refused_and_whose_limit_it_was(
     }
     assert logins["RATE_LIMITED",] == 4
     assert failures == {(): 0}
+
+
+@on_sqlite
+async def test_an_access_token_that_is_forced_is_counted(server: TestServer, metrics_settings: MetricsSettings) -> None:
+    name = "wxgate_wechat_forced_token_refreshes_total"
+    token = (await server.login("alice"))["token"]
+    assert await figures(metrics_settings, name) == {(APP_ID,): 0}
+    # Refused once, but WeChat goes on giving it.
+    server.wechat.fail("errcode", errcode=40001, path="/wxa/checksession")
+    assert (await server.post("{ checkSession }", token=token))["data"] == {"checkSession": True}
+    assert await figures(metrics_settings, name) == {(APP_ID,): 1}
 
 
 @on_sqlite

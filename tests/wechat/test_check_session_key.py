@@ -1,5 +1,6 @@
 """What WeChat is asked about a session_key, and what is made of its answer."""
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -10,8 +11,8 @@ import respx
 from pydantic import SecretStr
 
 from graph.wechat.client import WeChatClient
-from graph.wechat.errors import WeChatMisconfigured
-from tests.wechat.fake_server import APP, OPENID, SESSION_KEY, TOKEN, client, refusal
+from graph.wechat.errors import CircuitOpen, WeChatMisconfigured
+from tests.wechat.fake_server import APP, OPENID, SESSION_KEY, TOKEN, FakeServer, client, refusal, until
 
 STABLE_TOKEN = "https://api.weixin.qq.com/cgi-bin/stable_token"
 CHECK_SESSION = "https://api.weixin.qq.com/wxa/checksession"
@@ -61,3 +62,17 @@ async def test_what_no_user_causes_is_no_answer(errcode: int) -> None:
     async with client(answering(refusal(errcode)).async_handler) as wechat:
         with pytest.raises(WeChatMisconfigured):
             await check(wechat)
+
+
+async def test_a_wechat_that_hangs_holds_no_more_calls_than_there_are_slots() -> None:
+    server = FakeServer()
+    server.is_open.clear()
+    async with server.listening() as url, client(base_url=url, max_connections=2) as wechat:
+        calls = [asyncio.create_task(check(wechat)) for _ in range(2)]
+        await until(lambda: wechat.slots_in_use == 2)
+        with pytest.raises(CircuitOpen, match="too many wait for it"):
+            await check(wechat)
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+        assert wechat.slots_in_use == 0
