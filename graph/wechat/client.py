@@ -91,8 +91,11 @@ class WeChatClient:
 
     def breaker(self, app: MiniProgram, endpoint: str = "code2session") -> CircuitBreaker:
         """That of one call, which decides about logins unless it is named, for one mini-program."""
-        about = {"app_id": app.app_id, "endpoint": endpoint}
-        return self._breakers.setdefault((app.app_id, endpoint), CircuitBreaker(about=about))
+        breaker = self._breakers.get((app.app_id, endpoint))
+        if breaker is None:
+            breaker = CircuitBreaker(about={"app_id": app.app_id, "endpoint": endpoint})
+            self._breakers[app.app_id, endpoint] = breaker
+        return breaker
 
     @contextlib.contextmanager
     def slot(self, app: MiniProgram, endpoint: str = "code2session") -> Iterator[None]:
