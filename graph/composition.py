@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.encryption_keys import KeyCheck
+from graph.accounts.forced_refreshes import ForcedRefreshes
 from graph.accounts.jobs import Jobs
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
+from graph.accounts.session_key_check import SessionKeyCheck
 from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions, epoch_ms
 from graph.errors import INTERNAL
@@ -101,12 +103,17 @@ def compose(
     database = tracing.database(url) if tracing else Database(url)
     documents = build_documents(settings, plans=plans)
     metrics = Metrics([app.app_id for app in apps], documents.trusted_operations())
+    forced_refreshes = ForcedRefreshes(
+        database=database, now=now, allowed=lambda app_id: metrics.forced_token_refreshes.labels(app_id).inc()
+    )
     wechat = WeChatClient(
         base_url=settings.wechat.base_url,
         ca_file=settings.wechat.ca_file,
         proxy=settings.wechat.proxy,
         # Half of the requests at work at once, so that a WeChat that hangs leaves room for the others.
         max_connections=min(MAX_CONNECTIONS, -(-settings.limit.concurrency // 2)),
+        may_force=forced_refreshes.may_force,
+        clock=monotonic,
         sleep=sleep,
         observers=[metrics.wechat_called, *([tracing.wechat_called] if tracing else [])],
     )
@@ -153,12 +160,26 @@ def compose(
         sleep=sleep,
         tried=lambda key, outcome: metrics.decryptions.labels(key, outcome).inc(),
     )
+    session_key_check = SessionKeyCheck(
+        wechat=wechat,
+        database=database,
+        key_ring=key_ring,
+        apps=apps,
+        rate_limit=RateLimit("check_session", settings.rate_limit.submit, storage, refused=refused),
+    )
     metrics.registry.register(ServerState(database, wechat, apps, storage))
     return Parts(
         settings=settings,
         database=database,
         key_check=key_check,
-        services=Services(apps, logins, profiles, sessions, SessionList(database=database, sessions=sessions, now=now)),
+        services=Services(
+            apps=apps,
+            logins=logins,
+            profiles=profiles,
+            sessions=sessions,
+            session_list=SessionList(database=database, sessions=sessions, now=now),
+            session_key_check=session_key_check,
+        ),
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,

@@ -12,6 +12,7 @@ SHAPES: Final = {
     "session_key or iv": re.compile(r"(?<![0-9A-Za-z+/])[0-9A-Za-z+/]{22}=="),
     "openid": re.compile(r"(?<![0-9A-Za-z_-])o[0-9A-Za-z_-]{27}(?![0-9A-Za-z_-])"),
     "encryptedData": re.compile(r"[0-9A-Za-z+]{60,}"),
+    "access token": re.compile(r"(?<![0-9A-Za-z_-])[0-9]{2,3}_[0-9A-Za-z_-]{100,}"),
     "sealed key": re.compile(r"v1\.[a-z0-9_-]{1,16}\.[0-9A-Za-z_-]{40,}"),
 }
 

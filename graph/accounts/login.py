@@ -20,7 +20,7 @@ from graph.security.rate_limit import RateLimit, TokenBuckets
 from graph.security.tokens import SessionToken, session_id
 from graph.wechat.client import WeChatClient
 from graph.wechat.errors import LoginCodeInvalid, LoginCodeUsed, UserBlocked
-from graph.wechat.mini_programs import MiniProgram, RequestedApp
+from graph.wechat.mini_programs import MiniProgram
 from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
@@ -51,19 +51,16 @@ class LoggedIn:
 class LoginRequest:
     """What a client signs in with: the code of wx.login, in a mini-program, on a device.
 
-    `token` is whatever it still holds as one, which the login supersedes.
+    `token` is whatever it still holds as one, which the login supersedes. `foreign_id` is an AppID that its Referer
+    names, and that is not served.
     """
 
     code: str = field(repr=False)
-    requested: RequestedApp
+    app: MiniProgram
+    foreign_id: str | None
     client: Client
     token: str | None = field(repr=False)
     device: Device
-
-    @property
-    def app(self) -> MiniProgram:
-        """The mini-program that it is for."""
-        return self.requested.app
 
 
 @dataclass(slots=True)
@@ -106,13 +103,13 @@ class Logins:
         `RateLimited` for the client's address, `WeChatError`, `DatabaseError` and `KeyRingMismatch` before the code
         is spent, `LoginsTooFrequent` and `LoginNotStored` after.
         """
-        app, foreign_id = request.requested
+        app = request.app
         try:
             with self.wechat.slot(app):
                 logged_in = await self._login(request)
         except Exception as error:
-            if isinstance(error, LoginCodeInvalid) and foreign_id is not None:
-                error.hint = f"The request comes from {foreign_id}, and this server serves {app.app_id}."
+            if isinstance(error, LoginCodeInvalid) and request.foreign_id is not None:
+                error.hint = f"The request comes from {request.foreign_id}, and this server serves {app.app_id}."
             if isinstance(error, UserBlocked):
                 SecurityEvent.USER_BLOCKED.log(request.client, app_id=app.app_id, rid=error.rid)
             self.failed(app.app_id, error)

@@ -81,6 +81,11 @@ class Metrics:
             "Submissions, by the session_key that signed them (current, previous, none) and their outcome.",
             ("key", "outcome"),
         )
+        self.forced_token_refreshes = counter(
+            "wxgate_wechat_forced_token_refreshes",
+            "Times that a new access token was forced, of the 20 that WeChat allows in a day.",
+            ("app",),
+        )
         self.refusals = counter(
             "wxgate_rate_limit_refusals",
             "Requests over a rate limit, by what they asked for and whose limit it was.",
@@ -90,11 +95,12 @@ class Metrics:
         for code in ErrorCode:
             self.errors.labels(code.name)
         for app_id in app_ids:
+            self.forced_token_refreshes.labels(app_id)
             for outcome in ("new", "returning"):
                 self.logins.labels(app_id, outcome)
         for signed, opened in (("current", "opened"), ("previous", "opened"), ("none", "refused")):
             self.decryptions.labels(signed, opened)
-        for what in ("login", "submit"):
+        for what in ("login", "submit", "check_session"):
             for kind in ("account", "address"):
                 self.refusals.labels(what, kind)
         for what in ("documents", "refused_codes"):
@@ -150,7 +156,7 @@ class ServerState(Collector):
     def collect(self) -> Iterator[Metric]:
         state = GaugeMetricFamily(
             "wxgate_wechat_breaker_state",
-            "1 for the state that the circuit breaker around WeChat is in, by mini-program.",
+            "1 for the state that the circuit breaker around WeChat's logins is in, by mini-program.",
             labels=["app", "state"],
         )
         for app in self.apps:
@@ -158,8 +164,10 @@ class ServerState(Collector):
             for name in _BREAKER_STATES:
                 state.add_metric([app.app_id, name], float(name == breaker))
         yield state
-        logins = self.wechat.slots_in_use
-        yield GaugeMetricFamily("wxgate_logins_under_way", "Logins that call WeChat, or are about to.", logins)
+        under_way = self.wechat.slots_in_use
+        yield GaugeMetricFamily(
+            "wxgate_logins_under_way", "Logins, and other requests, that call WeChat or are about to.", under_way
+        )
         yield CounterMetricFamily(
             "wxgate_rate_limit_storage_failures",
             "Counts that the shared storage of rate limits did not take.",

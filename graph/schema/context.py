@@ -7,6 +7,7 @@ import strawberry
 
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
+from graph.accounts.session_key_check import SessionKeyCheck
 from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions
 from graph.security.events import Client
@@ -23,6 +24,7 @@ class Services:
     profiles: Profiles
     sessions: Sessions
     session_list: SessionList
+    session_key_check: SessionKeyCheck
 
 
 @dataclass(slots=True)

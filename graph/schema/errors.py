@@ -35,6 +35,12 @@ ENUMS: Final = (
 )
 
 _UNAVAILABLE: Final = CodedError(Code.SERVICE_UNAVAILABLE, "The server cannot work just now.", Action.WAIT)
+_CODE_MAY_BE_SPENT: Final = CodedError(
+    Code.WECHAT_UNAVAILABLE,
+    "WeChat does not respond just now: try again with a new code, for this one may be spent.",
+    Action.LOG_IN,
+    retry_after_ms=1000,
+)
 _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
     accounts.Unauthenticated: CodedError(
         Code.UNAUTHENTICATED, "Sign in first: the token is missing or expired.", Action.LOG_IN
@@ -74,14 +80,11 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
         Code.USER_BLOCKED, "WeChat does not let this user sign in at present.", Action.GIVE_UP
     ),
     wechat.WeChatUnavailable: CodedError(
-        Code.WECHAT_UNAVAILABLE,
-        "WeChat does not respond just now: try again with a new code, for this one may be spent.",
-        Action.LOG_IN,
-        retry_after_ms=1000,
+        Code.WECHAT_UNAVAILABLE, "WeChat does not respond just now: try again.", Action.WAIT, retry_after_ms=1000
     ),
     wechat.CircuitOpen: CodedError(
         Code.WECHAT_UNAVAILABLE,
-        "WeChat does not respond just now: wait, then try again with the same code, which is not spent.",
+        "WeChat does not respond just now: wait, then try again; a login with the same code, which is not spent.",
         Action.WAIT,
     ),
     wechat.WeChatMisconfigured: CodedError(
@@ -105,6 +108,8 @@ def coded(error: BaseException) -> CodedError | None:
     """The client's view of an exception that a use case may raise, or None for a defect."""
     known = next((_KNOWN[kind] for kind in type(error).__mro__ if kind in _KNOWN), None)
     match error:
+        case wechat.WeChatUnavailable(code_may_be_spent=True):
+            return _CODE_MAY_BE_SPENT
         case wechat.WeChatError(retry_after=float() | int() as seconds) if known:
             return replace(known, retry_after_ms=math.ceil(1000 * seconds))
         case RateLimited() | accounts.LoginsTooFrequent() if known:

@@ -23,8 +23,8 @@ class Mutation:
         code: Annotated[str, strawberry.argument(description="`res.code` of wx.login: works once, for five minutes.")],
     ) -> LoginPayload:
         context = info.context
-        app = context.services.apps.requested(*context.named_app())
-        request = LoginRequest(code, app, context.client(), context.token, context.device())
+        app, foreign_id = context.services.apps.requested(*context.named_app())
+        request = LoginRequest(code, app, foreign_id, context.client(), context.token, context.device())
         return LoginPayload.of(await context.services.logins.login(request))
 
     @strawberry.mutation(

@@ -24,3 +24,13 @@ class Query:
         services = info.context.services
         viewer = await services.sessions.require_viewer(info.context.token)
         return [Session.of(listed, viewer.token_hash) for listed in await services.session_list.of(viewer)]
+
+    @strawberry.field(
+        description="True while WeChat still takes the session_key that the server holds for this user: what it signs "
+        "or encrypts now can be submitted. Where it is false, log in first. Errors: UNAUTHENTICATED, RATE_LIMITED, "
+        "WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
+    )
+    async def check_session(self, info: Info) -> bool:
+        context = info.context
+        viewer = await context.services.sessions.require_viewer(context.token)
+        return await context.services.session_key_check.is_valid(viewer, client=context.client())

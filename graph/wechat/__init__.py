@@ -1,6 +1,8 @@
 """WeChat's server API and WeChat's cryptography, and nothing of ours.
 
-client.py           the calls, under WeChat's own names: one deadline, one careful retry
+client.py           the calls, under WeChat's own names
+attempts.py         a call on the wire: one deadline, one careful retry
+access_tokens.py    the token that most calls carry: kept, and renewed when it is refused
 circuit_breaker.py  no calls to a WeChat that fails or has said stop, but for a probe
 transport.py        the connections, and the reasons that may be logged when they fail
 responses.py        WeChat's responses: bytes in, what was asked or one of `errors` out

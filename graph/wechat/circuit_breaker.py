@@ -4,7 +4,7 @@ import contextlib
 import copy
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Literal
 
 from graph.wechat.errors import CircuitOpen, WeChatError, WeChatMisconfigured, WeChatRateLimited, WeChatUnavailable
@@ -32,10 +32,11 @@ class CircuitBreaker:
     """Closed, it lets calls pass; open, it refuses them; half open, it waits for the one that it let pass.
 
     `WeChatUnavailable` is a failure, an errcode in `STOP_PAUSES` a stop; a refused code is neither. `clock` gives
-    seconds and never goes back.
+    seconds and never goes back; the log has what it is `about`.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, about: Mapping[str, str] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._about = about or {}
         self._clock = clock
         # For operators too. An open breaker whose pause is over stays open until a call comes.
         self.state: BreakerState = "closed"
@@ -91,7 +92,9 @@ class CircuitBreaker:
         elif self._failures < FAILURES:
             return
         self._open(self._pause, CircuitOpen(reason="it did not answer lately"))
-        _log.warning("WeChat does not answer: logins are refused for a while", extra={"seconds": self._pause})
+        _log.warning(
+            "WeChat does not answer: it is not asked for a while", extra={**self._about, "seconds": self._pause}
+        )
 
     def _answered(self, error: WeChatError | None) -> None:
         self._failures, self._pause = 0, FIRST_PAUSE
@@ -101,7 +104,7 @@ class CircuitBreaker:
         self._stops = 0
         if self.state == "half_open":
             self._change("closed")
-            _log.warning("WeChat answers again")
+            _log.warning("WeChat answers again", extra=self._about)
 
     def _stopped(self, error: WeChatRateLimited | WeChatMisconfigured, pause: float) -> None:
         self._stops += 1
@@ -109,8 +112,8 @@ class CircuitBreaker:
             return
         self._open(pause, error)
         _log.warning(
-            "WeChat refuses every call: logins are refused for a while",
-            extra={"errcode": error.errcode, "seconds": pause},
+            "WeChat refuses every call: it is not asked for a while",
+            extra={**self._about, "errcode": error.errcode, "seconds": pause},
         )
 
     def _open(self, pause: float, refusal: WeChatError) -> None:

@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
+import hmac
 import json
-import logging
-import random
 import re
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -17,30 +15,25 @@ import httpx
 from pydantic import SecretStr
 
 from graph.wechat import responses
+from graph.wechat.access_tokens import AccessTokens
+from graph.wechat.attempts import Attempts, CallObserver
 from graph.wechat.circuit_breaker import RETRY_AFTER, CircuitBreaker
 from graph.wechat.errors import (
     CircuitOpen,
     LoginCodeInvalid,
-    LoginCodeUsed,
-    UserBlocked,
-    WeChatError,
-    WeChatMisconfigured,
+    SessionKeyInvalid,
     WeChatUnavailable,
 )
 from graph.wechat.mini_programs import MiniProgram
-from graph.wechat.responses import Code2Session, Fields
-from graph.wechat.transport import FAILURES, FRESH, PooledTransport, reason_of
+from graph.wechat.responses import AccessToken, Code2Session, Fields
+from graph.wechat.transport import FRESH, PooledTransport
 
 T = TypeVar("T")
-# Hears of each try: the AppID, the endpoint, its outcome (`ok` or that of the error), and how many seconds it took.
-CallObserver = Callable[[str, str, str, float], None]
-
-_log = logging.getLogger(__name__)
 
 BASE_URL = "https://api.weixin.qq.com"
-MAX_BODY_BYTES = 64 * 1024
 MAX_CONNECTIONS = 256  # 1,280 logins a second that take 50 ms each need 64
-MAX_JITTER = 0.25  # seconds before the second try
+# What a call may take that must get an access token first, in calls. One that hangs ends before that, as a failure.
+_TOKEN_ALLOWANCE: Final = 1.5
 # The size of a body is bounded before it is unpacked or not at all.
 _HEADERS: Final = httpx.Headers({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wxgate"})
 _JSON_HEADERS: Final = httpx.Headers({**_HEADERS, "Content-Type": "application/json"})
@@ -51,14 +44,13 @@ _MOCK_CODE = "the code is a mock one"  # the DevTools' tourist
 class WeChatClient:
     """Methods carry WeChat's own names, take the mini-program that they are for, and raise `WeChatError`.
 
-    No error holds a secret. Secrets, quotas and lists of addresses are a mini-program's own: each has a circuit
-    breaker, so that what WeChat refuses one says nothing about the others. Connections and slots are shared.
+    No error holds a secret. Secrets, quotas and lists of addresses are a mini-program's own, and quotas an endpoint's:
+    each endpoint of each mini-program has a circuit breaker, so that what WeChat refuses one says nothing about the
+    others, and least of all keeps users from signing in. Connections and slots are shared.
 
-    All times are seconds. `connect_timeout` also bounds the wait for a free connection; `total_timeout` covers both
-    tries and the pause between them. A second try is made after a transport error, HTTP 502-504 or errcode -1, and
-    after nothing else: configuration, quota and codes do not get better by asking again. While a breaker is open,
+    All times are seconds. `connect_timeout` also bounds the wait for a free connection. While a breaker is open,
     `CircuitOpen`, or WeChat's own stop, is raised at once. `max_connections` is also the number of slots. `ca_file` and
-    `proxy` as in `PooledTransport`.
+    `proxy` as in `PooledTransport`, `total_timeout` as in `Attempts`, `may_force` and `clock` as in `AccessTokens`.
     """
 
     def __init__(
@@ -72,17 +64,21 @@ class WeChatClient:
         max_connections: int = MAX_CONNECTIONS,
         ca_file: Path | None = None,
         proxy: SecretStr | None = None,
+        may_force: Callable[[str], Awaitable[bool]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         observers: Sequence[CallObserver] = (),
     ) -> None:
         self._total_timeout = total_timeout
-        self._breakers: defaultdict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
+        self._breakers: dict[tuple[str, str], CircuitBreaker] = {}
         self._slots = max_connections
         self.slots_in_use = 0
-        self._sleep = sleep
-        self._observers = observers
         self._transport = transport or PooledTransport(
             is_https=base_url.startswith("https:"), limit=max_connections, ca_file=ca_file, proxy=proxy
+        )
+        self._attempts = Attempts(self._transport, total_timeout=total_timeout, sleep=sleep, observers=observers)
+        self._access_tokens = AccessTokens(
+            self.get_stable_access_token, may_force=may_force or _never, clock=clock, sleep=sleep
         )
         self._base_url = base_url.rstrip("/")
         self._timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout).as_dict()
@@ -93,18 +89,22 @@ class WeChatClient:
     async def __aexit__(self, *_: object) -> None:
         await self._transport.aclose()
 
-    def breaker(self, app: MiniProgram) -> CircuitBreaker:
-        """That of the calls for one mini-program."""
-        return self._breakers[app.app_id]
+    def breaker(self, app: MiniProgram, endpoint: str = "code2session") -> CircuitBreaker:
+        """That of one call, which decides about logins unless it is named, for one mini-program."""
+        breaker = self._breakers.get((app.app_id, endpoint))
+        if breaker is None:
+            breaker = CircuitBreaker(about={"app_id": app.app_id, "endpoint": endpoint})
+            self._breakers[app.app_id, endpoint] = breaker
+        return breaker
 
     @contextlib.contextmanager
-    def slot(self, app: MiniProgram) -> Iterator[None]:
+    def slot(self, app: MiniProgram, endpoint: str = "code2session") -> Iterator[None]:
         """Around all the work that a call is for: a WeChat that hangs does not flood the server with logins.
 
-        Raises what `code2session` would as things stand, and `CircuitOpen` where no slot is free: a queue would only
-        move the flood.
+        Raises what the call would as things stand, and `CircuitOpen` where no slot is free: a queue would only move the
+        flood.
         """
-        self.breaker(app).check()
+        self.breaker(app, endpoint).check()
         if self.slots_in_use >= self._slots:
             raise CircuitOpen(reason="too many wait for it", retry_after=RETRY_AFTER)
         self.slots_in_use += 1
@@ -127,22 +127,28 @@ class WeChatClient:
             "js_code": js_code,
             "grant_type": "authorization_code",
         }
-        url = f"{self._base_url}/sns/jscode2session?{urlencode(query, quote_via=quote)}"
-        request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": self._timeout})
         try:
-            return await self._call(app, "code2session", request, responses.read_code2session)
+            return await self._call(
+                app, "code2session", self._get("/sns/jscode2session", query), responses.read_code2session
+            )
         except LoginCodeInvalid as error:
             if js_code == _MOCK_CODE:
                 error.reason = "it is what Developer Tools give that run without an AppID."
             raise
+        except WeChatUnavailable as error:
+            error.code_may_be_spent = True
+            raise
 
-    async def get_stable_access_token(self, app: MiniProgram) -> SecretStr:
-        """The token that stays the same for everybody until it expires, so that servers need no common store."""
+    async def get_stable_access_token(self, app: MiniProgram, *, force_refresh: bool = False) -> AccessToken:
+        """The token that stays the same for everybody until it expires, so that servers need no common store.
+
+        With `force_refresh` the one that there is dies at once, 20 times a day and 30 seconds apart.
+        """
         body = {
             "grant_type": "client_credential",
             "appid": app.app_id,
             "secret": app.app_secret.get_secret_value(),
-            "force_refresh": False,
+            "force_refresh": force_refresh,
         }
         # Bytes, so that a Content-Length is sent: WeChat answers a chunked body with 412. Real UTF-8, never \uXXXX.
         content = json.dumps(body, ensure_ascii=False).encode()
@@ -151,89 +157,50 @@ class WeChatClient:
         request = httpx.Request("POST", url, headers=_JSON_HEADERS, content=content, extensions=extensions)
         return await self._call(app, "get_stable_access_token", request, responses.read_access_token)
 
+    async def check_session_key(self, app: MiniProgram, *, openid: str, session_key: SecretStr) -> bool:
+        """Whether WeChat still takes this session_key, of which it is shown no more than that we have it."""
+        # Keyed with the base64 text, as all of WeChat's signatures are, over the body that a GET has not.
+        signature = hmac.digest(session_key.get_secret_value().encode(), b"", "sha256").hex()
+        query = {"openid": openid, "signature": signature, "sig_method": "hmac_sha256"}
+        try:
+            return await self._authorised(
+                app,
+                "check_session_key",
+                lambda access_token: self._get("/wxa/checksession", {**access_token, **query}),
+                lambda _: True,
+            )
+        except SessionKeyInvalid:
+            return False
+
+    def _get(self, path: str, query: Mapping[str, str]) -> httpx.Request:
+        url = f"{self._base_url}{path}?{urlencode(query, quote_via=quote)}"
+        return httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": self._timeout})
+
+    async def _authorised(
+        self,
+        app: MiniProgram,
+        endpoint: str,
+        request: Callable[[Mapping[str, str]], httpx.Request],
+        read: Callable[[Fields], T],
+    ) -> T:
+        """A call whose query must hold what `request` is called with: an access token."""
+
+        async def call(token: SecretStr) -> T:
+            return await self._call(app, endpoint, request({"access_token": token.get_secret_value()}), read)
+
+        with self.slot(app, endpoint):
+            try:
+                async with asyncio.timeout(_TOKEN_ALLOWANCE * self._total_timeout):
+                    return await self._access_tokens.call(app, call)
+            except TimeoutError:
+                late = WeChatUnavailable(reason="timeout")
+            raise late
+
     async def _call(self, app: MiniProgram, endpoint: str, request: httpx.Request, read: Callable[[Fields], T]) -> T:
-        with self.breaker(app).call() as is_probe:
+        with self.breaker(app, endpoint).call() as is_probe:
             request.extensions[FRESH] = is_probe
-            return await self._ask(app.app_id, endpoint, request, read)
-
-    async def _ask(self, app_id: str, endpoint: str, request: httpx.Request, read: Callable[[Fields], T]) -> T:
-        attempt, started = 1, time.monotonic()
-        try:
-            async with asyncio.timeout(self._total_timeout):
-                while True:
-                    try:
-                        result = read(responses.read_fields(await self._exchange(request)))
-                    except WeChatError as error:
-                        self._report(app_id, endpoint, error, attempt=attempt, started=started)
-                        if attempt == 2 or not _may_pass(error):
-                            raise
-                        # The connections that there are may have died unnoticed, like the one that failed.
-                        request.extensions[FRESH] = error.http_status is None
-                    else:
-                        self._observe(app_id, endpoint, "ok", time.monotonic() - started)
-                        return result
-                    await self._sleep(random.uniform(0, MAX_JITTER))  # noqa: S311 - nothing secret
-                    attempt, started = 2, time.monotonic()
-        except TimeoutError:
-            late = WeChatUnavailable(reason="timeout")
-        # Raised outside of `except`, so that what was caught hangs on to it in no way: its frames know the secret.
-        self._report(app_id, endpoint, late, attempt=attempt, started=started)
-        raise late
-
-    async def _exchange(self, request: httpx.Request) -> bytes:
-        try:
-            # No redirect is followed from here: it would carry the secret elsewhere.
-            async with contextlib.aclosing(await self._transport.handle_async_request(request)) as response:
-                status = response.status_code
-                if status != httpx.codes.OK:
-                    raise WeChatUnavailable(reason=f"http {status}", http_status=status)
-                if "content-encoding" in response.headers:
-                    raise WeChatUnavailable(reason="packed body", http_status=status)
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > MAX_BODY_BYTES:
-                        raise WeChatUnavailable(reason="huge body", http_status=status)
-                return bytes(body)
-        except FAILURES as failure:
-            reason = reason_of(failure)
-        raise WeChatUnavailable(reason)
-
-    def _observe(self, app_id: str, endpoint: str, outcome: str, seconds: float) -> None:
-        for observe in self._observers:
-            observe(app_id, endpoint, outcome, seconds)
-
-    def _report(self, app_id: str, endpoint: str, error: WeChatError, *, attempt: int, started: float) -> None:
-        seconds = time.monotonic() - started
-        self._observe(app_id, endpoint, error.outcome, seconds)
-        _log.log(
-            _level(error),
-            "WeChat call %s failed: %s",
-            endpoint,
-            error,
-            extra={
-                "app_id": app_id,
-                "endpoint": endpoint,
-                "errcode": error.errcode,
-                "rid": error.rid,
-                "http_status": error.http_status,
-                "duration_ms": round(seconds * 1000),
-                "attempt": attempt,
-            },
-        )
+            return await self._attempts.make(app.app_id, endpoint, request, read)
 
 
-def _level(error: WeChatError) -> int:
-    match error:
-        case LoginCodeInvalid() | LoginCodeUsed() | UserBlocked():
-            return logging.DEBUG  # any client can cause these, as often as it is let; metrics count them
-        case WeChatMisconfigured():
-            return logging.ERROR
-    return logging.WARNING
-
-
-def _may_pass(error: WeChatError) -> bool:
-    if not isinstance(error, WeChatUnavailable):
-        return False
-    # No status at all: the transport failed.
-    return error.errcode == responses.SYSTEM_BUSY or error.http_status in (None, 502, 503, 504)
+async def _never(_app_id: str) -> bool:
+    return False

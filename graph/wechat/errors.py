@@ -7,6 +7,8 @@
     ├── LoginCodeInvalid        40029, 41008: expired, of another app or another kind (a phone code)
     ├── LoginCodeUsed           40163: spent by a double submit, or by a first try of ours whose response was lost
     ├── UserBlocked             40226: a high-risk user, who alone can settle it with WeChat
+    ├── AccessTokenRefused      40001, 40014, 42001 of a call with an access token: repeated once with another
+    ├── SessionKeyInvalid       87009, 40003: WeChat has another session_key for the user by now, or no such user
     └── WeChatMisconfigured     any other errcode (app id, secret, IP, frozen account): an alarm, never retried
 
     SubmissionError             what a mini-program submitted cannot be believed
@@ -65,8 +67,11 @@ class WeChatError(Exception):
 
 
 class WeChatUnavailable(WeChatError):
+    """`code_may_be_spent` after a login code was sent: a second try with it may be refused."""
+
     summary = "WeChat is unavailable"
     reason: str
+    code_may_be_spent: bool = False
 
 
 class CircuitOpen(WeChatError):
@@ -95,6 +100,18 @@ class LoginCodeUsed(WeChatError):
 
 class UserBlocked(WeChatError):
     summary = "WeChat blocks this user"
+
+
+class AccessTokenRefused(WeChatError):
+    """Stays within the client."""
+
+    summary = "WeChat refuses the access token"
+
+
+class SessionKeyInvalid(WeChatError):
+    """Stays within the client."""
+
+    summary = "The session_key is not valid"
 
 
 class WeChatMisconfigured(WeChatError):

@@ -3,7 +3,9 @@
 import ipaddress
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from pydantic import SecretStr
 
@@ -14,14 +16,23 @@ Fields = dict[str, object]
 SYSTEM_BUSY = -1
 _IP_NOT_ALLOWED = 40164
 # By number alone: the words differ between hosts and years.
-_REFUSALS: dict[int, type[errors.WeChatError]] = {
+_REFUSALS: Final[Mapping[int, type[errors.WeChatError]]] = {
     SYSTEM_BUSY: errors.WeChatUnavailable,
-    40029: errors.LoginCodeInvalid,
-    41008: errors.LoginCodeInvalid,
-    40163: errors.LoginCodeUsed,
-    40226: errors.UserBlocked,
     45009: errors.WeChatRateLimited,
     45011: errors.WeChatRateLimited,
+}
+# Of a call that carries an access token. Where one is asked for, 40001 is a wrong AppSecret.
+_TOKEN_REFUSALS: Final = dict.fromkeys((40001, 40014, 42001), errors.AccessTokenRefused)
+# What means something else, or something only, to one endpoint.
+_REFUSALS_OF: Final[Mapping[str, Mapping[int, type[errors.WeChatError]]]] = {
+    "code2session": {
+        40029: errors.LoginCodeInvalid,
+        41008: errors.LoginCodeInvalid,
+        40163: errors.LoginCodeUsed,
+        40226: errors.UserBlocked,
+    },
+    # 40003: the user has left WeChat, and the openid with them.
+    "check_session_key": {**_TOKEN_REFUSALS, 40003: errors.SessionKeyInvalid, 87009: errors.SessionKeyInvalid},
 }
 # The daily quota comes back at midnight in Beijing, or when an operator clears it: worth a look once an hour.
 _RETRY_AFTER = {45011: 60, 45009: 3600}
@@ -47,7 +58,15 @@ class Code2Session:
     unionid: str | None = field(default=None, repr=False)
 
 
-def read_fields(body: bytes) -> Fields:
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What calls to most of WeChat's endpoints must carry; it ends in `expires_in` seconds."""
+
+    token: SecretStr = field(repr=False)
+    expires_in: int
+
+
+def read_fields(body: bytes, endpoint: str) -> Fields:
     """Parse whatever the content type says: WeChat sends JSON as text/plain. Raises WeChatError.
 
     Undecodable bytes and control characters, both seen in errmsg, must not hide the errcode: they are let through
@@ -61,7 +80,7 @@ def read_fields(body: bytes) -> Fields:
         raise _unusable({b"": "empty body", b"<": "html body"}.get(body.lstrip()[:1], "body is not a JSON object"))
     errcode = _errcode(fields)
     if errcode != 0:
-        raise _refusal(errcode, str(fields.get("errmsg")))
+        raise _refusal(endpoint, errcode, str(fields.get("errmsg")))
     return fields
 
 
@@ -74,12 +93,12 @@ def read_code2session(fields: Fields) -> Code2Session:
     return Code2Session(openid, SecretStr(session_key), unionid)
 
 
-def read_access_token(fields: Fields) -> SecretStr:
+def read_access_token(fields: Fields) -> AccessToken:
     """Raises WeChatUnavailable, also when the token has no lifetime."""
     token, expires_in = _text(fields, "access_token"), fields.get("expires_in")
     if not isinstance(expires_in, int) or isinstance(expires_in, bool) or expires_in <= 0:
         raise _unusable(reason="missing expires_in")
-    return SecretStr(token)
+    return AccessToken(SecretStr(token), expires_in)
 
 
 def _text(fields: Fields, name: str, shape: re.Pattern[str] = _TOKEN) -> str:
@@ -104,9 +123,10 @@ def _errcode(fields: Fields) -> int:
     raise _unusable(reason="unreadable errcode")
 
 
-def _refusal(errcode: int, errmsg: str) -> errors.WeChatError:
+def _refusal(endpoint: str, errcode: int, errmsg: str) -> errors.WeChatError:
     rid = _RID.search(errmsg)
-    return _REFUSALS.get(errcode, errors.WeChatMisconfigured)(
+    kind = _REFUSALS_OF.get(endpoint, {}).get(errcode) or _REFUSALS.get(errcode, errors.WeChatMisconfigured)
+    return kind(
         "system busy" if errcode == SYSTEM_BUSY else None,
         errcode=errcode,
         rid=rid[1] if rid else None,

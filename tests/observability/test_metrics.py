@@ -220,11 +220,24 @@ async def test_refusals_are_counted_by_what_was_refused_and_whose_limit_it_was(
         ("account", "login"): 1,
         ("address", "submit"): 1,
         ("account", "submit"): 0,
+        ("address", "check_session"): 0,
+        ("account", "check_session"): 0,
         ("address", "documents"): 0,
         ("address", "refused_codes"): 0,
     }
     assert logins[APP_ID, "RATE_LIMITED"] == 4
     assert failures == {(): 0}
+
+
+@on_sqlite
+async def test_an_access_token_that_is_forced_is_counted(server: TestServer, metrics_settings: MetricsSettings) -> None:
+    name = "wxgate_wechat_forced_token_refreshes_total"
+    token = (await server.login("alice"))["token"]
+    assert await figures(metrics_settings, name) == {(APP_ID,): 0}
+    # Refused once, but WeChat goes on giving it.
+    server.wechat.fail("errcode", errcode=40001, path="/wxa/checksession")
+    assert (await server.post("{ checkSession }", token=token))["data"] == {"checkSession": True}
+    assert await figures(metrics_settings, name) == {(APP_ID,): 1}
 
 
 @on_sqlite

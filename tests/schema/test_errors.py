@@ -13,9 +13,11 @@ from graph.schema.errors import coded
 from graph.security.errors import RateLimited
 from graph.settings import Settings
 from graph.wechat.errors import (
+    AccessTokenRefused,
     CircuitOpen,
     DecryptFailed,
     MalformedSubmission,
+    SessionKeyInvalid,
     SubmissionError,
     WatermarkOutOfRange,
     WeChatError,
@@ -42,6 +44,8 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
 }
 # Raised while the server is put together, or by a command: never by a request.
 FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired}
+# Caught within the client of WeChat.
+WITHIN_THE_CLIENT: Final = {AccessTokenRefused, SessionKeyInvalid}
 
 
 def leaves(family: type[Exception]) -> Iterator[type[Exception]]:
@@ -54,7 +58,7 @@ KINDS: Final = [
     kind
     for family in (WeChatError, SubmissionError, AccountError, DatabaseError)
     for kind in leaves(family)
-    if kind.__module__.startswith(("graph.", "models.")) and kind not in FOR_OPERATORS
+    if kind.__module__.startswith(("graph.", "models.")) and kind not in FOR_OPERATORS | WITHIN_THE_CLIENT
 ] + [RateLimited]
 
 
@@ -101,17 +105,27 @@ def test_only_what_time_may_mend_has_a_time() -> None:
     }
 
 
+def without_response(*, code_may_be_spent: bool) -> WeChatUnavailable:
+    error = WeChatUnavailable("timeout")
+    error.code_may_be_spent = code_may_be_spent
+    return error
+
+
 @pytest.mark.parametrize(
-    ("kind", "action", "words"),
+    ("error", "action", "words"),
     [
-        *((kind, ErrorAction.LOG_IN, "new code") for kind in (WeChatUnavailable, LoginNotStored, LoginsTooFrequent)),
-        (CircuitOpen, ErrorAction.WAIT, "same code"),
+        (without_response(code_may_be_spent=True), ErrorAction.LOG_IN, "new code"),
+        (without_response(code_may_be_spent=False), ErrorAction.WAIT, "just now: try again."),
+        (LoginNotStored(), ErrorAction.LOG_IN, "new code"),
+        (LoginsTooFrequent(2_500), ErrorAction.LOG_IN, "new code"),
+        (CircuitOpen("it did not answer lately", retry_after=1), ErrorAction.WAIT, "same code"),
     ],
 )
 def test_a_new_code_is_asked_for_only_where_the_old_may_be_spent(
-    kind: type[Exception], action: ErrorAction, words: str
+    error: Exception, action: ErrorAction, words: str
 ) -> None:
-    known = code_of(kind)
+    known = coded(error)
+    assert known is not None
     assert (known.action, words in known.message) == (action, True)
 
 

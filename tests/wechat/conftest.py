@@ -1,10 +1,13 @@
-"""A certificate for a fake WeChat at 127.0.0.1, and the CA that issued it."""
+"""A certificate for a fake WeChat at 127.0.0.1, the CA that issued it, and a WeChat that gives access tokens."""
 
 import ssl
 from pathlib import Path
 
 import pytest
 import trustme
+
+from graph.wechat.client import WeChatClient
+from tests.wechat.fake_tokens import Stopwatch, TokenWeChat, forcing
 
 
 @pytest.fixture
@@ -23,3 +26,18 @@ def certified(authority: trustme.CA) -> ssl.SSLContext:
 def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
     authority.cert_pem.write_to_path(path := str(tmp_path / "ca.pem"))
     return Path(path)
+
+
+@pytest.fixture
+def tokens() -> TokenWeChat:
+    return TokenWeChat()
+
+
+@pytest.fixture
+def stopwatch() -> Stopwatch:
+    return Stopwatch()
+
+
+@pytest.fixture
+def wechat(tokens: TokenWeChat, stopwatch: Stopwatch) -> WeChatClient:
+    return forcing(tokens, stopwatch, allowed=True)

@@ -253,7 +253,7 @@ async def test_a_session_does_not_print() -> None:
 )
 async def test_a_failed_call_is_logged_with_fields(errcode: int, level: int, caplog: pytest.LogCaptureFixture) -> None:
     await error_for(refusal(errcode))
-    (record,) = [record for record in caplog.records if record.name == "graph.wechat.client"]
+    (record,) = [record for record in caplog.records if record.name == "graph.wechat.attempts"]
     fields = vars(record)
     assert record.levelno == level
     assert (fields["endpoint"], fields["errcode"], fields["rid"]) == ("code2session", errcode, RID)

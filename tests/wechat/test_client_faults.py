@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graph.wechat.client import MAX_BODY_BYTES
+from graph.wechat.attempts import MAX_BODY_BYTES
 from graph.wechat.errors import LoginCodeUsed, WeChatError, WeChatUnavailable
 from tests.wechat.fake_server import APP, JS_CODE, OPENID, SESSION, TOKEN, Pauses, client, refusal
 
@@ -142,7 +142,7 @@ async def test_a_code_that_our_own_first_try_spent_is_a_used_code() -> None:
 async def test_a_stable_token_is_asked_for_once_more() -> None:
     script = Script(httpx.Response(503), httpx.Response(200, json={"access_token": TOKEN, "expires_in": 7200}))
     async with client(script) as wechat:
-        assert (await wechat.get_stable_access_token(APP)).get_secret_value() == TOKEN
+        assert (await wechat.get_stable_access_token(APP)).token.get_secret_value() == TOKEN
     assert script.calls == 2
 
 

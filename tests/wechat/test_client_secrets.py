@@ -1,14 +1,17 @@
-"""No level of logging and no exception tells the AppSecret, a code, or what came back for it."""
+"""No level of logging and no exception tells the AppSecret, a code, a token, or what came back for one."""
 
 import asyncio
 import contextlib
 import gc
+import hmac
 import logging
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatError
 from tests.wechat.fake_server import (
     APP,
@@ -17,6 +20,8 @@ from tests.wechat.fake_server import (
     OPENID,
     SECRETS,
     SESSION,
+    SESSION_KEY,
+    TOKEN,
     FakeServer,
     all_that_it_says,
     client,
@@ -55,8 +60,22 @@ def log() -> Iterator[Everything]:
         logging.getLogger(name).setLevel(level)
 
 
+# What stands for the session_key in a URL.
+SIGNATURE = hmac.digest(SESSION_KEY.encode(), b"", "sha256").hex()
+
+
 def nothing_told(said: str) -> None:
-    assert [secret for secret in SECRETS if secret in said] == []
+    assert [secret for secret in (*SECRETS, SIGNATURE) if secret in said] == []
+
+
+async def check(wechat: WeChatClient) -> bool:
+    return await wechat.check_session_key(APP, openid=OPENID, session_key=SecretStr(SESSION_KEY))
+
+
+def gives_tokens(respond: Callable[[str], bytes | None]) -> Callable[[str], bytes | None]:
+    """A server that fails in everything else."""
+    given = http({"access_token": TOKEN, "expires_in": 7200})
+    return lambda target: given if target == "/cgi-bin/stable_token" else respond(target)
 
 
 def repeats_the_url(target: str) -> bytes:
@@ -88,6 +107,38 @@ async def test_nothing_is_told_at_debug_whatever_comes(respond: Callable[[str], 
             await wechat.get_stable_access_token(APP)
     gc.collect()
     assert APP_SECRET in str(server.heads), "the server was not asked"
+    nothing_told(log.said)
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [
+        lambda _: http({"errcode": 0, "errmsg": "ok"}),
+        lambda target: http({"errcode": 87009, "errmsg": target}),
+        lambda target: http({"errcode": 40001, "errmsg": f"invalid {target}"}),
+        lambda target: http({"errcode": 40013, "errmsg": f"invalid {target}"}),
+        repeats_the_url,
+        lambda target: f"HTTP/1.1 200 {target}\r\nX: \0{target}\r\n\r\n".encode(),
+        lambda target: f"{target}\r\n\r\n".encode(),
+        lambda _: None,
+    ],
+    ids=["success", "invalid", "refused", "misconfigured", "redirect", "header", "no HTTP", "closed"],
+)
+async def test_an_access_token_and_what_goes_with_it_are_not_told(
+    respond: Callable[[str], bytes | None], log: Everything
+) -> None:
+    server = FakeServer(gives_tokens(respond))
+    asyncio.get_running_loop().set_debug(True)
+    async with server.listening() as url, client(base_url=url, read_timeout=0.1) as wechat:
+        for _ in range(2):
+            try:
+                await check(wechat)
+            except WeChatError as error:
+                nothing_told(all_that_it_says(error))
+        nothing_told(repr(wechat) + repr(vars(wechat)) + repr(vars(wechat._access_tokens)))
+    gc.collect()
+    assert f"access_token={TOKEN}" in str(server.heads), "the server was not asked"
+    assert f"signature={SIGNATURE}" in str(server.heads)
     nothing_told(log.said)
 
 

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from graph.wechat.errors import WeChatUnavailable
 from graph.wechat.mini_programs import MiniProgram
+from graph.wechat.responses import AccessToken
 from tests.wechat.fake_server import APP, APP_ID, APP_SECRET, TOKEN, client
 
 STABLE_TOKEN = "https://api.weixin.qq.com/cgi-bin/stable_token"
@@ -19,7 +20,7 @@ async def test_the_stable_token_is_a_post_of_measured_json() -> None:
     route = wechat_side.post(STABLE_TOKEN).respond(json={"access_token": TOKEN, "expires_in": 345})
     async with client(wechat_side.async_handler) as wechat:
         token = await wechat.get_stable_access_token(APP)
-    assert token == SecretStr(TOKEN)
+    assert token == AccessToken(SecretStr(TOKEN), 345)
     assert TOKEN not in repr(token)
     request = route.calls.last.request
     assert json.loads(request.content) == {

@@ -33,7 +33,7 @@ def test_only_what_the_wrapper_would_merely_call_is_called_past_it() -> None:
 
 def test_the_fields_of_this_server_that_take_no_argument_are_called_directly() -> None:
     schema = build_schema()._schema
-    assert called_directly(schema.query_type) == {"me", "sessions"}
+    assert called_directly(schema.query_type) == {"me", "sessions", "checkSession"}
     assert called_directly(schema.mutation_type) == {"logout", "revokeOtherSessions"}
 
 
