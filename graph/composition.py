@@ -31,6 +31,7 @@ from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
 from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
+from models.logins import UnionidRules
 
 if TYPE_CHECKING:
     from graph.tracing.spans import Tracing
@@ -133,6 +134,7 @@ def compose(
         key_ring=key_ring,
         key_check=key_check,
         sessions=sessions,
+        unionids=UnionidRules(replace=settings.unionid.on_change == "replace"),
         rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
         refused_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
         refused_unusual_codes=buckets("refused_codes", settings.rate_limit.refused_codes),

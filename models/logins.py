@@ -3,9 +3,12 @@
 One transaction of plain statements that each write one table, the same on both databases. The first one takes the
 account's row, so that a login that waited for another of the same account sees all that it has stored.
 
+The accounts of one unionid are one user's, as the table `unionids` says: of first logins through several mini-programs
+at once one makes its row, and the others find it. An account whose unionid comes late stays with its user, and if that
+is not the unionid's, the two are proposed for a merge.
+
 Of a user's other sessions only `keep` stay with the new one, so that no user fills the table. (At the same moment
-through two mini-programs that share a database, one more may stay until the next login, and a user whom neither knows
-yet becomes two.)
+through two mini-programs that share a database, one more may stay until the next login.)
 """
 
 import secrets
@@ -13,10 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from models.accounts import NewKey, find_user_of_unionid, insert_account, update_account
-from models.database import Database, Steps
+from models.accounts import NewKey, insert_account, set_unionid, update_account
+from models.audit_log import Audited, record
+from models.database import Database, Row, Steps
+from models.errors import Conflict
+from models.merge_proposals import propose
 from models.sessions import drop_surplus, insert_session, supersede
-from models.users import UserRecord
+from models.unionids import claim_unionid, drop_unused_unionid, find_owner
+from models.users import UserRecord, by_age, lock_user
 
 _NEW_USER: Final = """
 INSERT INTO users (id, nick_name, avatar_url, gender, city, province, country, language, created_at, updated_at)
@@ -59,12 +66,20 @@ class SignedInRecord:
     superseded: str | None = field(repr=False)
 
 
-async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
+@dataclass(frozen=True, slots=True)
+class UnionidRules:
+    """What becomes of an account whose unionid is not the one that WeChat gives."""
+
+    # Whether another unionid than the stored one replaces it. If not it is dropped, and the caller sees both.
+    replace: bool = False
+
+
+async def sign_in(database: Database, new: NewSession, rules: UnionidRules = UnionidRules()) -> SignedInRecord:
     """Stores a login whole or not at all, however many logins of the same user run at once in any process.
 
-    An existing unionid is kept when another one arrives; the caller sees both. Raises `DatabaseError`.
+    Raises `DatabaseError`.
     """
-    return await database.transaction(lambda: _login(new))
+    return await database.transaction(lambda: _login(new, rules))
 
 
 async def try_sign_in(database: Database) -> None:
@@ -76,27 +91,26 @@ async def try_sign_in(database: Database) -> None:
     token = secrets.token_hex(22)[:43]
     # Longer than that of any account: on a full disk, what is left of a page may take a short row and no other.
     sealed = "0" * 512
-    key = NewKey("", openid=token, unionid=None, session_key=sealed, session_key_fingerprint="", session_key_at=0)
+    key = NewKey("", openid=token, unionid=token, session_key=sealed, session_key_fingerprint="", session_key_at=0)
     new = NewSession(token[:22], key, token, lambda *_: sealed[:64], now=0, expires_at=0, keep=1)
     await database.transaction(lambda: _undone(new))
 
 
 def _undone(new: NewSession) -> Steps[None]:
     yield "SAVEPOINT tried", ()
-    yield from _login(new)
+    yield from _login(new, UnionidRules())
     yield "ROLLBACK TO SAVEPOINT tried", ()
 
 
-def _login(new: NewSession) -> Steps[SignedInRecord]:
+def _login(new: NewSession, rules: UnionidRules) -> Steps[SignedInRecord]:
     known, key, now = True, new.key, new.now
     account = yield from update_account(key, now=now)
     if account is None:
-        user_id = (yield from find_user_of_unionid(key.unionid)) if key.unionid is not None else None
-        known = user_id is not None
-        if user_id is None:
-            user_id = new.user_id
-            yield _NEW_USER, (user_id, now)
+        user_id = yield from _user_of_new_account(new)
+        known = user_id != new.user_id
         account = yield from insert_account(key, user_id=user_id, now=now)
+    elif key.unionid is not None and key.unionid != account["unionid"]:
+        account = yield from _with_unionid(account, key, rules, now)
     user_id, account_id = account["user_id"], account["id"]
     mac = new.mac(user_id, account_id)
     yield from insert_session(
@@ -117,4 +131,57 @@ def _login(new: NewSession) -> Steps[SignedInRecord]:
         is_new_device=new.superseded not in others and any(ends_at > now for ends_at in others.values()),
         # As the row is now, so that a transaction which runs again tells the same.
         superseded=new.superseded if others.get(new.superseded or "") == new.superseded_ends_at else None,
+    )
+
+
+def _user_of_new_account(new: NewSession) -> Steps[str]:
+    unionid, now = new.key.unionid, new.now
+    owner = (yield from find_owner(unionid)) if unionid is not None else None
+    if owner is None:
+        user_id = new.user_id
+        yield _NEW_USER, (user_id, now)
+    else:
+        user_id = owner.user_id
+        yield from _locked(user_id)
+    if unionid is not None and not (owner and owner.is_stored):
+        yield from claim_unionid(unionid, user_id, now=now)
+    return user_id
+
+
+def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> Steps[Row]:
+    """The account of a user whose unionid has come late, or has changed."""
+    stored, unionid, user_id = account["unionid"], key.unionid, account["user_id"]
+    if unionid is None or (stored is not None and not rules.replace):
+        return account
+    owner = yield from find_owner(unionid)
+    owner_id = owner.user_id if owner else user_id
+    # In one order, for a login of the other user may do the same at this moment.
+    first, last = sorted((owner_id, user_id))
+    pair = ((yield from _locked(first)), (yield from _locked(last))) if first != last else None
+    if not (owner and owner.is_stored):
+        yield from claim_unionid(unionid, owner_id, now=now)
+    account = yield from set_unionid(account["id"], unionid)
+    if stored is not None:
+        yield from drop_unused_unionid(stored)
+        yield from _audit("unionid_changed", user_id, key, now, account=account["id"])
+    if pair is not None:
+        older, younger = by_age(*pair)
+        if (yield from propose(older.id, younger.id, now=now)):
+            yield from _audit("merge_proposed", older.id, key, now, younger=younger.id)
+    return account
+
+
+def _locked(user_id: str) -> Steps[UserRecord]:
+    user = yield from lock_user(user_id)
+    if user is None:
+        msg = "the user is gone"
+        raise Conflict(msg)
+    return user
+
+
+def _audit(action: str, user_id: str, key: NewKey, now: int, **detail: object) -> Steps[None]:
+    # A transaction that runs again finds the unionid stored, and does not come here.
+    new_id = secrets.token_hex(11)
+    yield from record(
+        Audited(id=new_id, at=now, action=action, user_id=user_id, actor="wechat", app_id=key.app_id, detail=detail)
     )

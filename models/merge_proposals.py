@@ -1,8 +1,12 @@
 """Pairs of users that a unionid, which came late, has shown to be one."""
 
+import secrets
+from typing import Final
+
 from tortoise import fields
 from tortoise.models import Model
 
+from models.database import Steps
 from models.users import User
 
 
@@ -23,3 +27,13 @@ class MergeProposal(Model):
         # Fixed, because Tortoise would make every edit of the docstring above a change of the schema.
         table_description = "Pairs of users that a unionid has shown to be one."
         unique_together = (("older", "younger"),)
+
+
+_INSERT: Final = """
+INSERT INTO merge_proposals (id, older_id, younger_id, created_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (older_id, younger_id) DO NOTHING RETURNING id"""
+
+
+def propose(older: str, younger: str, *, now: int) -> Steps[bool]:
+    """Whether the pair is new. The transaction has locked what keeps both users there."""
+    return bool((yield _INSERT, (secrets.token_hex(11), older, younger, now)))

@@ -24,7 +24,7 @@ from graph.wechat.responses import Code2Session
 from models.accounts import NewKey
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseUnavailable
-from models.logins import sign_in, try_sign_in
+from models.logins import UnionidRules, sign_in, try_sign_in
 from models.migrate import require_tables
 from models.users import UserRecord
 
@@ -65,6 +65,7 @@ class Logins:
     key_ring: KeyRing
     key_check: KeyCheck
     sessions: Sessions
+    unionids: UnionidRules
     rate_limit: RateLimit
     refused_codes: TokenBuckets
     refused_unusual_codes: TokenBuckets
@@ -176,7 +177,7 @@ class Logins:
         issued, new = self.sessions.issue(key, superseding=token)
         self._storing += 1
         try:
-            record = await sign_in(self.database, new)
+            record = await sign_in(self.database, new, self.unionids)
             self._stored_at = time.monotonic()
         finally:
             self._storing -= 1

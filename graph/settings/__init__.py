@@ -68,6 +68,12 @@ class SessionSettings(Group):
     require_mac: bool = Field(False, description="Refuse sessions without a MAC; `wxgate doctor` says when to.")
 
 
+class UnionidSettings(Group):
+    on_change: Literal["keep", "replace"] = Field(
+        "keep", description="Which unionid an account has when WeChat gives another one: the first, or the newest."
+    )
+
+
 class WatermarkSettings(Group):
     max_age: int = Field(86_400, ge=1, description="Seconds that submitted data may be old.")
     max_ahead: int = Field(300, ge=0, description="Seconds that it may be ahead.")
@@ -126,6 +132,7 @@ class Settings(Group):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
+    unionid: UnionidSettings = Field(default_factory=UnionidSettings)
     watermark: WatermarkSettings = Field(default_factory=WatermarkSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     rate_limit: RateLimitSettings = Field(default_factory=RateLimitSettings)

@@ -31,8 +31,9 @@ def tables_url(request: pytest.FixtureRequest, sqlite_path: Path) -> str:
 @pytest.fixture
 async def database(tables_url: str) -> AsyncIterator[Database]:
     async with Database(tables_url) as opened:
-        await opened.fetch("DELETE FROM users")  # accounts and sessions go with them
-        await opened.fetch("DELETE FROM encryption_keys")
+        # Accounts, sessions and what else belongs to a user go with the users.
+        for table in ("users", "encryption_keys", "audit_log", "deleted_users"):
+            await opened.fetch(f"DELETE FROM {table}")  # noqa: S608
         yield opened
 
 
