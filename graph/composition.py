@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.login import Logins
+from graph.accounts.merging import unionid_rules
 from graph.accounts.profile import Profiles
 from graph.accounts.session_cleanup import SessionCleanup
 from graph.accounts.sessions import Sessions, epoch_ms
@@ -31,7 +32,6 @@ from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
 from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
-from models.logins import UnionidRules
 
 if TYPE_CHECKING:
     from graph.tracing.spans import Tracing
@@ -117,9 +117,10 @@ def compose(
 
     storage = RateLimitStorage(settings.rate_limit.storage, namespace=app_id, clock=monotonic)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
+    macs = SessionMacs(key_ring)
     sessions = Sessions(
         database=database,
-        macs=SessionMacs(key_ring),
+        macs=macs,
         idle_days=settings.session.idle_days,
         absolute_days=settings.session.absolute_days,
         max_per_user=settings.session.max_per_user,
@@ -134,7 +135,7 @@ def compose(
         key_ring=key_ring,
         key_check=key_check,
         sessions=sessions,
-        unionids=UnionidRules(replace=settings.unionid.on_change == "replace"),
+        unionids=unionid_rules(macs, merge=settings.unionid.merge, on_change=settings.unionid.on_change),
         rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
         refused_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
         refused_unusual_codes=buckets("refused_codes", settings.rate_limit.refused_codes),

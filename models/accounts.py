@@ -81,6 +81,9 @@ INSERT INTO accounts (app_id, openid, session_key, session_key_fingerprint, sess
 VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)
 ON CONFLICT (app_id, openid) DO NOTHING
 RETURNING id, user_id, unionid"""
+_OF_USER: Final = "SELECT id FROM accounts WHERE user_id = $1 ORDER BY id"
+_LOCK: Final = "UPDATE accounts SET user_id = user_id WHERE id = $1"
+_MOVE: Final = "UPDATE accounts SET user_id = $2 WHERE user_id = $1 RETURNING id"
 _SET_UNIONID: Final = "UPDATE accounts SET unionid = $2 WHERE id = $1 RETURNING id, user_id, unionid"
 
 
@@ -122,6 +125,20 @@ def set_unionid(account_id: int, unionid: str) -> Steps[Row]:
     return row
 
 
+def lock_accounts(user_id: str) -> Steps[None]:
+    """Waits for logins of the user's accounts, and keeps others waiting until the transaction ends.
+
+    One after the other by id: a single statement locks them as it comes upon them, and two would meet halfway.
+    """
+    for row in (yield _OF_USER, (user_id,)):
+        yield _LOCK, (row["id"],)
+
+
+def move_accounts(younger: str, older: str) -> Steps[int]:
+    """Gives one user's accounts to another; how many."""
+    return len((yield _MOVE, (younger, older)))
+
+
 def _values(key: NewKey, now: int) -> Sequence[object]:
     return (key.app_id, key.openid, key.session_key, key.session_key_fingerprint, key.session_key_at, now)
 
@@ -153,6 +170,35 @@ async def read_sealed(database: Database, *, after: int, limit: int, last: int =
 async def find_sealed(database: Database, account_id: int) -> SealedAccount | None:
     """One account, or None when it is gone. Raises `DatabaseError`."""
     return next(iter(await read_sealed(database, after=account_id - 1, last=account_id, limit=1)), None)
+
+
+async def find_user_of_account(database: Database, account_id: int) -> str | None:
+    """Whose an account is now, or None when it is gone. Raises `DatabaseError`."""
+    account = Account.filter(id=account_id)
+    rows = await database.run(lambda: account.values_list("user_id"), reads=True)
+    return str(rows[0][0]) if rows else None
+
+
+# Bounded by ids as well, for an app of few accounts is far to seek among those of others.
+_NEWEST_WITH_UNIONID: Final = """
+SELECT COUNT(*) AS accounts, COUNT(unionid) AS unionids FROM (
+  SELECT unionid FROM accounts WHERE app_id = $1 AND id > (SELECT MAX(id) FROM accounts) - 100000
+  ORDER BY id DESC LIMIT $2) newest"""
+_NEXT_APP: Final = "SELECT MIN(app_id) AS app_id FROM accounts WHERE app_id > $1"
+
+
+async def count_newest_with_unionid(database: Database, newest: int) -> dict[str, tuple[int, int]]:
+    """By AppID, how many of its newest accounts there are, `newest` at the most, and how many of them have a unionid.
+
+    Raises `DatabaseError`.
+    """
+    counts: dict[str, tuple[int, int]] = {}
+    app_id = ""
+    while app_id := (await database.fetch(_NEXT_APP, app_id))[0]["app_id"] or "":
+        [row] = await database.fetch(_NEWEST_WITH_UNIONID, app_id, newest)
+        if row["accounts"]:
+            counts[app_id] = row["accounts"], row["unionids"]
+    return counts
 
 
 async def count_accounts_by_key(database: Database, *, batch: int = 1000) -> dict[str, int]:

@@ -5,7 +5,7 @@ account's row, so that a login that waited for another of the same account sees 
 
 The accounts of one unionid are one user's, as the table `unionids` says: of first logins through several mini-programs
 at once one makes its row, and the others find it. An account whose unionid comes late stays with its user, and if that
-is not the unionid's, the two are proposed for a merge.
+is not the unionid's, the two are proposed for a merge, or merged.
 
 Of a user's other sessions only `keep` stay with the new one, so that no user fills the table. (At the same moment
 through two mini-programs that share a database, one more may stay until the next login.)
@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from models.accounts import NewKey, insert_account, set_unionid, update_account
-from models.audit_log import Audited, record
+from models.audit_log import Audited, new_entry_id, record
 from models.database import Database, Row, Steps
+from models.deleted_users import DeletionReason
 from models.errors import Conflict
 from models.merge_proposals import propose
+from models.merging import Merge, MergedRecord, MergeRules, merge_users
 from models.sessions import drop_surplus, insert_session, supersede
 from models.unionids import claim_unionid, drop_unused_unionid, find_owner
 from models.users import UserRecord, by_age, lock_user
@@ -64,6 +66,8 @@ class SignedInRecord:
     is_new_device: bool
     # The hash of the token whose session it brought to an end.
     superseded: str | None = field(repr=False)
+    # What became of a user whom the unionid showed to be the same.
+    merged: MergedRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class UnionidRules:
 
     # Whether another unionid than the stored one replaces it. If not it is dropped, and the caller sees both.
     replace: bool = False
+    # How a user who is blank is merged at once; None leaves it to an operator, as for all others.
+    merging: MergeRules | None = None
 
 
 async def sign_in(database: Database, new: NewSession, rules: UnionidRules = UnionidRules()) -> SignedInRecord:
@@ -103,14 +109,14 @@ def _undone(new: NewSession) -> Steps[None]:
 
 
 def _login(new: NewSession, rules: UnionidRules) -> Steps[SignedInRecord]:
-    known, key, now = True, new.key, new.now
+    known, key, now, merged = True, new.key, new.now, None
     account = yield from update_account(key, now=now)
     if account is None:
         user_id = yield from _user_of_new_account(new)
         known = user_id != new.user_id
         account = yield from insert_account(key, user_id=user_id, now=now)
     elif key.unionid is not None and key.unionid != account["unionid"]:
-        account = yield from _with_unionid(account, key, rules, now)
+        account, merged = yield from _with_unionid(account, key, rules, now)
     user_id, account_id = account["user_id"], account["id"]
     mac = new.mac(user_id, account_id)
     yield from insert_session(
@@ -131,6 +137,7 @@ def _login(new: NewSession, rules: UnionidRules) -> Steps[SignedInRecord]:
         is_new_device=new.superseded not in others and any(ends_at > now for ends_at in others.values()),
         # As the row is now, so that a transaction which runs again tells the same.
         superseded=new.superseded if others.get(new.superseded or "") == new.superseded_ends_at else None,
+        merged=merged,
     )
 
 
@@ -148,11 +155,11 @@ def _user_of_new_account(new: NewSession) -> Steps[str]:
     return user_id
 
 
-def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> Steps[Row]:
-    """The account of a user whose unionid has come late, or has changed."""
+def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> Steps[tuple[Row, MergedRecord | None]]:
+    """The account whose unionid has come late or has changed, perhaps as that of another user by now."""
     stored, unionid, user_id = account["unionid"], key.unionid, account["user_id"]
     if unionid is None or (stored is not None and not rules.replace):
-        return account
+        return account, None
     owner = yield from find_owner(unionid)
     owner_id = owner.user_id if owner else user_id
     # In one order, for a login of the other user may do the same at this moment.
@@ -164,11 +171,19 @@ def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> S
     if stored is not None:
         yield from drop_unused_unionid(stored)
         yield from _audit("unionid_changed", user_id, key, now, account=account["id"])
-    if pair is not None:
-        older, younger = by_age(*pair)
-        if (yield from propose(older.id, younger.id, now=now)):
-            yield from _audit("merge_proposed", older.id, key, now, younger=younger.id)
-    return account
+    if pair is None:
+        return account, None
+    older, younger = by_age(*pair)
+    if rules.merging is not None and rules.merging.is_blank(younger, now):
+        what = Merge(older.id, younger.id, "wechat", DeletionReason.WECHAT, now, key.app_id)
+        merged = yield from merge_users(what, rules.merging)
+        if not isinstance(merged, MergedRecord):
+            msg = "the user is gone"
+            raise Conflict(msg)
+        return {**account, "user_id": older.id}, merged
+    if (yield from propose(older.id, younger.id, now=now)):
+        yield from _audit("merge_proposed", older.id, key, now, younger=younger.id)
+    return account, None
 
 
 def _locked(user_id: str) -> Steps[UserRecord]:
@@ -181,7 +196,7 @@ def _locked(user_id: str) -> Steps[UserRecord]:
 
 def _audit(action: str, user_id: str, key: NewKey, now: int, **detail: object) -> Steps[None]:
     # A transaction that runs again finds the unionid stored, and does not come here.
-    new_id = secrets.token_hex(11)
+    entry = new_entry_id()
     yield from record(
-        Audited(id=new_id, at=now, action=action, user_id=user_id, actor="wechat", app_id=key.app_id, detail=detail)
+        Audited(id=entry, at=now, action=action, user_id=user_id, actor="wechat", app_id=key.app_id, detail=detail)
     )

@@ -34,6 +34,7 @@ ORDER BY account_id LIMIT 1"""
 _INSERT: Final = """
 INSERT INTO unionids (unionid, user_id, created_at) VALUES ($1, $2, $3)
 ON CONFLICT (unionid) DO NOTHING RETURNING user_id"""
+_MOVE: Final = "UPDATE unionids SET user_id = $2 WHERE user_id = $1 RETURNING unionid"
 _DELETE_UNUSED: Final = """
 DELETE FROM unionids WHERE unionid = $1 AND NOT EXISTS (SELECT 1 FROM accounts WHERE unionid = $1)"""
 
@@ -59,6 +60,11 @@ def claim_unionid(unionid: str, user_id: str, *, now: int) -> Steps[None]:
     if not (yield _INSERT, (unionid, user_id, now)):
         msg = "the unionid is there"
         raise Conflict(msg)
+
+
+def move_unionids(younger: str, older: str) -> Steps[int]:
+    """Gives one user's unionids to another; how many."""
+    return len((yield _MOVE, (younger, older)))
 
 
 def drop_unused_unionid(unionid: str) -> Steps[None]:

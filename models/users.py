@@ -52,6 +52,13 @@ USER_COLUMNS: Final = UserRecord._fields
 _LOCK: Final = f"""
 UPDATE users SET updated_at = updated_at WHERE id = $1 RETURNING {", ".join(USER_COLUMNS)}"""  # noqa: S608 - constants only
 
+# Above any watermark that a submission has read: its compare and swap fails, and it looks again.
+_FILL: Final = """
+UPDATE users SET nick_name = $2, avatar_url = $3, gender = $4, city = $5, province = $6, country = $7, language = $8,
+  profile_at = (SELECT COALESCE(MAX(profile_at), 0) + 1 FROM users WHERE id IN ($1, $9)), updated_at = $10
+WHERE id = $1"""
+_DELETE: Final = "DELETE FROM users WHERE id = $1"
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -81,6 +88,17 @@ def by_age(one: UserRecord, another: UserRecord) -> tuple[UserRecord, UserRecord
     """The older of two users, and the younger."""
     older, younger = sorted((one, another), key=lambda user: (user.created_at, user.id))
     return older, younger
+
+
+def fill_user(filled: UserRecord, younger: str, *, now: int) -> Steps[None]:
+    """Stores a user's profile with what another, who is merged into them, had; both are locked."""
+    user_id, *profile = filled[:8]
+    yield _FILL, (user_id, *profile, younger, now)
+
+
+def delete_user(user_id: str) -> Steps[None]:
+    """Deletes a user, and whatever refers to them."""
+    yield _DELETE, (user_id,)
 
 
 async def store_profile(database: Database, user_id: str, profile: Profile, *, now: int) -> UserRecord | None:

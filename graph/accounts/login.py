@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from graph.accounts.encryption_keys import KeyCheck, session_key_context
 from graph.accounts.errors import LoginNotStored, LoginsTooFrequent
+from graph.accounts.merging import log_merge
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
 from graph.security.errors import RateLimited
@@ -184,6 +185,8 @@ class Logins:
         if wechat.unionid is not None and record.unionid != wechat.unionid:
             # Two Open Platform accounts after one another, perhaps; which is right is not for a login to decide.
             _log.warning("kept the unionid that was stored first", extra={"account": record.account_id})
+        if record.merged is not None:
+            log_merge(record.merged, client)
         ids = {"user_id": record.user.id, "session_id": session_id(new.token_hash)}
         if record.is_new_device:
             SecurityEvent.LOGIN_FROM_NEW_DEVICE.log(client, **ids)

@@ -69,6 +69,11 @@ class SessionSettings(Group):
 
 
 class UnionidSettings(Group):
+    """What becomes of accounts that WeChat shows to be one user's, or another's, later than by their first login."""
+
+    merge: Literal["never", "blank"] = Field(
+        "never", description="`blank`: merge a new user without a profile into the one of their unionid at once."
+    )
     on_change: Literal["keep", "replace"] = Field(
         "keep", description="Which unionid an account has when WeChat gives another one: the first, or the newest."
     )
