@@ -3,14 +3,15 @@
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import click.testing
 import pytest
 
 from models.database import Database
-from tests.cli.processes import invoke
+from tests.cli.processes import invoke, run
 from tests.databases import give_tables
-from tests.models.rows import DAY, NOON, a_login, stored
+from tests.models.rows import DAY, NOON, a_login, column, stored
 from tests.secret_patterns import secrets_in
 from tests.server import ENCRYPTION_KEYS
 
@@ -74,6 +75,21 @@ def test_both_commands_print_json(users: Users) -> None:
     assert json.loads(users("merge", "user-1", "user-2", "--json").output) == merged
     again = {"older": "user-1", "younger": "user-2", "already_merged": True, "dry_run": False}
     assert json.loads(users("merge", "user-1", "user-2", "--json").output) == again
+
+
+@pytest.mark.usefixtures("users")
+def test_a_merge_leaves_a_security_event_and_an_entry_of_who_did_it(database_url: str, tmp_path: Path) -> None:
+    variables = {"WXGATE_DATABASE_URL": database_url, "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS, "USER": "operator"}
+    planned = run("users", "merge", "user-1", "user-2", "--dry-run", cwd=tmp_path, LOGNAME="operator", **variables)
+    assert "event=" not in planned.stderr
+    done = run("users", "merge", "user-1", "user-2", cwd=tmp_path, LOGNAME="operator", **variables)
+    assert "event=users_merged  user_id=user-1  merged_id=user-2  accounts=1  sessions=2\n" in done.stderr
+
+    async def actors() -> list[object]:
+        async with Database(database_url) as database:
+            return await column(database, "SELECT actor FROM audit_log WHERE action = 'merged'")
+
+    assert asyncio.run(actors()) == ["cli:operator"]
 
 
 def test_what_cannot_be_merged_is_one_sentence_and_changes_nothing(users: Users) -> None:
