@@ -3,7 +3,7 @@
 One transaction of plain statements that each write one table, the same on both databases. The first one takes the
 account's row, so that a login that waited for another of the same account sees all that it has stored.
 
-The accounts of one unionid are one user's, as the table `unionids` says: of first logins through several mini-programs
+The accounts of one unionid are one user's, by the table `unionids`: of first logins through several mini-programs
 at once one makes its row, and the others find it. An account whose unionid comes late stays with its user, and if that
 is not the unionid's, the two are proposed for a merge, or merged.
 

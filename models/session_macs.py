@@ -1,4 +1,4 @@
-"""The MACs of sessions, by the hundred: to count them, and to replace them when the key does."""
+"""The MACs of sessions, by the hundred: to count them, and to replace them when their key or their user does."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, NamedTuple

@@ -36,7 +36,7 @@ def merge_rules(macs: SessionMacs) -> MergeRules:
 def unionid_rules(
     macs: SessionMacs, *, merge: Literal["never", "blank"], on_change: Literal["keep", "replace"]
 ) -> UnionidRules:
-    """What logins do with a unionid that comes late or changes, as the settings of these names say."""
+    """What logins do with a unionid that comes late or changes, by the settings of these names."""
     return UnionidRules(replace=on_change == "replace", merging=merge_rules(macs) if merge == "blank" else None)
 
 

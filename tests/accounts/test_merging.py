@@ -62,8 +62,8 @@ async def test_users_whom_a_late_unionid_shows_to_be_one_are_merged_by_an_operat
         (ids[1], ids[0])
     ]
     assert await command(settings, "proposals") == []
-    for person in ("alice", "bob"):
-        assert (await server.login(person, unionId=UNIONID))["user"]["id"] == ids[0]
+    for name in ("alice", "bob"):
+        assert (await server.login(name, unionId=UNIONID))["user"]["id"] == ids[0]
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ def users(database_url: str) -> Users:
     return command
 
 
-def test_proposals_are_listed_and_a_merge_tells_what_it_moves_before_and_after(users: Users) -> None:
+def test_proposals_are_listed_and_a_merge_prints_what_it_moves_before_and_after(users: Users) -> None:
     assert users("proposals").output == "2025-06-15T15:06:40+00:00  user-1  user-2\n"
     what = (
         "user-2 into user-1\n1 accounts, 0 unionids, 0 proposals moved\n"

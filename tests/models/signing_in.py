@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-# Says that it is ready; then, for each line, signs in what it lists at once and prints the users' ids.
+# Prints that it is ready; then, for each line, signs in what it lists at once and prints the users' ids.
 _SIGN_IN: Final = """
 import asyncio, json, os, sys
 from models.database import Database

@@ -54,7 +54,7 @@ async def store_users(database: Database) -> None:
 
 
 class Driven:
-    """A transaction on a connection of its own, which goes on only when it is told to."""
+    """A transaction on a connection of its own, which goes on step by step."""
 
     def __init__(self, connection: asyncpg.Connection, transaction: Transaction[Any]) -> None:
         self._connection = connection

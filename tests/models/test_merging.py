@@ -61,7 +61,7 @@ async def test_every_table_that_refers_to_users_is_moved_by_a_merge(database: Da
     assert after == before | {"merge_proposals": [0]}
 
 
-async def test_a_dry_run_says_the_same_and_changes_nothing(database: Database) -> None:
+async def test_a_dry_run_returns_the_same_and_changes_nothing(database: Database) -> None:
     await store_two(database)
     tables = ("users", "accounts", "sessions", "unionids", "merge_proposals", "deleted_users", "audit_log")
 
