@@ -14,6 +14,7 @@ from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.forced_refreshes import ForcedRefreshes
 from graph.accounts.jobs import Jobs
 from graph.accounts.login import Logins
+from graph.accounts.merging import unionid_rules
 from graph.accounts.profile import Profiles
 from graph.accounts.session_key_check import SessionKeyCheck
 from graph.accounts.session_list import SessionList
@@ -126,9 +127,10 @@ def compose(
 
     storage = RateLimitStorage(settings.rate_limit.storage, namespace=apps.first.app_id, clock=monotonic)
     key_check = KeyCheck(database=database, key_ring=key_ring, now=now)
+    macs = SessionMacs(key_ring)
     sessions = Sessions(
         database=database,
-        macs=SessionMacs(key_ring),
+        macs=macs,
         idle_days=settings.session.idle_days,
         absolute_days=settings.session.absolute_days,
         max_per_user=settings.session.max_per_user,
@@ -143,6 +145,7 @@ def compose(
         key_ring=key_ring,
         key_check=key_check,
         sessions=sessions,
+        unionids=unionid_rules(macs, merge=settings.unionid.merge, on_change=settings.unionid.on_change),
         rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
         refused_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
         refused_unusual_codes=buckets("refused_codes", settings.rate_limit.refused_codes),

@@ -51,13 +51,13 @@ class Account(Model):
 # "previous" itself, unless a newer one is there. No login takes a minute: a time so much later than its own was left by
 # a wrong clock, and is not believed. `updated_at` only grows: servers that store a login in one statement tell by it
 # that another came first.
-_SAME: Final = "session_key_fingerprint = $5"
-_NEWER: Final = "(session_key_at <= $6 OR session_key_at - 60000 > $6)"
+_SAME: Final = "session_key_fingerprint = $4"
+_NEWER: Final = "(session_key_at <= $5 OR session_key_at - 60000 > $5)"
 
 
 def _previous(shifted: str, overtaken: str, column: str) -> str:
     return f"""{column} = CASE WHEN {_SAME} THEN {column} WHEN {_NEWER} THEN {shifted}
-    WHEN previous_session_key_asked_at > $6 THEN {column} ELSE {overtaken} END"""
+    WHEN previous_session_key_asked_at > $5 THEN {column} ELSE {overtaken} END"""
 
 
 def _current(column: str, value: str) -> str:
@@ -66,23 +66,25 @@ def _current(column: str, value: str) -> str:
 
 _UPDATE: Final = f"""
 UPDATE accounts SET
-  unionid = COALESCE(unionid, $3),
-  {_previous("session_key", "$4", "previous_session_key")},
-  {_previous("session_key_at", "$6", "previous_session_key_asked_at")},
-  {_previous("$6", "session_key_at", "previous_session_key_at")},
-  {_current("session_key", "$4")},
-  {_current("session_key_fingerprint", "$5")},
-  {_current("session_key_at", "$6")},
-  updated_at = CASE WHEN updated_at < $7 THEN $7 ELSE updated_at + 1 END
+  {_previous("session_key", "$3", "previous_session_key")},
+  {_previous("session_key_at", "$5", "previous_session_key_asked_at")},
+  {_previous("$5", "session_key_at", "previous_session_key_at")},
+  {_current("session_key", "$3")},
+  {_current("session_key_fingerprint", "$4")},
+  {_current("session_key_at", "$5")},
+  updated_at = CASE WHEN updated_at < $6 THEN $6 ELSE updated_at + 1 END
 WHERE app_id = $1 AND openid = $2
 RETURNING id, user_id, unionid"""  # noqa: S608 - constants only
 _INSERT: Final = """
-INSERT INTO accounts (app_id, openid, unionid, session_key, session_key_fingerprint, session_key_at,
-                      created_at, updated_at, user_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+INSERT INTO accounts (app_id, openid, session_key, session_key_fingerprint, session_key_at, created_at, updated_at,
+                      unionid, user_id)
+VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)
 ON CONFLICT (app_id, openid) DO NOTHING
 RETURNING id, user_id, unionid"""
-_USER_OF_UNIONID: Final = "SELECT user_id FROM accounts WHERE unionid = $1 ORDER BY id LIMIT 1"
+_OF_USER: Final = "SELECT id FROM accounts WHERE user_id = $1 ORDER BY id"
+_LOCK: Final = "UPDATE accounts SET user_id = user_id WHERE id = $1"
+_MOVE: Final = "UPDATE accounts SET user_id = $2 WHERE user_id = $1 RETURNING id"
+_SET_UNIONID: Final = "UPDATE accounts SET unionid = $2 WHERE id = $1 RETURNING id, user_id, unionid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class NewKey:
 def update_account(key: NewKey, *, now: int) -> Steps[Row | None]:
     """The account with its newest key, locked until the transaction ends; None when there is none yet.
 
-    Plain SQL, as all that a login sends: SQLite's thread runs the same steps, where no QuerySet can be awaited.
+    Its unionid is the stored one. Plain SQL, as all that a login sends: SQLite's thread runs the same steps, where no
+    QuerySet can be awaited.
     """
     rows = yield _UPDATE, _values(key, now)
     return rows[0] if rows else None
@@ -109,22 +112,35 @@ def update_account(key: NewKey, *, now: int) -> Steps[Row | None]:
 
 def insert_account(key: NewKey, *, user_id: str, now: int) -> Steps[Row]:
     """The new account. Raises `Conflict` when another login has made it meanwhile."""
-    rows = yield _INSERT, (*_values(key, now), user_id)
+    rows = yield _INSERT, (*_values(key, now), key.unionid, user_id)
     if not rows:
         msg = "the account is there"
         raise Conflict(msg)
     return rows[0]
 
 
-def find_user_of_unionid(unionid: str) -> Steps[str | None]:
-    """The user whom another mini-program of this database knows by the same unionid."""
-    rows = yield _USER_OF_UNIONID, (unionid,)
-    return rows[0]["user_id"] if rows else None
+def set_unionid(account_id: int, unionid: str) -> Steps[Row]:
+    """The account with another unionid; the login has locked it."""
+    [row] = yield _SET_UNIONID, (account_id, unionid)
+    return row
+
+
+def lock_accounts(user_id: str) -> Steps[None]:
+    """Waits for logins of the user's accounts, and keeps others waiting until the transaction ends.
+
+    One after the other by id: a single statement locks them as it comes upon them, and two would meet halfway.
+    """
+    for row in (yield _OF_USER, (user_id,)):
+        yield _LOCK, (row["id"],)
+
+
+def move_accounts(younger: str, older: str) -> Steps[int]:
+    """Gives one user's accounts to another; how many."""
+    return len((yield _MOVE, (younger, older)))
 
 
 def _values(key: NewKey, now: int) -> Sequence[object]:
-    ids = (key.app_id, key.openid, key.unionid)
-    return (*ids, key.session_key, key.session_key_fingerprint, key.session_key_at, now)
+    return (key.app_id, key.openid, key.session_key, key.session_key_fingerprint, key.session_key_at, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +170,35 @@ async def read_sealed(database: Database, *, after: int, limit: int, last: int =
 async def find_sealed(database: Database, account_id: int) -> SealedAccount | None:
     """One account, or None when it is gone. Raises `DatabaseError`."""
     return next(iter(await read_sealed(database, after=account_id - 1, last=account_id, limit=1)), None)
+
+
+async def find_user_of_account(database: Database, account_id: int) -> str | None:
+    """Whose an account is now, or None when it is gone. Raises `DatabaseError`."""
+    account = Account.filter(id=account_id)
+    rows = await database.run(lambda: account.values_list("user_id"), reads=True)
+    return str(rows[0][0]) if rows else None
+
+
+# Bounded by ids as well, for an app of few accounts is far to seek among those of others.
+_NEWEST_WITH_UNIONID: Final = """
+SELECT COUNT(*) AS accounts, COUNT(unionid) AS unionids FROM (
+  SELECT unionid FROM accounts WHERE app_id = $1 AND id > (SELECT MAX(id) FROM accounts) - 100000
+  ORDER BY id DESC LIMIT $2) newest"""
+_NEXT_APP: Final = "SELECT MIN(app_id) AS app_id FROM accounts WHERE app_id > $1"
+
+
+async def count_newest_with_unionid(database: Database, newest: int) -> dict[str, tuple[int, int]]:
+    """By AppID, how many of its newest accounts there are, `newest` at the most, and how many of them have a unionid.
+
+    Raises `DatabaseError`.
+    """
+    counts: dict[str, tuple[int, int]] = {}
+    app_id = ""
+    while app_id := (await database.fetch(_NEXT_APP, app_id))[0]["app_id"] or "":
+        [row] = await database.fetch(_NEWEST_WITH_UNIONID, app_id, newest)
+        if row["accounts"]:
+            counts[app_id] = row["accounts"], row["unionids"]
+    return counts
 
 
 async def count_accounts_by_key(database: Database, *, batch: int = 1000) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """What was done to users and by whom: written with what it records, read by operators, kept for half a year."""
 
 import json
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,6 +54,11 @@ class Audited:
     app_id: str = ""
     session: str = ""
     detail: Mapping[str, object] = field(default_factory=dict)
+
+
+def new_entry_id() -> str:
+    """For an entry of a transaction that does not write it again when it runs again."""
+    return secrets.token_hex(11)
 
 
 def record(entry: Audited) -> Steps[None]:

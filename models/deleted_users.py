@@ -1,7 +1,20 @@
 """The feed of users that are gone, for services that keep their ids."""
 
+from enum import IntEnum
+from typing import Final
+
 from tortoise import fields
 from tortoise.models import Model
+
+from models.database import Steps
+
+
+class DeletionReason(IntEnum):
+    """Who wanted it; a merge that a unionid alone decided is WeChat's."""
+
+    USER = 1
+    WECHAT = 2
+    OPERATOR = 3
 
 
 class DeletedUser(Model):
@@ -14,7 +27,7 @@ class DeletedUser(Model):
     seq = fields.BigIntField(primary_key=True, generated=True)
     user_id = fields.CharField(max_length=22, unique=True)
     at = fields.BigIntField(db_index=True)
-    # 1: the user, 2: WeChat, 3: an operator.
+    # A `DeletionReason`.
     reason = fields.SmallIntField()
     merged_into = fields.CharField(max_length=22, null=True)
 
@@ -22,3 +35,20 @@ class DeletedUser(Model):
         table = "deleted_users"
         # Fixed, because Tortoise would make every edit of the docstring above a change of the schema.
         table_description = "Users that are gone, for services that keep their ids."
+
+
+_INSERT: Final = """
+INSERT INTO deleted_users (user_id, at, reason, merged_into) VALUES ($1, $2, $3, $4)
+ON CONFLICT (user_id) DO NOTHING"""
+_SUCCESSOR: Final = "SELECT merged_into FROM deleted_users WHERE user_id = $1"
+
+
+def record_deletion(user_id: str, *, at: int, reason: DeletionReason, merged_into: str | None = None) -> Steps[None]:
+    """Appends a user to the feed, once."""
+    yield _INSERT, (user_id, at, int(reason), merged_into)
+
+
+def find_successor(user_id: str) -> Steps[str | None]:
+    """Into whom a user was merged; None if they were not."""
+    rows = yield _SUCCESSOR, (user_id,)
+    return rows[0]["merged_into"] if rows else None

@@ -3,9 +3,12 @@
 One transaction of plain statements that each write one table, the same on both databases. The first one takes the
 account's row, so that a login that waited for another of the same account sees all that it has stored.
 
+The accounts of one unionid are one user's, by the table `unionids`: of first logins through several mini-programs
+at once one makes its row, and the others find it. An account whose unionid comes late stays with its user, and if that
+is not the unionid's, the two are proposed for a merge, or merged.
+
 Of a user's other sessions only `keep` stay with the new one, so that no user fills the table. (At the same moment
-through two mini-programs that share a database, one more may stay until the next login, and a user whom neither knows
-yet becomes two.)
+through two mini-programs that share a database, one more may stay until the next login.)
 """
 
 import secrets
@@ -13,21 +16,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from models.accounts import NewKey, find_user_of_unionid, insert_account, update_account
-from models.audit_log import Audited, record
-from models.database import Database, Dialect, Steps
+from models.accounts import NewKey, insert_account, set_unionid, update_account
+from models.audit_log import Audited, new_entry_id, record
+from models.database import Database, Dialect, Row, Steps
+from models.deleted_users import DeletionReason
 from models.devices import UNKNOWN_DEVICE, Device
+from models.errors import Conflict
+from models.merge_proposals import propose
+from models.merging import Merge, MergedRecord, MergeRules, merge_users
 from models.sessions import drop_surplus, insert_session, supersede
-from models.users import UserRecord
+from models.unionids import claim_unionid, drop_unused_unionid, find_owner
+from models.users import UserRecord, by_age, lock_user
 
 _NEW_USER: Final = """
 INSERT INTO users (id, nick_name, avatar_url, gender, city, province, country, language, created_at, updated_at)
 VALUES ($1, '', '', 0, '', '', '', '', $2, $2)"""
 
 _NEEDS_TABLES: Final[Mapping[Dialect, str]] = {
-    "sqlite": "SELECT 1 AS one FROM accounts, sessions, users LIMIT 0",
+    "sqlite": "SELECT 1 AS one FROM accounts, audit_log, sessions, unionids, users LIMIT 0",
     # A write of no row, which an old primary that still answers reads refuses. (SQLite's would wait for the lock.)
-    "postgres": "UPDATE sessions SET user_id = user_id WHERE FALSE AND EXISTS (SELECT 1 FROM accounts, users)",
+    "postgres": "UPDATE sessions SET user_id = user_id "
+    "WHERE FALSE AND EXISTS (SELECT 1 FROM accounts, audit_log, unionids, users)",
 }
 
 
@@ -70,14 +79,26 @@ class SignedInRecord:
     is_new_device: bool
     # The hash of the token whose session it brought to an end.
     superseded: str | None = field(repr=False)
+    # What became of a user whom the unionid showed to be the same.
+    merged: MergedRecord | None = None
 
 
-async def sign_in(database: Database, new: NewSession) -> SignedInRecord:
+@dataclass(frozen=True, slots=True)
+class UnionidRules:
+    """What becomes of an account whose unionid is not the one that WeChat gives."""
+
+    # Whether another unionid than the stored one replaces it. If not it is dropped, and the caller sees both.
+    replace: bool = False
+    # How a user who is blank is merged at once; None leaves it to an operator, as for all others.
+    merging: MergeRules | None = None
+
+
+async def sign_in(database: Database, new: NewSession, rules: UnionidRules = UnionidRules()) -> SignedInRecord:
     """Stores a login whole or not at all, however many logins of the same user run at once in any process.
 
-    An existing unionid is kept when another one arrives; the caller sees both. Raises `DatabaseError`.
+    Raises `DatabaseError`.
     """
-    return await database.transaction(lambda: _login(new))
+    return await database.transaction(lambda: _login(new, rules))
 
 
 async def require_tables(database: Database) -> None:
@@ -95,7 +116,7 @@ async def try_sign_in(database: Database) -> None:
     token = secrets.token_hex(22)[:43]
     # Longer than those of any account or entry: on a full disk, what is left of a page may take a short row alone.
     sealed = "0" * 512
-    key = NewKey("", openid=token, unionid=None, session_key=sealed, session_key_fingerprint="", session_key_at=0)
+    key = NewKey("", openid=token, unionid=token, session_key=sealed, session_key_fingerprint="", session_key_at=0)
     entry = Audited(id=token[:22], at=0, action="", user_id=token[:22], actor="", detail={"tried": sealed})
     new = NewSession(
         token[:22], key, token, lambda *_: sealed[:64], now=0, expires_at=0, keep=1, user_created=lambda: entry
@@ -105,22 +126,21 @@ async def try_sign_in(database: Database) -> None:
 
 def _undone(new: NewSession) -> Steps[None]:
     yield "SAVEPOINT tried", ()
-    yield from _login(new)
+    yield from _login(new, UnionidRules())
     yield "ROLLBACK TO SAVEPOINT tried", ()
 
 
-def _login(new: NewSession) -> Steps[SignedInRecord]:
-    known, key, now = True, new.key, new.now
+def _login(new: NewSession, rules: UnionidRules) -> Steps[SignedInRecord]:
+    known, key, now, merged = True, new.key, new.now, None
     account = yield from update_account(key, now=now)
     if account is None:
-        user_id = (yield from find_user_of_unionid(key.unionid)) if key.unionid is not None else None
-        known = user_id is not None
-        if user_id is None:
-            user_id = new.user_id
-            yield _NEW_USER, (user_id, now)
+        user_id = yield from _user_of_new_account(new)
+        known = user_id != new.user_id
         account = yield from insert_account(key, user_id=user_id, now=now)
         if not known:
             yield from record(new.user_created())
+    elif key.unionid is not None and key.unionid != account["unionid"]:
+        account, merged = yield from _with_unionid(account, key, rules, now)
     user_id, account_id = account["user_id"], account["id"]
     mac = new.mac(user_id, account_id)
     yield from insert_session(
@@ -149,4 +169,66 @@ def _login(new: NewSession) -> Steps[SignedInRecord]:
         is_new_device=new.superseded not in others and any(ends_at > now for ends_at in others.values()),
         # As the row is now, so that a transaction which runs again tells the same.
         superseded=new.superseded if others.get(new.superseded or "") == new.superseded_ends_at else None,
+        merged=merged,
+    )
+
+
+def _user_of_new_account(new: NewSession) -> Steps[str]:
+    unionid, now = new.key.unionid, new.now
+    owner = (yield from find_owner(unionid)) if unionid is not None else None
+    if owner is None:
+        user_id = new.user_id
+        yield _NEW_USER, (user_id, now)
+    else:
+        user_id = owner.user_id
+        yield from _locked(user_id)
+    if unionid is not None and not (owner and owner.is_stored):
+        yield from claim_unionid(unionid, user_id, now=now)
+    return user_id
+
+
+def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> Steps[tuple[Row, MergedRecord | None]]:
+    """The account whose unionid has come late or has changed, perhaps as that of another user by now."""
+    stored, unionid, user_id = account["unionid"], key.unionid, account["user_id"]
+    if unionid is None or (stored is not None and not rules.replace):
+        return account, None
+    owner = yield from find_owner(unionid)
+    owner_id = owner.user_id if owner else user_id
+    # In one order, for a login of the other user may do the same at this moment.
+    first, last = sorted((owner_id, user_id))
+    pair = ((yield from _locked(first)), (yield from _locked(last))) if first != last else None
+    if not (owner and owner.is_stored):
+        yield from claim_unionid(unionid, owner_id, now=now)
+    account = yield from set_unionid(account["id"], unionid)
+    if stored is not None:
+        yield from drop_unused_unionid(stored)
+        yield from _audit("unionid_changed", user_id, key, now, account=account["id"])
+    if pair is None:
+        return account, None
+    older, younger = by_age(*pair)
+    if rules.merging is not None and rules.merging.is_blank(younger, now):
+        what = Merge(older.id, younger.id, "wechat", DeletionReason.WECHAT, now, key.app_id)
+        merged = yield from merge_users(what, rules.merging)
+        if not isinstance(merged, MergedRecord):
+            msg = "the user is gone"
+            raise Conflict(msg)
+        return {**account, "user_id": older.id}, merged
+    if (yield from propose(older.id, younger.id, now=now)):
+        yield from _audit("merge_proposed", older.id, key, now, younger=younger.id)
+    return account, None
+
+
+def _locked(user_id: str) -> Steps[UserRecord]:
+    user = yield from lock_user(user_id)
+    if user is None:
+        msg = "the user is gone"
+        raise Conflict(msg)
+    return user
+
+
+def _audit(action: str, user_id: str, key: NewKey, now: int, **detail: object) -> Steps[None]:
+    # A transaction that runs again finds the unionid stored, and does not come here.
+    entry = new_entry_id()
+    yield from record(
+        Audited(id=entry, at=now, action=action, user_id=user_id, actor="wechat", app_id=key.app_id, detail=detail)
     )

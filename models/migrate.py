@@ -20,6 +20,8 @@ from models.url import ALIAS, tortoise_config
 # Any constant that no other program on the same PostgreSQL uses: "wxgate" in ASCII.
 _ADVISORY_LOCK: Final = 0x777867617465
 _LOCK_WAIT_SECONDS: Final = 60.0
+# To fill a table or an index from all rows of a big one takes minutes. Only a server that hangs takes longer.
+_STEP_SECONDS: Final = 3600.0
 _LOOKS: Final = 600
 _TOO_LONG: Final = "waited 60 s for another migration"
 
@@ -68,14 +70,15 @@ async def _executor(url: str) -> AsyncIterator[MigrationExecutor]:
     config = tortoise_config(url, create=True)
     connection = config["connections"][ALIAS]
     if connection["engine"].endswith("postgres"):
-        # One connection holds the lock while another works, and a new index may take longer than any request may.
-        connection["credentials"] |= {"minsize": 1, "maxsize": 2, "command_timeout": _LOCK_WAIT_SECONDS}
+        # One connection holds the lock while another works.
+        connection["credentials"] |= {"minsize": 1, "maxsize": 2, "command_timeout": _STEP_SECONDS}
     try:
         async with TortoiseContext() as context:
             await context.init(config=config)
             client = context.connections.get(ALIAS)
             # Tortoise takes a database that it cannot reach for one without migrations: ask first.
-            await client.execute_query("SELECT 1")
+            async with asyncio.timeout(_LOCK_WAIT_SECONDS):
+                await client.execute_query("SELECT 1")
             yield MigrationExecutor(client, config["apps"])
     except RAISED_BY_DRIVERS as error:
         raise translated(error) from None

@@ -1,6 +1,6 @@
-"""The MACs of sessions, by the hundred: to count them, and to replace them when the key does."""
+"""The MACs of sessions, by the hundred: to count them, and to replace them when their key or their user does."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, NamedTuple
 
 from models.database import Database, Steps
@@ -21,6 +21,10 @@ class SignedSession(NamedTuple):
 _AS_IT_WAS: Final = "WHERE token_hash = $1 AND user_id = $2 AND account_id = $3 AND created_at = $4 AND mac = $5"
 _REPLACE: Final = f"UPDATE sessions SET mac = $6 {_AS_IT_WAS} RETURNING token_hash"  # noqa: S608 - constants only
 _DELETE: Final = f"DELETE FROM sessions {_AS_IT_WAS} RETURNING token_hash"  # noqa: S608
+
+_OF_USER: Final = "SELECT token_hash, user_id, account_id, created_at, mac FROM sessions WHERE user_id = $1"
+_MOVE: Final = "UPDATE sessions SET user_id = $2, mac = $3 WHERE token_hash = $1"
+_DROP: Final = "DELETE FROM sessions WHERE token_hash = $1"
 
 
 async def read_signed(database: Database, *, batch: int = 500) -> AsyncIterator[Sequence[SignedSession]]:
@@ -50,6 +54,24 @@ def _replace(new: Sequence[tuple[SignedSession, str | None]]) -> Steps[tuple[int
         else:
             replaced += len((yield _REPLACE, (*session, mac)))
     return replaced, deleted
+
+
+def move_sessions(younger: str, older: str, sign: Callable[[SignedSession, str], str | None]) -> Steps[tuple[int, int]]:
+    """Gives one user's sessions to another; how many, and how many it deleted, because `sign` made no MAC for them.
+
+    It makes one for a session and the user's new id. A session without a MAC goes on without.
+    """
+    moved = deleted = 0
+    for row in (yield _OF_USER, (younger,)):
+        session = SignedSession._make([row[column] for column in SignedSession._fields])
+        mac = None if row["mac"] is None else sign(session, older)
+        if mac is None and row["mac"] is not None:
+            yield _DROP, (session.token_hash,)
+            deleted += 1
+        else:
+            yield _MOVE, (session.token_hash, older, mac)
+            moved += 1
+    return moved, deleted
 
 
 async def count_without_mac(database: Database, *, now: int) -> int:

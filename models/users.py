@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from tortoise import fields
 from tortoise.models import Model
 
-from models.database import Database
+from models.database import Database, Steps
 
 
 class User(Model):
@@ -48,6 +48,16 @@ class UserRecord(NamedTuple):
 
 # The statements in this package select exactly these, in this order.
 USER_COLUMNS: Final = UserRecord._fields
+# Changes nothing. Unlike the lock that a foreign key takes, two transactions cannot hold it at once.
+_LOCK: Final = f"""
+UPDATE users SET updated_at = updated_at WHERE id = $1 RETURNING {", ".join(USER_COLUMNS)}"""  # noqa: S608 - constants only
+
+# Above any watermark that a submission has read: its compare and swap fails, and it looks again.
+_FILL: Final = """
+UPDATE users SET nick_name = $2, avatar_url = $3, gender = $4, city = $5, province = $6, country = $7, language = $8,
+  profile_at = (SELECT COALESCE(MAX(profile_at), 0) + 1 FROM users WHERE id IN ($1, $9)), updated_at = $10
+WHERE id = $1"""
+_DELETE: Final = "DELETE FROM users WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,29 @@ class Profile:
     country: str
     language: str
     profile_at: int
+
+
+def lock_user(user_id: str) -> Steps[UserRecord | None]:
+    """The user, whom no other transaction merges, deletes or gives an account to until this one ends; None if gone."""
+    rows = yield _LOCK, (user_id,)
+    return UserRecord(*[rows[0][column] for column in USER_COLUMNS]) if rows else None
+
+
+def by_age(one: UserRecord, another: UserRecord) -> tuple[UserRecord, UserRecord]:
+    """The older of two users, and the younger."""
+    older, younger = sorted((one, another), key=lambda user: (user.created_at, user.id))
+    return older, younger
+
+
+def fill_user(filled: UserRecord, younger: str, *, now: int) -> Steps[None]:
+    """Stores a user's profile with what another, who is merged into them, had; both are locked."""
+    user_id, *profile = filled[:8]
+    yield _FILL, (user_id, *profile, younger, now)
+
+
+def delete_user(user_id: str) -> Steps[None]:
+    """Deletes a user, and whatever refers to them."""
+    yield _DELETE, (user_id,)
 
 
 async def store_profile(database: Database, user_id: str, profile: Profile, *, now: int) -> UserRecord | None:

@@ -8,9 +8,10 @@ AccountError
 ├─ LoginNotStored     the code is spent, but the database could not take the login: a new code can help
 ├─ LoginsTooFrequent  the code is spent, but its user has signed in too often: a new code helps after a while
 ├─ KeyRingMismatch    the encryption keys are not those that the database was written with
-└─ KeyNotRetired      an encryption key cannot be retired: it still seals something, or was never in use
+├─ KeyNotRetired      an encryption key cannot be retired: it still seals something, or was never in use
+└─ NotMerged          two users cannot be merged: they are one, or one of them is not there
 
-The messages of the last two name key ids, never keys.
+The messages of the last three name ids, never keys.
 """
 
 
@@ -49,3 +50,6 @@ class KeyRingMismatch(AccountError): ...
 
 
 class KeyNotRetired(AccountError): ...
+
+
+class NotMerged(AccountError): ...

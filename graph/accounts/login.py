@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from graph.accounts.encryption_keys import KeyCheck, session_key_context
 from graph.accounts.errors import LoginNotStored, LoginsTooFrequent
+from graph.accounts.merging import log_merge
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
 from graph.security.errors import RateLimited
@@ -26,7 +27,7 @@ from models.accounts import NewKey
 from models.database import Database
 from models.devices import Device
 from models.errors import DatabaseBehind, DatabaseUnavailable
-from models.logins import require_tables, sign_in, try_sign_in
+from models.logins import UnionidRules, require_tables, sign_in, try_sign_in
 from models.users import UserRecord
 
 _log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class Logins:
     key_ring: KeyRing
     key_check: KeyCheck
     sessions: Sessions
+    unionids: UnionidRules
     rate_limit: RateLimit
     refused_codes: TokenBuckets
     refused_unusual_codes: TokenBuckets
@@ -201,13 +203,15 @@ class Logins:
         issued, new = self.sessions.issue(key, superseding=request.token, device=request.device)
         self._storing += 1
         try:
-            record = await sign_in(self.database, new)
+            record = await sign_in(self.database, new, self.unionids)
             self._stored_at = time.monotonic()
         finally:
             self._storing -= 1
         if wechat.unionid is not None and record.unionid != wechat.unionid:
             # Two Open Platform accounts after one another, perhaps; which is right is not for a login to decide.
             _log.warning("kept the unionid that was stored first", extra={"account": record.account_id})
+        if record.merged is not None:
+            log_merge(record.merged, client)
         ids = {"user_id": record.user.id, "session_id": session_id(new.token_hash)}
         if record.is_new_device:
             SecurityEvent.LOGIN_FROM_NEW_DEVICE.log(client, **ids)

@@ -16,7 +16,7 @@ from graph.security.tokens import session_id
 from graph.wechat.crypto import Submission
 from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
 from graph.wechat.user_info import UserInfo
-from models.accounts import SealedAccount, find_sealed
+from models.accounts import SealedAccount, find_sealed, find_user_of_account
 from models.database import Database
 from models.users import Profile, UserRecord, store_profile
 
@@ -70,7 +70,13 @@ class Profiles:
             # The client is sent one code whatever failed; an operator who helps its developer needs to know which.
             SecurityEvent.SUBMISSION_REFUSED.log(client, reason=error.reason, **ids)
             raise
-        user = await store_profile(self.database, viewer.user.id, _profile(info), now=self.now())
+        profile = _profile(info)
+        user = await store_profile(self.database, viewer.user.id, profile, now=self.now())
+        if user is None:
+            # A merge of this moment made account and session another user's.
+            user_id = await find_user_of_account(self.database, viewer.account_id)
+            if user_id is not None:
+                user = await store_profile(self.database, user_id, profile, now=self.now())
         if user is None:
             raise Unauthenticated
         return user
@@ -125,13 +131,38 @@ class Profiles:
             raise
 
 
+def is_anonymous(user: UserRecord) -> bool:
+    """Whether neither name nor picture are the user's own."""
+    return not _is_own_name(user.nick_name) and not _is_own_avatar(user.avatar_url)
+
+
+def filled(older: UserRecord, younger: UserRecord) -> UserRecord:
+    """The older user with what the younger has and they lack: what is their own stays."""
+    changes = {
+        name: getattr(older, name) or getattr(younger, name)
+        for name in ("gender", "city", "province", "country", "language")
+    }
+    for name, is_own in (("nick_name", _is_own_name), ("avatar_url", _is_own_avatar)):
+        one, other = getattr(older, name), getattr(younger, name)
+        changes[name] = other if is_own(other) and not is_own(one) else one or other
+    return older._replace(**changes)
+
+
+def _is_own_name(nick_name: str) -> bool:
+    return nick_name not in ANONYMOUS_NICK_NAMES
+
+
+def _is_own_avatar(avatar_url: str) -> bool:
+    return bool(avatar_url) and not any(path in avatar_url for path in _ANONYMOUS_AVATARS)
+
+
 def _profile(info: UserInfo) -> Profile:
-    named = info.nick_name not in ANONYMOUS_NICK_NAMES
+    named = _is_own_name(info.nick_name)
     return Profile(
         nick_name=info.nick_name,
         nick_name_is_real=named,
         avatar_url=info.avatar_url,
-        avatar_url_is_real=bool(info.avatar_url) and not any(path in info.avatar_url for path in _ANONYMOUS_AVATARS),
+        avatar_url_is_real=_is_own_avatar(info.avatar_url),
         is_real=named,
         gender=info.gender,
         city=info.city,

@@ -26,6 +26,7 @@ from graph.wechat.client import WeChatClient
 from graph.wechat.errors import WeChatError
 from graph.wechat.mini_programs import MiniProgram
 from graph.wechat.transport import FAILURES, PooledTransport
+from models.accounts import count_newest_with_unionid
 from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
@@ -34,6 +35,7 @@ from models.migrate import missing_migrations
 from models.session_macs import count_without_mac
 
 _TOLERATED_SKEW_SECONDS: Final = 60
+_NEWEST_ACCOUNTS: Final = 100
 _NO_DATE: Final[tuple[type[Exception], ...]] = (*FAILURES, ValueError)
 
 _WECHAT_ADVICE: Final = {
@@ -103,6 +105,8 @@ async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str 
             yield "migrations", f"{', '.join(missing)}: run `wxgate migrate`." if missing else None
             if not missing:
                 yield "writes", await _writes_advice(database)
+                for line in await _unionids(database):
+                    yield line, None
             if not missing and settings.encryption.keys is not None:
                 key_ring = KeyRing.parse(settings.encryption.keys.get_secret_value())
                 await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).compare()
@@ -133,6 +137,16 @@ async def _writes_advice(database: Database) -> str | None:
     except DatabaseError as error:
         return f"{error}: is there space, and may the database's user write to every table?"
     return None
+
+
+async def _unionids(database: Database) -> list[str]:
+    counts = await count_newest_with_unionid(database, _NEWEST_ACCOUNTS)
+    some_have = any(unionids for _, unionids in counts.values())
+    return [
+        f"unionids of {app_id}: {unionids} of the newest {accounts} accounts have one"
+        f"{'' if unionids or not some_have else ', bind it to the Open Platform account of the others'}"
+        for app_id, (accounts, unionids) in counts.items()
+    ]
 
 
 async def _session_macs(database: Database, *, required: bool) -> str:

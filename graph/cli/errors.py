@@ -8,7 +8,7 @@ import click
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from graph.accounts.errors import KeyNotRetired, KeyRingMismatch
+from graph.accounts.errors import KeyNotRetired, KeyRingMismatch, NotMerged
 from graph.execution.trusted_documents import TrustedDocumentsError
 from graph.security.errors import KeyRingError, RateLimitStorageUnusable
 from graph.settings import SettingsError
@@ -20,6 +20,7 @@ _MESSAGES: Final[Mapping[type[Exception], str]] = {
     SettingsError: "{}",
     KeyRingMismatch: "{}",
     KeyNotRetired: "{}",
+    NotMerged: "{}",
     KeyRingError: "WXGATE_ENCRYPTION_KEYS: {}.",
     TrustedDocumentsError: "WXGATE_TRUSTED_DOCUMENTS: {}",
     RateLimitStorageUnusable: "WXGATE_RATE_LIMIT_STORAGE {}.",

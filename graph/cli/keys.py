@@ -37,7 +37,7 @@ def new(key_id: str) -> None:
 @keys.command("list")
 def list_() -> None:
     """List the keys of the ring and of the database, and how many accounts and sessions need each."""
-    key_ring = _key_ring()
+    key_ring = key_ring_of_settings()
     for key_id, usage in in_database(lambda database: encryption_keys.key_usage(database, key_ring)).items():
         role = "encrypts" if key_id == key_ring.current_id else "decrypts" if key_id in key_ring.ids else "MISSING"
         click.echo(f"{key_id}  {role}  {usage}")
@@ -46,7 +46,7 @@ def list_() -> None:
 @keys.command()
 def rotate() -> None:
     """Seal and sign all with the first key of the ring. Works beside running servers; may be stopped and run again."""
-    key_ring = _key_ring()
+    key_ring = key_ring_of_settings()
     done = in_database(lambda database: _rotate(database, key_ring))
     click.echo(f"{done.resealed} resealed, {done.overtaken} overtaken by a login, {done.unreadable} unreadable")
     click.echo(f"{done.signed} sessions signed anew, {done.refused} refused, {done.deleted} deleted")
@@ -63,7 +63,7 @@ def rotate() -> None:
 @click.option("--lost", is_flag=True, help="Although it still seals something, because the key itself is lost.")
 def retire(key_id: str, lost: bool) -> None:
     """Let a key leave the ring: after a rotation, or when it is lost."""
-    key_ring = _key_ring()
+    key_ring = key_ring_of_settings()
     if key_ring.current_id == key_id:
         msg = f"The key '{key_id}' is the one that encrypts: put another in front of it in WXGATE_ENCRYPTION_KEYS."
         raise click.ClickException(msg)
@@ -74,7 +74,8 @@ def retire(key_id: str, lost: bool) -> None:
     click.echo(f"{key_id} is retired; it was needed for {usage}.")
 
 
-def _key_ring() -> KeyRing:
+def key_ring_of_settings() -> KeyRing:
+    """The one of the environment, which a command cannot do without. Raises `SettingsError`."""
     ring = Settings.load("encryption").encryption.keys
     if ring is None:
         msg = "WXGATE_ENCRYPTION_KEYS is missing: make a key with `wxgate keys new`."

@@ -92,6 +92,17 @@ class AuditSettings(Group):
     logins: bool = Field(False, description="Record each login there, and not only a user's first.")
 
 
+class UnionidSettings(Group):
+    """What becomes of accounts that WeChat shows to be one user's, or another's, later than by their first login."""
+
+    merge: Literal["never", "blank"] = Field(
+        "never", description="`blank`: merge a new user without a profile into the one of their unionid at once."
+    )
+    on_change: Literal["keep", "replace"] = Field(
+        "keep", description="Which unionid an account has when WeChat gives another one: the first, or the newest."
+    )
+
+
 class WatermarkSettings(Group):
     max_age: int = Field(86_400, ge=1, description="Seconds that submitted data may be old.")
     max_ahead: int = Field(300, ge=0, description="Seconds that it may be ahead.")
@@ -151,6 +162,7 @@ class Settings(Group):
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
+    unionid: UnionidSettings = Field(default_factory=UnionidSettings)
     watermark: WatermarkSettings = Field(default_factory=WatermarkSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     rate_limit: RateLimitSettings = Field(default_factory=RateLimitSettings)

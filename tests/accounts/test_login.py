@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from graph.settings import Settings
+from graph.settings import Settings, UnionidSettings
 from graph.simulator.serving import WeChatSimulator
 from models.migrate import migrate
 from tests.accounts.stored import allow_connections, run_sql
 from tests.secret_patterns import secrets_in
-from tests.server import LOGIN, Clock, TestServer, open_server_unmigrated
+from tests.server import LOGIN, Clock, TestServer, open_server, open_server_unmigrated
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -229,6 +229,20 @@ async def test_another_unionid_does_not_replace_the_first_and_is_noticed(
     assert await run_sql(settings, "SELECT unionid FROM accounts") == [{"unionid": "union-of-alice"}]
     warnings = [record.getMessage() for record in caplog.records if record.name == "graph.accounts.login"]
     assert warnings == ["kept the unionid that was stored first"]
+
+
+async def test_another_unionid_replaces_the_first_where_that_is_set(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    replacing = settings.model_copy(update={"unionid": UnionidSettings(on_change="replace")})
+    async with open_server(replacing, wechat_simulator, clock) as server:
+        first = await server.login("alice", unionId="union-of-alice")
+        second = await server.login("alice", unionId="another-union")
+        await server.login("alice", unionId=False)
+    assert second["user"]["id"] == first["user"]["id"]
+    assert await run_sql(settings, "SELECT unionid FROM accounts") == [{"unionid": "another-union"}]
+    assert await run_sql(settings, "SELECT action FROM audit_log") == [{"action": "unionid_changed"}]
+    assert [record for record in caplog.records if record.name == "graph.accounts.login"] == []
 
 
 @on_sqlite

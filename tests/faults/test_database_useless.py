@@ -77,7 +77,7 @@ async def test_a_role_that_loses_a_right_costs_one_code_and_is_not_ready(
         await recovered(server, token=token, code=code)
 
 
-@pytest.mark.parametrize("table", ["users", "accounts", "sessions"])
+@pytest.mark.parametrize("table", ["users", "accounts", "sessions", "unionids"])
 async def test_a_table_that_is_gone_costs_no_code_and_readiness_says_so(
     server: TestServer, token: str, settings: Settings, table: str
 ) -> None:
@@ -94,10 +94,8 @@ async def test_tables_that_are_dropped_and_made_again_need_no_restart(
 ) -> None:
     code = server.wechat.login("bob")
     await asyncio.gather(*[server.me(token) for _ in range(20)])  # prepares statements for the tables as they were
-    for table in (
-        *("sessions", "accounts", "unionids", "merge_proposals", "users"),
-        *("deleted_users", "audit_log", "encryption_keys", "leases", "tortoise_migrations"),
-    ):
+    of_users = ("merge_proposals", "unionids", "sessions", "accounts", "users")
+    for table in (*of_users, "audit_log", "deleted_users", "encryption_keys", "leases", "tortoise_migrations"):
         await run_sql(settings, f"DROP TABLE {table}")
     assert await readiness(server) == "migrations are missing"
     await refused(server, token=token, code=code)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from models.database import Database
@@ -16,7 +17,16 @@ def migrated_postgres_url(postgres_directory: str) -> str:
     """One database for all tests that only need its tables: making one takes longer than most of them."""
     url = new_postgres_url(postgres_directory)
     asyncio.run(migrate(url))
+    asyncio.run(_find_deadlocks_soon(url))
     return url
+
+
+async def _find_deadlocks_soon(url: str) -> None:
+    # It looks for them after a second, in which a statement of the server may time out on a busy machine.
+    connection = await asyncpg.connect(url)
+    name = await connection.fetchval("SELECT current_database()")
+    await connection.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '20ms'")
+    await connection.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -31,8 +41,9 @@ def tables_url(request: pytest.FixtureRequest, sqlite_path: Path) -> str:
 @pytest.fixture
 async def database(tables_url: str) -> AsyncIterator[Database]:
     async with Database(tables_url) as opened:
-        await opened.fetch("DELETE FROM users")  # accounts and sessions go with them
-        await opened.fetch("DELETE FROM encryption_keys")
+        # Accounts, sessions and what else belongs to a user go with the users.
+        for table in ("users", "encryption_keys", "audit_log", "deleted_users"):
+            await opened.fetch(f"DELETE FROM {table}")  # noqa: S608
         yield opened
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import asyncpg
 import pytest
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
@@ -14,6 +15,7 @@ from models.errors import DatabaseBehind, DatabaseUnavailable
 from models.logins import require_tables, sign_in
 from models.migrate import migrate, missing_migrations
 from models.url import ALIAS, tortoise_config
+from tests.models.earlier_schemas import apply
 from tests.models.migrating import run_migrations
 from tests.models.rows import a_login
 
@@ -153,6 +155,25 @@ def test_six_processes_that_migrate_at_once_apply_everything_once(database_url: 
 async def test_a_pool_of_one_connection_is_enough_to_migrate(postgres_url: str) -> None:
     async with asyncio.timeout(30):
         assert await migrate(f"{postgres_url}&maxsize=1") == ALL
+
+
+@pytest.mark.slow
+async def test_a_step_may_take_longer_than_the_wait_for_another_migration(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.migrate._LOCK_WAIT_SECONDS", 2.0)
+    await apply(postgres_url, "models.migrations", upto="0004_audit_log")
+    long = "SELECT COUNT(*) FROM pg_locks WHERE clock_timestamp() - waitstart > interval '2.5 seconds'"
+    keeper = await asyncpg.connect(postgres_url)
+    try:
+        async with asyncio.timeout(30), keeper.transaction():
+            await keeper.execute("LOCK TABLE accounts")
+            migrating = asyncio.create_task(migrate(postgres_url))
+            while not await keeper.fetchval(long):  # noqa: ASYNC110 - PostgreSQL has no event for this loop
+                await asyncio.sleep(0.05)
+    finally:
+        await keeper.close()
+    assert (await migrating)[0] == "0005_unionids"
 
 
 async def test_migrating_a_database_that_is_not_there_fails_as_such(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_SESSION_REQUIRE_MAC": (False, "true", True),
     "WXGATE_AUDIT_DAYS": (180, "1", 1),
     "WXGATE_AUDIT_LOGINS": (False, "true", True),
+    "WXGATE_UNIONID_MERGE": ("never", "blank", "blank"),
+    "WXGATE_UNIONID_ON_CHANGE": ("keep", "replace", "replace"),
     "WXGATE_WATERMARK_MAX_AGE": (86_400, "1", 1),
     "WXGATE_WATERMARK_MAX_AHEAD": (300, "0", 0),
     "WXGATE_HTTP_ALLOWED_HOSTS": (
@@ -151,6 +153,8 @@ def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) 
         ("WXGATE_SESSION_ABSOLUTE_DAYS", "366"),
         ("WXGATE_SESSION_MAX_PER_USER", "0"),
         ("WXGATE_SESSION_MAX_PER_USER", "1001"),
+        ("WXGATE_UNIONID_MERGE", "always"),
+        ("WXGATE_UNIONID_ON_CHANGE", "first"),
         ("WXGATE_WATERMARK_MAX_AGE", "0"),
         ("WXGATE_WATERMARK_MAX_AHEAD", "-1"),
         ("WXGATE_LOG_LEVEL", "Qx7"),

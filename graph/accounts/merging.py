@@ -1,0 +1,82 @@
+"""Makes one user of two whom WeChat's unionid has shown to be one: by an operator, or at once when one is blank."""
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+from graph.accounts.errors import NotMerged
+from graph.accounts.profile import filled, is_anonymous
+from graph.accounts.sessions import DAY_MS
+from graph.security.errors import SecurityError
+from graph.security.events import Client, SecurityEvent
+from graph.security.tokens import SessionMacs
+from models.database import Database
+from models.deleted_users import DeletionReason
+from models.logins import UnionidRules
+from models.merging import Merge, MergedRecord, MergeRules, merge
+from models.session_macs import SignedSession
+from models.users import UserRecord
+
+# A user who is older than this and has no profile may still be known by their id in other databases.
+_BLANK_FOR_MS: Final = DAY_MS
+
+
+def merge_rules(macs: SessionMacs) -> MergeRules:
+    """Sessions are signed anew for their new user: a MAC is for one user only."""
+
+    def sign(session: SignedSession, user_id: str) -> str | None:
+        try:
+            macs.check(session.mac, *session[:4])
+        except SecurityError:  # no server takes it
+            return None
+        return macs.sign(session.token_hash, user_id, session.account_id, session.created_at)
+
+    return MergeRules(fill=filled, sign=sign, is_blank=_is_blank)
+
+
+def unionid_rules(
+    macs: SessionMacs, *, merge: Literal["never", "blank"], on_change: Literal["keep", "replace"]
+) -> UnionidRules:
+    """What logins do with a unionid that comes late or changes, by the settings of these names."""
+    return UnionidRules(replace=on_change == "replace", merging=merge_rules(macs) if merge == "blank" else None)
+
+
+def _is_blank(user: UserRecord, now: int) -> bool:
+    return is_anonymous(user) and user.created_at > now - _BLANK_FOR_MS
+
+
+async def merge_by_operator(
+    database: Database,
+    macs: SessionMacs,
+    older: str,
+    younger: str,
+    *,
+    operator: str,
+    dry_run: bool,
+    now: Callable[[], int],
+) -> MergedRecord | None:
+    """Merges `younger` into `older`, or with `dry_run` only returns what that would move; None when it was done before.
+
+    Raises `NotMerged`, `DatabaseError`.
+    """
+    if older == younger:
+        msg = "These are the same user: name two."
+        raise NotMerged(msg)
+    what = Merge(older, younger, f"cli:{operator}"[:64], DeletionReason.OPERATOR, now())
+    outcome = await merge(database, what, merge_rules(macs), undo=dry_run)
+    if isinstance(outcome, MergedRecord):
+        if not dry_run:
+            log_merge(outcome)
+        return outcome
+    if (outcome.user_id, outcome.merged_into) == (younger, older):
+        return None
+    if outcome.merged_into is not None:
+        msg = f"The user {outcome.user_id} was merged into {outcome.merged_into}."
+        raise NotMerged(msg)
+    msg = f"There is no user {outcome.user_id}."
+    raise NotMerged(msg)
+
+
+def log_merge(merged: MergedRecord, client: Client | None = None) -> None:
+    """Writes the security event; `client` is whose login it was, if any."""
+    counts = {"accounts": merged.accounts, "sessions": merged.sessions}
+    SecurityEvent.USERS_MERGED.log(client, user_id=merged.older, merged_id=merged.younger, **counts)

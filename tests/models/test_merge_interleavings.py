@@ -1,0 +1,141 @@
+"""A login and a merge of its user at one moment, switched between at each statement: neither loses anything."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+from models.database import Database, Transaction
+from models.errors import Conflict
+from models.logins import NewSession, UnionidRules, _login, sign_in
+from models.merging import merge_users
+from tests.models.borrowing import raw
+from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
+from tests.models.rows import NOON, a_login, column
+
+pytestmark = pytest.mark.slow
+
+OLDER: Final = "user-1"
+YOUNGER: Final = "user-2"
+THIRD: Final = "user-3"
+
+LOGINS: Final = {
+    "of the younger": a_login(9, openid="openid-two"),
+    "of the older": a_login(9, openid="openid-one"),
+    "new, by a unionid": a_login(9, app_id="wx-new", unionid="union-two"),
+    "new, by an account": a_login(9, app_id="wx-new", unionid="union-of-account"),
+    "late, free": a_login(9, openid="openid-two", unionid="union-free"),
+    "late, of the older": a_login(9, openid="openid-two", unionid="union-one"),
+    "late, of the younger": a_login(9, openid="openid-one", unionid="union-two"),
+    "late, of a third to the younger": a_login(9, openid="openid-two", unionid="union-three"),
+    "late, of the younger to a third": a_login(9, openid="openid-three", unionid="union-two"),
+}
+
+
+@pytest.fixture(params=["postgres"])
+def tables_url(migrated_postgres_url: str) -> str:
+    """On SQLite transactions run one after the other."""
+    return f"{migrated_postgres_url}&command_timeout=60"
+
+
+async def store_users(database: Database) -> None:
+    """Three users with a unionid, which their accounts in `wx-one` lack; an account of the second has another one."""
+    for table in ("users", "audit_log", "deleted_users"):
+        await database.fetch(f"DELETE FROM {table}")  # noqa: S608
+    for number, name in enumerate(("one", "two", "three"), 1):
+        for place, app_id in enumerate(("wx-two", "wx-one", "wx-old")[: 3 if name == "two" else 2]):
+            login = a_login(number + 10 * place, app_id=app_id, openid=f"openid-{name}", unionid=f"union-{name}")
+            await sign_in(database, replace(login, now=NOON + number))
+    await database.fetch("UPDATE accounts SET unionid = NULL WHERE app_id = 'wx-one'")
+    await database.fetch("UPDATE accounts SET unionid = 'union-of-account' WHERE app_id = 'wx-old'")
+    assert await column(database, "SELECT id FROM users ORDER BY 1") == [OLDER, YOUNGER, THIRD]
+
+
+class Driven:
+    """A transaction on a connection of its own, which goes on step by step."""
+
+    def __init__(self, connection: asyncpg.Connection, transaction: Transaction[Any]) -> None:
+        self._connection = connection
+        self._steps = transaction()
+        self._rows: Any = None
+        self.is_over = False
+        self.result: Any = None
+
+    async def advance(self) -> None:
+        """Runs the next statement, if there is one."""
+        try:
+            sql, values = self._steps.send(self._rows)
+        except StopIteration as end:
+            self.is_over, self.result = True, end.value
+        else:
+            self._rows = await self._connection.fetch(sql, *values)
+
+
+async def outcomes(database: Database, first: Transaction[Any], statements: int, second: Transaction[Any]) -> list[Any]:
+    """What two transactions return, of which the second begins after some statements of the first.
+
+    The first goes on when the second has ended or waits for it. None where the first has no more statements.
+    """
+    async with raw(database) as connection:
+        driven = Driven(connection, first)
+        transaction = connection.transaction()
+        await transaction.start()
+        for _ in range(statements):
+            await driven.advance()
+        if driven.is_over:
+            await transaction.rollback()
+            return []
+        other = asyncio.create_task(database.transaction(second))
+        while not (other.done() or await database.fetch("SELECT 1 AS one FROM pg_locks WHERE NOT granted")):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        try:
+            while not driven.is_over:
+                await driven.advance()
+        except (Conflict, asyncpg.DeadlockDetectedError):
+            await transaction.rollback()
+            result = await database.transaction(first)
+        else:
+            await transaction.commit()
+            result = driven.result
+    return [result, await other]
+
+
+async def check(database: Database, login: NewSession) -> None:
+    """All that the login and the merge wrote is there, and nothing is the younger user's."""
+    assert await mentions(database, YOUNGER) == {}
+    assert await wrong_sessions(database) == []
+    [session] = await column(database, "SELECT user_id FROM sessions WHERE token_hash = $1", login.token_hash)
+    assert session == (THIRD if login.key.openid == "openid-three" else OLDER)
+    assert await column(database, "SELECT COUNT(*) FROM accounts") == [8 if login.key.app_id == "wx-new" else 7]
+    assert await column(database, "SELECT COUNT(*) FROM sessions") == [8]
+    assert await column(database, "SELECT user_id FROM deleted_users") == [YOUNGER]
+    if login.key.unionid is not None:
+        owner = await column(database, "SELECT user_id FROM unionids WHERE unionid = $1", login.key.unionid)
+        assert owner == [THIRD if login.key.unionid == "union-three" else OLDER]
+    proposed = await database.fetch("SELECT older_id, younger_id FROM merge_proposals")
+    is_of_third = "three" in f"{login.key.unionid} {login.key.openid}"
+    assert [tuple(row.values()) for row in proposed] == ([(OLDER, THIRD)] if is_of_third else [])
+
+
+@pytest.mark.parametrize("is_blank", [False, True], ids=["proposed", "merged"])
+@pytest.mark.parametrize("login", LOGINS.values(), ids=LOGINS)
+async def test_a_login_and_a_merge_lose_nothing_wherever_they_meet(
+    database: Database, login: NewSession, is_blank: bool
+) -> None:
+    what = a_merge(OLDER, YOUNGER)
+    is_of_third = "three" in f"{login.key.unionid} {login.key.openid}"
+    rules = UnionidRules(merging=RULES if is_blank and not is_of_third else None)
+    signing_in, merging = lambda: _login(login, rules), lambda: merge_users(what, RULES)
+    met = 0
+    for first, second in ((signing_in, merging), (merging, signing_in)):
+        statements = 0
+        while True:
+            await store_users(database)
+            if not await outcomes(database, first, statements, second):
+                break
+            await check(database, login)
+            statements += 1
+        met += statements
+    assert met > 15
