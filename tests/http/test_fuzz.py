@@ -35,6 +35,8 @@ JUDGED_BY: Final = [response_schema_conformance, negative_data_rejection, *CHECK
 OUTCOMES: Final = {
     ("Query.me", "anonymous"): {"null"},
     ("Query.me", "signed in"): {"data"},
+    ("Query.checkSession", "anonymous"): {"UNAUTHENTICATED"},
+    ("Query.checkSession", "signed in"): {"data"},
     ("Mutation.login", "anonymous"): {"data", "LOGIN_CODE_INVALID", "GRAPHQL_VALIDATION_FAILED"},
     ("Mutation.login", "signed in"): {"data", "LOGIN_CODE_INVALID", "GRAPHQL_VALIDATION_FAILED"},
     ("Mutation.submitUserInfo", "anonymous"): {"UNAUTHENTICATED", "GRAPHQL_VALIDATION_FAILED"},

@@ -132,7 +132,8 @@ async def test_a_token_that_does_not_come_in_time_is_no_response(tokens: TokenWe
 
     tokens.refused = {tokens.current}
     wechat = client(tokens, clock=stopwatch, may_force=never, total_timeout=0.05)
-    assert (await failure(wechat, WeChatUnavailable)).reason == "timeout"
+    async with asyncio.timeout(20):
+        assert (await failure(wechat, WeChatUnavailable)).reason == "timeout"
     assert wechat.slots_in_use == 0
 
 
