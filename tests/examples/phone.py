@@ -16,6 +16,7 @@ import httpx
 
 from tests.cli.processes import PATIENCE, Process
 from tests.npm import install, npm
+from tests.server import ME
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
@@ -69,8 +70,12 @@ class Phone:
 
     def tap(self, selector: str, *, page: str = "home") -> None:
         """Taps what is waited for to be there."""
-        self._wait(lambda: self.text(selector, page=page) is not None, f"{selector} on {page}")
+        self.waits_for(lambda: self.text(selector, page=page) is not None, f"{selector} on {page}")
         self.tell("tap", page=page, selector=selector)
+
+    def texts(self, selector: str, *, page: str) -> list[str]:
+        """What stands in each of these now."""
+        return [str(text) for text in self.tell("texts", page=page, selector=selector)]
 
     def text(self, selector: str, *, page: str = "home") -> str | None:
         """What stands there now; None where nothing is."""
@@ -79,14 +84,14 @@ class Phone:
 
     def sees(self, selector: str, text: str | None, *, page: str = "home") -> None:
         """Waits until exactly this stands there, and the page is at rest."""
-        self._wait(
+        self.waits_for(
             lambda: self.text(".busy", page=page) is None and self.text(selector, page=page) == text,
             f"{text!r} in {selector} on {page}",
         )
 
     def fields(self) -> dict[str, str]:
         """The table on the first page."""
-        labels, values = (self.tell("texts", page="home", selector=selector) for selector in (".label", ".value"))
+        labels, values = (self.texts(selector, page="home") for selector in (".label", ".value"))
         return dict(zip(labels, values, strict=True))
 
     def picture(self, *, page: str = "home") -> str:
@@ -95,6 +100,10 @@ class Phone:
     def calls(self) -> "Counter[str]":
         """What was asked of WeChat and of the server since this was last looked at."""
         return Counter(self.tell("log"))
+
+    def shown(self) -> list[str]:
+        """The questions and toasts that WeChat has shown since this was last looked at, and ends of a refresh."""
+        return [str(title) for title in self.tell("shown")]
 
     def device(self, path: str, **body: object) -> None:
         """Does to the owner's WeChat what the simulator lets one do."""
@@ -109,7 +118,7 @@ class Phone:
             answer = http.post(f"{self.server.url}/simulator/device/{path}", json=body)
         assert answer.is_success, answer.text
 
-    def _wait(self, holds: Callable[[], bool], hoped: str) -> None:
+    def waits_for(self, holds: Callable[[], bool], hoped: str) -> None:
         deadline = time.monotonic() + PATIENCE
         while not holds():
             assert time.monotonic() < deadline, f"never saw {hoped}: {self.tell('screen')}"
@@ -144,6 +153,21 @@ def phone(project: Path, server: Process, user: str, storage: Path, **config: ob
             assert errors.read_text("utf-8") == ""
         finally:
             popen.kill()
+
+
+def stored(storage: Path) -> Any:
+    """What a mini-program keeps on the phone."""
+    return json.loads(storage.read_text("utf-8"))
+
+
+def is_live(server: Process, token: str) -> bool:
+    """Whether the server takes a token."""
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+        answer = http.post(f"{server.url}/graphql", json={"query": ME}, headers=headers).json()
+    codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
+    assert codes in ([], ["UNAUTHENTICATED"])
+    return not codes
 
 
 SwitchOn = Callable[[], AbstractContextManager[Phone]]

@@ -1,16 +1,10 @@
 """What the example collects of a user, shows and keeps, and what it does when it may not."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.examples.phone import Phone, SwitchOn
-
-
-def stored(storage: Path) -> Any:
-    return json.loads(storage.read_text("utf-8"))
+from tests.examples.phone import Phone, SwitchOn, stored
 
 
 def test_what_a_stale_session_key_signed_is_collected_again_after_a_login(switch_on: SwitchOn) -> None:

@@ -1,7 +1,8 @@
 /** Who is signed in on this phone, and what to do when the server says that nobody is. */
 
+import { deviceLabel } from './device'
 import type { TypedDocumentString } from './generated/graphql'
-import { LoginDocument } from './generated/graphql'
+import { CheckSessionDocument, LoginDocument, LogoutDocument } from './generated/graphql'
 import { NoAnswer, send, ServerError } from './graphql/transport'
 import { forgetUserInfo, setGlobalUserInfo } from './user-info'
 
@@ -17,10 +18,11 @@ export class SignedOut extends Error {}
 
 let loggingIn: Promise<string> | undefined
 
-/** At launch: there is a token afterwards, and a session_key that lives. Raises `SignedOut`. */
+/** At launch: there is a token afterwards, and a session_key that lives where WeChat can tell. Raises `SignedOut`. */
 export async function start(): Promise<void> {
-  await currentToken()
-  if (!(await sessionKeyLives())) await logIn()
+  const token = storedToken()
+  if (!token) await logIn()
+  else if (!(await isUsable(token))) await replace(token)
 }
 
 /** The stored token, or a new login's. Raises `SignedOut`. */
@@ -47,12 +49,14 @@ export async function run<Data, Variables>(
   )
 }
 
-/** Removes the token and the user. On the server the session ends by itself, after days without a request. */
-export async function signOut(): Promise<void> {
+/** Removes the token and the user, and ends the session on the server. False when that could not be reached. */
+export async function signOut(): Promise<boolean> {
   wx.setStorageSync(SIGNED_OUT, true)
   await loggingIn?.catch(() => undefined)
+  const token = storedToken()
   wx.removeStorageSync(TOKEN)
   forgetUserInfo()
+  return !token || obeying(() => send(LogoutDocument, {}, token), async () => undefined).then(() => true, () => false)
 }
 
 /** Signs in somebody who had signed out. */
@@ -65,7 +69,8 @@ async function exchangeCode(): Promise<string> {
   if (wx.getStorageSync(SIGNED_OUT)) throw new SignedOut()
   const { code } = await wx.login().catch(({ errMsg }) => Promise.reject(new NoAnswer(errMsg)))
   // With the token that the new one supersedes, if there is one: the server then lets it end.
-  const { login } = await send(LoginDocument, { code }, storedToken())
+  const header = { 'X-Wxgate-Device': encodeURIComponent(deviceLabel()) }
+  const { login } = await send(LoginDocument, { code }, storedToken(), header)
   wx.setStorageSync(TOKEN, login.token)
   setGlobalUserInfo(login.user)
   return login.token
@@ -112,6 +117,11 @@ function storedToken(): string | undefined {
   return wx.getStorageSync<string>(TOKEN) || undefined
 }
 
-function sessionKeyLives(): Promise<boolean> {
-  return wx.checkSession().then(() => true, () => false)
+/** False when a login helps. wx.checkSession knows only the newest code's key, whether or not the server got it. */
+function isUsable(token: string): Promise<boolean> {
+  return send(CheckSessionDocument, {}, token).then(
+    ({ checkSession }) => checkSession,
+    // Without an answer of WeChat's the key may well live; if it does not, `submitUserInfo` will find out.
+    (error) => !(error instanceof ServerError && error.extensions.action === 'LOG_IN'),
+  )
 }

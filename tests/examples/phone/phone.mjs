@@ -10,7 +10,16 @@ import { makeWx } from "./wx.mjs";
 const [miniprogram, server, storageFile] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
 const log = [];
-const state = { user: "me", policy: "old", agrees: true, authSetting: {}, offline: false };
+const state = {
+  user: "me",
+  policy: "old",
+  agrees: true,
+  authSetting: {},
+  offline: false,
+  hardware: { brand: "Xiaomi", model: "2211133C" },
+  agent: "Mozilla/5.0 (Linux; Android 14; 2211133C) MicroMessenger/8.0.48.2580(0x28003036) MiniProgramEnv/android",
+  shown: [],
+};
 
 const { window } = new JSDOM("<!doctype html><body></body>", { pretendToBeVisual: true });
 Object.assign(globalThis, { window, document: window.document });
@@ -63,6 +72,7 @@ const COMMANDS = {
     rendered.instance.onShow?.();
   },
   show: ({ page }) => void pages.get(page).instance.onShow(),
+  pull: ({ page }) => pages.get(page).instance.onPullDownRefresh(),
   async tap({ page, selector }) {
     const button = found(page, selector);
     const openType = button.toJSON().attrs.find(({ name }) => name === "open-type")?.value;
@@ -75,6 +85,7 @@ const COMMANDS = {
   attribute: ({ page, selector, name }) => found(page, selector).toJSON().attrs.find((one) => one.name === name)?.value ?? null,
   screen: () => Object.fromEntries([...pages].map(([page, rendered]) => [page, rendered.dom.innerHTML])),
   log: () => log.splice(0),
+  shown: () => state.shown.splice(0),
 };
 
 process.on("unhandledRejection", (reason) => {

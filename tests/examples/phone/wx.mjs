@@ -34,7 +34,8 @@ export function makeWx({ server, storageFile, state, log }) {
     if (state.offline) return { errMsg: "request:fail net::ERR_INTERNET_DISCONNECTED" };
     try {
       const body = typeof data === "object" ? JSON.stringify(data) : data;
-      const { status, headers, text } = await exchange(url, { method, headers: header, body, timeout });
+      const sent = { ...header, "User-Agent": state.agent ?? "" };
+      const { status, headers, text } = await exchange(url, { method, headers: sent, body, timeout });
       if (operation === "Login") loggedIn();
       // An answer that takes longer than somebody else's whole login.
       if (operation === state.late && isSecond) await login;
@@ -59,10 +60,24 @@ export function makeWx({ server, storageFile, state, log }) {
       if (state.offline) return { errMsg: "login:fail net::ERR_INTERNET_DISCONNECTED" };
       return device("login", { renewSessionKey: state.renewSessionKey });
     }),
-    checkSession: answering("checkSession", () => {
-      log.push("wx.checkSession");
-      if (state.offline) return { errMsg: "checkSession:fail net::ERR_INTERNET_DISCONNECTED" };
-      return device("check-session", {});
+    // As of base library 2.20.1.
+    canIUse: (name) => name !== "getDeviceInfo" || !state.isOld,
+    getDeviceInfo: () => {
+      if (state.isOld) throw new TypeError("wx.getDeviceInfo is not a function");
+      return { ...state.hardware };
+    },
+    getSystemInfoSync: () => ({ ...state.hardware }),
+    showModal: answering("showModal", ({ title }) => {
+      state.shown.push(title);
+      return { errMsg: "showModal:ok", confirm: state.agrees, cancel: !state.agrees };
+    }),
+    showToast: answering("showToast", ({ title }) => {
+      state.shown.push(title);
+      return { errMsg: "showToast:ok" };
+    }),
+    stopPullDownRefresh: answering("stopPullDownRefresh", () => {
+      state.shown.push("refreshed");
+      return { errMsg: "stopPullDownRefresh:ok" };
     }),
     getUserInfo: answering("getUserInfo", ({ withCredentials, lang }) => {
       log.push("wx.getUserInfo");

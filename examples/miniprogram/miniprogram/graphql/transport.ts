@@ -19,13 +19,13 @@ export class ServerError extends Error {
 export class NoAnswer extends Error {}
 
 export function send<Data, Variables>(
-  document: TypedDocumentString<Data, Variables>, variables: Variables, token?: string,
+  document: TypedDocumentString<Data, Variables>, variables: Variables, token?: string, header?: Record<string, string>,
 ): Promise<Data> {
   const operation = config.trustedDocuments ? { documentId: document.__meta__?.['hash'] } : { query: `${document}` }
   return new Promise((resolve, reject) => wx.request<string | Answer<Data>>({
     url: `${config.server}/graphql`,
     method: 'POST',
-    header: { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) },
+    header: { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }), ...header },
     data: { ...operation, variables },
     timeout: 15000,
     // wx.request succeeds with every status, and leaves a body that is not JSON as text.

@@ -54,7 +54,7 @@ Page({
 
   signOut() {
     this.attempt(async () => {
-      await signOut()
+      if (!(await signOut())) wx.showToast({ title: 'Signed out on this phone only', icon: 'none' })
       throw new SignedOut()
     })
   },
