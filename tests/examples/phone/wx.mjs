@@ -1,6 +1,6 @@
 // The part of `wx` that the example uses: real HTTP, WeChat's answers from the simulator, storage in a file.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { exchange } from "./http.mjs";
 
 // As WeChat does: callbacks where there are any, otherwise a promise.
@@ -20,7 +20,11 @@ export function makeWx({ server, storageFile, state, log }) {
   let loggedIn;
   const login = new Promise((resolve) => { loggedIn = resolve; });
   const stored = () => JSON.parse(readFileSync(storageFile, "utf8"));
-  const keep = (content) => writeFileSync(storageFile, JSON.stringify(content));
+  // At once for a test that reads it meanwhile.
+  const keep = (content) => {
+    writeFileSync(`${storageFile}.new`, JSON.stringify(content));
+    renameSync(`${storageFile}.new`, storageFile);
+  };
 
   async function device(path, body) {
     const options = { method: "POST", body: JSON.stringify({ user: state.user, ...body }) };

@@ -39,7 +39,7 @@ Page({
   },
 
   async end(title: string, action: () => Promise<unknown>) {
-    // The login is silent: what ends is this session, and not the trust in whoever holds the phone.
+    // The login is silent: a device on which WeChat stays signed in comes back with its next request.
     const content = 'This works at once. To keep a lost device out, sign out of WeChat on it too.'
     const { confirm } = await wx.showModal({ title, content })
     if (confirm) await this.attempt(action)
