@@ -96,12 +96,16 @@ def test_the_transport_is_short_enough_to_copy() -> None:
     assert len((EXAMPLE / "miniprogram" / "graphql" / "transport.ts").read_text("utf-8").splitlines()) <= 45
 
 
-def test_what_the_app_names_is_there(project: Path) -> None:
+def test_what_the_app_names_is_there_and_every_page_can_be_reached(project: Path) -> None:
     miniprogram = project / "miniprogram"
     app = json.loads((miniprogram / "app.json").read_text("utf-8"))
     assert len(app["pages"]) == 3
     for page in app["pages"]:
         assert all((miniprogram / f"{page}.{ending}").exists() for ending in ("js", "json", "wxml", "wxss"))
+    linked = {
+        url for page in miniprogram.rglob("*.wxml") for url in re.findall(r' url="/(.*?)"', page.read_text("utf-8"))
+    }
+    assert linked == set(app["pages"][1:])
     assert (miniprogram / app["sitemapLocation"]).exists()
     assert (project / json.loads((project / "project.config.json").read_text("utf-8"))["miniprogramRoot"]).is_dir()
 
