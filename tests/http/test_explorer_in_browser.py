@@ -53,6 +53,10 @@ def test_signing_in_puts_the_token_into_the_headers_of_every_tab_until_somebody_
     assert tour["steps"]["meAgain"] == "You are “Li Lei”."
 
 
+def test_a_phone_with_one_mini_program_has_none_to_choose(tour: Any) -> None:
+    assert tour["miniPrograms"] == 0
+
+
 def test_the_phone_shows_what_goes_wrong_in_real_life(tour: Any) -> None:
     assert tour["steps"]["expired"].startswith("SESSION_KEY_STALE: ")
     assert tour["steps"]["twice"].startswith("LOGIN_CODE_USED: ")
@@ -64,7 +68,7 @@ def test_the_phone_shows_what_get_phone_number_gives(tour: Any) -> None:
 
 
 def test_a_reload_keeps_the_tabs_and_forgets_the_token(tour: Any) -> None:
-    assert tour["tabs"] == ["Me", "Typed"]
+    assert tour["tabs"] == ["Me", "Sessions", "Typed"]
     assert tour["tabsAfterReload"] == tour["tabs"]
     assert tour["steps"]["afterReload"].startswith("null: no user is signed in.")
 

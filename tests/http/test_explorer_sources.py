@@ -1,8 +1,9 @@
-"""The explorer's own project: its types, its lock file, and the document that it opens with."""
+"""The explorer's own project: its types, its lock file, and the documents that it opens with."""
 
 import json
 
 import graphql
+import pytest
 
 from graph.schema.build import build_schema, graphql_core_schema
 from tests.http.browsing import ROOT
@@ -25,12 +26,20 @@ def test_the_lock_file_pins_contents_and_names_no_place_to_load_them_from() -> N
         assert "resolved" not in package, name
 
 
-def test_the_document_of_the_first_tab_fits_the_schema_and_the_limits() -> None:
-    document = graphql.parse((EXPLORER / "src" / "opening.graphql").read_text("utf-8"), max_tokens=400)
-    assert graphql.validate(graphql_core_schema(build_schema()), document) == []
+@pytest.mark.parametrize(
+    ("document", "operations"),
+    [
+        ("opening", ["Login", "SubmitUserInfo", "Me"]),
+        ("devices", ["Sessions", "RevokeSession", "RevokeOtherSessions", "Logout"]),
+    ],
+)
+def test_the_documents_of_the_first_tabs_fit_the_schema_and_the_limits(document: str, operations: list[str]) -> None:
+    parsed = graphql.parse((EXPLORER / "src" / f"{document}.graphql").read_text("utf-8"), max_tokens=400)
+    assert graphql.validate(graphql_core_schema(build_schema()), parsed) == []
     names = [
         node.name.value
-        for node in document.definitions
+        for node in parsed.definitions
         if isinstance(node, graphql.OperationDefinitionNode) and node.name
     ]
-    assert names == ["Login", "SubmitUserInfo", "Me"]
+    assert names == operations
+    assert len(names) <= 5

@@ -33,14 +33,14 @@ export async function withBrowser([executablePath, serverUrl, screenshots], visi
     timeout: PATIENCE,
     viewport: { width: 1400, height: 900 },
   });
-  const shoot = (name) => browser.pages()[0].screenshot({ path: join(screenshots, `${name}.png`) });
+  const shoot = (name, page = browser.pages()[0]) => page.screenshot({ path: join(screenshots, `${name}.png`) });
   try {
     browser.setDefaultTimeout(PATIENCE);
     const [page] = browser.pages();
     const noticed = { complaints: [], elsewhere: [] };
     const base = serverUrl.replace(new URL(serverUrl).host, `127.0.0.1:${wire.port}`);
-    page.on("pageerror", (error) => noticed.complaints.push(String(error)));
-    page.on("console", (message) => {
+    browser.on("weberror", (error) => noticed.complaints.push(String(error.error())));
+    browser.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) noticed.complaints.push(message.text());
     });
     browser.on("request", (request) => {

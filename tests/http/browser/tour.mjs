@@ -3,31 +3,16 @@
 
 import { openExplorer, ready, textOf, withBrowser } from "./browser.mjs";
 import { everythingKept, secretsOf } from "./kept.mjs";
+import { pane, phoneOn } from "./phone.mjs";
 
 await withBrowser(process.argv.slice(2), async (page, { base, wire, shoot }) => {
   const secrets = secretsOf(page);
   const seen = { steps: {}, panes: {}, bytes: {} };
-  const press = (name) => page.getByRole("button", { name, exact: true }).click();
-  const pane = ".graphiql-editor-tool .graphiql-editor:not(.hidden)";
-  const step = (name) => page.locator(".phone-steps > li", { hasText: name });
-  const outcome = async (name, pattern) => {
-    const said = step(name).getByRole("status").filter({ hasText: pattern });
-    await said.waitFor();
-    return said.textContent();
-  };
-  const signIn = async () => {
-    await press("wx.login");
-    await step("Sign in").getByText("The code is in Variables.").waitFor();
-    await press("▶ Login");
-  };
-  const submit = async () => {
-    await press("wx.getUserInfo");
-    await step("Tell nickname").getByText("All four are in Variables.").waitFor();
-    await press("▶ SubmitUserInfo");
-  };
+  const { press, outcome, signIn, submit } = phoneOn(page);
 
   await openExplorer(page, base);
   seen.opening = await textOf(page, ".graphiql-query-editor");
+  seen.miniPrograms = await page.getByLabel("Mini-program").count();
   await shoot("1-first-visit");
 
   await signIn();

@@ -2,12 +2,20 @@
 
 import type { FetcherParams, FetcherResult } from "@graphiql/toolkit";
 import { Kind, parse } from "graphql";
+import { deviceLabel } from "./device";
 
 const endpoint = new URL("graphql", document.baseURI);
 
 export interface Answer {
   operation: string | null | undefined;
-  body: { data?: any; errors?: { message: string; extensions?: { code?: string } }[] };
+  /** The header that the request had. */
+  authorization: string | null;
+  body: Body;
+}
+
+export interface Body {
+  data?: any;
+  errors?: { message: string; extensions?: { code?: string } }[];
 }
 
 const listeners = new Set<(answer: Answer) => void>();
@@ -23,7 +31,9 @@ export async function send(
   { query, operationName, variables }: FetcherParams,
   { headers }: { headers?: Record<string, string> } = {},
 ): Promise<FetcherResult> {
-  const tell = (body: Answer["body"]) => listeners.forEach((listener) => listener({ operation: operationName, body }));
+  const authorization = headers?.Authorization ?? null;
+  const tell = (body: Body) =>
+    listeners.forEach((listener) => listener({ operation: operationName, authorization, body }));
   try {
     const body = await post({ query, operationName, variables: declared(query, operationName, variables) }, headers);
     tell(body);
@@ -34,10 +44,17 @@ export async function send(
   }
 }
 
-async function post(operation: object, headers?: Record<string, string>) {
+/** As `send`, but listeners hear nothing of it. */
+export async function post(operation: object, headers: Record<string, string> = {}) {
+  const all = new Headers({
+    "Content-Type": "application/json",
+    Accept: "application/json",
+    "X-Wxgate-Device": deviceLabel(),
+  });
+  for (const [name, value] of Object.entries(headers)) all.set(name, value);
   const response = await fetch(endpoint, {
     method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json", ...headers },
+    headers: all,
     body: JSON.stringify(operation),
   }).catch(() => {
     throw new Error(`No answer from ${endpoint.href}. Is the server running?`);

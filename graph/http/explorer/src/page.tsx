@@ -12,10 +12,10 @@ import "@graphiql/plugin-history/style.css";
 import "graphiql/graphiql.css";
 import "./page.css";
 import "./workers";
+import { documents } from "./documents";
 import { send } from "./endpoint";
-import { opening } from "./opening";
+import { HeadersInPane } from "./headers";
 import { forgetfulStorage } from "./storage";
-import { TokenInHeaders } from "./token";
 
 /** Draws the page; the first of `panels` is open on the first visit. */
 export function openExplorer(...panels: GraphiQLPlugin[]) {
@@ -23,8 +23,8 @@ export function openExplorer(...panels: GraphiQLPlugin[]) {
     <GraphiQL
       fetcher={send}
       storage={forgetfulStorage}
-      defaultTabs={[{ query: opening }]}
-      defaultQuery={opening}
+      defaultTabs={documents.map((query) => ({ query }))}
+      defaultQuery={documents[0]}
       plugins={[...panels, HISTORY_PLUGIN]}
       visiblePlugin={panels[0]}
       defaultEditorToolsVisibility="variables"
@@ -32,7 +32,7 @@ export function openExplorer(...panels: GraphiQLPlugin[]) {
       showPersistHeadersSettings={false}
     >
       <GraphiQL.Logo>wxgate</GraphiQL.Logo>
-      <TokenInHeaders />
+      <HeadersInPane />
       <LongLines />
     </GraphiQL>,
   );

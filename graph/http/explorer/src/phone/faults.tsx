@@ -7,12 +7,12 @@ import { attempt, report, usePhone } from "./state";
 import { OutcomeLine } from "./steps";
 
 export function Faults() {
-  const { user, code, isWeChatDown, outcomes } = usePhone();
+  const { user, app, code, isWeChatDown, outcomes } = usePhone();
   const { fill, send } = useOperations();
   const warn = (text: string) => report("faults", { went: "wrong", text });
 
   async function expire() {
-    await wechat.expireSessionKey(user);
+    await wechat.expireSessionKey({ user, app });
     warn("WeChat has a new session_key, which the server does not have yet. Try step 2.");
   }
 
@@ -50,10 +50,10 @@ export function Faults() {
 }
 
 export function PhoneNumber() {
-  const { user, phoneNumber } = usePhone();
+  const { user, app, phoneNumber } = usePhone();
 
   async function ask() {
-    const { errMsg: _, ...answer } = await wechat.getPhoneNumber(user);
+    const { errMsg: _, ...answer } = await wechat.getPhoneNumber({ user, app });
     usePhone.setState({ phoneNumber: answer });
   }
 

@@ -1,7 +1,7 @@
 // How the phone reaches the editors: it fills in variables and sends operations where everybody sees it.
 
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
-import { type Operation, opening } from "../opening";
+import { documentWith, headOf, type Operation } from "../documents";
 
 export function useOperations() {
   const { queryEditor, variableEditor, tabs } = useGraphiQL(pick("queryEditor", "variableEditor", "tabs"));
@@ -9,14 +9,14 @@ export function useOperations() {
 
   /** Brings the operation into view: in this tab, another, or a new one. */
   function show(operation: Operation) {
-    const head = new RegExp(`^(query|mutation) ${operation}\\b`, "m");
+    const head = headOf(operation);
     if (!head.test(queryEditor?.getValue() ?? "")) {
       const index = tabs.findIndex(({ query }) => head.test(query ?? ""));
       if (index >= 0) {
         changeTab(index);
       } else {
         addTab();
-        queryEditor?.setValue(opening);
+        queryEditor?.setValue(documentWith(operation));
       }
     }
     const before = queryEditor?.getValue().split(head)[0] ?? "";
@@ -31,9 +31,11 @@ export function useOperations() {
       // The editor tells the tab a moment later: too late for the history of who sends at once.
       updateActiveTabValues({ variables });
     },
-    send(operation: Operation) {
+    async send(operation: Operation) {
       show(operation);
       setOperationName(operation);
+      // Where that changed the tab, its headers are complete a moment later.
+      await Promise.resolve();
       return run();
     },
   };

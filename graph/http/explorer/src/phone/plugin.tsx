@@ -2,9 +2,10 @@
 
 import type { GraphiQLPlugin } from "@graphiql/react";
 import { useEffect, useSyncExternalStore } from "react";
-import { token } from "../token";
+import { authorization } from "../headers";
+import { Devices } from "./devices";
 import { Faults, PhoneNumber } from "./faults";
-import { UserWithPhone } from "./user";
+import { MiniProgram, UserWithPhone } from "./user";
 import "./phone.css";
 import { attempt, catchUp } from "./state";
 import { Steps } from "./steps";
@@ -12,7 +13,7 @@ import { Steps } from "./steps";
 export const phone: GraphiQLPlugin = { title: "Phone", icon: PhoneIcon, content: Phone };
 
 function Phone() {
-  const isSignedIn = useSyncExternalStore(token.subscribe, token.get) !== null;
+  const isSignedIn = useSyncExternalStore(authorization.subscribe, authorization.get) !== null;
   useEffect(() => void attempt("faults", catchUp), []);
   return (
     <section className="phone" aria-label="Phone">
@@ -26,8 +27,10 @@ function Phone() {
           server. Nobody here is real.
         </p>
         <UserWithPhone />
+        <MiniProgram />
       </header>
       <Steps />
+      <Devices />
       <Faults />
       <PhoneNumber />
     </section>

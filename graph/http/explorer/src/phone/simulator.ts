@@ -24,13 +24,23 @@ async function device<T>(method: "GET" | "POST" | "DELETE", path: string, body?:
   return answer;
 }
 
+/** Who asks, and in which mini-program; null where the simulator plays but one. */
+export interface Holder {
+  user: string;
+  app: string | null;
+}
+
+const fields = ({ user, app }: Holder) => ({ user, ...(app !== null && { app }) });
+
 export const wechat = {
-  login: (user: string) => device<{ code: string }>("POST", "login", { user }),
-  getUserInfo: (user: string, policy: Policy) => device<Submission>("POST", "user-info", { user, policy }),
-  getPhoneNumber: (user: string) =>
-    device<{ code: string; encryptedData: string; iv: string }>("POST", "phone-number", { user }),
-  expireSessionKey: (user: string) => device("POST", "expire-session-key", { user }),
+  login: (holder: Holder) => device<{ code: string }>("POST", "login", fields(holder)),
+  getUserInfo: (holder: Holder, policy: Policy) =>
+    device<Submission>("POST", "user-info", { ...fields(holder), policy }),
+  getPhoneNumber: (holder: Holder) =>
+    device<{ code: string; encryptedData: string; iv: string }>("POST", "phone-number", fields(holder)),
+  expireSessionKey: (holder: Holder) => device("POST", "expire-session-key", fields(holder)),
   users: () => device<{ users: { user: string }[] }>("GET", "users"),
+  apps: () => device<{ apps: { app: string }[] }>("GET", "apps"),
   faults: () => device<{ faults: unknown[] }>("GET", "faults"),
   /** Every call of the server's fails until `comeBack`. */
   goDown: () => device("POST", "faults", { kind: "bad-gateway", times: null }),

@@ -2,24 +2,26 @@
 
 import { Button } from "@graphiql/react";
 import type { ReactNode } from "react";
-import type { Operation } from "../opening";
+import type { Operation } from "../documents";
 import { useOperations } from "./operations";
 import { type Policy, wechat } from "./simulator";
 import { attempt, type Outcome, report, usePhone } from "./state";
 
 export function Steps() {
-  const { user, policy, code, collected, outcomes } = usePhone();
+  const { user, app, policy, code, collected, outcomes } = usePhone();
   const { fill, send } = useOperations();
 
   async function login() {
-    const { code } = await wechat.login(user);
+    usePhone.setState({ code: null });
+    const { code } = await wechat.login({ user, app });
     usePhone.setState({ code });
     report("Login", undefined);
     fill("Login", { code });
   }
 
   async function getUserInfo() {
-    const { rawData, signature, encryptedData, iv } = await wechat.getUserInfo(user, policy);
+    usePhone.setState({ collected: false });
+    const { rawData, signature, encryptedData, iv } = await wechat.getUserInfo({ user, app }, policy);
     usePhone.setState({ collected: true });
     report("SubmitUserInfo", undefined);
     fill("SubmitUserInfo", { rawData, signature, encryptedData, iv });

@@ -1,8 +1,8 @@
-// The user of the phone: a known one, or a new one with any name.
+// Whose phone it is, a known user's or that of a new one with any name; and which mini-program is open on it.
 
 import { Button } from "@graphiql/react";
 import { type FormEvent, useState } from "react";
-import { handTo, usePhone } from "./state";
+import { turnTo, usePhone } from "./state";
 
 export function UserWithPhone() {
   const { users, user } = usePhone();
@@ -11,7 +11,7 @@ export function UserWithPhone() {
   function name(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const chosen = String(new FormData(event.currentTarget).get("name")).trim();
-    if (chosen) handTo(chosen);
+    if (chosen) turnTo({ user: chosen });
     setNaming(false);
   }
 
@@ -27,7 +27,7 @@ export function UserWithPhone() {
         </form>
       ) : (
         <>
-          <select aria-label="User of the phone" value={user} onChange={(event) => handTo(event.target.value)}>
+          <select aria-label="User of the phone" value={user} onChange={(event) => turnTo({ user: event.target.value })}>
             {users.map((known) => (
               <option key={known}>{known}</option>
             ))}
@@ -38,5 +38,20 @@ export function UserWithPhone() {
         </>
       )}
     </div>
+  );
+}
+
+export function MiniProgram() {
+  const { apps, app } = usePhone();
+  if (app === null) return null;
+  return (
+    <label>
+      Mini-program
+      <select value={app} onChange={({ target }) => turnTo({ app: target.value })}>
+        {apps.map((played) => (
+          <option key={played}>{played}</option>
+        ))}
+      </select>
+    </label>
   );
 }

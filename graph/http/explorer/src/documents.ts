@@ -1,0 +1,24 @@
+// The documents that a first visit finds in its tabs, and the names of their operations.
+//
+// There are two, because a server takes a document of five operations at most.
+
+import devices from "./devices.graphql";
+import opening from "./opening.graphql";
+
+export type Operation =
+  | "Login"
+  | "SubmitUserInfo"
+  | "Me"
+  | "Sessions"
+  | "RevokeSession"
+  | "RevokeOtherSessions"
+  | "Logout";
+
+export const documents = [opening, devices];
+
+/** Where an operation of a document begins. */
+export const headOf = (operation: Operation) => new RegExp(`^(query|mutation) ${operation}\\b`, "m");
+
+export function documentWith(operation: Operation): string {
+  return documents.find((text) => headOf(operation).test(text))!;
+}
