@@ -4,7 +4,7 @@ let label = "Explorer";
 
 export const deviceLabel = () => label;
 
-/** Takes the first number that no other tab holds. Browsers have no locks on plain HTTP from afar: all tabs are 1 there. */
+/** Takes the first number that no other tab holds; always 1 on plain HTTP from afar, where browsers have no locks. */
 async function take(number: number) {
   await navigator.locks?.request(`wxgate explorer ${number}`, { ifAvailable: true }, (lock) => {
     if (!lock) return take(number + 1);
