@@ -46,7 +46,8 @@ async def test_users_whom_a_late_unionid_shows_to_be_one_are_merged_by_an_operat
 
     [proposal] = await command(settings, "proposals")
     assert (proposal["older"], proposal["younger"]) == ids
-    assert [entry["action"] for entry in await log_of(settings, "audit_log")] == ["merge_proposed"]
+    actions = [entry["action"] for entry in await log_of(settings, "audit_log")]
+    assert sorted(actions) == ["merge_proposed", "user_created", "user_created"]
 
     planned = await command(settings, "merge", *ids, "--dry-run")
     assert (await server.me(younger["token"]))["id"] == ids[1]

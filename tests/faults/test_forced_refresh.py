@@ -34,6 +34,9 @@ class StubbornTokens:
         is_new = self.forced and (force_refresh or self.given_again > PROCESSES)
         return {"access_token": f"75_{'bc'[self.forced > 1] if is_new else 'a'}", "expires_in": 7200}
 
+    def __contains__(self, _text: object) -> bool:
+        return True
+
     def check(self, text: str | None) -> None:
         """Raises `ErrcodeError`."""
         if text == self.refused:
@@ -43,7 +46,7 @@ class StubbornTokens:
 @pytest.fixture
 def tokens(wechat_simulator: WeChatSimulator, monkeypatch: pytest.MonkeyPatch) -> StubbornTokens:
     tokens = StubbornTokens()
-    monkeypatch.setattr(wechat_simulator.state, "access_tokens", tokens)
+    monkeypatch.setattr(wechat_simulator.state.apps[wechat_simulator.app_id], "access_tokens", tokens)
     return tokens
 
 

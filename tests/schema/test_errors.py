@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from graph.accounts.errors import AccountError, KeyNotRetired, LoginNotStored, LoginsTooFrequent
+from graph.accounts.errors import AccountError, KeyNotRetired, LoginNotStored, LoginsTooFrequent, NotMerged
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.schema.errors import coded
 from graph.security.errors import RateLimited
@@ -43,7 +43,7 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     WatermarkOutOfRange: {"reason": "too old"},
 }
 # Raised while the server is put together, or by a command: never by a request.
-FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired}
+FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired, NotMerged}
 # Caught within the client of WeChat.
 WITHIN_THE_CLIENT: Final = {AccessTokenRefused, SessionKeyInvalid}
 
