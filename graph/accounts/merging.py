@@ -50,7 +50,7 @@ async def merge_by_operator(
     older: str,
     younger: str,
     *,
-    operator: str,
+    actor: str,
     dry_run: bool,
     now: Callable[[], int],
 ) -> MergedRecord | None:
@@ -61,7 +61,7 @@ async def merge_by_operator(
     if older == younger:
         msg = "These are the same user: name two."
         raise NotMerged(msg)
-    what = Merge(older, younger, f"cli:{operator}"[:64], DeletionReason.OPERATOR, now())
+    what = Merge(older, younger, actor, DeletionReason.OPERATOR, now())
     outcome = await merge(database, what, merge_rules(macs), undo=dry_run)
     if isinstance(outcome, MergedRecord):
         if not dry_run:

@@ -69,13 +69,18 @@ def _utc(entry: Audited) -> datetime:
     return datetime.fromtimestamp(entry.at / 1000, UTC)
 
 
-async def record_command(database: Database, action: AuditAction, **detail: Any) -> None:
-    """Writes that an operator did this. It is done already, so that no more than a warning comes of a failure."""
+def command_actor() -> str:
+    """Who runs this command, as the audit log names them (see `Audited`)."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # in a container, a number without an entry
         user = str(os.getuid())
-    entry = action.entry(now=epoch_ms(), user_id=None, actor=f"cli:{user}"[:64], **detail)
+    return f"cli:{user}"[:64]
+
+
+async def record_command(database: Database, action: AuditAction, **detail: Any) -> None:
+    """Writes that an operator did this. It is done already, so that no more than a warning comes of a failure."""
+    entry = action.entry(now=epoch_ms(), user_id=None, actor=command_actor(), **detail)
     try:
         await database.transaction(lambda: record(entry))
     except DatabaseError as error:

@@ -1,8 +1,6 @@
 """`wxgate users`: what an operator does to users."""
 
-import getpass
 import json
-import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -11,6 +9,7 @@ import click
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.merging import merge_by_operator
 from graph.accounts.sessions import epoch_ms
+from graph.cli.audit import command_actor
 from graph.cli.keys import key_ring_of_settings
 from graph.cli.maintenance import in_database
 from graph.security.tokens import SessionMacs
@@ -42,7 +41,7 @@ def merge(older: str, younger: str, dry_run: bool, as_json: bool) -> None:
     async def work(database: Database) -> MergedRecord | None:
         await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
         return await merge_by_operator(
-            database, SessionMacs(key_ring), older, younger, operator=_operator(), dry_run=dry_run, now=epoch_ms
+            database, SessionMacs(key_ring), older, younger, actor=command_actor(), dry_run=dry_run, now=epoch_ms
         )
 
     merged = in_database(work)
@@ -69,10 +68,3 @@ def proposals(as_json: bool) -> None:
     for proposal in found:
         at = datetime.fromtimestamp(proposal.created_at / 1000, UTC).isoformat(timespec="seconds")
         click.echo(f"{at}  {proposal.older}  {proposal.younger}")
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return str(os.getuid())

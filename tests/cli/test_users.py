@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,17 +81,18 @@ def test_both_commands_print_json(users: Users) -> None:
 
 @pytest.mark.usefixtures("users")
 def test_a_merge_leaves_a_security_event_and_an_entry_of_who_did_it(database_url: str, tmp_path: Path) -> None:
-    variables = {"WXGATE_DATABASE_URL": database_url, "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS, "USER": "operator"}
-    planned = run("users", "merge", "user-1", "user-2", "--dry-run", cwd=tmp_path, LOGNAME="operator", **variables)
+    variables = {"WXGATE_DATABASE_URL": database_url, "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS}
+    variables |= {"USER": "another", "LOGNAME": "another"}  # anyone can set these
+    planned = run("users", "merge", "user-1", "user-2", "--dry-run", cwd=tmp_path, **variables)
     assert "event=" not in planned.stderr
-    done = run("users", "merge", "user-1", "user-2", cwd=tmp_path, LOGNAME="operator", **variables)
+    done = run("users", "merge", "user-1", "user-2", cwd=tmp_path, **variables)
     assert "event=users_merged  user_id=user-1  merged_id=user-2  accounts=1  sessions=2\n" in done.stderr
 
     async def actors() -> list[object]:
         async with Database(database_url) as database:
             return await column(database, "SELECT actor FROM audit_log WHERE action = 'merged'")
 
-    assert asyncio.run(actors()) == ["cli:operator"]
+    assert asyncio.run(actors()) == [f"cli:{pwd.getpwuid(os.getuid()).pw_name}"]
 
 
 def test_what_cannot_be_merged_is_one_sentence_and_changes_nothing(users: Users) -> None:
