@@ -25,6 +25,7 @@ from models.database import Database, Row
 from models.devices import Platform
 from models.migrate import migrate
 from models.sessions import Session
+from models.unionids import Unionid
 from models.users import User
 from tests.benchmarks.databases import DATABASES, new_database
 from tests.server import APP_ID
@@ -37,11 +38,11 @@ SELECT t.relname AS table_name, i.relname AS index_name, pg_relation_size(coales
 FROM pg_class t LEFT JOIN LATERAL (
   SELECT oid, relname FROM pg_class WHERE oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = t.oid)
   UNION ALL SELECT NULL, '') i ON true
-WHERE t.relname IN ('users', 'accounts', 'sessions', 'audit_log') ORDER BY 1, 2"""
+WHERE t.relname IN ('users', 'accounts', 'unionids', 'sessions', 'audit_log') ORDER BY 1, 2"""
 _SQLITE_SIZES: Final = """
 SELECT tbl_name AS table_name, CASE type WHEN 'index' THEN m.name ELSE '' END AS index_name, sum(d.pgsize) AS bytes
 FROM dbstat d JOIN sqlite_master m ON m.name = d.name
-WHERE tbl_name IN ('users', 'accounts', 'sessions', 'audit_log') GROUP BY 1, 2 ORDER BY 1, 2"""
+WHERE tbl_name IN ('users', 'accounts', 'unionids', 'sessions', 'audit_log') GROUP BY 1, 2 ORDER BY 1, 2"""
 
 
 def _text(size: int) -> str:
@@ -56,7 +57,12 @@ async def fill(database: Database, count: int) -> None:
         numbers = range(first + 1, min(first + BATCH, count) + 1)
         users = [_user(number, now) for number in numbers]
         await User.bulk_create(users)
-        await Account.bulk_create([_account(number, user, now) for number, user in zip(numbers, users, strict=True)])
+        accounts = [_account(number, user, now) for number, user in zip(numbers, users, strict=True)]
+        await Account.bulk_create(accounts)
+        await Unionid.bulk_create(
+            Unionid(unionid=account.unionid, user_id=user.id, created_at=now)
+            for account, user in zip(accounts, users, strict=True)
+        )
         await Session.bulk_create(
             Session(
                 token_hash=SessionToken.issue().hash(),
