@@ -48,7 +48,9 @@ def record_deletion(user_id: str, *, at: int, reason: DeletionReason, merged_int
     yield _INSERT, (user_id, at, int(reason), merged_into)
 
 
-def find_successor(user_id: str) -> Steps[str | None]:
-    """Into whom a user was merged; None if they were not."""
-    rows = yield _SUCCESSOR, (user_id,)
-    return rows[0]["merged_into"] if rows else None
+def find_successors(user_id: str) -> Steps[tuple[str, ...]]:
+    """Into whom a user was merged, and that one in turn, and so on; empty if they were not."""
+    successors: tuple[str, ...] = ()
+    while (rows := (yield _SUCCESSOR, (user_id,))) and (user_id := rows[0]["merged_into"]):
+        successors += (user_id,)
+    return successors

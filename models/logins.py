@@ -19,7 +19,7 @@ from typing import Final
 from models.accounts import NewKey, insert_account, set_unionid, update_account
 from models.audit_log import Audited, new_entry_id, record
 from models.database import Database, Dialect, Row, Steps
-from models.deleted_users import DeletionReason
+from models.deleted_users import DeletionReason, record_deletion
 from models.devices import UNKNOWN_DEVICE, Device
 from models.errors import Conflict
 from models.merge_proposals import propose
@@ -38,10 +38,10 @@ WHERE NOT EXISTS (SELECT 1 FROM unionids WHERE unionid = $3)
 AND NOT EXISTS (SELECT 1 FROM accounts WHERE unionid = $3) RETURNING id"""  # noqa: S608 - constants only
 
 _NEEDS_TABLES: Final[Mapping[Dialect, str]] = {
-    "sqlite": "SELECT 1 AS one FROM accounts, audit_log, sessions, unionids, users LIMIT 0",
+    "sqlite": "SELECT 1 AS one FROM accounts, audit_log, merge_proposals, sessions, unionids, users LIMIT 0",
     # A write of no row, which an old primary that still answers reads refuses. (SQLite's would wait for the lock.)
     "postgres": "UPDATE sessions SET user_id = user_id "
-    "WHERE FALSE AND EXISTS (SELECT 1 FROM accounts, audit_log, unionids, users)",
+    "WHERE FALSE AND EXISTS (SELECT 1 FROM accounts, audit_log, merge_proposals, unionids, users)",
 }
 
 
@@ -132,6 +132,9 @@ async def try_sign_in(database: Database) -> None:
 def _undone(new: NewSession) -> Steps[None]:
     yield "SAVEPOINT tried", ()
     yield from _login(new, UnionidRules())
+    # What a unionid that comes late may write.
+    yield from propose(new.user_id, new.user_id, now=new.now)
+    yield from record_deletion(new.user_id, at=new.now, reason=DeletionReason.WECHAT)
     yield "ROLLBACK TO SAVEPOINT tried", ()
 
 

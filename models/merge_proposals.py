@@ -33,7 +33,8 @@ class MergeProposal(Model):
 _INSERT: Final = """
 INSERT INTO merge_proposals (id, older_id, younger_id, created_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (older_id, younger_id) DO NOTHING RETURNING id"""
-_DELETE: Final = "DELETE FROM merge_proposals WHERE older_id = $1 OR younger_id = $1 RETURNING older_id, younger_id"
+_DELETE: Final = """
+DELETE FROM merge_proposals WHERE older_id = $1 OR younger_id = $1 RETURNING older_id, younger_id, created_at"""
 
 
 def propose(older: str, younger: str, *, now: int) -> Steps[bool]:
@@ -41,10 +42,11 @@ def propose(older: str, younger: str, *, now: int) -> Steps[bool]:
     return bool((yield _INSERT, (secrets.token_hex(11), older, younger, now)))
 
 
-def withdraw(user_id: str) -> Steps[Sequence[str]]:
-    """Removes all proposals that name a user; the other users that they named."""
+def withdraw(user_id: str) -> Steps[Sequence[tuple[str, int]]]:
+    """Removes all proposals that name a user; the other users that they named, and since when."""
     rows = yield _DELETE, (user_id,)
-    return sorted(row["older_id"] if row["younger_id"] == user_id else row["younger_id"] for row in rows)
+    others = [(row["older_id"] if row["younger_id"] == user_id else row["younger_id"], row) for row in rows]
+    return sorted((other, row["created_at"]) for other, row in others)
 
 
 class ProposalRecord(NamedTuple):

@@ -19,7 +19,7 @@ from typing import Final
 from models.accounts import lock_accounts, move_accounts
 from models.audit_log import Audited, new_entry_id, record
 from models.database import Database, Steps
-from models.deleted_users import DeletionReason, find_successor, record_deletion
+from models.deleted_users import DeletionReason, find_successors, record_deletion
 from models.merge_proposals import propose, withdraw
 from models.session_macs import SignedSession, move_sessions
 from models.unionids import move_unionids
@@ -71,10 +71,13 @@ class MergedRecord:
 
 @dataclass(frozen=True, slots=True)
 class MissingUser:
-    """Why there was nothing to merge: a user who never was or is gone, perhaps merged into another."""
+    """Why there was nothing to merge: a user who never was or is gone, perhaps merged into another.
+
+    `successors` are that one, the one into whom they were merged in turn, and so on.
+    """
 
     user_id: str
-    merged_into: str | None
+    successors: tuple[str, ...] = ()
 
 
 async def merge(database: Database, what: Merge, rules: MergeRules, *, undo: bool) -> MergedRecord | MissingUser:
@@ -98,9 +101,11 @@ def merge_users(what: Merge, rules: MergeRules) -> Steps[MergedRecord | MissingU
     users: dict[str, UserRecord] = {}
     for user_id in sorted((what.older, what.younger)):
         user = yield from lock_user(user_id)
-        if user is None:
-            return MissingUser(user_id, (yield from find_successor(user_id)))
-        users[user_id] = user
+        if user is not None:
+            users[user_id] = user
+    for user_id in (what.younger, what.older):
+        if user_id not in users:
+            return MissingUser(user_id, (yield from find_successors(user_id)))
     older, younger = users[what.older], users[what.younger]
     accounts = yield from move_accounts(younger.id, older.id)
     unionids = yield from move_unionids(younger.id, older.id)
@@ -109,7 +114,7 @@ def merge_users(what: Merge, rules: MergeRules) -> Steps[MergedRecord | MissingU
     profile = tuple(name for name in _PROFILE if getattr(filled, name) != getattr(older, name))
     if profile:
         yield from fill_user(filled, younger.id, now=what.now)
-    proposals = yield from _move_proposals(older, younger, now=what.now)
+    proposals = yield from _move_proposals(older, younger)
     yield from record_deletion(younger.id, at=what.now, reason=what.reason, merged_into=older.id)
     yield from delete_user(younger.id)
     yield from record(
@@ -126,12 +131,12 @@ def merge_users(what: Merge, rules: MergeRules) -> Steps[MergedRecord | MissingU
     return MergedRecord(older.id, younger.id, accounts, sessions, deleted, unionids, proposals, profile)
 
 
-def _move_proposals(older: UserRecord, younger: UserRecord, *, now: int) -> Steps[int]:
+def _move_proposals(older: UserRecord, younger: UserRecord) -> Steps[int]:
     """How many proposals with third users are the older's now; the one of the two is carried out."""
     moved = 0
-    for user_id in (yield from withdraw(younger.id)):
+    for user_id, created_at in (yield from withdraw(younger.id)):
         third = (yield from lock_user(user_id)) if user_id != older.id else None
         if third is not None:
             first, last = by_age(older, third)
-            moved += yield from propose(first.id, last.id, now=now)
+            moved += yield from propose(first.id, last.id, now=created_at)
     return moved

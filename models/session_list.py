@@ -4,10 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from tortoise.expressions import Subquery
+
+from models.accounts import Account
 from models.audit_log import Audited, record, recorded
-from models.database import Database, Steps
+from models.database import Database, Row, Steps
 from models.devices import Device
 from models.sessions import Session
+from models.users import lock_user
 
 
 class StoredSession(NamedTuple):
@@ -31,15 +35,21 @@ class ListedSession(NamedTuple):
 
 
 _FIELDS: Final = StoredSession._fields
+_LOCK_ACCOUNT: Final = "UPDATE accounts SET user_id = user_id WHERE id = $1 RETURNING user_id, app_id"
 _APP_OF: Final = "SELECT app_id FROM accounts WHERE id = $1"
+_IS_THERE: Final = "SELECT user_id FROM sessions WHERE token_hash = $1"
 _RETURNING: Final = f"RETURNING {', '.join(_FIELDS)}"
-_END_ONE: Final = f"DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2 {_RETURNING}"  # noqa: S608 - constants
+_END_ONE: Final = f"DELETE FROM sessions WHERE token_hash = $1 AND account_id = $2 {_RETURNING}"  # noqa: S608 - constants
 _END_OTHERS: Final = f"DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2 {_RETURNING}"  # noqa: S608
 
 
-async def list_sessions(database: Database, user_id: str) -> Sequence[ListedSession]:
-    """Every row of a user's sessions, by one statement, the one seen last first. Raises `DatabaseError`."""
-    rows = Session.filter(user_id=user_id).order_by("-last_seen_at", "-created_at", "token_hash")
+async def list_sessions(database: Database, account_id: int) -> Sequence[ListedSession]:
+    """Every row of the sessions of an account's user, by one statement, the one seen last first.
+
+    By the account, which a user keeps when they are merged into another. Raises `DatabaseError`.
+    """
+    user = Subquery(Account.filter(id=account_id).values("user_id"))
+    rows = Session.filter(user_id=user).order_by("-last_seen_at", "-created_at", "token_hash")
     columns = ("account__app_id", *Device._fields, *_FIELDS)
     found = await database.run(lambda: rows.values_list(*columns), reads=True)
     of_device = 1 + len(Device._fields)
@@ -53,33 +63,52 @@ async def find_session(database: Database, token_hash: str) -> StoredSession | N
     return StoredSession(*found[0]) if found else None
 
 
-async def end_sessions(
-    database: Database,
-    user_id: str,
-    token_hash: str,
-    account_id: int,
-    entry: Audited,
-    *,
-    others: bool = False,
-    counts: Callable[[StoredSession], bool],
-) -> int:
-    """Deletes a user's session with this hash, or all `others`; how many it deleted of those that `counts` holds for.
+async def end_session(
+    database: Database, session: StoredSession, entry: Audited, *, counts: Callable[[StoredSession], bool]
+) -> bool:
+    """Deletes a session, whose user it is by now; whether it was one that `counts` holds for.
 
-    If there was one of those, the entry is written too: with the app of the account, and of others with their number.
-    Raises `DatabaseError`.
+    Then the entry is written too, with the user and the app of the account. Raises `DatabaseError`.
     """
-    sql = _END_OTHERS if others else _END_ONE
 
-    def steps() -> Steps[int]:
+    def steps() -> Steps[bool]:
+        if (yield from recorded(entry.id)) is not None:  # of the same call, whose COMMIT was lost
+            return True
+        ended = [_stored(row) for row in (yield _END_ONE, (session.token_hash, session.account_id))]
+        if not ended or not counts(ended[0]):
+            return False
+        [account] = yield _APP_OF, (session.account_id,)
+        yield from record(replace(entry, user_id=ended[0].user_id, app_id=account["app_id"]))
+        return True
+
+    return await database.transaction(steps)
+
+
+async def end_other_sessions(
+    database: Database, own: str, account_id: int, entry: Audited, *, counts: Callable[[StoredSession], bool]
+) -> int | None:
+    """Deletes all sessions of an account's user but the one with the hash `own`; how many of those `counts` holds for.
+
+    None when `own` itself has ended meanwhile, perhaps by another device that did the same. If there were others, the
+    entry is written too, with the user, the app of the account and their number. Raises `DatabaseError`.
+    """
+
+    def steps() -> Steps[int | None]:
         earlier = yield from recorded(entry.id)
-        if earlier is not None:  # of the same call, whose COMMIT was lost
-            return int(earlier.get("count", 1))
-        rows = yield sql, (user_id, token_hash)
-        ended = sum(counts(StoredSession(*[row[name] for name in _FIELDS])) for row in rows)
+        if earlier is not None:
+            return int(earlier["count"])
+        # As logins and merges do: first the account, then the user, whom all their devices share.
+        accounts = yield _LOCK_ACCOUNT, (account_id,)
+        if not accounts or (yield from lock_user(accounts[0]["user_id"])) is None or not (yield _IS_THERE, (own,)):
+            return None
+        user_id, app_id = accounts[0]["user_id"], accounts[0]["app_id"]
+        ended = sum(counts(_stored(row)) for row in (yield _END_OTHERS, (user_id, own)))
         if ended:
-            [account] = yield _APP_OF, (account_id,)
-            detail = {"count": ended} if others else {}
-            yield from record(replace(entry, app_id=account["app_id"], detail=detail))
+            yield from record(replace(entry, user_id=user_id, app_id=app_id, detail={"count": ended}))
         return ended
 
     return await database.transaction(steps)
+
+
+def _stored(row: Row) -> StoredSession:
+    return StoredSession(*[row[name] for name in _FIELDS])

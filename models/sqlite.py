@@ -174,7 +174,7 @@ class WalClient(SqliteClient):
         self._opened = (0, 0)
 
     async def close_replaced_file(self) -> None:
-        """For whoever holds the lock: the next statement opens what then stands there."""
+        """For the holder of the lock: the next statement opens what then stands there."""
         self._batcher.disconnect()
         await super().close()
         self._opened = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import hashlib
 import logging
 import re
@@ -110,11 +111,13 @@ class Logins:
             with self.wechat.slot(app):
                 logged_in = await self._login(request)
         except Exception as error:
-            if isinstance(error, LoginCodeInvalid) and request.foreign_id is not None:
-                error.hint = f"The request comes from {request.foreign_id}, and this server serves {app.app_id}."
             if isinstance(error, UserBlocked):
                 SecurityEvent.USER_BLOCKED.log(request.client, app_id=app.app_id, rid=error.rid)
             self.failed(app.app_id, error)
+            if isinstance(error, LoginCodeInvalid) and request.foreign_id is not None:
+                hinted = copy.copy(error)  # other logins with the same code share it
+                hinted.hint = f"The request comes from {request.foreign_id}, and this server serves {app.app_id}."
+                raise hinted from None
             raise
         self.succeeded(app.app_id, logged_in.is_new_user)
         return logged_in

@@ -26,7 +26,7 @@ def merge_rules(macs: SessionMacs) -> MergeRules:
     def sign(session: SignedSession, user_id: str) -> str | None:
         try:
             macs.check(session.mac, *session[:4])
-        except SecurityError:  # no server takes it
+        except SecurityError:  # a server with this key ring takes it no more
             return None
         return macs.sign(session.token_hash, user_id, session.account_id, session.created_at)
 
@@ -67,10 +67,10 @@ async def merge_by_operator(
         if not dry_run:
             log_merge(outcome)
         return outcome
-    if (outcome.user_id, outcome.merged_into) == (younger, older):
+    if outcome.user_id == younger and older in outcome.successors:
         return None
-    if outcome.merged_into is not None:
-        msg = f"The user {outcome.user_id} was merged into {outcome.merged_into}."
+    if outcome.successors:
+        msg = f"The user {outcome.user_id} was merged into {outcome.successors[-1]}."
         raise NotMerged(msg)
     msg = f"There is no user {outcome.user_id}."
     raise NotMerged(msg)

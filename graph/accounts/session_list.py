@@ -7,13 +7,20 @@ from functools import partial
 from typing import Final
 
 from graph.accounts.audit import AuditAction
-from graph.accounts.errors import MalformedSessionId
-from graph.accounts.sessions import SUPERSEDED_FOR_MS, Sessions, Viewer
+from graph.accounts.errors import MalformedSessionId, Unauthenticated
+from graph.accounts.sessions import Sessions, Viewer
 from graph.security.events import Client, SecurityEvent
 from graph.security.tokens import SessionToken, session_id
 from models.audit_log import Audited
 from models.database import Database
-from models.session_list import ListedSession, StoredSession, end_sessions, find_session, list_sessions
+from models.session_list import (
+    ListedSession,
+    StoredSession,
+    end_other_sessions,
+    end_session,
+    find_session,
+    list_sessions,
+)
 
 _ID: Final = re.compile(r"[0-9A-Za-z]{22}")
 
@@ -31,7 +38,7 @@ class SessionList:
 
     async def of(self, viewer: Viewer) -> Sequence[ListedSession]:
         """The viewer's live sessions, the one seen last first. Raises `DatabaseError`."""
-        rows = await list_sessions(self.database, viewer.user.id)
+        rows = await list_sessions(self.database, viewer.account_id)
         return [row for row in rows if self._is_listed(viewer.token_hash, row.session)]
 
     async def log_out(self, token_text: str | None, *, client: Client) -> bool:
@@ -48,39 +55,14 @@ class SessionList:
         """
         if _ID.fullmatch(public_id) is None:
             raise MalformedSessionId
-        rows = await list_sessions(self.database, viewer.user.id)
+        rows = await list_sessions(self.database, viewer.account_id)
         found = next((row.session for row in rows if session_id(row.session.token_hash) == public_id), None)
         return found is not None and await self._end(AuditAction.SESSION_REVOKED, found, client, by=viewer.token_hash)
-
-    async def revoke_others(self, viewer: Viewer, *, client: Client) -> int:
-        """Ends all of the viewer's sessions but theirs; how many. Raises `DatabaseError`."""
-        entry = self._entry(AuditAction.SESSIONS_REVOKED, viewer.user.id, viewer.token_hash)
-        ended = await end_sessions(
-            self.database,
-            viewer.user.id,
-            viewer.token_hash,
-            viewer.account_id,
-            entry,
-            others=True,
-            counts=partial(self._is_listed, viewer.token_hash),
-        )
-        if ended:
-            SecurityEvent.OTHER_SESSIONS_ENDED.log(
-                client, user_id=viewer.user.id, session_id=entry.session, sessions=ended
-            )
-        return ended
 
     async def _end(self, action: AuditAction, session: StoredSession, client: Client, *, by: str | None = None) -> bool:
         """`by` is the hash of the token that the request carries, if not this session's own."""
         entry = self._entry(action, session.user_id, session.token_hash)
-        ended = await end_sessions(
-            self.database,
-            session.user_id,
-            session.token_hash,
-            session.account_id,
-            entry,
-            counts=partial(self._is_listed, by),
-        )
+        ended = await end_session(self.database, session, entry, counts=partial(self._is_listed, by))
         if ended:
             SecurityEvent.SESSION_ENDED.log(
                 client,
@@ -88,12 +70,28 @@ class SessionList:
                 session_id=session_id(by or session.token_hash),
                 ended_id=entry.session,
             )
-        return ended > 0
+        return ended
+
+    async def revoke_others(self, viewer: Viewer, *, client: Client) -> int:
+        """Ends all of the viewer's sessions but theirs; how many.
+
+        Raises `Unauthenticated` when theirs has been ended meanwhile, `DatabaseError`.
+        """
+        entry = self._entry(AuditAction.SESSIONS_REVOKED, viewer.user.id, viewer.token_hash)
+        counts = partial(self._is_listed, viewer.token_hash)
+        ended = await end_other_sessions(self.database, viewer.token_hash, viewer.account_id, entry, counts=counts)
+        if ended is None:
+            raise Unauthenticated
+        if ended:
+            SecurityEvent.OTHER_SESSIONS_ENDED.log(
+                client, user_id=viewer.user.id, session_id=entry.session, sessions=ended
+            )
+        return ended
 
     def _is_listed(self, current: str | None, session: StoredSession) -> bool:
         now = self.now()
-        is_superseded = session.expires_at <= now + SUPERSEDED_FOR_MS and session.token_hash != current
-        return not is_superseded and self.sessions.is_live(session, now)
+        is_left = session.token_hash != current and self.sessions.is_superseded(session, now)
+        return not is_left and self.sessions.is_live(session, now)
 
     def _entry(self, action: AuditAction, user_id: str, token_hash: str) -> Audited:
         return action.entry(now=self.now(), user_id=user_id, session=session_id(token_hash))

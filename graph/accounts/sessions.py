@@ -131,6 +131,11 @@ class Sessions:
             self._note_seen(token_hash, now)
         return Viewer(session.user, session.account_id, token_hash)
 
+    def is_superseded(self, session: StoredSession, now: int) -> bool:
+        """Whether a login has brought its end forward to the next minute."""
+        ends_early = session.expires_at < session.created_at + self._absolute_ms
+        return ends_early and session.expires_at <= now + SUPERSEDED_FOR_MS
+
     def is_live(self, session: StoredSession, now: int) -> bool:
         """Whether `viewer` takes its token, which it does for another minute when a login has superseded it."""
         is_in_time = session.expires_at > now and session.last_seen_at > now - self._idle_ms

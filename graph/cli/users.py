@@ -39,7 +39,8 @@ def merge(older: str, younger: str, dry_run: bool, as_json: bool) -> None:
     key_ring = key_ring_of_settings()
 
     async def work(database: Database) -> MergedRecord | None:
-        await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
+        check = KeyCheck(database=database, key_ring=key_ring, now=epoch_ms)
+        await (check.compare() if dry_run else check.ensure())
         return await merge_by_operator(
             database, SessionMacs(key_ring), older, younger, actor=command_actor(), dry_run=dry_run, now=epoch_ms
         )

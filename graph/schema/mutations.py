@@ -12,10 +12,11 @@ from graph.schema.types import LoginPayload, User
 @strawberry.type(description="What a client can do.")
 class Mutation:
     @strawberry.mutation(
-        description="Signs in the user who holds a code of wx.login. A token that the request still carries is "
-        "superseded: it works for another minute. The header X-Wxgate-App names the mini-program, where WeChat's "
-        "Referer does not and the server serves several. Errors: APP_UNKNOWN, LOGIN_CODE_INVALID, LOGIN_CODE_USED, "
-        "USER_BLOCKED, RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
+        description="Signs in the user who holds a code of wx.login. A token of the same mini-program that the request "
+        "still carries is superseded: it works for another minute. The header X-Wxgate-App names the mini-program, "
+        "where WeChat's Referer does not and the server serves several. Errors: BAD_REQUEST, APP_UNKNOWN, "
+        "LOGIN_CODE_INVALID, LOGIN_CODE_USED, USER_BLOCKED, RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, "
+        "SERVICE_UNAVAILABLE."
     )
     async def login(
         self,

@@ -101,13 +101,16 @@ def mini_programs(apps: SecretStr) -> list[MiniProgram]:
     """The mini-programs of a JSON array. Raises `ValueError` with what is wrong with the first that is at fault."""
     try:
         entries = json.loads(apps.get_secret_value())
-    except ValueError:
+    except (ValueError, RecursionError):
         entries = None
     if not isinstance(entries, list) or not entries:
         msg = 'must be a JSON array like [{"app_id":"wx...","app_secret":"..."}]'
         raise ValueError(msg)
     programs: dict[str, MiniProgram] = {}
     for position, entry in enumerate(entries, 1):
+        if not isinstance(entry, dict):
+            msg = f"has no JSON object as entry {position}"
+            raise ValueError(msg)  # noqa: TRY004 - what a validator may raise
         try:
             app = _AppEntry.model_validate(entry)
         except ValidationError as error:

@@ -10,7 +10,7 @@ import pytest
 from graph.settings import Settings, UnionidSettings
 from graph.simulator.serving import WeChatSimulator
 from tests.accounts.stored import run_sql, wxgate
-from tests.server import SUBMIT, Clock, TestServer, open_server
+from tests.server import ENCRYPTION_KEYS, K2, ME, SUBMIT, Clock, TestServer, open_server, with_keys
 
 UNIONID = "union-of-alice"
 GREY_PICTURE = (
@@ -156,3 +156,65 @@ async def test_a_user_who_has_something_or_is_known_for_a_day_is_not_merged_at_o
         late = await server.login("bob", unionId=UNIONID)
         assert late["user"]["id"] == younger["user"]["id"]
     assert await run_sql(merging, "SELECT COUNT(*) AS number FROM merge_proposals") == [{"number": 1}]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("mutation", ["logout", "revokeSession", "revokeOtherSessions"])
+async def test_an_end_of_a_session_that_meets_a_merge_ends_it(
+    server: TestServer, settings: Settings, mutation: str
+) -> None:
+    older, younger = await two_users(server)
+    another = await server.login("bob")
+    listed = (await server.post("{ sessions { id isCurrent } }", token=younger["token"]))["data"]["sessions"]
+    [other] = [session["id"] for session in listed if not session["isCurrent"]]
+    document = (
+        f'mutation {{ {mutation}(id: "{other}") }}' if mutation == "revokeSession" else f"mutation {{ {mutation} }}"
+    )
+    url = settings.database.url.get_secret_value()
+    keeper, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
+
+    async def statements_wait(number: int) -> None:
+        while await watcher.fetchval("SELECT COUNT(*) FROM pg_locks WHERE NOT granted") < number:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+
+    try:
+        async with asyncio.timeout(20):
+            async with keeper.transaction():
+                # The merge has moved the sessions, and stops before it is committed.
+                await keeper.execute("LOCK TABLE deleted_users IN ACCESS EXCLUSIVE MODE")
+                merging = asyncio.create_task(command(settings, "merge", older["user"]["id"], younger["user"]["id"]))
+                await statements_wait(1)
+                ending = asyncio.create_task(server.post(document, token=younger["token"]))
+                await statements_wait(2)
+            await merging
+            answer = await ending
+    finally:
+        await keeper.close()
+        await watcher.close()
+
+    # The older user's session is one of the others by now.
+    assert answer["data"][mutation] == (2 if mutation == "revokeOtherSessions" else True)
+    alive = [
+        login for login in (older, younger, another) if "errors" not in await server.post(ME, token=login["token"])
+    ]
+    ended_others = {"logout": [older, another], "revokeSession": [older, younger], "revokeOtherSessions": [younger]}
+    assert alive == ended_others[mutation]
+
+
+async def test_a_dry_run_writes_nothing_even_with_a_new_key(server: TestServer, settings: Settings) -> None:
+    older, younger = await two_users(server)
+    with_new_key = with_keys(settings, f"{K2},{ENCRYPTION_KEYS}")
+    await command(with_new_key, "merge", older["user"]["id"], younger["user"]["id"], "--dry-run")
+    assert await run_sql(settings, "SELECT id FROM encryption_keys") == [{"id": "k1"}]
+
+
+async def test_a_merge_is_done_though_the_older_has_been_merged_since(server: TestServer, settings: Settings) -> None:
+    ids = []
+    for user in ("alice", "bob", "carol"):
+        ids.append((await server.login(user))["user"]["id"])
+        server.clock.advance(seconds=1)
+    await command(settings, "merge", ids[1], ids[2])
+    await command(settings, "merge", ids[0], ids[1])
+    for older in ids[:2]:
+        assert (await command(settings, "merge", older, ids[2]))["already_merged"]

@@ -253,3 +253,25 @@ async def test_a_thousand_sessions_are_listed_and_ended(
         nothing = {"label": None, "platform": "OTHER", "weChatVersion": None, "appVersion": None}
         assert [session["device"] for session in listed if not session["isCurrent"]] == [nothing] * 999
         assert await done(server, REVOKE_OTHERS, login["token"]) == 999
+
+
+async def test_of_devices_that_end_all_others_at_once_one_stays(server: TestServer) -> None:
+    for _ in range(5):
+        tokens = await tokens_of(server, "alice", "alice", "alice")
+        answers = await asyncio.gather(*[server.post(REVOKE_OTHERS, token=token) for token in tokens])
+        assert sorted("errors" in answer for answer in answers) == [False, True, True]
+        alive = [await is_signed_in(server, token) for token in tokens]
+        assert alive == ["errors" not in answer for answer in answers]
+
+
+@on_sqlite
+async def test_a_session_is_ended_by_its_user_in_its_last_minute_too(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
+) -> None:
+    of_a_day = settings.model_copy(update={"session": SessionSettings(absolute_days=1)})
+    async with open_server(of_a_day, wechat_simulator, clock) as server:
+        token, another = [(await server.login("alice"))["token"] for _ in range(2)]
+        server.clock.advance(hours=23, minutes=59, seconds=10)
+        assert len(await sessions(server, token)) == 2
+        assert await done(server, LOGOUT, another)
+        assert await done(server, LOGOUT, token)

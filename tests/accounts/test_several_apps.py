@@ -1,5 +1,6 @@
 """One server for several mini-programs: which of them a login is for, and that nothing of one works in another."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
@@ -75,6 +76,16 @@ async def test_a_code_of_one_mini_program_is_of_no_use_in_another(two: Two) -> N
 
 
 @on_sqlite
+async def test_one_code_that_is_sent_for_two_mini_programs_at_once_is_asked_of_each(two: Two) -> None:
+    code = {"code": two.shop.login("alice")}
+    two.server.wechat.fail("delay", seconds=0.2, times=2)
+    own, other = await asyncio.gather(two.server.post(LOGIN, code, X_Wxgate_App=SHOP), two.server.post(LOGIN, code))
+    assert own["data"]["login"]["isNewUser"]
+    assert other["errors"][0]["extensions"]["code"] == "LOGIN_CODE_INVALID"
+    assert await apps_of_accounts(two.settings) == [SHOP]
+
+
+@on_sqlite
 @pytest.mark.parametrize("naming", [{"X_Wxgate_App": FOREIGN}, {"Referer": referer(FOREIGN)}])
 async def test_a_mini_program_that_is_not_served_is_refused_before_its_code_is_spent(
     two: Two, naming: dict[str, str]
@@ -111,6 +122,15 @@ async def test_where_one_alone_is_served_a_foreign_referer_is_let_pass_and_expla
     [error] = (await server.post(LOGIN, {"code": "0" * 32}, Referer=referer(FOREIGN)))["errors"]
     assert (error["extensions"]["code"], error["extensions"]["action"]) == ("LOGIN_CODE_INVALID", "LOG_IN")
     assert f"The request comes from {FOREIGN}, and this server serves {APP_ID}." in error["message"]
+
+
+@on_sqlite
+async def test_of_logins_with_one_code_the_hint_is_for_the_one_with_the_foreign_referer(server: TestServer) -> None:
+    code = {"code": "0" * 32}
+    server.wechat.fail("delay", seconds=0.2)
+    plain, hinted = await asyncio.gather(server.post(LOGIN, code), server.post(LOGIN, code, Referer=referer(FOREIGN)))
+    assert FOREIGN in hinted["errors"][0]["message"]
+    assert FOREIGN not in plain["errors"][0]["message"]
 
 
 async def test_a_submission_is_read_with_the_key_and_the_watermark_of_the_sessions_app(two: Two) -> None:

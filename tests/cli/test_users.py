@@ -112,7 +112,7 @@ def test_without_the_keys_of_the_database_it_merges_nothing(users: Users, databa
     without = invoke("users", "merge", "user-1", "user-2", WXGATE_DATABASE_URL=database_url)
     assert without.exit_code == 1
     assert "WXGATE_ENCRYPTION_KEYS is missing" in without.stderr
-    users("merge", "user-1", "user-2", "--dry-run")  # which leaves proof of its keys
+    users("merge", "user-1", "user-9")  # finds no such user, and leaves proof of its keys
     other = ENCRYPTION_KEYS.replace("h8Zq", "h8Zr")
     wrong = invoke("users", "merge", "user-1", "user-2", WXGATE_DATABASE_URL=database_url, WXGATE_ENCRYPTION_KEYS=other)
     assert wrong.exit_code == 1

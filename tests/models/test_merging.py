@@ -78,7 +78,7 @@ async def test_a_second_merge_finds_that_the_younger_is_merged(database: Databas
     await store_two(database)
     for _ in range(2):
         outcome = await merge(database, a_merge("user-1", "user-2"), RULES, undo=False)
-    assert outcome == MissingUser("user-2", "user-1")
+    assert outcome == MissingUser("user-2", ("user-1",))
     assert await column(database, "SELECT COUNT(*) FROM deleted_users") == [1]
     assert await column(database, "SELECT COUNT(*) FROM audit_log WHERE action = 'merged'") == [1]
 
@@ -86,7 +86,7 @@ async def test_a_second_merge_finds_that_the_younger_is_merged(database: Databas
 async def test_a_user_who_never_was_is_missing(database: Database) -> None:
     await store_two(database)
     for older, younger in (("user-9", "user-2"), ("user-1", "user-9")):
-        assert await merge(database, a_merge(older, younger), RULES, undo=False) == MissingUser("user-9", None)
+        assert await merge(database, a_merge(older, younger), RULES, undo=False) == MissingUser("user-9")
     assert await column(database, "SELECT COUNT(*) FROM users") == [2]
 
 
@@ -126,12 +126,15 @@ async def test_proposals_with_third_users_become_the_olders(database: Database) 
     for number, at in ((6, NOON - 2 * DAY), (7, NOON + DAY), (8, NOON + DAY)):
         await sign_in(database, a_login(number, openid=f"openid-{number}", now=at))
     for older, younger in (("user-6", "user-2"), ("user-2", "user-7"), ("user-2", "user-8"), ("user-1", "user-8")):
-        await database.fetch("INSERT INTO merge_proposals VALUES ($1, 1, $2, $3)", f"{older}-{younger}", older, younger)
+        await database.fetch(
+            "INSERT INTO merge_proposals VALUES ($1, 17, $2, $3)", f"{older}-{younger}", older, younger
+        )
 
     merged = await merge(database, a_merge("user-1", "user-2"), RULES, undo=False)
 
     assert isinstance(merged, MergedRecord)
     assert merged.proposals == 2
+    assert await column(database, "SELECT created_at FROM merge_proposals") == [17, 17, 17]  # when the unionid came
     rows = await database.fetch("SELECT older_id, younger_id FROM merge_proposals ORDER BY 1, 2")
     assert [tuple(row.values()) for row in rows] == [("user-1", "user-7"), ("user-1", "user-8"), ("user-6", "user-1")]
 

@@ -113,6 +113,7 @@ await withBrowser(process.argv.slice(2), async (first, { base, shoot }) => {
   await second.keyboard.press("ControlOrMeta+A");
   await second.keyboard.press("Delete");
   await second.keyboard.insertText('{ "X-Wxgate-App": "wx0000000000000000" }');
+  await second.getByLabel("Mini-program").selectOption({ index: 1 });
   await two.signIn();
   seen.outcomes.byHand = await two.outcome("Sign in", "APP_UNKNOWN");
   return seen;
