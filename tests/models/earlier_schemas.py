@@ -49,6 +49,8 @@ Rows = Mapping[str, Mapping[str, object]]
 async def _executor(url: str, package: str) -> AsyncIterator[MigrationExecutor]:
     config = tortoise_config(url, create=True)
     config["apps"]["models"]["migrations"] = package
+    if config["connections"][ALIAS]["engine"].endswith("postgres"):
+        config["connections"][ALIAS]["credentials"]["timeout"] = 30.0  # as long as a busy machine may take
     async with TortoiseContext() as context:
         await context.init(config=config)
         yield MigrationExecutor(context.connections.get(ALIAS), config["apps"])
