@@ -134,7 +134,7 @@ class AccessTokens:
             self._remember(held, error)
             raise
         held.token, held.failure = fetched.token, None
-        held.until = self._clock() + min(fetched.expires_in - MARGIN, LONGEST)
+        held.until = self._clock() + min(fetched.expires_in, LONGEST + MARGIN) - MARGIN
         return fetched.token
 
     def _remember(self, held: _Held, error: WeChatError) -> None:

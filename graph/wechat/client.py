@@ -72,7 +72,8 @@ class WeChatClient:
         self._total_timeout = total_timeout
         self._breakers: dict[tuple[str, str], CircuitBreaker] = {}
         self._slots = max_connections
-        self.slots_in_use = 0
+        self._reserved = max(1, max_connections // 5)
+        self.slots_in_use = self._shared_slots_in_use = 0
         self._transport = transport or PooledTransport(
             is_https=base_url.startswith("https:"), limit=max_connections, ca_file=ca_file, proxy=proxy
         )
@@ -101,17 +102,20 @@ class WeChatClient:
     def slot(self, app: MiniProgram, endpoint: str = "code2session") -> Iterator[None]:
         """Around all the work that a call is for: a WeChat that hangs does not flood the server with logins.
 
-        Raises what the call would as things stand, and `CircuitOpen` where no slot is free: a queue would only move the
-        flood.
+        A fifth of the slots are for logins alone, whatever else hangs. Raises what the call would as things stand, and
+        `CircuitOpen` where no slot is free: a queue would only move the flood.
         """
         self.breaker(app, endpoint).check()
-        if self.slots_in_use >= self._slots:
+        shared = endpoint != "code2session"
+        if self.slots_in_use >= self._slots or (shared and self._shared_slots_in_use >= self._slots - self._reserved):
             raise CircuitOpen(reason="too many wait for it", retry_after=RETRY_AFTER)
         self.slots_in_use += 1
+        self._shared_slots_in_use += shared
         try:
             yield
         finally:
             self.slots_in_use -= 1
+            self._shared_slots_in_use -= shared
 
     async def code2session(self, app: MiniProgram, js_code: str) -> Code2Session:
         """Trade the code of wx.login, good once and for five minutes, for who logged in.
@@ -186,15 +190,17 @@ class WeChatClient:
         """A call whose query must hold what `request` is called with: an access token."""
 
         async def call(token: SecretStr) -> T:
-            return await self._call(app, endpoint, request({"access_token": token.get_secret_value()}), read)
+            # Not before: all who wait for a token wait for one request.
+            with self.slot(app, endpoint):
+                return await self._call(app, endpoint, request({"access_token": token.get_secret_value()}), read)
 
-        with self.slot(app, endpoint):
-            try:
-                async with asyncio.timeout(_TOKEN_ALLOWANCE * self._total_timeout):
-                    return await self._access_tokens.call(app, call)
-            except TimeoutError:
-                late = WeChatUnavailable(reason="timeout")
-            raise late
+        self.breaker(app, endpoint).check()
+        try:
+            async with asyncio.timeout(_TOKEN_ALLOWANCE * self._total_timeout):
+                return await self._access_tokens.call(app, call)
+        except TimeoutError:
+            late = WeChatUnavailable(reason="timeout")
+        raise late
 
     async def _call(self, app: MiniProgram, endpoint: str, request: httpx.Request, read: Callable[[Fields], T]) -> T:
         with self.breaker(app, endpoint).call() as is_probe:

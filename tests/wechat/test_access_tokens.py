@@ -28,7 +28,7 @@ async def test_each_mini_program_has_a_token_of_its_own(wechat: WeChatClient, to
     assert tokens.asked == {"token": 2, "check": 3}
 
 
-@pytest.mark.parametrize(("expires_in", "kept_for"), [(345, 285), (7200, 7140), (999_999, 7140)])
+@pytest.mark.parametrize(("expires_in", "kept_for"), [(345, 285), (7200, 7140), (999_999, 7140), (10**400, 7140)])
 async def test_a_token_is_kept_until_its_last_minute(
     wechat: WeChatClient, tokens: TokenWeChat, stopwatch: Stopwatch, expires_in: int, kept_for: float
 ) -> None:

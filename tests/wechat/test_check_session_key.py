@@ -65,14 +65,31 @@ async def test_what_no_user_causes_is_no_answer(errcode: int) -> None:
 
 
 async def test_a_wechat_that_hangs_holds_no_more_calls_than_there_are_slots() -> None:
-    server = FakeServer()
-    server.is_open.clear()
-    async with server.listening() as url, client(base_url=url, max_connections=2) as wechat:
+    async def gives_a_token_and_hangs(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/wxa/checksession":
+            await asyncio.Event().wait()
+        return httpx.Response(200, json={"access_token": TOKEN, "expires_in": 7200})
+
+    async with client(gives_a_token_and_hangs, max_connections=3) as wechat:
         calls = [asyncio.create_task(check(wechat)) for _ in range(2)]
         await until(lambda: wechat.slots_in_use == 2)
         with pytest.raises(CircuitOpen, match="too many wait for it"):
             await check(wechat)
+        with wechat.slot(APP):
+            pass  # a login has one all the same
         for call in calls:
             call.cancel()
         await asyncio.wait(calls)
         assert wechat.slots_in_use == 0
+
+
+async def test_callers_who_wait_for_a_token_that_hangs_hold_no_slot() -> None:
+    server = FakeServer()
+    server.is_open.clear()
+    async with server.listening() as url, client(base_url=url, max_connections=2) as wechat:
+        calls = [asyncio.create_task(check(wechat)) for _ in range(9)]
+        await until(lambda: len(server.writers) == 1)
+        assert wechat.slots_in_use == 0
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)

@@ -44,3 +44,18 @@ async def test_the_client_has_a_slot_per_connection_and_none_when_circuit_is_ope
         with pytest.raises(CircuitOpen, match="did not answer"), wechat.slot(APP):
             raise AssertionError
         assert wechat.slots_in_use == 0
+
+
+async def test_whatever_else_hangs_some_slots_are_left_for_logins() -> None:
+    async with client(max_connections=10) as wechat:
+        with contextlib.ExitStack() as inside:
+            for _ in range(8):
+                inside.enter_context(wechat.slot(APP, "check_session_key"))
+            with pytest.raises(CircuitOpen, match="too many wait"), wechat.slot(APP, "check_session_key"):
+                raise AssertionError
+            inside.enter_context(wechat.slot(APP))
+            inside.enter_context(wechat.slot(APP))
+            with pytest.raises(CircuitOpen, match="too many wait"), wechat.slot(APP):
+                raise AssertionError
+        with wechat.slot(APP, "check_session_key"):
+            assert wechat.slots_in_use == 1
