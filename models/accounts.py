@@ -82,7 +82,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)
 ON CONFLICT (app_id, openid) DO NOTHING
 RETURNING id, user_id, unionid"""
 _OF_USER: Final = "SELECT id FROM accounts WHERE user_id = $1 ORDER BY id"
-_LOCK: Final = "UPDATE accounts SET user_id = user_id WHERE id = $1"
+_LOCK: Final = "UPDATE accounts SET user_id = user_id WHERE id = $1 RETURNING user_id, app_id"
 _MOVE: Final = "UPDATE accounts SET user_id = $2 WHERE user_id = $1 RETURNING id"
 _SET_UNIONID: Final = "UPDATE accounts SET unionid = $2 WHERE id = $1 RETURNING id, user_id, unionid"
 
@@ -125,13 +125,19 @@ def set_unionid(account_id: int, unionid: str) -> Steps[Row]:
     return row
 
 
+def lock_account(account_id: int) -> Steps[Row | None]:
+    """Its user and AppID, which no other transaction changes until this one ends; None when it is gone."""
+    rows = yield _LOCK, (account_id,)
+    return rows[0] if rows else None
+
+
 def lock_accounts(user_id: str) -> Steps[None]:
     """Waits for logins of the user's accounts, and keeps others waiting until the transaction ends.
 
     One after the other by id: a single statement locks them as it comes upon them, and two would meet halfway.
     """
     for row in (yield _OF_USER, (user_id,)):
-        yield _LOCK, (row["id"],)
+        yield from lock_account(row["id"])
 
 
 def move_accounts(younger: str, older: str) -> Steps[int]:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from tortoise.expressions import Subquery
 
-from models.accounts import Account
+from models.accounts import Account, lock_account
 from models.audit_log import Audited, record, recorded
 from models.database import Database, Row, Steps
 from models.devices import Device
@@ -35,8 +35,6 @@ class ListedSession(NamedTuple):
 
 
 _FIELDS: Final = StoredSession._fields
-_LOCK_ACCOUNT: Final = "UPDATE accounts SET user_id = user_id WHERE id = $1 RETURNING user_id, app_id"
-_APP_OF: Final = "SELECT app_id FROM accounts WHERE id = $1"
 _IS_THERE: Final = "SELECT user_id FROM sessions WHERE token_hash = $1"
 _RETURNING: Final = f"RETURNING {', '.join(_FIELDS)}"
 _END_ONE: Final = f"DELETE FROM sessions WHERE token_hash = $1 AND account_id = $2 {_RETURNING}"  # noqa: S608 - constants
@@ -74,11 +72,11 @@ async def end_session(
     def steps() -> Steps[bool]:
         if (yield from recorded(entry.id)) is not None:  # of the same call, whose COMMIT was lost
             return True
-        ended = [_stored(row) for row in (yield _END_ONE, (session.token_hash, session.account_id))]
-        if not ended or not counts(ended[0]):
+        account = yield from lock_account(session.account_id)
+        ended = yield _END_ONE, (session.token_hash, session.account_id)
+        if account is None or not ended or not counts(_stored(ended[0])):
             return False
-        [account] = yield _APP_OF, (session.account_id,)
-        yield from record(replace(entry, user_id=ended[0].user_id, app_id=account["app_id"]))
+        yield from record(replace(entry, **account))
         return True
 
     return await database.transaction(steps)
@@ -98,13 +96,12 @@ async def end_other_sessions(
         if earlier is not None:
             return int(earlier["count"])
         # As logins and merges do: first the account, then the user, whom all their devices share.
-        accounts = yield _LOCK_ACCOUNT, (account_id,)
-        if not accounts or (yield from lock_user(accounts[0]["user_id"])) is None or not (yield _IS_THERE, (own,)):
+        account = yield from lock_account(account_id)
+        if account is None or (yield from lock_user(account["user_id"])) is None or not (yield _IS_THERE, (own,)):
             return None
-        user_id, app_id = accounts[0]["user_id"], accounts[0]["app_id"]
-        ended = sum(counts(_stored(row)) for row in (yield _END_OTHERS, (user_id, own)))
+        ended = sum(counts(_stored(row)) for row in (yield _END_OTHERS, (account["user_id"], own)))
         if ended:
-            yield from record(replace(entry, user_id=user_id, app_id=app_id, detail={"count": ended}))
+            yield from record(replace(entry, **account, detail={"count": ended}))
         return ended
 
     return await database.transaction(steps)

@@ -164,10 +164,8 @@ class ServerState(Collector):
             for name in _BREAKER_STATES:
                 state.add_metric([app.app_id, name], float(name == breaker))
         yield state
-        under_way = self.wechat.slots_in_use
-        yield GaugeMetricFamily(
-            "wxgate_logins_under_way", "Logins, and other requests, that call WeChat or are about to.", under_way
-        )
+        logins = self.wechat.logins_under_way
+        yield GaugeMetricFamily("wxgate_logins_under_way", "Logins that call WeChat, or are about to.", logins)
         yield CounterMetricFamily(
             "wxgate_rate_limit_storage_failures",
             "Counts that the shared storage of rate limits did not take.",

@@ -124,7 +124,8 @@ class AccessTokens:
     async def _shared(self, held: _Held, fetch: Callable[[], Awaitable[AccessToken]]) -> SecretStr:
         if held.fetching is None or held.fetching.done():
             held.fetching = asyncio.create_task(self._keep(held, fetch))
-            held.fetching.add_done_callback(_retrieve)
+            # So that asyncio does not report a failure whose callers have all left.
+            held.fetching.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(held.fetching)
 
     async def _keep(self, held: _Held, fetch: Callable[[], Awaitable[AccessToken]]) -> SecretStr:
@@ -148,9 +149,3 @@ def _refuses_all(app: MiniProgram, refusal: WeChatError | None = None) -> WeChat
     error = WeChatMisconfigured("it refuses the access token that it has just given", errcode=errcode, rid=rid)
     _log.error("%s", error, extra={"app": app.app_id, "errcode": errcode, "rid": rid})
     return error
-
-
-def _retrieve(task: "asyncio.Task[SecretStr]") -> None:
-    """Looks at how a task ended, so that asyncio does not report a failure whose callers have all left."""
-    if not task.cancelled():
-        task.exception()

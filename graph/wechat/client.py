@@ -98,6 +98,11 @@ class WeChatClient:
             self._breakers[app.app_id, endpoint] = breaker
         return breaker
 
+    @property
+    def logins_under_way(self) -> int:
+        """How many slots logins hold."""
+        return self.slots_in_use - self._shared_slots_in_use
+
     @contextlib.contextmanager
     def slot(self, app: MiniProgram, endpoint: str = "code2session") -> Iterator[None]:
         """Around all the work that a call is for: a WeChat that hangs does not flood the server with logins.
