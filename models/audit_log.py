@@ -4,7 +4,8 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum, unique
+from typing import Any, Final
 
 from tortoise import fields
 from tortoise.expressions import Q
@@ -32,15 +33,15 @@ class AuditEntry(Model):
         table_description = "What was done to users, and by whom."
 
 
-_INSERT = """
+_INSERT: Final = """
 INSERT INTO audit_log (id, at, action, user_id, app_id, session, actor, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING"""
-_DETAIL = "SELECT detail FROM audit_log WHERE id = $1"
+_DETAIL: Final = "SELECT detail FROM audit_log WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """One entry. `id` is the caller's, random, so that what is stored twice is there once.
+    """One entry. Its `id` is random and made before the transaction, so that one which runs again stores it once.
 
     `detail` holds ids, numbers and enumerations: never a name, a phone number, an openid or a unionid. `actor` is
     `user`, `wechat`, `cli:<system user>` or `service:<name>`; `at` is in epoch milliseconds.
@@ -56,9 +57,42 @@ class Audited:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
-def new_entry_id() -> str:
-    """For an entry of a transaction that does not write it again when it runs again."""
-    return secrets.token_hex(11)
+@unique
+class AuditAction(StrEnum):
+    """What was done. Operators search for the values, which stay the same and have at most 32 characters."""
+
+    USER_CREATED = "user_created"
+    LOGGED_IN = "logged_in"
+    LOGGED_OUT = "logged_out"
+    SESSION_REVOKED = "session_revoked"
+    SESSIONS_REVOKED = "sessions_revoked"
+    MERGED = "merged"
+    MERGE_PROPOSED = "merge_proposed"
+    UNIONID_CHANGED = "unionid_changed"
+    ENCRYPTION_KEYS_ROTATED = "encryption_keys_rotated"
+    ENCRYPTION_KEY_RETIRED = "encryption_key_retired"
+
+    def entry(
+        self,
+        *,
+        now: int,
+        user_id: str | None,
+        actor: str = "user",
+        app_id: str = "",
+        session: str = "",
+        detail: Mapping[str, object] | None = None,
+    ) -> Audited:
+        """An entry under an id of its own; `session` is the public id of one. `now` in epoch milliseconds."""
+        return Audited(
+            id=secrets.token_hex(11),
+            at=now,
+            action=self.value,
+            user_id=user_id,
+            actor=actor,
+            app_id=app_id,
+            session=session,
+            detail=detail or {},
+        )
 
 
 def record(entry: Audited) -> Steps[None]:

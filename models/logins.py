@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from models.accounts import NewKey, insert_account, set_unionid, update_account
-from models.audit_log import Audited, new_entry_id, record
+from models.audit_log import AuditAction, Audited, record
 from models.database import Database, Dialect, Row, Steps
 from models.deleted_users import DeletionReason, record_deletion
 from models.devices import UNKNOWN_DEVICE, Device
@@ -214,7 +214,7 @@ def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> S
     account = yield from set_unionid(account["id"], unionid)
     if stored is not None:
         yield from drop_unused_unionid(stored)
-        yield from _audit("unionid_changed", user_id, key, now, account=account["id"])
+        yield from _audit(AuditAction.UNIONID_CHANGED, user_id, key, now, account=account["id"])
     if pair is None:
         return account, None
     older, younger = by_age(*pair)
@@ -226,7 +226,7 @@ def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> S
             raise Conflict(msg)
         return {**account, "user_id": older.id}, merged
     if (yield from propose(older.id, younger.id, now=now)):
-        yield from _audit("merge_proposed", older.id, key, now, younger=younger.id)
+        yield from _audit(AuditAction.MERGE_PROPOSED, older.id, key, now, younger=younger.id)
     return account, None
 
 
@@ -238,9 +238,6 @@ def _locked(user_id: str) -> Steps[UserRecord]:
     return user
 
 
-def _audit(action: str, user_id: str, key: NewKey, now: int, **detail: object) -> Steps[None]:
+def _audit(action: AuditAction, user_id: str, key: NewKey, now: int, **detail: object) -> Steps[None]:
     # A transaction that runs again finds the unionid stored, and does not come here.
-    entry = new_entry_id()
-    yield from record(
-        Audited(id=entry, at=now, action=action, user_id=user_id, actor="wechat", app_id=key.app_id, detail=detail)
-    )
+    yield from record(action.entry(now=now, user_id=user_id, actor="wechat", app_id=key.app_id, detail=detail))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.accounts import lock_accounts, move_accounts
-from models.audit_log import Audited, new_entry_id, record
+from models.audit_log import AuditAction, record
 from models.database import Database, Steps
 from models.deleted_users import DeletionReason, find_successors, record_deletion
 from models.merge_proposals import propose, withdraw
@@ -117,17 +117,11 @@ def merge_users(what: Merge, rules: MergeRules) -> Steps[MergedRecord | MissingU
     proposals = yield from _move_proposals(older, younger)
     yield from record_deletion(younger.id, at=what.now, reason=what.reason, merged_into=older.id)
     yield from delete_user(younger.id)
-    yield from record(
-        Audited(
-            id=new_entry_id(),
-            at=what.now,
-            action="merged",
-            user_id=older.id,
-            actor=what.actor,
-            app_id=what.app_id,
-            detail={"younger": younger.id, "accounts": accounts, "sessions": sessions, "sessions_deleted": deleted},
-        )
+    detail = {"younger": younger.id, "accounts": accounts, "sessions": sessions, "sessions_deleted": deleted}
+    entry = AuditAction.MERGED.entry(
+        now=what.now, user_id=older.id, actor=what.actor, app_id=what.app_id, detail=detail
     )
+    yield from record(entry)
     return MergedRecord(older.id, younger.id, accounts, sessions, deleted, unionids, proposals, profile)
 
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from graph.accounts.audit import AuditAction
 from graph.accounts.errors import MalformedSessionId, Unauthenticated
 from graph.accounts.sessions import Sessions, Viewer
 from graph.security.events import Client, SecurityEvent
 from graph.security.tokens import SessionToken, session_id
-from models.audit_log import Audited
+from models.audit_log import AuditAction, Audited
 from models.database import Database
 from models.session_list import (
     ListedSession,

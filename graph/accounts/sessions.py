@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple, Self
 
-from graph.accounts.audit import AuditAction
 from graph.accounts.errors import NotBearer, Unauthenticated
 from graph.security.errors import SecurityError
 from graph.security.tokens import SessionMacs, SessionToken, TokenHash, opaque_id, session_id
 from models.accounts import NewKey
-from models.audit_log import Audited
+from models.audit_log import AuditAction, Audited
 from models.database import Database
 from models.devices import UNKNOWN_DEVICE, Device
 from models.errors import DatabaseError

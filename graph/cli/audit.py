@@ -11,10 +11,9 @@ from typing import Any, Final
 
 import click
 
-from graph.accounts.audit import AuditAction
 from graph.accounts.sessions import epoch_ms
 from graph.cli.maintenance import in_database
-from models.audit_log import Audited, read_entries, record
+from models.audit_log import AuditAction, Audited, read_entries, record
 from models.database import Database
 from models.errors import DatabaseError
 
@@ -80,7 +79,7 @@ def command_actor() -> str:
 
 async def record_command(database: Database, action: AuditAction, **detail: Any) -> None:
     """Writes that an operator did this. It is done already, so that no more than a warning comes of a failure."""
-    entry = action.entry(now=epoch_ms(), user_id=None, actor=command_actor(), **detail)
+    entry = action.entry(now=epoch_ms(), user_id=None, actor=command_actor(), detail=detail)
     try:
         await database.transaction(lambda: record(entry))
     except DatabaseError as error:

@@ -5,12 +5,12 @@ from dataclasses import asdict
 import click
 
 from graph.accounts import encryption_keys
-from graph.accounts.audit import AuditAction
 from graph.accounts.sessions import epoch_ms
 from graph.cli.audit import record_command
 from graph.cli.maintenance import in_database
 from graph.security.encryption import KeyRing, generate_entry
 from graph.settings import Settings, SettingsError
+from models.audit_log import AuditAction
 from models.database import Database
 
 

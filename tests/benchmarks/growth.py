@@ -16,11 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from graph.accounts.audit import AuditAction
 from graph.accounts.sessions import epoch_ms
 from graph.security.tokens import SessionToken, opaque_id
 from models.accounts import Account
-from models.audit_log import AuditEntry
+from models.audit_log import AuditAction, AuditEntry
 from models.database import Database, Row
 from models.devices import Platform
 from models.migrate import migrate

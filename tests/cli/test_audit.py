@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from graph.accounts.audit import AuditAction
 from graph.accounts.sessions import epoch_ms
 from graph.security.tokens import SessionToken, session_id
 from graph.settings import AuditSettings, Settings
 from graph.simulator.serving import WeChatSimulator
+from models.audit_log import AuditAction
 from tests.accounts.stored import run_sql
 from tests.cli.processes import invoke
 from tests.databases import give_tables
