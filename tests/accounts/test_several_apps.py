@@ -11,7 +11,7 @@ from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from graph.wechat.circuit_breaker import STOPS
 from tests.accounts.stored import run_sql
-from tests.server import APP_ID, LOGIN, SUBMIT, Clock, TestServer, open_server, settings_for, wechat_settings
+from tests.server import APP_ID, LOGIN, ME, SUBMIT, Clock, TestServer, open_server, settings_for, wechat_settings
 
 SHOP: Final = "wx00c1f0c9be2d3784"
 FOREIGN: Final = "wxffffffffffffffff"
@@ -128,7 +128,7 @@ async def test_where_one_alone_is_served_a_foreign_referer_is_let_pass_and_expla
 async def test_of_logins_with_one_code_the_hint_is_for_the_one_with_the_foreign_referer(server: TestServer) -> None:
     code = {"code": "0" * 32}
     server.wechat.fail("delay", seconds=0.2)
-    plain, hinted = await asyncio.gather(server.post(LOGIN, code), server.post(LOGIN, code, Referer=referer(FOREIGN)))
+    hinted, plain = await asyncio.gather(server.post(LOGIN, code, Referer=referer(FOREIGN)), server.post(LOGIN, code))
     assert FOREIGN in hinted["errors"][0]["message"]
     assert FOREIGN not in plain["errors"][0]["message"]
 
@@ -146,6 +146,30 @@ async def test_a_submission_is_read_with_the_key_and_the_watermark_of_the_sessio
     assert await two.server.code_of_error(SUBMIT, forged, token=login["token"]) == "DECRYPTION_FAILED"
     own = two.shop.user_info("alice", policy="old", nickName="Alice")
     assert (await two.server.submit(login["token"], own))["nickName"] == "Alice"
+
+
+async def test_a_user_sees_and_ends_their_sessions_in_every_mini_program(two: Two) -> None:
+    for app in (two.server.wechat, two.shop):
+        app.bind_open_platform()
+    for _ in range(5):
+        own = await two.server.login("alice")
+        shop = await two.server.login("alice", app=two.shop)
+        assert own["user"]["id"] == shop["user"]["id"]
+        answer = await two.server.post("{ sessions { id appId isCurrent } }", token=own["token"])
+        listed = {session["appId"]: session for session in answer["data"]["sessions"]}
+        assert {app_id: session["isCurrent"] for app_id, session in listed.items()} == {APP_ID: True, SHOP: False}
+        # Each ends the other at once: one is too late, though each belongs to an account of its own.
+        tokens = own["token"], shop["token"]
+        answers = await asyncio.gather(*[two.server.post("mutation { revokeOtherSessions }", token=t) for t in tokens])
+        assert sorted("errors" in answer for answer in answers) == [False, True]
+        [left] = [token for token, answer in zip(tokens, answers, strict=True) if "errors" not in answer]
+        ended = await two.server.login("alice", app=two.shop)
+        sessions = (await two.server.post("{ sessions { id isCurrent } }", token=ended["token"]))["data"]["sessions"]
+        [other] = [session["id"] for session in sessions if not session["isCurrent"]]
+        revoked = await two.server.post(f'mutation {{ revokeSession(id: "{other}") }}', token=ended["token"])
+        assert revoked["data"] == {"revokeSession": True}
+        assert await two.server.code_of_error(ME, token=left) == "UNAUTHENTICATED"
+        assert (await two.server.post("mutation { logout }", token=ended["token"]))["data"] == {"logout": True}
 
 
 @on_sqlite

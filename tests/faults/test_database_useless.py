@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.settings import Settings
+from graph.settings import Settings, UnionidSettings
 from graph.simulator.serving import WeChatSimulator
 from models.migrate import migrate
 from tests.accounts.stored import run_sql
@@ -74,6 +74,33 @@ async def test_a_role_that_loses_a_right_costs_one_code_and_is_not_ready(
         assert await readiness(server) == "the database takes no writes"
         assert await server.me(token) is not None
         await run_sql(settings, f"GRANT INSERT ON sessions TO {role}")
+        await recovered(server, token=token, code=code)
+
+
+@on_postgres
+@pytest.mark.parametrize("table", ["merge_proposals", "deleted_users"])
+async def test_a_right_that_a_late_unionid_alone_needs_costs_one_code_too(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, table: str
+) -> None:
+    role, url = f"r{uuid.uuid4().hex}", settings.database.url.get_secret_value()
+    await give_tables(url)
+    await run_sql(settings, f"CREATE ROLE {role} LOGIN")
+    await run_sql(settings, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+    await run_sql(settings, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+    narrow = settings_for(wechat_simulator, url.replace("postgres@", f"{role}@"))
+    narrow = narrow.model_copy(update={"unionid": UnionidSettings(merge="blank")})
+    async with open_server_unmigrated(narrow, wechat_simulator, clock) as server:
+        await server.login("alice", unionId="union")
+        token = (await server.login("bob"))["token"]
+        if table == "merge_proposals":
+            clock.advance(days=2)  # of a user who is older than a day, the merge is for an operator
+        code = server.wechat.login("bob", unionId="union")
+        await run_sql(settings, f"REVOKE INSERT ON {table} FROM {role}")
+        assert await extensions(server, LOGIN, {"code": code}) == STORED_NOWHERE
+        code = server.wechat.login("dave")
+        assert await extensions(server, LOGIN, {"code": code}) == UNAVAILABLE
+        assert await readiness(server) == "the database takes no writes"
+        await run_sql(settings, f"GRANT INSERT ON {table} TO {role}")
         await recovered(server, token=token, code=code)
 
 
