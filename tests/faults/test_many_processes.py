@@ -1,6 +1,7 @@
 """Several server processes on one database agree about who somebody is."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -176,4 +177,45 @@ async def test_a_session_that_one_process_ends_is_known_to_none_at_once(
             assert await post(beyond, REVOKE, tablet, id=other) == {"data": {"revokeSession": True}}
             assert (await post(here, ME, laptop))["data"] == {"me": None}
             assert await post(here, LOGOUT, tablet) == {"data": {"logout": True}}
+    assert_nothing_was_worth_a_warning(outputs)
+
+
+@pytest.fixture
+def apps(wechat_simulator: WeChatSimulator) -> list[WeChatSimulator]:
+    """Three mini-programs of one Open Platform account."""
+    apps = [wechat_simulator, *[wechat_simulator.app(f"wx{number}0c1f0c9be2d3784") for number in range(2)]]
+    for app in apps:
+        app.bind_open_platform()
+    return apps
+
+
+async def test_forty_times_six_first_logins_through_three_apps_make_forty_users(
+    apps: list[WeChatSimulator], database_url: str, outputs: list[Path]
+) -> None:
+    await asyncio.to_thread(lambda: asyncio.run(migrate(database_url)))
+    further = json.dumps([{"app_id": app.app_id, "app_secret": app.app_secret} for app in apps[1:]])
+    environment = serve_environment(apps[0], database_url, WXGATE_WECHAT_APPS=further)
+    with ExitStack() as processes:
+        urls = [processes.enter_context(serve_process(environment, output)) for output in outputs]
+        async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+
+            async def log_in(user: str, number: int) -> tuple[str, bool]:
+                app = apps[number % len(apps)]
+                code = await asyncio.to_thread(app.login, user)
+                body, headers = {"query": LOGIN, "variables": {"code": code}}, {"X-Wxgate-App": app.app_id}
+                # Two of one app are at two processes.
+                url = urls[(number + number // len(apps)) % PROCESSES]
+                login = (await http.post(f"{url}/graphql", json=body, headers=headers)).json()["data"]["login"]
+                return login["user"]["id"], login["isNewUser"]
+
+            for number in range(ROUNDS):
+                logins = await asyncio.gather(*[log_in(f"user-{number}", place) for place in range(6)])
+                assert len({user for user, _ in logins}) == 1
+                assert [is_new for _, is_new in logins].count(True) == 1
+    async with Database(database_url) as database:
+        counted = [
+            (await database.fetch(f"SELECT COUNT(*) AS number FROM {table}"))[0]["number"]  # noqa: S608 - constants
+            for table in ("users", "accounts", "unionids")
+        ]
+    assert counted == [ROUNDS, 3 * ROUNDS, ROUNDS]
     assert_nothing_was_worth_a_warning(outputs)
