@@ -16,6 +16,7 @@ class ErrorAction(Enum):
     LOG_IN = "After `retryAfterMs`, if given, call wx.login, then `login` with the new code, then repeat."
     COLLECT_AGAIN = "Call wx.login and `login`, collect the user info again after that, then submit it."
     WAIT = "Wait `retryAfterMs`, or a second without it, then repeat."
+    ASK_AGAIN = "Have the user do it again, like tap the button, then submit what comes of it: no login is needed."
     FIX_REQUEST = "The request itself is wrong: repeating it changes nothing."
     GIVE_UP = "Nothing that the client can do will help: tell the user."
 
@@ -45,10 +46,16 @@ class ErrorCode(Enum):
     LOGIN_CODE_INVALID = "WeChat does not know the code: expired, of another mini-program, or not from wx.login."
     LOGIN_CODE_USED = "The code has been used; each works once."
     USER_BLOCKED = "WeChat holds this user for a high risk."
+    CODE_OF_ANOTHER_PERSON = "The code of wx.login is another user's than the one who is signed in."
+    PHONE_CODE_INVALID = (
+        "WeChat does not know the phone code: expired, used, of another user or mini-program, or from wx.login."
+    )
+    PHONE_IN_USE = "Another user of this server has this phone number."
     SESSION_KEY_STALE = "The data was signed with a session_key that is no longer, or not yet, known."
     DECRYPTION_FAILED = "The encrypted data is not what WeChat made for this user, or was changed."
     WATERMARK_OUT_OF_RANGE = "The data was collected too long ago, or in the future."
     RATE_LIMITED = "Too many requests; see `retryAfterMs`."
+    NOT_ENABLED = "The operators have not switched this on."
     WECHAT_UNAVAILABLE = "WeChat gave no usable response."
     WECHAT_MISCONFIGURED = "WeChat refuses the server itself: its operators must act."
     SERVICE_UNAVAILABLE = "The server cannot work just now."

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from graph.cli import main
-from graph.settings import is_secret, variables
+from graph.settings import variables
+from graph.settings.environment import is_secret
 from tests.cli.processes import PATIENCE, environment, serving
 
 ROOT: Final = Path(__file__).parents[1]

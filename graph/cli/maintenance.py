@@ -13,7 +13,8 @@ from graph.accounts.jobs import Jobs
 from graph.accounts.sessions import epoch_ms
 from graph.observability.logging import configure_logging
 from graph.schema.build import print_schema
-from graph.settings import Settings, is_secret, variables
+from graph.settings import Settings, variables
+from graph.settings.environment import is_secret
 from models import migrate as migrations
 from models.database import Database
 

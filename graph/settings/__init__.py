@@ -1,11 +1,9 @@
 """The settings, by group: `WXGATE_<group>_<name>`, with its default and its range; frozen, and silent about secrets.
 
-`values.py` says what a value may be. A limit is defined where it is enforced; its group is made of those classes.
+`values.py` says what a value may be, `environment.py` where it is read. A limit is defined where it is enforced; its
+group is made of those classes.
 """
 
-import difflib
-import os
-import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,6 +15,7 @@ from graph.execution.document_limits import DocumentLimits
 from graph.http.request import JsonLimits
 from graph.server.limits import ConnectionLimits, RequestLimits
 from graph.settings import values
+from graph.settings.environment import read_variables, unknown_variables
 from graph.wechat.client import BASE_URL
 from graph.wechat.mini_programs import MiniProgram
 
@@ -27,12 +26,6 @@ _REQUIRED: Final = {
 }
 _FIRST_APP: Final = ("WXGATE_WECHAT_APP_ID", "WXGATE_WECHAT_APP_SECRET")
 _APPS: Final = "WXGATE_WECHAT_APPS"
-# Kubernetes describes each Service of a namespace to each pod: one that is called `wxgate-metrics` sets
-# `WXGATE_METRICS_PORT=tcp://10.0.0.1:9464` and ten more.
-_LINK: Final = re.compile(r"(tcp|udp|sctp)://\S+").fullmatch
-_NAME_OF_LINK: Final = re.compile(
-    r"\w+_SERVICE_HOST|\w+_SERVICE_PORT(_\w+)?|\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
-).fullmatch
 
 
 class SettingsError(Exception):
@@ -182,7 +175,7 @@ class Settings(Group):
         With `serving`, what signing users in takes must be there. Raises `SettingsError` with all that is wrong.
         """
         paths = {variable: path for variable, path, _ in _fields() if not groups or path[0] in groups}
-        given, faults = _read_variables({name: variables()[name] for name in paths})
+        given, faults = read_variables({name: variables()[name] for name in paths})
         if serving:
             missing = [name for name in _required(given) if name not in given and name not in " ".join(faults)]
             faults += [_missing(name) for name in missing]
@@ -226,23 +219,7 @@ def variables() -> dict[str, FieldInfo]:
 
 def unknown_settings() -> list[str]:
     """A sentence for each variable of the environment that looks like a setting and is none."""
-    known = {*variables(), *(f"{variable}_FILE" for variable, field in variables().items() if is_secret(field))}
-    sentences = []
-    for variable, value in sorted(os.environ.items()):
-        if variable.startswith("WXGATE_") and not (variable in known or _NAME_OF_LINK(variable) or _LINK(value)):
-            similar = difflib.get_close_matches(variable, known, n=1, cutoff=0.85)
-            meant = f" (did you mean {similar[0]}?)" if similar else ""
-            sentences.append(f"{variable}: no such setting{meant}; `wxgate settings` lists them.")
-    return sentences
-
-
-def is_secret(field: FieldInfo) -> bool:
-    """Whether a setting is a secret, and may therefore come from a file as well."""
-    return _mentions_secret(field.annotation)
-
-
-def _mentions_secret(annotation: object) -> bool:
-    return annotation is SecretStr or any(_mentions_secret(inner) for inner in getattr(annotation, "__args__", ()))
+    return unknown_variables(variables())
 
 
 def _fields() -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
@@ -254,34 +231,6 @@ def _fields() -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
                 yield _variable((name, inner)), (name, inner), inner_field
         else:
             yield _variable((name,)), (name,), field
-
-
-def _read_variables(fields: Mapping[str, FieldInfo]) -> tuple[dict[str, str], list[str]]:
-    """The variables that are set, and a sentence for each that cannot be read."""
-    given: dict[str, str] = {}
-    faults = []
-    for variable, field in fields.items():
-        value = _cleaned(os.environ.get(variable, ""))
-        file = _cleaned(os.environ.get(f"{variable}_FILE", "")) if is_secret(field) else ""
-        if value and file:
-            faults.append(f"{variable} and {variable}_FILE are both set: keep one of them.")
-        elif file:
-            try:
-                value = _cleaned(Path(file).read_text("utf-8-sig"))
-            except (OSError, UnicodeDecodeError):
-                faults.append(f"{variable}_FILE names a file that cannot be read as text.")
-            else:
-                faults += [] if value else [f"{variable}_FILE names an empty file."]
-        if not _LINK(value) and (value or (variable in os.environ and values.EMPTY_IS_A_VALUE in field.metadata)):
-            given[variable] = value
-    return given, faults
-
-
-def _cleaned(value: str) -> str:
-    """Without blanks, line ends and a pair of quotes around it, which `docker --env-file` and Windows leave there."""
-    value = value.strip()
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-    return value[1:-1].strip() if quoted else value
 
 
 def _variable(path: Sequence[object]) -> str:

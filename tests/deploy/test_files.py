@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 
 from graph.cli import main
-from graph.settings import LimitSettings, Settings, is_secret, variables
+from graph.settings import LimitSettings, Settings, variables
+from graph.settings.environment import is_secret
 from tests.deploy.files import DIRECTORY, checked, commands, compose, kubernetes, nginx_seconds, pods, text_of, unit
 from tests.deploy.proxy import command, configure
 from tests.programs import program

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from graph.settings import Settings, is_secret, require_secrets, variables
+from graph.settings import Settings, require_secrets, variables
+from graph.settings.environment import is_secret
 from tests.server import APP_ID
 from tests.settings.environment import SECRETS, SetVariables, refusal, value_of
 
