@@ -27,6 +27,7 @@ from graph.http.middleware import HostAndConcurrencyMiddleware, ListedOriginsMid
 from graph.http.request import RequestDecoder
 from graph.http.responses import error_response
 from graph.observability.metrics import Metrics, serve_metrics
+from graph.schema.build import build_schema, graphql_core_schema
 from graph.server.http_error import HttpError
 from graph.server.limits import RequestLimits
 from graph.server.shutdown import Shutdown
@@ -93,11 +94,12 @@ def build_app(
             raise RuntimeError(msg)
         await stack(scope, receive, send)
 
+    shown_schema = graphql_core_schema(build_schema()) if settings.introspection else None
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, endpoint),
         Route("/livez", livez),
         Route("/readyz", Readiness(parts.database, parts.key_check, shutdown or Shutdown()).answer),
-        *(explorer_routes(with_phone=simulator is not None) if settings.graphiql else ()),
+        *(explorer_routes(with_phone=simulator is not None, schema=shown_schema) if settings.graphiql else ()),
         *([Mount(SIMULATOR_PREFIX, simulator)] if simulator is not None else ()),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)

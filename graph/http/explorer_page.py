@@ -4,10 +4,14 @@
 done whenever the package is installed on a machine with Node.js, and which a wheel carries.
 """
 
+import gzip
 import json
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+import orjson
+from graphql import GraphQLSchema, introspection_from_schema
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -31,10 +35,11 @@ _CODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".ttf": "font/ttf"}
 
 
-def explorer_routes(*, with_phone: bool, built: Path = _BUILT) -> list[Route]:
+def explorer_routes(*, with_phone: bool, schema: GraphQLSchema | None, built: Path = _BUILT) -> list[Route]:
     """The page at `/graphiql` and its files below, by relative addresses, fit for a path prefix.
 
-    The phone is for servers that have the simulator: the others do not even serve its script.
+    The phone is for servers that have the simulator: the others do not even serve its script. With a schema the page
+    need not ask for it by a query, whose response is not compressed: what compresses secrets can give them away.
     """
     page = "explorer-with-phone.html" if with_phone else "explorer.html"
     try:
@@ -45,7 +50,8 @@ def explorer_routes(*, with_phone: bool, built: Path = _BUILT) -> list[Route]:
     async def serve(_request: Request) -> Response:
         return FileResponse(built / page, headers={**_HEADERS, "Cache-Control": "no-cache"})
 
-    return [Route("/graphiql", serve, methods=["GET"]), *(_file_route(built / name) for name in names)]
+    routes = [Route("/graphiql", serve, methods=["GET"]), *(_file_route(built / name) for name in names)]
+    return [*routes, _introspection_route(schema)] if schema else routes
 
 
 async def _not_built(_request: Request) -> Response:
@@ -61,7 +67,7 @@ def _file_route(path: Path) -> Route:
         headers["Vary"] = "Accept-Encoding"
 
     async def serve(request: Request) -> Response:
-        accepted = _accepted(", ".join(request.headers.getlist("accept-encoding")))
+        accepted = _accepted(request)
         for coding, form in forms.items():
             if coding in accepted:
                 coded = {**headers, "Content-Encoding": coding}
@@ -71,10 +77,28 @@ def _file_route(path: Path) -> Route:
     return Route(f"/graphiql/{path.name}", serve, methods=["GET"])
 
 
-def _accepted(accept_encoding: str) -> set[str]:
-    """The content codings that a header names and does not refuse with `q=0`; no client asks for one by `*`."""
+def _introspection_route(schema: GraphQLSchema) -> Route:
+    """What the query of introspection would find, a sixth as large."""
+
+    @cache
+    def form(coding: str) -> bytes:
+        found = orjson.dumps({"data": introspection_from_schema(schema)})
+        return gzip.compress(found, mtime=0) if coding == "gzip" else found
+
+    async def serve(request: Request) -> Response:
+        headers = {**_HEADERS, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        coding = "gzip" if "gzip" in _accepted(request) else "identity"
+        if coding == "gzip":
+            headers["Content-Encoding"] = coding
+        return Response(form(coding), headers=headers, media_type="application/json")
+
+    return Route("/graphiql/introspection.json", serve, methods=["GET"])
+
+
+def _accepted(request: Request) -> set[str]:
+    """The content codings that a request names and does not refuse with `q=0`; no client asks for one by `*`."""
     accepted = set()
-    for part in accept_encoding.lower().split(","):
+    for part in ",".join(request.headers.getlist("accept-encoding")).lower().split(","):
         coding, *parameters = (piece.strip() for piece in part.split(";"))
         if not any(parameter.replace(" ", "").rstrip("0") in {"q=", "q=0."} for parameter in parameters):
             accepted.add(coding)

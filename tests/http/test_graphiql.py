@@ -5,10 +5,12 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from inspect import signature
 from pathlib import Path
 
 import httpx
 import pytest
+from graphql import get_introspection_query
 from starlette.applications import Starlette
 
 from graph.http.explorer_page import explorer_routes
@@ -32,7 +34,7 @@ def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
 
 @asynccontextmanager
 async def serving(*, with_phone: bool, built: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=explorer_routes(with_phone=with_phone, built=built))
+    app = Starlette(routes=explorer_routes(with_phone=with_phone, schema=None, built=built))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://explorer") as http:
         yield http
 
@@ -83,6 +85,27 @@ async def test_the_page_and_its_workers_may_run_and_reach_nothing_but_this_serve
         }
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("accepted", "at_most"), [("gzip", 12_000), ("identity", 100_000)])
+async def test_the_page_finds_the_schema_compressed(
+    wechat_simulator: WeChatSimulator, database_url: str, clock: Clock, accepted: str, at_most: int
+) -> None:
+    settings = settings_for(wechat_simulator, database_url, graphiql=True, introspection=True)
+    async with open_server(settings, wechat_simulator, clock) as server:
+        flags = signature(get_introspection_query).parameters.keys() - {"type_depth"}
+        query = get_introspection_query(**dict.fromkeys(flags, True))
+        asked = await server.http.post("/graphql", json={"query": query})
+        headers = {"Accept-Encoding": accepted}
+        async with server.http.stream("GET", "/graphiql/introspection.json", headers=headers) as found:
+            raw = b"".join([part async for part in found.aiter_raw()])
+    assert found.headers.get("content-encoding", "identity") == accepted
+    assert json.loads(gzip.decompress(raw) if accepted == "gzip" else raw) == asked.json()
+    assert len(raw) < at_most
+
+
+async def test_the_page_shows_no_schema_where_introspection_is_off(server: TestServer) -> None:
+    assert (await server.http.get("/graphiql/introspection.json")).status_code == 404
 
 
 async def test_browsers_keep_the_files_for_good_and_ask_for_the_page_again(server: TestServer) -> None:
@@ -176,7 +199,7 @@ async def test_without_node_the_page_says_what_to_run(tmp_path: Path) -> None:
 async def test_the_page_is_not_there_unless_it_is_wanted(
     wechat_simulator: WeChatSimulator, database_url: str, clock: Clock
 ) -> None:
-    files = [route.path for route in explorer_routes(with_phone=True)]
+    files = [route.path for route in explorer_routes(with_phone=True, schema=None)]
     assert len(files) > 20
     async with open_server(settings_for(wechat_simulator, database_url), wechat_simulator, clock) as server:
         for address in files:
