@@ -80,7 +80,7 @@ export async function openExplorer(page, base) {
 
 /** As `openExplorer`, for any other way to get there. */
 export async function ready(page, navigate) {
-  const introspected = page.waitForResponse((response) => response.request().postData()?.includes("__schema"));
+  const introspected = page.waitForResponse((response) => response.url().endsWith("/introspection.json"));
   await navigate();
   await (await introspected).finished();
   await page.locator(".graphiql-query-editor .view-line").first().waitFor();
