@@ -17,6 +17,7 @@ from graph.accounts.login import Logins
 from graph.accounts.merging import unionid_rules
 from graph.accounts.profile import Profiles
 from graph.accounts.session_key_check import SessionKeyCheck
+from graph.accounts.session_keys import SessionKeys
 from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions, epoch_ms
 from graph.errors import INTERNAL
@@ -153,15 +154,20 @@ def compose(
         succeeded=metrics.login_succeeded,
         failed=lambda app_id, error: metrics.logins.labels(app_id, (coded(error) or INTERNAL).code.name).inc(),
     )
-    profiles = Profiles(
+    session_keys = SessionKeys(
         database=database,
         key_ring=key_ring,
+        now=now,
+        sleep=sleep,
+        tried=lambda key, outcome: metrics.decryptions.labels(key, outcome).inc(),
+    )
+    profiles = Profiles(
+        database=database,
+        session_keys=session_keys,
         watermark_max_age=settings.watermark.max_age,
         watermark_max_ahead=settings.watermark.max_ahead,
         rate_limit=RateLimit("submit", settings.rate_limit.submit, storage, refused=refused),
         now=now,
-        sleep=sleep,
-        tried=lambda key, outcome: metrics.decryptions.labels(key, outcome).inc(),
     )
     session_key_check = SessionKeyCheck(
         wechat=wechat,
