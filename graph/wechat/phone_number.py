@@ -26,7 +26,7 @@ _FIRST_BLOCK: Final = b'{"phoneNumber":"'
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PhoneNumber:
-    """A number that WeChat has verified.
+    """A number that WeChat has verified for a user of this mini-program.
 
     `text` is in the notation of E.164, at most 16 characters that begin with "+" and `country_code`; `watermark_at` is
     epoch seconds, the time of the tap.
@@ -34,6 +34,7 @@ class PhoneNumber:
 
     text: str
     country_code: str
+    app_id: str
     watermark_at: int
 
 
@@ -61,7 +62,7 @@ def read_phone_number(data: Mapping[str, object], *, app_id: str) -> PhoneNumber
     # It has the country code in front where the number is foreign.
     if not isinstance(shown, str) or not shown.endswith(number):
         raise DecryptFailed(reason="phone number twice")
-    return PhoneNumber(f"+{country_code}{number}", country_code, watermark_at)
+    return PhoneNumber(f"+{country_code}{number}", country_code, app_id, watermark_at)
 
 
 def open_phone_number(
