@@ -15,8 +15,10 @@ from graph.accounts.forced_refreshes import ForcedRefreshes
 from graph.accounts.jobs import Jobs
 from graph.accounts.login import Logins
 from graph.accounts.merging import unionid_rules
+from graph.accounts.phone import Phones
 from graph.accounts.profile import Profiles
 from graph.accounts.session_key_check import SessionKeyCheck
+from graph.accounts.session_keys import SessionKeys
 from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions, epoch_ms
 from graph.errors import INTERNAL
@@ -153,15 +155,20 @@ def compose(
         succeeded=metrics.login_succeeded,
         failed=lambda app_id, error: metrics.logins.labels(app_id, (coded(error) or INTERNAL).code.name).inc(),
     )
-    profiles = Profiles(
+    session_keys = SessionKeys(
         database=database,
         key_ring=key_ring,
+        now=now,
+        sleep=sleep,
+        tried=lambda key, outcome: metrics.decryptions.labels(key, outcome).inc(),
+    )
+    profiles = Profiles(
+        database=database,
+        session_keys=session_keys,
         watermark_max_age=settings.watermark.max_age,
         watermark_max_ahead=settings.watermark.max_ahead,
         rate_limit=RateLimit("submit", settings.rate_limit.submit, storage, refused=refused),
         now=now,
-        sleep=sleep,
-        tried=lambda key, outcome: metrics.decryptions.labels(key, outcome).inc(),
     )
     session_key_check = SessionKeyCheck(
         wechat=wechat,
@@ -169,6 +176,21 @@ def compose(
         key_ring=key_ring,
         apps=apps,
         rate_limit=RateLimit("check_session", settings.rate_limit.submit, storage, refused=refused),
+    )
+    phones = Phones(
+        wechat=wechat,
+        database=database,
+        key_ring=key_ring,
+        key_check=key_check,
+        session_keys=session_keys,
+        apps=apps,
+        watermark_max_age=settings.watermark.max_age,
+        watermark_max_ahead=settings.watermark.max_ahead,
+        address_rate_limit=RateLimit("phone", settings.rate_limit.submit, storage, refused=refused),
+        account_rate_limit=RateLimit("phone", settings.rate_limit.phone, storage, refused=refused),
+        unique=settings.phone.unique,
+        takes_encrypted=settings.phone.encrypted,
+        now=now,
     )
     metrics.registry.register(ServerState(database, wechat, apps, storage))
     return Parts(
@@ -182,6 +204,7 @@ def compose(
             sessions=sessions,
             session_list=SessionList(database=database, sessions=sessions, now=now),
             session_key_check=session_key_check,
+            phones=phones,
         ),
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,

@@ -101,6 +101,13 @@ def delete_user(user_id: str) -> Steps[None]:
     yield _DELETE, (user_id,)
 
 
+async def find_user(database: Database, user_id: str) -> UserRecord | None:
+    """The user, or None when they are gone. Raises `DatabaseError`."""
+    stored = User.filter(id=user_id)
+    rows = await database.run(lambda: stored.values_list(*USER_COLUMNS), reads=True)
+    return UserRecord._make(rows[0]) if rows else None
+
+
 async def store_profile(database: Database, user_id: str, profile: Profile, *, now: int) -> UserRecord | None:
     """The user after the submission: changed if its watermark is newer than any before, else unchanged.
 

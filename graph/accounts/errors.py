@@ -6,6 +6,9 @@ AccountError
 ├─ MalformedSessionId not the text of a session's public id
 ├─ SessionKeyStale    WeChat has replaced the session_key that signed the submission, or the server never saw it
 ├─ LoginNotStored     the code is spent, but the database could not take the login: a new code can help
+├─ NotEnabled         the operators have not switched this on
+├─ NumberInUse        another user has this phone number, and the operators let one user have it
+├─ PhoneNotStored     the phone code is spent, but the database could not take the number: another tap can help
 ├─ LoginsTooFrequent  the code is spent, but its user has signed in too often: a new code helps after a while
 ├─ KeyRingMismatch    the encryption keys are not those that the database was written with
 ├─ KeyNotRetired      an encryption key cannot be retired: it still seals something, or was never in use
@@ -44,6 +47,15 @@ class LoginsTooFrequent(AccountError):
     def __init__(self, retry_after_ms: int) -> None:
         super().__init__("too many logins of one user")
         self.retry_after_ms = retry_after_ms
+
+
+class NotEnabled(AccountError): ...
+
+
+class NumberInUse(AccountError): ...
+
+
+class PhoneNotStored(AccountError): ...
 
 
 class KeyRingMismatch(AccountError): ...

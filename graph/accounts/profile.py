@@ -1,31 +1,23 @@
 """Takes the user info that a mini-program collected, signed and encrypted with the session_key."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import SecretStr
 
-from graph.accounts.encryption_keys import open_session_key, session_key_context
 from graph.accounts.errors import SessionKeyStale, Unauthenticated
+from graph.accounts.session_keys import SessionKeys
 from graph.accounts.sessions import Viewer
-from graph.security.encryption import KeyRing
 from graph.security.events import Client, SecurityEvent
 from graph.security.rate_limit import RateLimit
 from graph.security.tokens import session_id
 from graph.wechat.crypto import Submission
 from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
 from graph.wechat.user_info import UserInfo
-from models.accounts import SealedAccount, find_sealed, find_user_of_account
+from models.accounts import SealedAccount, find_user_of_account
 from models.database import Database
 from models.users import Profile, UserRecord, store_profile
-
-# A replaced session_key still opens what was signed around the moment of its replacement.
-PREVIOUS_KEY_FOR_MS: Final = 300_000
-PREVIOUS_KEY_SLACK_MS: Final = 60_000
-# The login that brings the right key may still be in flight, here or in another replica: look again, a second in all.
-# What each of the two is worth, `tests/benchmarks/race.py` measures.
-LOOK_AGAIN_AFTER: Final = (0.05, 0.1, 0.2, 0.3, 0.35)
 
 # Not submitted yet, or what WeChat hands out in place of the real one.
 ANONYMOUS_NICK_NAMES: Final = frozenset({"", "微信用户"})
@@ -38,19 +30,14 @@ _ANONYMOUS_AVATARS: Final = (
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Profiles:
-    """Verifies submissions and keeps the newest. `now` gives epoch milliseconds, `sleep` and the ages are seconds.
-
-    `tried` is called with the key that signed a submission (current, previous, none), and what came of it.
-    """
+    """Verifies submissions and keeps the newest. `now` gives epoch milliseconds, the ages are seconds."""
 
     database: Database
-    key_ring: KeyRing
+    session_keys: SessionKeys
     watermark_max_age: float
     watermark_max_ahead: float
     rate_limit: RateLimit
     now: Callable[[], int]
-    sleep: Callable[[float], Awaitable[None]]
-    tried: Callable[[str, str], None]
 
     async def submit_user_info(
         self, viewer: Viewer, *, client: Client, raw_data: str, signature: str, encrypted_data: str, iv: str
@@ -82,53 +69,20 @@ class Profiles:
         return user
 
     async def _open(self, account_id: int, submission: Submission) -> UserInfo:
-        tried: tuple[str, str | None] | None = None
-        for pause in (*LOOK_AGAIN_AFTER, None):
-            keys = await find_sealed(self.database, account_id)
-            if keys is None:
-                raise Unauthenticated
-            held = (keys.session_key, keys.previous_session_key)
-            if held != tried:
-                info = self._try(keys, submission)
-                if info is not None:
-                    return info
-                tried = held
-            if pause is not None:
-                await self.sleep(pause)
-        self.tried("none", "refused")
-        raise SessionKeyStale(submission.likely_cause())
-
-    def _try(self, keys: SealedAccount, submission: Submission) -> UserInfo | None:
-        """What the submission holds, if one of the account's keys signed it."""
-        info = self._read(submission, keys, keys.session_key, slot="current")
-        if info is not None:
-            self.tried("current", "opened")
-            return info
-        replaced_at = keys.previous_session_key_at
-        if replaced_at is None or self.now() - replaced_at > PREVIOUS_KEY_FOR_MS:
-            return None
-        info = self._read(submission, keys, keys.previous_session_key, slot="previous")
-        if info is None or info.watermark_at * 1000 > replaced_at + PREVIOUS_KEY_SLACK_MS:
-            return None
-        self.tried("previous", "opened")
-        return info
-
-    def _read(self, submission: Submission, keys: SealedAccount, sealed: str | None, *, slot: str) -> UserInfo | None:
-        session_key = open_session_key(self.key_ring, sealed, session_key_context(keys.app_id, keys.openid))
-        if session_key is None:
-            return None
-        try:
+        def read(session_key: SecretStr, account: SealedAccount) -> UserInfo | None:
             return submission.open(
-                SecretStr(session_key.decode()),
-                app_id=keys.app_id,
-                openid=keys.openid,
+                session_key,
+                app_id=account.app_id,
+                openid=account.openid,
                 now=self.now() / 1000,
                 max_age=self.watermark_max_age,
                 max_ahead=self.watermark_max_ahead,
             )
-        except (DecryptFailed, WatermarkOutOfRange) as error:
-            self.tried(slot, error.reason)
-            raise
+
+        info = await self.session_keys.open(account_id, read)
+        if info is None:
+            raise SessionKeyStale(submission.likely_cause())
+        return info
 
 
 def is_anonymous(user: UserRecord) -> bool:

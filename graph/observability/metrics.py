@@ -100,7 +100,7 @@ class Metrics:
                 self.logins.labels(app_id, outcome)
         for signed, opened in (("current", "opened"), ("previous", "opened"), ("none", "refused")):
             self.decryptions.labels(signed, opened)
-        for what in ("login", "submit", "check_session"):
+        for what in ("login", "submit", "check_session", "phone"):
             for kind in ("account", "address"):
                 self.refusals.labels(what, kind)
         for what in ("documents", "refused_codes"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import strawberry
 
 from graph.accounts.login import Logins
+from graph.accounts.phone import Phones
 from graph.accounts.profile import Profiles
 from graph.accounts.session_key_check import SessionKeyCheck
 from graph.accounts.session_list import SessionList
@@ -25,6 +26,7 @@ class Services:
     sessions: Sessions
     session_list: SessionList
     session_key_check: SessionKeyCheck
+    phones: Phones
 
 
 @dataclass(slots=True)

@@ -57,8 +57,20 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
         Action.LOG_IN,
         retry_after_ms=1000,
     ),
+    accounts.NotEnabled: CodedError(Code.NOT_ENABLED, "The operators have not switched this on.", Action.GIVE_UP),
+    accounts.NumberInUse: CodedError(
+        Code.PHONE_IN_USE, "Another user of this server has this phone number.", Action.GIVE_UP
+    ),
+    accounts.PhoneNotStored: CodedError(
+        Code.SERVICE_UNAVAILABLE,
+        "The phone number could not be kept: have the user tap again.",
+        Action.ASK_AGAIN,
+        retry_after_ms=1000,
+    ),
     wechat.DecryptFailed: CodedError(
-        Code.DECRYPTION_FAILED, "The encrypted data does not belong to this user and this rawData.", Action.FIX_REQUEST
+        Code.DECRYPTION_FAILED,
+        "The encrypted data is not what WeChat made for this user and this call.",
+        Action.FIX_REQUEST,
     ),
     wechat.WatermarkOutOfRange: CodedError(
         Code.WATERMARK_OUT_OF_RANGE,
@@ -75,6 +87,12 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
     ),
     wechat.LoginCodeUsed: CodedError(
         Code.LOGIN_CODE_USED, "This code has been used: call wx.login again.", Action.LOG_IN
+    ),
+    wechat.PhoneCodeInvalid: CodedError(
+        Code.PHONE_CODE_INVALID,
+        "WeChat does not know this phone code: it must come from this user's tap on the button of this mini-program, "
+        "less than 5 minutes ago, and works once.",
+        Action.ASK_AGAIN,
     ),
     wechat.UserBlocked: CodedError(
         Code.USER_BLOCKED, "WeChat does not let this user sign in at present.", Action.GIVE_UP
@@ -133,7 +151,7 @@ def _with_particulars(error: BaseException) -> CodedError | None:
         case wechat.LoginCodeInvalid(reason=str(reason)):
             message = f"WeChat does not know this code: {reason}"
             return CodedError(Code.LOGIN_CODE_INVALID, message, Action.FIX_REQUEST)
-        case wechat.LoginCodeInvalid(hint=str(hint)):
-            known = _KNOWN[wechat.LoginCodeInvalid]
+        case wechat.LoginCodeInvalid(hint=str(hint)) | wechat.PhoneCodeInvalid(hint=str(hint)):
+            known = _KNOWN[type(error)]
             return replace(known, message=f"{known.message} {hint}")
     return None

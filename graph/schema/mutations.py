@@ -60,6 +60,53 @@ class Mutation:
         return User.of(user)
 
     @strawberry.mutation(
+        description="Takes the code that a button with open-type getPhoneNumber or getRealtimePhoneNumber gives, asks "
+        "WeChat for the number and keeps it. Repeating it changes nothing. Errors: UNAUTHENTICATED, BAD_USER_INPUT, "
+        "APP_UNKNOWN, PHONE_CODE_INVALID, PHONE_IN_USE, RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, "
+        "SERVICE_UNAVAILABLE."
+    )
+    async def submit_phone_number(
+        self,
+        info: Info,
+        code: Annotated[
+            str,
+            strawberry.argument(
+                description="`e.detail.code` of the button's event: works once, for five minutes. Not the code of "
+                "wx.login."
+            ),
+        ],
+    ) -> User:
+        context = info.context
+        viewer = await context.services.sessions.require_viewer(context.token)
+        return User.of(await context.services.phones.submit(viewer, client=context.client(), code=code))
+
+    @strawberry.mutation(
+        description="As `submitPhoneNumber`, for base libraries before 2.21.2, whose event has no code. Collect it "
+        "after `login`, not before. An older number never replaces a newer one. Errors: UNAUTHENTICATED, "
+        "BAD_USER_INPUT, NOT_ENABLED, SESSION_KEY_STALE, DECRYPTION_FAILED, WATERMARK_OUT_OF_RANGE, PHONE_IN_USE, "
+        "RATE_LIMITED, SERVICE_UNAVAILABLE."
+    )
+    async def submit_encrypted_phone_number(
+        self,
+        info: Info,
+        encrypted_data: Annotated[str, strawberry.argument(description="`e.detail.encryptedData`: base64.")],
+        iv: Annotated[str, strawberry.argument(description="`e.detail.iv`: base64 of 16 bytes.")],
+    ) -> User:
+        context = info.context
+        viewer = await context.services.sessions.require_viewer(context.token)
+        phones, client = context.services.phones, context.client()
+        return User.of(await phones.submit_encrypted(viewer, client=client, encrypted_data=encrypted_data, iv=iv))
+
+    @strawberry.mutation(
+        description="Forgets the user's phone number. Repeating it changes nothing. Errors: UNAUTHENTICATED, "
+        "SERVICE_UNAVAILABLE."
+    )
+    async def remove_phone_number(self, info: Info) -> User:
+        context = info.context
+        viewer = await context.services.sessions.require_viewer(context.token)
+        return User.of(await context.services.phones.remove(viewer))
+
+    @strawberry.mutation(
         description="Ends this request's session. True when it ended one, false when there was none to end: a repeat, "
         "or a token that is no longer good. Errors: SERVICE_UNAVAILABLE."
     )

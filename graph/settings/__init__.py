@@ -96,6 +96,11 @@ class UnionidSettings(Group):
     )
 
 
+class PhoneSettings(Group):
+    unique: bool = Field(False, description="Refuse a phone number that another user has.")
+    encrypted: bool = Field(True, description="Take numbers of base libraries before 2.21.2, which give no code.")
+
+
 class WatermarkSettings(Group):
     max_age: int = Field(86_400, ge=1, description="Seconds that submitted data may be old.")
     max_ahead: int = Field(300, ge=0, description="Seconds that it may be ahead.")
@@ -115,7 +120,9 @@ class RateLimitSettings(Group):
 
     # A whole campus can be behind one address, and so can everybody behind a proxy that is not trusted yet.
     login: values.Rate = Field("600/minute", description="Logins an address, and an account; empty: unlimited.")
-    submit: values.Rate = Field("600/minute", description="The same for submitUserInfo, and for checkSession.")
+    submit: values.Rate = Field("600/minute", description="The same for submissions, and for checkSession.")
+    # WeChat charges for numbers, and a user has few; an address may submit them as often as anything.
+    phone: values.Rate = Field("20/hour", description="Phone numbers an account.")
     # What phones send is the same few documents; a client that writes its values into them has to learn better.
     documents: values.Rate = Field(
         "600/minute", description="Documents an address that must be parsed, in each process."
@@ -156,6 +163,7 @@ class Settings(Group):
     session: SessionSettings = Field(default_factory=SessionSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
     unionid: UnionidSettings = Field(default_factory=UnionidSettings)
+    phone: PhoneSettings = Field(default_factory=PhoneSettings)
     watermark: WatermarkSettings = Field(default_factory=WatermarkSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     rate_limit: RateLimitSettings = Field(default_factory=RateLimitSettings)

@@ -8,5 +8,6 @@ transport.py        the connections, and the reasons that may be logged when the
 responses.py        WeChat's responses: bytes in, what was asked or one of `errors` out
 crypto.py           signatures, AES-128-CBC, and a submission of wx.getUserInfo opened under every check
 user_info.py        what opened user info must be: strict JSON, shapes, watermark, agreement with the signed rawData
+phone_number.py     a phone number in either form, and what is strict about it
 errors.py           what goes wrong, as two trees
 """

@@ -15,6 +15,7 @@ from graph.wechat.errors import (
     AccessTokenRefused,
     LoginCodeInvalid,
     LoginCodeUsed,
+    PhoneCodeInvalid,
     SessionKeyInvalid,
     UserBlocked,
     WeChatError,
@@ -64,6 +65,7 @@ class Attempts:
                     try:
                         result = read(responses.read_fields(await self._exchange(request), endpoint))
                     except WeChatError as error:
+                        error.is_of_retry = attempt == 2
                         self._report(app_id, endpoint, error, attempt=attempt, started=started)
                         if attempt == 2 or not _may_pass(error):
                             raise
@@ -127,6 +129,8 @@ def _level(error: WeChatError) -> int:
     match error:
         case LoginCodeInvalid() | LoginCodeUsed() | UserBlocked() | SessionKeyInvalid():
             return logging.DEBUG  # any client can cause these, as often as it is let; metrics count them
+        case PhoneCodeInvalid() if error.errcode != responses.INVALID_APP_ID:
+            return logging.DEBUG  # the same
         case AccessTokenRefused():
             return logging.DEBUG  # all that are in flight are refused together; `AccessTokens` logs what is wrong
         case WeChatMisconfigured():

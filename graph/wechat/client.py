@@ -21,10 +21,12 @@ from graph.wechat.circuit_breaker import RETRY_AFTER, CircuitBreaker
 from graph.wechat.errors import (
     CircuitOpen,
     LoginCodeInvalid,
+    PhoneCodeInvalid,
     SessionKeyInvalid,
     WeChatUnavailable,
 )
 from graph.wechat.mini_programs import MiniProgram
+from graph.wechat.phone_number import CODE_MAY_BE_SPENT, PhoneNumber
 from graph.wechat.responses import AccessToken, Code2Session, Fields
 from graph.wechat.transport import FRESH, PooledTransport
 
@@ -148,6 +150,23 @@ class WeChatClient:
             error.code_may_be_spent = True
             raise
 
+    async def get_phone_number(self, app: MiniProgram, *, code: str, openid: str) -> PhoneNumber:
+        """Trade the code of a tap, good once and for five minutes, for the number; it must be this user's own code."""
+
+        def read(fields: Fields) -> PhoneNumber:
+            return responses.read_phone_info(fields, app_id=app.app_id)
+
+        def request(access_token: Mapping[str, str]) -> httpx.Request:
+            path = f"/wxa/business/getuserphonenumber?{urlencode(access_token)}"
+            return self._post(path, {"code": code, "openid": openid})
+
+        try:
+            return await self._authorised(app, "get_phone_number", request, read)
+        except PhoneCodeInvalid as error:
+            if error.is_of_retry:
+                error.hint = CODE_MAY_BE_SPENT
+            raise
+
     async def get_stable_access_token(self, app: MiniProgram, *, force_refresh: bool = False) -> AccessToken:
         """The token that stays the same for everybody until it expires, so that servers need no common store.
 
@@ -159,11 +178,7 @@ class WeChatClient:
             "secret": app.app_secret.get_secret_value(),
             "force_refresh": force_refresh,
         }
-        # Bytes, so that a Content-Length is sent: WeChat answers a chunked body with 412. Real UTF-8, never \uXXXX.
-        content = json.dumps(body, ensure_ascii=False).encode()
-        extensions = {"timeout": self._timeout}
-        url = f"{self._base_url}/cgi-bin/stable_token"
-        request = httpx.Request("POST", url, headers=_JSON_HEADERS, content=content, extensions=extensions)
+        request = self._post("/cgi-bin/stable_token", body)
         return await self._call(app, "get_stable_access_token", request, responses.read_access_token)
 
     async def check_session_key(self, app: MiniProgram, *, openid: str, session_key: SecretStr) -> bool:
@@ -184,6 +199,14 @@ class WeChatClient:
     def _get(self, path: str, query: Mapping[str, str]) -> httpx.Request:
         url = f"{self._base_url}{path}?{urlencode(query, quote_via=quote)}"
         return httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": self._timeout})
+
+    def _post(self, path: str, body: Mapping[str, object]) -> httpx.Request:
+        # Bytes, so that a Content-Length is sent: WeChat answers a chunked body with 412. Real UTF-8, never \uXXXX.
+        content = json.dumps(body, ensure_ascii=False).encode()
+        extensions = {"timeout": self._timeout}
+        return httpx.Request(
+            "POST", f"{self._base_url}{path}", headers=_JSON_HEADERS, content=content, extensions=extensions
+        )
 
     async def _authorised(
         self,

@@ -20,8 +20,16 @@ from Crypto.Cipher import AES
 from Crypto.Util.Padding import unpad
 from pydantic import SecretStr
 
-from graph.wechat.errors import DecryptFailed, MalformedSubmission, WatermarkOutOfRange
-from graph.wechat.user_info import UserInfo, parse_object, read_profile, read_watermark, require_agreement, writings
+from graph.wechat.errors import DecryptFailed, MalformedSubmission
+from graph.wechat.user_info import (
+    UserInfo,
+    parse_object,
+    read_profile,
+    read_watermark,
+    require_agreement,
+    require_recent,
+    writings,
+)
 
 _BLOCK = 16
 _SESSION_KEY_BYTES = 16
@@ -48,16 +56,47 @@ _AS_IT_IS = "Send res.rawData exactly as WeChat gave it."
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """What a mini-program sends after wx.getUserInfo or wx.getUserProfile, well-formed but not yet believed.
+class EncryptedData:
+    """encryptedData and its iv, decoded; canonical base64 makes them as good as the text for a replay digest."""
 
-    `encrypted_data` and `iv` are decoded; canonical base64 makes them as good as the text for a replay digest.
-    """
+    ciphertext: bytes = field(repr=False)
+    iv: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, *, encrypted_data: str, iv: str) -> Self:
+        """Raise MalformedSubmission for what no key could open."""
+        ciphertext = _decoded("encryptedData", encrypted_data, longest=_MAX_ENCRYPTED_DATA)
+        if not ciphertext or len(ciphertext) % _BLOCK:
+            raise MalformedSubmission(field="encryptedData", fault="must be whole blocks of 16 bytes.")
+        first_block = _decoded("iv", iv, longest=_MAX_IV)
+        if len(first_block) != _BLOCK:
+            raise MalformedSubmission(field="iv", fault="must be 16 bytes.")
+        return cls(ciphertext, first_block)
+
+    def decrypt(self, session_key: SecretStr) -> tuple[bytes, dict[str, object]]:
+        """The plaintext, and the strict JSON object that it is. Raise DecryptFailed, as with any other key."""
+        key = _base64(session_key.get_secret_value())
+        if key is None or len(key) != _SESSION_KEY_BYTES:
+            raise DecryptFailed(reason="session_key")
+        padded = AES.new(key, AES.MODE_CBC, iv=self.iv).decrypt(self.ciphertext)
+        try:
+            # Strict, unlike WeChat's SDKs, which turn a wrong key into garbage.
+            plaintext = unpad(padded, _BLOCK)
+            data = parse_object(plaintext.decode())
+        except ValueError as error:
+            raise DecryptFailed(reason="utf8" if isinstance(error, UnicodeDecodeError) else "padding") from None
+        if data is None:
+            raise DecryptFailed(reason="json")
+        return plaintext, data
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a mini-program sends after wx.getUserInfo or wx.getUserProfile, well-formed but not yet believed."""
 
     raw_data: str = field(repr=False)
     signature: str = field(repr=False)
-    encrypted_data: bytes = field(repr=False)
-    iv: bytes = field(repr=False)
+    encrypted: EncryptedData = field(repr=False)
     fields: dict[str, object] = field(repr=False, compare=False)
 
     @classmethod
@@ -66,13 +105,8 @@ class Submission:
         if not _SIGNATURE.fullmatch(signature):
             fault = f"must be 40 lower-case hexadecimal digits.{_seen(signature)}"
             raise MalformedSubmission(field="signature", fault=fault)
-        ciphertext = _decoded("encryptedData", encrypted_data, longest=_MAX_ENCRYPTED_DATA)
-        if not ciphertext or len(ciphertext) % _BLOCK:
-            raise MalformedSubmission(field="encryptedData", fault="must be whole blocks of 16 bytes.")
-        first_block = _decoded("iv", iv, longest=_MAX_IV)
-        if len(first_block) != _BLOCK:
-            raise MalformedSubmission(field="iv", fault="must be 16 bytes.")
-        return cls(raw_data, signature, ciphertext, first_block, _raw_fields(raw_data))
+        encrypted = EncryptedData.parse(encrypted_data=encrypted_data, iv=iv)
+        return cls(raw_data, signature, encrypted, _raw_fields(raw_data))
 
     def open(
         self, session_key: SecretStr, *, app_id: str, openid: str, now: float, max_age: float, max_ahead: float
@@ -88,15 +122,11 @@ class Submission:
         signature = hashlib.sha1(signed, usedforsecurity=False).hexdigest()
         if not hmac.compare_digest(signature.encode(), _bytes(self.signature)):
             return None
-        plaintext, data = self._decrypt(session_key)
+        plaintext, data = self.encrypted.decrypt(session_key)
         watermark_at = read_watermark(data, app_id=app_id)
         require_agreement(plaintext, data, signed=self.fields, openid=openid)
         profile = read_profile(self.fields, watermark_at=watermark_at)
-        # Compared, never subtracted from: an integer of a thousand digits does not become a float.
-        if watermark_at < now - max_age:
-            raise WatermarkOutOfRange(reason="too old")
-        if watermark_at > now + max_ahead:
-            raise WatermarkOutOfRange(reason="in the future")
+        require_recent(watermark_at, now=now, max_age=max_age, max_ahead=max_ahead)
         return profile
 
     def likely_cause(self) -> str | None:
@@ -109,21 +139,6 @@ class Submission:
         if self.raw_data not in writings(self.fields):
             return f"rawData looks re-serialised. {_AS_IT_IS}"
         return None
-
-    def _decrypt(self, session_key: SecretStr) -> tuple[bytes, dict[str, object]]:
-        key = _base64(session_key.get_secret_value())
-        if key is None or len(key) != _SESSION_KEY_BYTES:
-            raise DecryptFailed(reason="session_key")
-        padded = AES.new(key, AES.MODE_CBC, iv=self.iv).decrypt(self.encrypted_data)
-        try:
-            # Strict, unlike WeChat's SDKs, which turn a wrong key into garbage.
-            plaintext = unpad(padded, _BLOCK)
-            data = parse_object(plaintext.decode())
-        except ValueError as error:
-            raise DecryptFailed(reason="utf8" if isinstance(error, UnicodeDecodeError) else "padding") from None
-        if data is None:
-            raise DecryptFailed(reason="json")
-        return plaintext, data
 
 
 def _raw_fields(raw_data: str) -> dict[str, object]:

@@ -7,6 +7,7 @@
     ├── LoginCodeInvalid        40029, 41008: expired, of another app or another kind (a phone code)
     ├── LoginCodeUsed           40163: spent by a double submit, or by a first try of ours whose response was lost
     ├── UserBlocked             40226: a high-risk user, who alone can settle it with WeChat
+    ├── PhoneCodeInvalid        40029, 40013, 40003 of a phone code: expired, used, of another user, app or kind
     ├── AccessTokenRefused      40001, 40014, 42001 of a call with an access token: repeated once with another
     ├── SessionKeyInvalid       87009, 40003: WeChat has another session_key for the user by now, or no such user
     └── WeChatMisconfigured     any other errcode (app id, secret, IP, frozen account): an alarm, never retried
@@ -32,9 +33,11 @@ class WeChatError(Exception):
 
     `reason` is a short fixed phrase, safe to show. `refused_ip` is the server's own address as WeChat sees it (40164).
     `retry_after`, in seconds, is given where time mends it, or where others failed so and the call was not made.
+    `is_of_retry` after a first try of ours that had no usable response.
     """
 
     summary: ClassVar[str] = "WeChat refused the call"
+    is_of_retry: bool = False
 
     def __init__(
         self,
@@ -100,6 +103,13 @@ class LoginCodeUsed(WeChatError):
 
 class UserBlocked(WeChatError):
     summary = "WeChat blocks this user"
+
+
+class PhoneCodeInvalid(WeChatError):
+    """`hint` as in `LoginCodeInvalid`."""
+
+    summary = "The phone code is not valid"
+    hint: str | None = None
 
 
 class AccessTokenRefused(WeChatError):

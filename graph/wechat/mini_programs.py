@@ -60,15 +60,16 @@ class MiniPrograms:
         if app_id is not None:
             if not _APP_ID(app_id):
                 raise AppIdMalformed
-            return RequestedApp(self._served(app_id))
+            return RequestedApp(self.served(app_id))
         named = named_by_referer(referer)
         if named is None or named[0] == "touristappid":
             return RequestedApp(self.first)
         if len(self._by_id) == 1:
             return RequestedApp(self.first, None if named[0] == self.first.app_id else named[0])
-        return RequestedApp(self._served(named[0]))
+        return RequestedApp(self.served(named[0]))
 
-    def _served(self, app_id: str) -> MiniProgram:
+    def served(self, app_id: str) -> MiniProgram:
+        """The one of this AppID. Raises `AppUnknown`."""
         app = self._by_id.get(app_id)
         if app is None:
             raise AppUnknown([*self._by_id] if self._names_them else [])

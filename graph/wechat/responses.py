@@ -10,10 +10,12 @@ from typing import Final
 from pydantic import SecretStr
 
 from graph.wechat import errors
+from graph.wechat.phone_number import PhoneNumber, read_phone_number
 
 Fields = dict[str, object]
 
 SYSTEM_BUSY = -1
+INVALID_APP_ID = 40013
 _IP_NOT_ALLOWED = 40164
 # By number alone: the words differ between hosts and years.
 _REFUSALS: Final[Mapping[int, type[errors.WeChatError]]] = {
@@ -33,6 +35,12 @@ _REFUSALS_OF: Final[Mapping[str, Mapping[int, type[errors.WeChatError]]]] = {
     },
     # 40003: the user has left WeChat, and the openid with them.
     "check_session_key": {**_TOKEN_REFUSALS, 40003: errors.SessionKeyInvalid, 87009: errors.SessionKeyInvalid},
+    # Which of them an openid or a mini-program gets that is not the code's is not documented. An AppID of the server's
+    # that is wrong gets no access token in the first place.
+    "get_phone_number": {
+        **_TOKEN_REFUSALS,
+        **dict.fromkeys((40029, INVALID_APP_ID, 40003), errors.PhoneCodeInvalid),
+    },
 }
 # The daily quota comes back at midnight in Beijing, or when an operator clears it: worth a look once an hour.
 _RETRY_AFTER = {45011: 60, 45009: 3600}
@@ -99,6 +107,18 @@ def read_access_token(fields: Fields) -> AccessToken:
     if not isinstance(expires_in, int) or isinstance(expires_in, bool) or expires_in <= 0:
         raise _unusable(reason="missing expires_in")
     return AccessToken(SecretStr(token), expires_in)
+
+
+def read_phone_info(fields: Fields, *, app_id: str) -> PhoneNumber:
+    """Raises WeChatUnavailable where anything is odd: nothing of it is to be stored."""
+    info = fields.get("phone_info")
+    fault = "no object"
+    if isinstance(info, dict):
+        try:
+            return read_phone_number(info, app_id=app_id)
+        except errors.DecryptFailed as error:
+            fault = error.reason
+    raise _unusable(reason=f"unusable phone_info: {fault}")
 
 
 def _text(fields: Fields, name: str, shape: re.Pattern[str] = _TOKEN) -> str:

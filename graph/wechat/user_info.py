@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from itertools import takewhile
 
-from graph.wechat.errors import DecryptFailed
+from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
 
 _MAX_DEPTH = 8  # WeChat nests two deep
 _MAX_LENGTH = {"nickName": 256, "city": 128, "province": 128, "country": 128, "language": 128}
@@ -93,6 +93,15 @@ def read_watermark(data: Mapping[str, object], *, app_id: str) -> int:
     if not isinstance(timestamp, int) or isinstance(timestamp, bool):
         raise DecryptFailed(reason="watermark timestamp")
     return timestamp
+
+
+def require_recent(watermark_at: int, *, now: float, max_age: float, max_ahead: float) -> None:
+    """Raise WatermarkOutOfRange for what is older or further ahead, in seconds; the ends are in range."""
+    # Compared, never subtracted from: an integer of a thousand digits does not become a float.
+    if watermark_at < now - max_age:
+        raise WatermarkOutOfRange(reason="too old")
+    if watermark_at > now + max_ahead:
+        raise WatermarkOutOfRange(reason="in the future")
 
 
 def require_agreement(

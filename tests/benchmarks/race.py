@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import httpx
 
-from graph.accounts import profile
+from graph.accounts import session_keys
 from graph.accounts.sessions import epoch_ms
 from graph.app import create_app
 from graph.simulator import SimulatorState
@@ -37,20 +37,20 @@ SUBMISSIONS_PER_LOGIN: Final = 2
 # Policy: how long the previous key is accepted (ms), and when to look again for a key in flight (s).
 POLICIES: Final = {
     "one key": (-1, ()),
-    "previous key too": (profile.PREVIOUS_KEY_FOR_MS, ()),
-    "previous key, waiting up to 1 s (wxgate)": (profile.PREVIOUS_KEY_FOR_MS, profile.LOOK_AGAIN_AFTER),
+    "previous key too": (session_keys.PREVIOUS_KEY_FOR_MS, ()),
+    "previous key, waiting up to 1 s (wxgate)": (session_keys.PREVIOUS_KEY_FOR_MS, session_keys.LOOK_AGAIN_AFTER),
 }
 
 
 @contextmanager
 def policy(previous_for_ms: int, look_again_after: tuple[float, ...]) -> Iterator[None]:
     """The server with another policy for a while."""
-    kept = profile.PREVIOUS_KEY_FOR_MS, profile.LOOK_AGAIN_AFTER
-    vars(profile).update(PREVIOUS_KEY_FOR_MS=previous_for_ms, LOOK_AGAIN_AFTER=look_again_after)
+    kept = session_keys.PREVIOUS_KEY_FOR_MS, session_keys.LOOK_AGAIN_AFTER
+    vars(session_keys).update(PREVIOUS_KEY_FOR_MS=previous_for_ms, LOOK_AGAIN_AFTER=look_again_after)
     try:
         yield
     finally:
-        vars(profile).update(PREVIOUS_KEY_FOR_MS=kept[0], LOOK_AGAIN_AFTER=kept[1])
+        vars(session_keys).update(PREVIOUS_KEY_FOR_MS=kept[0], LOOK_AGAIN_AFTER=kept[1])
 
 
 class Person:

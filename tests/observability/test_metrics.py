@@ -222,6 +222,8 @@ async def test_refusals_are_counted_by_what_was_refused_and_whose_limit_it_was(
         ("account", "submit"): 0,
         ("address", "check_session"): 0,
         ("account", "check_session"): 0,
+        ("address", "phone"): 0,
+        ("account", "phone"): 0,
         ("address", "documents"): 0,
         ("address", "refused_codes"): 0,
     }

@@ -7,7 +7,14 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from graph.accounts.errors import AccountError, KeyNotRetired, LoginNotStored, LoginsTooFrequent, NotMerged
+from graph.accounts.errors import (
+    AccountError,
+    KeyNotRetired,
+    LoginNotStored,
+    LoginsTooFrequent,
+    NotMerged,
+    PhoneNotStored,
+)
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.schema.errors import coded
 from graph.security.errors import RateLimited
@@ -44,6 +51,12 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
 }
 # Raised while the server is put together, or by a command: never by a request.
 FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired, NotMerged}
+_BEFORE_REPEATING: Final = {
+    ErrorAction.LOG_IN,
+    ErrorAction.COLLECT_AGAIN,
+    ErrorAction.WAIT,
+    ErrorAction.ASK_AGAIN,
+}
 # Caught within the client of WeChat.
 WITHIN_THE_CLIENT: Final = {AccessTokenRefused, SessionKeyInvalid}
 
@@ -74,7 +87,7 @@ def test_every_exception_of_a_use_case_has_a_code(kind: type[Exception]) -> None
     assert known.code is not ErrorCode.INTERNAL_SERVER_ERROR
     assert known.message.endswith(".")
     # What may be retried names the step before it; nothing else does.
-    assert known.retryable == (known.action in {ErrorAction.LOG_IN, ErrorAction.COLLECT_AGAIN, ErrorAction.WAIT})
+    assert known.retryable == (known.action in _BEFORE_REPEATING)
 
 
 @pytest.mark.parametrize("defect", [RuntimeError("what"), KeyError("what"), Exception()])
@@ -100,6 +113,7 @@ def test_only_what_time_may_mend_has_a_time() -> None:
         WeChatUnavailable: 1000,
         CircuitOpen: 251,
         LoginNotStored: 1000,
+        PhoneNotStored: 1000,
         RateLimited: 1_500,
         LoginsTooFrequent: 2_500,
     }

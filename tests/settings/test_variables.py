@@ -34,6 +34,8 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_AUDIT_LOGINS": (False, "true", True),
     "WXGATE_UNIONID_MERGE": ("never", "blank", "blank"),
     "WXGATE_UNIONID_ON_CHANGE": ("keep", "replace", "replace"),
+    "WXGATE_PHONE_UNIQUE": (False, "true", True),
+    "WXGATE_PHONE_ENCRYPTED": (True, "false", False),
     "WXGATE_WATERMARK_MAX_AGE": (86_400, "1", 1),
     "WXGATE_WATERMARK_MAX_AHEAD": (300, "0", 0),
     "WXGATE_HTTP_ALLOWED_HOSTS": (
@@ -46,6 +48,7 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_HTTP_CLIENT_ADDRESS_HEADER": ("X-Forwarded-For", "CF-Connecting-IP", "CF-Connecting-IP"),
     "WXGATE_RATE_LIMIT_LOGIN": ("600/minute", "10/second;500/hour", "10/second;500/hour"),
     "WXGATE_RATE_LIMIT_SUBMIT": ("600/minute", "1 per 2 minutes", "1 per 2 minutes"),
+    "WXGATE_RATE_LIMIT_PHONE": ("20/hour", "1 per 2 minutes", "1 per 2 minutes"),
     "WXGATE_RATE_LIMIT_DOCUMENTS": ("600/minute", "10/second", "10/second"),
     "WXGATE_RATE_LIMIT_REFUSED_CODES": ("100/minute", "10/second", "10/second"),
     "WXGATE_RATE_LIMIT_STORAGE": (SecretStr("memory://"), STORAGE_URL, SecretStr(STORAGE_URL)),

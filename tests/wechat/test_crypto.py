@@ -6,7 +6,7 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from graph.wechat.crypto import Submission
+from graph.wechat.crypto import EncryptedData, Submission
 from graph.wechat.errors import DecryptFailed, MalformedSubmission, SubmissionError, WatermarkOutOfRange
 from tests.wechat.submissions import (
     APP_ID,
@@ -61,7 +61,7 @@ def hint_for(raw_data: str) -> str | None:
 @pytest.mark.parametrize("text", ["", "\ud83d", "\0", "熊猫🐼"])
 @pytest.mark.parametrize("signature", ["", "é" * 40, "\udc00" * 40, "0" * 39])
 def test_a_signature_of_any_text_is_compared_without_an_exception(text: str, signature: str) -> None:
-    submission = Submission(raw_data=text, signature=signature, encrypted_data=b"", iv=b"", fields={})
+    submission = Submission(raw_data=text, signature=signature, encrypted=EncryptedData(b"", b""), fields={})
     opened = submission.open(SecretStr(text), app_id=APP_ID, openid=OPENID, now=0, max_age=0, max_ahead=0)
     assert opened is None
 

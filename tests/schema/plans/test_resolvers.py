@@ -34,7 +34,7 @@ def test_only_what_the_wrapper_would_merely_call_is_called_past_it() -> None:
 def test_the_fields_of_this_server_that_take_no_argument_are_called_directly() -> None:
     schema = build_schema()._schema
     assert called_directly(schema.query_type) == {"me", "sessions", "checkSession"}
-    assert called_directly(schema.mutation_type) == {"logout", "revokeOtherSessions"}
+    assert called_directly(schema.mutation_type) == {"removePhoneNumber", "logout", "revokeOtherSessions"}
 
 
 def test_what_sessions_returns_is_written_by_a_plan() -> None:
