@@ -125,8 +125,8 @@ RETURNING user_id"""
 
 async def find_phone(database: Database, user_id: str) -> SealedPhone | None:
     """A user's phone. Raises `DatabaseError`, as all here that await."""
-    rows = await database.fetch(_FIND, user_id)
-    return _sealed(rows[0]) if rows else None
+    rows = await database.read(_FIND, user_id)
+    return SealedPhone(*rows[0]) if rows else None
 
 
 async def store_phone(

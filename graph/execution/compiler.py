@@ -12,6 +12,8 @@ from graphql.language import FieldNode, FragmentDefinitionNode, FragmentSpreadNo
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
+# In place of what a resolver below the root field has not returned yet.
+_PENDING: Final = object()
 # Values of exactly these types are their own serialization.
 _PLAIN: Final[Mapping[object, tuple[type, ...]]] = {GraphQLString: (str,), GraphQLID: (str,), GraphQLBoolean: (bool,)}
 
@@ -24,6 +26,17 @@ class _Member(NamedTuple):
     key: str
     attribute: str
     plain: tuple[type, ...]
+    write: Write
+
+
+class ResolvedField(NamedTuple):
+    """A field with a resolver of its own, in the object that the root field returns."""
+
+    key: str
+    parent: graphql.GraphQLObjectType
+    node: FieldNode
+    kind: graphql.GraphQLOutputType
+    resolve: Callable[..., Any]
     write: Write
 
 
@@ -54,10 +67,18 @@ class Compiler:
             nodes.extend(self.expand_fragments(parent, fragment.selection_set))
         return nodes
 
-    def compile(self, kind: graphql.GraphQLOutputType, selections: SelectionSetNode | None) -> Write:
-        """A function from a resolver's value to what the response holds; it raises `Unsupported` too."""
+    def compile(
+        self,
+        kind: graphql.GraphQLOutputType,
+        selections: SelectionSetNode | None,
+        resolved: list[ResolvedField] | None = None,
+    ) -> Write:
+        """A function from a resolver's value to what the response holds; it raises `Unsupported` too.
+
+        Given a list, it appends the object's own fields that have resolvers; the function leaves room for them.
+        """
         required = isinstance(kind, graphql.GraphQLNonNull)
-        write = self._compile(graphql.get_nullable_type(kind), selections)
+        write = self._compile(graphql.get_nullable_type(kind), selections, resolved)
 
         def write_nullable(value: Any) -> Any:
             written = None if value is None else write(value)
@@ -67,7 +88,12 @@ class Compiler:
 
         return write_nullable
 
-    def _compile(self, kind: graphql.GraphQLType, selections: SelectionSetNode | None) -> Write:
+    def _compile(
+        self,
+        kind: graphql.GraphQLType,
+        selections: SelectionSetNode | None,
+        resolved: list[ResolvedField] | None = None,
+    ) -> Write:
         if isinstance(kind, graphql.GraphQLList):
             write = self.compile(kind.of_type, selections)
 
@@ -78,7 +104,7 @@ class Compiler:
 
             return write_list
         if isinstance(kind, graphql.GraphQLObjectType) and selections is not None and kind.is_type_of is None:
-            return self._object(kind, selections)
+            return self._object(kind, selections, resolved)
         if isinstance(kind, graphql.GraphQLEnumType):
             # The members of an enum are few, and serializing them is slow.
             return lru_cache(kind.serialize)
@@ -86,14 +112,20 @@ class Compiler:
             return kind.serialize
         raise Unsupported
 
-    def _object(self, kind: graphql.GraphQLObjectType, selections: SelectionSetNode) -> Write:
+    def _object(
+        self,
+        kind: graphql.GraphQLObjectType,
+        selections: SelectionSetNode,
+        resolved: list[ResolvedField] | None,
+    ) -> Write:
         found: dict[str, _Member] = {}
         for node in self.expand_fragments(kind, selections):
             key = response_key(node)
-            # Two fields of one key are one field, says validation; what is below them would have to be merged.
-            if key in found and node.selection_set is not None:
+            # Two fields of one key are one field, says validation; what is below them would have to be merged, and a
+            # resolver can see how often its field is written.
+            if key in found and (node.selection_set is not None or any(key == field.key for field in resolved or ())):
                 raise Unsupported
-            found[key] = found.get(key) or self._member(kind, node)
+            found[key] = found.get(key) or self._member(kind, node, resolved)
         members = list(found.values())
         # One more than are needed, for with a single name `attrgetter` would return no tuple.
         values = attrgetter(*[member.attribute for member in members], "__class__")
@@ -111,14 +143,22 @@ class Compiler:
 
         return write_object
 
-    def _member(self, kind: graphql.GraphQLObjectType, node: FieldNode) -> _Member:
+    def _member(
+        self, kind: graphql.GraphQLObjectType, node: FieldNode, resolved: list[ResolvedField] | None
+    ) -> _Member:
         key, name = response_key(node), node.name.value
         if name == "__typename":
             return _Member(key, "__class__", (), lambda _source: kind.name)
         field = kind.fields[name]
         definition = strawberry_field(field)
-        if definition is None or not definition.is_basic_field or field.args:
+        if definition is None or field.args:
             raise Unsupported
+        if not definition.is_basic_field:
+            if resolved is None or field.resolve is None:
+                raise Unsupported
+            write = self.compile(field.type, node.selection_set)
+            resolved.append(ResolvedField(key, kind, node, field.type, field.resolve, write))
+            return _Member(key, "__class__", (), lambda _source: _PENDING)
         nullable = graphql.get_nullable_type(field.type)
         plain = _PLAIN.get(nullable, ()) + (() if graphql.is_non_null_type(field.type) else (NoneType,))
         return _Member(key, definition.python_name, plain, self._compile(nullable, node.selection_set))

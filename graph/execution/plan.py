@@ -2,9 +2,10 @@
 
 What graphql-core finds out anew for every request (which fields, from which attributes, written how) is the same for
 all requests with the same document. A plan holds it as nested functions; a request then runs the root field's resolver
-and fills a dictionary. Whatever is not plain (a directive, an argument below the root, a null where none may be, a
-value that cannot be written) is left to graphql-core, which is given what the resolver returned: nothing runs
-twice, and every error is graphql-core's own. The server is the same without this file, and slower.
+and those of the object that it returns, if any of them has one, and fills a dictionary. Whatever is not plain (a
+directive, an argument below the root, a null where none may be, a value that cannot be written) is left to
+graphql-core, which is given what the root field's resolver returned: that one never runs twice, others only read, and
+every error is graphql-core's own. The server is the same without this file, and slower.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from graphql.pyutils import Path
 from graphql.type import GraphQLResolveInfo, GraphQLResolveInfoHelpers
 from strawberry import Info
 
-from graph.execution.compiler import Compiler, Unsupported, response_key, strawberry_field
+from graph.execution.compiler import Compiler, ResolvedField, Unsupported, response_key, strawberry_field
 
 _NO_ARGUMENTS: Final[dict[str, Any]] = {}
 
@@ -45,14 +46,17 @@ class Plan:
             raise Unsupported
         self._resolve = _resolver(self._field) or self._field.resolve
         self._key = response_key(self._node)
-        self._write = compiler.compile(self._field.type, self._node.selection_set)
+        resolved: list[ResolvedField] = []
+        self._write = compiler.compile(self._field.type, self._node.selection_set, resolved)
         self._schema = schema
         self._definitions = operation.variable_definitions or ()
         path = Path(None, self._key, root.name)
         # The members of GraphQLResolveInfo around the two that differ from request to request. The last would note
         # resolvers that go on after their field has failed; none here does.
         name, kind = self._node.name.value, self._field.type
-        self._before = (name, nodes, kind, root, path, schema, fragments, None, operation)
+        in_all = (schema, fragments, None, operation)
+        self._before = (name, nodes, kind, root, path, *in_all)
+        self._below = [(field, (*_place(field, path), *in_all)) for field in resolved]
         self._after = (inspect.isawaitable, None, GraphQLResolveInfoHelpers(_gathered, lambda _values: None))
         self._no_variables = get_variable_values(schema, (), {})
 
@@ -85,9 +89,18 @@ class Plan:
             data = None if isinstance(self._field.type, GraphQLNonNull) else {self._key: None}
             return ExecutionResult(data, [located_error(error, [self._node], [self._key])])
         try:
-            return {self._key: self._write(returned)}
+            written = self._write(returned)
+            if self._below and written is not None:
+                await self._resolve_below(returned, written, values, context)
         except Exception:
             return _fallback(returned)
+        return {self._key: written}
+
+    async def _resolve_below(self, source: object, written: dict[str, Any], values: object, context: object) -> None:
+        for field, before in self._below:
+            info: GraphQLResolveInfo[Any] = GraphQLResolveInfo._make((*before, values, context, *self._after))
+            returned = field.resolve(source, info)
+            written[field.key] = field.write(await returned if inspect.isawaitable(returned) else returned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +153,12 @@ def _fallback(outcome: object) -> MiddlewareManager:
         return outcome
 
     return MiddlewareManager(replay)
+
+
+def _place(field: ResolvedField, path: Path) -> tuple[object, ...]:
+    """The members of GraphQLResolveInfo that are a field's own."""
+    here = path.add_key(field.key, field.parent.name)
+    return field.node.name.value, [field.node], field.kind, field.parent, here
 
 
 async def _gathered(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from enum import Enum, IntEnum, StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final
 
 import strawberry
 
 from graph.accounts.errors import Unauthenticated
 from graph.schema.build import graphql_core_schema
-from tests.schema.plans.surroundings import Doubled, NothingStrange
+from tests.schema.plans.surroundings import Doubled, Foreign, NothingStrange, Text
 
 
 @strawberry.enum
@@ -28,18 +28,6 @@ class Mood(StrEnum):
 
     GOOD = "good"
     BAD = "bad"
-
-
-class Foreign(IntEnum):
-    """The values of `Colour`, but no members of it."""
-
-    RED = 1
-    BLUE = 2
-    GREEN = 3
-
-
-class Text(str):
-    """Text that is not exactly text."""
 
 
 @strawberry.interface
@@ -80,6 +68,19 @@ class Thing:
     def shouted(self) -> str:
         """A resolver that wants to know nothing else."""
         return f"{self.name}!"
+
+    @strawberry.field
+    async def friend(self) -> Other | None:
+        """A resolver that waits, and fails where the thing is not sure."""
+        await asyncio.sleep(0)
+        if isinstance(self.sure, str):
+            raise Unauthenticated
+        return self.sure
+
+    @strawberry.field
+    def placed(self, info: strawberry.Info) -> list[str]:
+        """What a resolver sees of where it stands."""
+        return [info.field_name, str(info.path.as_list()), str(info.return_type), str(info.variable_values)]
 
     @strawberry.field
     def computed(self, times: int = 2) -> str:

@@ -1,5 +1,6 @@
-"""What Strawberry runs around a resolver: an extension, and a permission."""
+"""What a resolver of the strange schema meets: an extension, a permission, and values that are not what they seem."""
 
+from enum import IntEnum
 from typing import Any
 
 from strawberry.extensions import FieldExtension
@@ -23,3 +24,15 @@ class NothingStrange(BasePermission):
 
     def has_permission(self, source: Any, info: Any, **kwargs: Any) -> bool:
         return not info.context.strangeness
+
+
+class Foreign(IntEnum):
+    """The values of `Colour`, but no members of it."""
+
+    RED = 1
+    BLUE = 2
+    GREEN = 3
+
+
+class Text(str):
+    """Text that is not exactly text."""

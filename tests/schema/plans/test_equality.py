@@ -92,6 +92,9 @@ def test_the_documents_were_of_every_kind() -> None:
         "{ seen }",
         "{ rooted }",
         "{ guarded { mood gaps } }",
+        "{ thing { shouted } }",
+        "{ thing { first: shouted name last: friend { id label } placed } }",
+        "mutation q($name: String!) { change(name: $name) { nick placed friend { __typename } } }",
     ],
 )
 async def test_these_are_answered_by_plan(text: str) -> None:
@@ -106,13 +109,28 @@ async def test_these_are_answered_by_plan(text: str) -> None:
     assert "errors" not in decoded
 
 
+@pytest.mark.parametrize("number", range(len(STRANGE["sure"])))
+async def test_a_resolver_below_the_root_fails_alike(number: int) -> None:
+    text = "{ thing { friend { id label } sure: name placed } }"
+    operation = WITH[1].find(GraphQLRequest(text)).operations.get(None)
+    assert operation is not None
+    assert operation.plan is not None
+    planned, plain, decoded = await answers(Drawn(text, {}), (("sure", number),))
+    assert planned == plain
+    assert decoded["data"]["thing"]["friend"] is None
+    assert decoded["data"]["thing"]["placed"][0] == "placed"
+    assert ("errors" in decoded) == (STRANGE["sure"][number] is not None)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "{ thing { name } sync { name } }",
         "{ thing { name @include(if: true) } }",
         "{ thing { computed } }",
-        "{ thing { shouted } }",
+        "{ thing { shouted shouted } }",
+        "{ thing { inner { shouted } } }",
+        "{ thing { friend { back { shouted } } } }",
         "{ thing { inner { name } inner { nick } } }",
         # A resolver can see how often its field is written.
         "{ seen seen }",
