@@ -1,10 +1,13 @@
 """What the server does for a user, one use case a file.
 
-`login.py` turns a `wx.login` code into a session, `sessions.py` knows who holds a token, `session_list.py` shows users
-their sessions and ends them, `profile.py` takes signed and encrypted user info, `phone.py` phone numbers, which
-`phone_encryption.py` seals, `session_keys.py` finds the session_key that a submission was made with,
-`session_key_check.py` asks WeChat whether the session_key is still good, `forced_refreshes.py` decides which replica
-may force a new access token, `merging.py` makes one user of two, `encryption_keys.py` keeps the encryption keys and the
-database in step, `jobs.py` runs in the background what replicas do together, `cleanup.py` removes what is kept for a
-time only.
+- `login.py` turns a code of wx.login into a session, by `code_exchange.py`, which makes one call to WeChat of it;
+  `sessions.py` knows who holds a token, `session_list.py` shows users their sessions and ends them.
+- `profile.py` takes signed and encrypted user info, `phone.py` phone numbers, which `phone_encryption.py` seals;
+  `session_keys.py` finds the session_key that a submission was made with, `session_key_check.py` asks WeChat whether
+  the newest is still good.
+- `deletion.py` and `export.py` are what users may do with all that is kept of them, after `reauthentication.py`;
+  `events.py` applies what WeChat pushes.
+- `merging.py` makes one user of two. `encryption_keys.py` keeps the encryption keys and the database in step,
+  `key_rotation.py` seals all with the current one, `forced_refreshes.py` decides which replica may force a new access
+  token, `jobs.py` runs in the background what replicas do together, `cleanup.py` removes what is kept for a time only.
 """
