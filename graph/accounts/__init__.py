@@ -5,6 +5,6 @@ their sessions and ends them, `profile.py` takes signed and encrypted user info,
 `phone_encryption.py` seals, `session_keys.py` finds the session_key that a submission was made with,
 `session_key_check.py` asks WeChat whether the session_key is still good, `forced_refreshes.py` decides which replica
 may force a new access token, `merging.py` makes one user of two, `encryption_keys.py` keeps the encryption keys and the
-database in step, `jobs.py` runs in the background what replicas do together, `cleanup.py` removes what is kept for a
-time only.
+database in step, `key_rotation.py` seals all with the current one, `jobs.py` runs in the background what replicas do
+together, `cleanup.py` removes what is kept for a time only.
 """
