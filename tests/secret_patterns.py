@@ -11,6 +11,9 @@ SHAPES: Final = {
     "login code": re.compile(r"(?<![0-9A-Za-z])0[0-9A-Za-z]{31}(?![0-9A-Za-z])"),
     "session_key or iv": re.compile(r"(?<![0-9A-Za-z+/])[0-9A-Za-z+/]{22}=="),
     "openid": re.compile(r"(?<![0-9A-Za-z_-])o[0-9A-Za-z_-]{27}(?![0-9A-Za-z_-])"),
+    # In E.164, or as one of mainland China is written there.
+    "phone number": re.compile(r"(?<![0-9A-Za-z+/.])(?:\+[1-9][0-9]{6,14}|1[3-9][0-9]{9})(?![0-9A-Za-z+/.])"),
+    # A phone code too, which is as long.
     "encryptedData": re.compile(r"[0-9A-Za-z+]{60,}"),
     "access token": re.compile(r"(?<![0-9A-Za-z_-])[0-9]{2,3}_[0-9A-Za-z_-]{100,}"),
     "sealed key": re.compile(r"v1\.[a-z0-9_-]{1,16}\.[0-9A-Za-z_-]{40,}"),

@@ -25,6 +25,7 @@ from tests.accounts.phones import (
     tap,
 )
 from tests.accounts.stored import run_sql
+from tests.accounts.test_session_list import id_of
 from tests.server import LOGIN, ME, Clock, TestServer, open_server, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -79,11 +80,17 @@ async def test_a_client_that_leaves_does_not_end_the_call_that_others_wait_for(s
     assert calls(server.wechat) == 1
 
 
-async def test_a_stolen_code_is_refused_and_stays_its_users(server: TestServer) -> None:
-    alice, bob = [(await server.login(name))["token"] for name in ("alice", "bob")]
+async def test_a_stolen_code_is_refused_and_stays_its_users(
+    server: TestServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    thief = await server.login("bob")
+    alice, bob = (await server.login("alice"))["token"], thief["token"]
     code = tap(server.wechat)
     assert (await refusal(server, bob, code))["code"] == "PHONE_CODE_INVALID"
     assert await phone(server, bob) is None
+    [event] = [vars(record) for record in caplog.records if "submission was refused" in record.getMessage()]
+    assert (event["event"], event["reason"]) == ("submission_refused", "phone code")
+    assert (event["user_id"], event["session_id"]) == (thief["user"]["id"], id_of(bob))
     assert (await submit(server, alice, code))["phone"]["masked"] == MASKED
     assert (await refusal(server, bob, code))["code"] == "PHONE_CODE_INVALID"
 

@@ -47,6 +47,22 @@ OUTCOMES: Final = {
         "DECRYPTION_FAILED",
         "GRAPHQL_VALIDATION_FAILED",
     },
+    ("Mutation.submitPhoneNumber", "anonymous"): {"UNAUTHENTICATED", "GRAPHQL_VALIDATION_FAILED"},
+    ("Mutation.submitPhoneNumber", "signed in"): {
+        "data",
+        "BAD_USER_INPUT",
+        "PHONE_CODE_INVALID",
+        "GRAPHQL_VALIDATION_FAILED",
+    },
+    ("Mutation.submitEncryptedPhoneNumber", "anonymous"): {"UNAUTHENTICATED", "GRAPHQL_VALIDATION_FAILED"},
+    ("Mutation.submitEncryptedPhoneNumber", "signed in"): {
+        "data",
+        "BAD_USER_INPUT",
+        "SESSION_KEY_STALE",
+        "GRAPHQL_VALIDATION_FAILED",
+    },
+    ("Mutation.removePhoneNumber", "anonymous"): {"UNAUTHENTICATED"},
+    ("Mutation.removePhoneNumber", "signed in"): {"data"},
     ("Query.sessions", "anonymous"): {"UNAUTHENTICATED"},
     ("Query.sessions", "signed in"): {"data"},
     ("Mutation.logout", "anonymous"): {"data"},
@@ -74,6 +90,12 @@ FILLINGS: Final[Mapping[str, list[Filling]]] = {
         {**SUBMITTED, "encryptedData": "carol"},
         dict.fromkeys(SUBMITTED, "carol"),
     ],
+    "Mutation.submitPhoneNumber": [*[MADE_UP] * 6, {"code": "alice"}, {"code": "carol"}],
+    "Mutation.submitEncryptedPhoneNumber": [
+        *[MADE_UP] * 6,
+        *({"encryptedData": "alice", "iv": person} for person in ("alice", "carol")),
+        dict.fromkeys(("encryptedData", "iv"), "carol"),
+    ],
     "Mutation.revokeSession": [MADE_UP, {"id": "alice"}],
 }
 
@@ -92,11 +114,12 @@ class Visitors:
         answer = httpx.post(f"{self.url}/graphql", json=body, trust_env=False).json()
         return {"Authorization": f"Bearer {answer['data']['login']['token']}"}
 
-    def values(self, filling: Filling) -> dict[str, str]:
+    def values(self, filling: Filling, operation: str) -> dict[str, str]:
         """The arguments that a phone has for a request."""
+        give = self.wechat.phone_number if "Phone" in operation else self.wechat.user_info
         real: dict[str, dict[str, str]] = {}
         for person in set(filling.values()):
-            fresh = {"code": self.wechat.login(person)} if "code" in filling else self.wechat.user_info(person)
+            fresh = {"code": self.wechat.login(person)} if operation == "Mutation.login" else give(person)
             real[person] = {"id": NO_SESSION, **fresh}
         return {name: real[person][name] for name, person in filling.items()}
 
@@ -109,7 +132,7 @@ def visitors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitors]:
     asyncio.run(migrate(database_url))
     with serve(SimulatorState(APP_ID, APP_SECRET, seed=0)) as wechat:
         # Without rate limits: two hundred cases an operation are more than any person would send.
-        limits = ("LOGIN", "SUBMIT", "DOCUMENTS", "REFUSED_CODES")
+        limits = ("LOGIN", "SUBMIT", "PHONE", "DOCUMENTS", "REFUSED_CODES")
         unlimited = {f"WXGATE_RATE_LIMIT_{what}": "" for what in limits}
         environment = serve_environment(wechat, database_url, WXGATE_LOG_LEVEL="DEBUG", **unlimited)
         with serve_process(environment, log) as url:
@@ -141,7 +164,7 @@ def test_no_request_that_fits_or_misses_the_schema_upsets_the_server(
     @given(st.one_of([operation.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode]))
     def ask(case: Case) -> None:
         if case.meta is not None and case.meta.generation.mode.is_positive:
-            case.body = filled(str(case.body), visitors.values(next(fillings)))
+            case.body = filled(str(case.body), visitors.values(next(fillings), operation.label))
         answer = case.call_and_validate(f"{visitors.url}/graphql", headers=headers, checks=JUDGED_BY)
         outcome = outcome_of(answer)
         outcomes[outcome] += 1

@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 from graph.observability.metrics import Metrics
 from graph.settings import HttpSettings, MetricsSettings, RateLimitSettings, Settings, TrustedSettings
 from graph.simulator.serving import WeChatSimulator
+from tests.accounts.phones import SUBMIT_PHONE
 from tests.observability.exposition import Figures, Scrape, scrape
 from tests.secret_patterns import secrets_in
 from tests.server import APP_ID, LOGIN, ME, SUBMIT, Clock, TestServer, open_server
@@ -188,9 +189,16 @@ async def test_calls_to_wechat_are_counted_by_what_it_answered(
     assert await server.code_of_error(LOGIN, {"code": server.wechat.login("alice")}) == "WECHAT_MISCONFIGURED"
     server.wechat.fail("bad-gateway")
     await server.login("alice")  # by the second try
+    token = (await server.login("alice"))["token"]
+    for code in (server.wechat.phone_number("alice")["code"], "f" * 64):
+        await server.post(SUBMIT_PHONE, {"code": code}, token=token)
     counted = await figures(metrics_settings, "wxgate_wechat_call_duration_seconds_count")
-    outcomes = {"ok": 2, "40013": 1, "http 502": 1}
-    assert counted == {(APP_ID, "code2session", outcome): times for outcome, times in outcomes.items()}
+    outcomes = {"ok": 3, "40013": 1, "http 502": 1}
+    assert counted == {
+        **{(APP_ID, "code2session", outcome): times for outcome, times in outcomes.items()},
+        **dict.fromkeys([(APP_ID, "get_phone_number", outcome) for outcome in ("ok", "40029")], 1),
+        (APP_ID, "get_stable_access_token", "ok"): 1,
+    }
 
 
 @on_sqlite

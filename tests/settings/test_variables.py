@@ -11,7 +11,9 @@ from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
 from tests.settings.environment import APPS, PASSWORD_URL, PROXY_URL, STORAGE_URL, SetVariables, refusal, value_of
 
 # Where an empty value switches the limit off.
-OFF_WHEN_EMPTY = {f"WXGATE_RATE_LIMIT_{what}": "" for what in ("LOGIN", "SUBMIT", "DOCUMENTS", "REFUSED_CODES")}
+OFF_WHEN_EMPTY = {
+    f"WXGATE_RATE_LIMIT_{what}": "" for what in ("LOGIN", "SUBMIT", "PHONE", "DOCUMENTS", "REFUSED_CODES")
+}
 # Each variable with its default, a value that is another, and what becomes of that.
 SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_WECHAT_APP_ID": (None, APP_ID, APP_ID),

@@ -142,6 +142,46 @@ async def test_an_access_token_and_what_goes_with_it_are_not_told(
     nothing_told(log.said)
 
 
+PHONE_CODE, PHONE_NUMBER = "c0de" * 16, "13800138000"
+
+
+def phone_info(**fields: object) -> bytes:
+    info = {"phoneNumber": PHONE_NUMBER, "purePhoneNumber": PHONE_NUMBER, "countryCode": "86", **fields}
+    return http({"errcode": 0, "errmsg": "ok", "phone_info": info})
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [
+        lambda _: phone_info(watermark={"timestamp": 1_700_000_000, "appid": APP.app_id}),
+        lambda _: phone_info(watermark={"timestamp": 1_700_000_000, "appid": PHONE_NUMBER}),
+        lambda _: phone_info(phoneNumber=f"x{PHONE_NUMBER[:-1]}"),
+        lambda _: phone_info()[:-20],
+        lambda target: http({"errcode": 40029, "errmsg": f"invalid code {PHONE_CODE} {PHONE_NUMBER} {target}"}),
+        lambda target: http({"errcode": 40013, "errmsg": f"invalid code {PHONE_CODE} {PHONE_NUMBER} {target}"}),
+        lambda target: http({"errcode": 48001, "errmsg": f"{PHONE_CODE} +86{PHONE_NUMBER} {target}"}),
+        lambda target: f"HTTP/1.1 200 {target}\r\nX: \0{PHONE_NUMBER}\r\n\r\n{PHONE_CODE}".encode(),
+        lambda _: None,
+    ],
+    ids=["success", "another app", "odd", "unfinished", "invalid", "app", "misconfigured", "header", "closed"],
+)
+async def test_a_phone_code_and_its_number_are_not_told(
+    respond: Callable[[str], bytes | None], log: Everything
+) -> None:
+    server = FakeServer(gives_tokens(respond))
+    asyncio.get_running_loop().set_debug(True)
+    async with server.listening() as url, client(base_url=url, read_timeout=0.1) as wechat:
+        try:
+            said = repr(await wechat.get_phone_number(APP, code=PHONE_CODE, openid=OPENID))
+        except WeChatError as error:
+            said = all_that_it_says(error)
+    gc.collect()
+    assert PHONE_CODE in str(server.bodies), "the server was not asked"
+    for text in (said, log.said):
+        nothing_told(text)
+        assert [secret for secret in (PHONE_CODE, PHONE_NUMBER[3:9]) if secret in text] == []
+
+
 async def test_a_call_that_is_cancelled_tells_nothing_at_debug(log: Everything) -> None:
     server = FakeServer()
     server.is_open.clear()

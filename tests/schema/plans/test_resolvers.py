@@ -13,10 +13,12 @@ from graph.schema.build import build_schema
 from graph.schema.types import Session
 from models.devices import Device, Platform
 from models.session_list import ListedSession, StoredSession
+from tests.accounts.phones import REMOVE
 from tests.accounts.test_session_list import SESSIONS
 from tests.schema.plans.documents import Drawn
 from tests.schema.plans.strange_schema import SCHEMA, Colour, World
 from tests.schema.plans.test_equality import WITH, answers
+from tests.server import ME
 
 
 def called_directly(root: GraphQLObjectType | None) -> set[str]:
@@ -43,6 +45,14 @@ def test_what_sessions_returns_is_written_by_a_plan() -> None:
     row = ListedSession(StoredSession("hash", "id", 1, 0, 0, 0, None), "wx", Device("", Platform.IOS, "8.0.48", "0"))
     written = plan._write([Session.of(row, "another")])
     assert written[0]["device"] == {"label": None, "platform": "IOS", "weChatVersion": "8.0.48", "appVersion": "0"}
+
+
+@pytest.mark.parametrize("text", [ME, REMOVE.replace("phone { masked countryCode verifiedAt }", "")])
+def test_only_a_document_that_selects_the_phone_number_has_no_plan(text: str) -> None:
+    with_phone = text.replace("id ", "id phone { masked } ", 1)
+    for document, planned in ((text, True), (with_phone, False)):
+        operation = operations_of(build_schema()._schema, parse(document), plans=True)[None]
+        assert (operation.plan is not None) == planned
 
 
 def test_this_server_s_schema_has_nothing_else_that_strawberry_s_wrapper_would_run() -> None:
