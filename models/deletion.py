@@ -12,9 +12,9 @@ times and enumerations.
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from models.accounts import lock_accounts
-from models.audit_log import Audited, record
-from models.database import Steps
+from models.accounts import OtherUser, find_holder, lock_accounts
+from models.audit_log import Audited, record, recorded
+from models.database import Database, Steps
 from models.deleted_users import DeletionReason, find_deletion, record_deletion
 from models.errors import Conflict
 from models.unionids import drop_unused_unionid
@@ -26,11 +26,45 @@ _HAS_OTHER_ACCOUNTS: Final = "SELECT 1 AS one FROM accounts WHERE user_id = $1 A
 _DELETE_ACCOUNT: Final = "DELETE FROM accounts WHERE id = $1 AND user_id = $2 RETURNING unionid"
 
 
+class Deletion(NamedTuple):
+    """Who was deleted and when, in epoch milliseconds; and whether by this call or by another one of the moment."""
+
+    user_id: str
+    at: int
+    is_own: bool
+
+
 class DeletedAccount(NamedTuple):
     """Whose account it was, and whether it was their last one, so that they are gone too."""
 
     user_id: str
     is_user_deleted: bool
+
+
+async def delete_holder(
+    database: Database, account_id: int, user_id: str, *, app_id: str, openid: str, entry: Audited
+) -> Deletion | OtherUser | None:
+    """Deletes the user of an account, if the openid is theirs, at the time of `entry`, which is recorded.
+
+    `user_id` is whose it was a moment ago: if both are gone it is their deletion that is returned, and None if only the
+    account is. Raises `DatabaseError`.
+    """
+
+    def steps() -> Steps[Deletion | OtherUser | None]:
+        holder = yield from find_holder(account_id, app_id, openid)
+        if isinstance(holder, OtherUser):
+            return holder
+        if holder is None:
+            at = yield from find_deletion(user_id)
+        else:
+            at = yield from delete_user_for_good(holder, at=entry.at, reason=DeletionReason.USER, entry=entry)
+            if at is None:
+                msg = "the user was merged into another"
+                raise Conflict(msg)
+        is_own = (yield from recorded(entry.id)) is not None
+        return None if at is None else Deletion(holder or user_id, at, is_own)
+
+    return await database.transaction(steps)
 
 
 def delete_user_for_good(user_id: str, *, at: int, reason: DeletionReason, entry: Audited) -> Steps[int | None]:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from tortoise import fields
 from tortoise.models import Model
 
-from models.database import Database, Steps
+from models.database import Database, Row, Steps
 
 
 class User(Model):
@@ -99,6 +99,12 @@ def fill_user(filled: UserRecord, younger: str, *, now: int) -> Steps[None]:
 def delete_user(user_id: str) -> Steps[None]:
     """Deletes a user, and whatever refers to them."""
     yield _DELETE, (user_id,)
+
+
+async def read_user(database: Database, user_id: str) -> Row | None:
+    """All columns of a user; None when they are gone. Raises `DatabaseError`."""
+    rows = await database.run(lambda: User.filter(id=user_id).values(), reads=True)
+    return next(iter(rows), None)
 
 
 async def store_profile(database: Database, user_id: str, profile: Profile, *, now: int) -> UserRecord | None:

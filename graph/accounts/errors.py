@@ -5,7 +5,9 @@ AccountError
 │  └─ NotBearer       a header that holds a token in another form than `Bearer <token>`, if any: a login changes nothing
 ├─ MalformedSessionId not the text of a session's public id
 ├─ SessionKeyStale    WeChat has replaced the session_key that signed the submission, or the server never saw it
-├─ LoginNotStored     the code is spent, but the database could not take the login: a new code can help
+├─ CodeWasted         the code is spent, but the database could not take what it was for: a new code can help
+├─ NewCodeNeeded      the code does not serve, and the user, who is signed in, needs no more than another one
+├─ CodeOfAnotherUser  the code shows another user to be there than the one who is signed in
 ├─ LoginsTooFrequent  the code is spent, but its user has signed in too often: a new code helps after a while
 ├─ KeyRingMismatch    the encryption keys are not those that the database was written with
 ├─ KeyNotRetired      an encryption key cannot be retired: it still seals something, or was never in use
@@ -37,7 +39,18 @@ class SessionKeyStale(AccountError):
         self.hint = hint
 
 
-class LoginNotStored(AccountError): ...
+class CodeWasted(AccountError): ...
+
+
+class NewCodeNeeded(AccountError):
+    """`cause` is what a login with the code would have raised."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__("needs a new code")
+        self.cause = cause
+
+
+class CodeOfAnotherUser(AccountError): ...
 
 
 class LoginsTooFrequent(AccountError):
