@@ -1,4 +1,4 @@
-"""Begins the export of what is kept of a user: its place in the audit log, and the session_key that its code brought."""
+"""Begins the export of what is kept of a user: records it, and stores the session_key that came with its code."""
 
 from dataclasses import replace
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import strawberry
 
+from graph.accounts.deletion import Deletions
+from graph.accounts.export import Exports
 from graph.accounts.login import Logins
 from graph.accounts.profile import Profiles
 from graph.accounts.session_key_check import SessionKeyCheck
@@ -25,6 +27,8 @@ class Services:
     sessions: Sessions
     session_list: SessionList
     session_key_check: SessionKeyCheck
+    deletions: Deletions
+    exports: Exports
 
 
 @dataclass(slots=True)

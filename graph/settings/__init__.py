@@ -116,6 +116,7 @@ class RateLimitSettings(Group):
     # A whole campus can be behind one address, and so can everybody behind a proxy that is not trusted yet.
     login: values.Rate = Field("600/minute", description="Logins an address, and an account; empty: unlimited.")
     submit: values.Rate = Field("600/minute", description="The same for submitUserInfo, and for checkSession.")
+    privacy: values.Rate = Field("5/hour", description="deleteMe and exportMe an account.")
     # What phones send is the same few documents; a client that writes its values into them has to learn better.
     documents: values.Rate = Field(
         "600/minute", description="Documents an address that must be parsed, in each process."

@@ -7,7 +7,14 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from graph.accounts.errors import AccountError, KeyNotRetired, LoginNotStored, LoginsTooFrequent, NotMerged
+from graph.accounts.errors import (
+    AccountError,
+    CodeWasted,
+    KeyNotRetired,
+    LoginsTooFrequent,
+    NewCodeNeeded,
+    NotMerged,
+)
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.schema.errors import coded
 from graph.security.errors import RateLimited
@@ -41,6 +48,7 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     MalformedSubmission: {"field": "iv", "fault": "must be 16 bytes."},
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
+    NewCodeNeeded: {"cause": CodeWasted()},
 }
 # Raised while the server is put together, or by a command: never by a request.
 FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired, NotMerged}
@@ -74,7 +82,8 @@ def test_every_exception_of_a_use_case_has_a_code(kind: type[Exception]) -> None
     assert known.code is not ErrorCode.INTERNAL_SERVER_ERROR
     assert known.message.endswith(".")
     # What may be retried names the step before it; nothing else does.
-    assert known.retryable == (known.action in {ErrorAction.LOG_IN, ErrorAction.COLLECT_AGAIN, ErrorAction.WAIT})
+    steps = {ErrorAction.LOG_IN, ErrorAction.COLLECT_AGAIN, ErrorAction.WAIT, ErrorAction.ASK_AGAIN}
+    assert known.retryable == (known.action in steps)
 
 
 @pytest.mark.parametrize("defect", [RuntimeError("what"), KeyError("what"), Exception()])
@@ -99,7 +108,8 @@ def test_only_what_time_may_mend_has_a_time() -> None:
         WeChatRateLimited: 60_000,
         WeChatUnavailable: 1000,
         CircuitOpen: 251,
-        LoginNotStored: 1000,
+        CodeWasted: 1000,
+        NewCodeNeeded: 1000,
         RateLimited: 1_500,
         LoginsTooFrequent: 2_500,
     }
@@ -116,7 +126,9 @@ def without_response(*, code_may_be_spent: bool) -> WeChatUnavailable:
     [
         (without_response(code_may_be_spent=True), ErrorAction.LOG_IN, "new code"),
         (without_response(code_may_be_spent=False), ErrorAction.WAIT, "just now: try again."),
-        (LoginNotStored(), ErrorAction.LOG_IN, "new code"),
+        (CodeWasted(), ErrorAction.LOG_IN, "new code"),
+        (NewCodeNeeded(CodeWasted()), ErrorAction.ASK_AGAIN, "new code"),
+        (NewCodeNeeded(without_response(code_may_be_spent=False)), ErrorAction.WAIT, "just now: try again."),
         (LoginsTooFrequent(2_500), ErrorAction.LOG_IN, "new code"),
         (CircuitOpen("it did not answer lately", retry_after=1), ErrorAction.WAIT, "same code"),
     ],

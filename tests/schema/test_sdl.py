@@ -105,7 +105,7 @@ def test_the_roots_have_these_operations_and_no_others() -> None:
     assert SCHEMA.query_type is not None
     assert SCHEMA.mutation_type is not None
     assert list(SCHEMA.query_type.fields) == ["me", "sessions", "checkSession"]
-    mutations = ["login", "submitUserInfo", "logout", "revokeSession", "revokeOtherSessions"]
+    mutations = ["login", "submitUserInfo", "logout", "revokeSession", "revokeOtherSessions", "deleteMe", "exportMe"]
     assert list(SCHEMA.mutation_type.fields) == mutations
     assert SCHEMA.subscription_type is None
 
