@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graph.accounts.cleanup import cleanup_jobs
+from graph.accounts.code_exchange import CodeExchange
+from graph.accounts.deletion import Deletions
 from graph.accounts.encryption_keys import KeyCheck
+from graph.accounts.export import Exports
 from graph.accounts.forced_refreshes import ForcedRefreshes
 from graph.accounts.jobs import Jobs
 from graph.accounts.login import Logins
 from graph.accounts.merging import unionid_rules
 from graph.accounts.phone import Phones
 from graph.accounts.profile import Profiles
+from graph.accounts.reauthentication import Reauthentication
 from graph.accounts.session_key_check import SessionKeyCheck
 from graph.accounts.session_keys import SessionKeys
 from graph.accounts.session_list import SessionList
@@ -141,17 +145,23 @@ def compose(
         now=now,
     )
     cleanup = cleanup_jobs(database, idle_days=settings.session.idle_days, audit_days=settings.audit.days)
-    logins = Logins(
+    login_limit = RateLimit("login", settings.rate_limit.login, storage, refused=refused)
+    exchange = CodeExchange(
         wechat=wechat,
         database=database,
-        key_ring=key_ring,
         key_check=key_check,
-        sessions=sessions,
-        unionids=unionid_rules(key_ring, merge=settings.unionid.merge, on_change=settings.unionid.on_change),
-        rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
+        rate_limit=login_limit,
         refused_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
         refused_unusual_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
         now=now,
+    )
+    logins = Logins(
+        exchange=exchange,
+        database=database,
+        key_ring=key_ring,
+        sessions=sessions,
+        unionids=unionid_rules(key_ring, merge=settings.unionid.merge, on_change=settings.unionid.on_change),
+        rate_limit=login_limit,
         succeeded=metrics.login_succeeded,
         failed=lambda app_id, error: metrics.logins.labels(app_id, (coded(error) or INTERNAL).code.name).inc(),
     )
@@ -192,6 +202,13 @@ def compose(
         takes_encrypted=settings.phone.encrypted,
         now=now,
     )
+    reauthentication = Reauthentication(
+        exchange=exchange,
+        database=database,
+        apps=apps,
+        rate_limit=RateLimit("privacy", settings.rate_limit.privacy, storage, refused=refused),
+    )
+    session_list = SessionList(database=database, sessions=sessions, now=now)
     metrics.registry.register(ServerState(database, wechat, apps, storage))
     return Parts(
         settings=settings,
@@ -202,9 +219,17 @@ def compose(
             logins=logins,
             profiles=profiles,
             sessions=sessions,
-            session_list=SessionList(database=database, sessions=sessions, now=now),
+            session_list=session_list,
             session_key_check=session_key_check,
             phones=phones,
+            deletions=Deletions(database=database, reauthentication=reauthentication, now=now),
+            exports=Exports(
+                database=database,
+                key_ring=key_ring,
+                reauthentication=reauthentication,
+                session_list=session_list,
+                now=now,
+            ),
         ),
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,

@@ -83,6 +83,9 @@ ON CONFLICT (app_id, openid) DO NOTHING
 RETURNING id, user_id, unionid"""
 _OF_USER: Final = "SELECT id FROM accounts WHERE user_id = $1 ORDER BY id"
 _LOCK: Final = "UPDATE accounts SET user_id = user_id WHERE id = $1 RETURNING user_id, app_id"
+_HOLDER: Final = """
+SELECT own.user_id, CASE WHEN shown.id IS NULL THEN 0 ELSE 1 END AS is_theirs FROM accounts own
+LEFT JOIN accounts shown ON shown.user_id = own.user_id AND shown.app_id = $2 AND shown.openid = $3 WHERE own.id = $1"""
 _MOVE: Final = "UPDATE accounts SET user_id = $2 WHERE user_id = $1 RETURNING id"
 _SET_UNIONID: Final = "UPDATE accounts SET unionid = $2 WHERE id = $1 RETURNING id, user_id, unionid"
 
@@ -140,6 +143,19 @@ def lock_accounts(user_id: str) -> Steps[None]:
         yield from lock_account(row["id"])
 
 
+@dataclass(frozen=True, slots=True)
+class OtherUser:
+    """An openid of WeChat's is not the user's."""
+
+
+def find_holder(account_id: int, app_id: str, openid: str) -> Steps[str | OtherUser | None]:
+    """The user of an account, if the openid is theirs too; None when the account is gone. As has been committed."""
+    rows = yield _HOLDER, (account_id, app_id, openid)
+    if not rows:
+        return None
+    return str(rows[0]["user_id"]) if rows[0]["is_theirs"] else OtherUser()
+
+
 def move_accounts(younger: str, older: str) -> Steps[int]:
     """Gives one user's accounts to another; how many."""
     return len((yield _MOVE, (younger, older)))
@@ -176,6 +192,13 @@ async def read_sealed(database: Database, *, after: int, limit: int, last: int =
 async def find_sealed(database: Database, account_id: int) -> SealedAccount | None:
     """One account, or None when it is gone. Raises `DatabaseError`."""
     return next(iter(await read_sealed(database, after=account_id - 1, last=account_id, limit=1)), None)
+
+
+async def list_accounts(database: Database, user_id: str) -> Sequence[Row]:
+    """A user's accounts without what is sealed, the oldest first. Raises `DatabaseError`."""
+    columns = ("app_id", "openid", "unionid", "created_at", "updated_at")
+    accounts = Account.filter(user_id=user_id).order_by("id")
+    return await database.run(lambda: accounts.values(*columns), reads=True)
 
 
 async def find_user_of_account(database: Database, account_id: int) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from tortoise import fields
 from tortoise.models import Model
 
-from models.database import Database, Steps
+from models.database import Database, Row, Steps
 
 
 class User(Model):
@@ -106,6 +106,12 @@ async def find_user(database: Database, user_id: str) -> UserRecord | None:
     stored = User.filter(id=user_id)
     rows = await database.run(lambda: stored.values_list(*USER_COLUMNS), reads=True)
     return UserRecord._make(rows[0]) if rows else None
+
+
+async def read_user(database: Database, user_id: str) -> Row | None:
+    """All columns of a user; None when they are gone. Raises `DatabaseError`."""
+    rows = await database.run(lambda: User.filter(id=user_id).values(), reads=True)
+    return next(iter(rows), None)
 
 
 async def store_profile(database: Database, user_id: str, profile: Profile, *, now: int) -> UserRecord | None:

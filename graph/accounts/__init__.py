@@ -6,7 +6,7 @@
   `session_keys.py` finds the session_key that a submission was made with, `session_key_check.py` asks WeChat whether
   the newest is still good.
 - `deletion.py` and `export.py` are what users may do with all that is kept of them, after `reauthentication.py`;
-  `events.py` applies what WeChat pushes.
+  `event_inbox.py` keeps what WeChat pushes, `events.py` applies it.
 - `merging.py` makes one user of two. `encryption_keys.py` keeps the encryption keys and the database in step,
   `key_rotation.py` seals all with the current one, `forced_refreshes.py` decides which replica may force a new access
   token, `jobs.py` runs in the background what replicas do together, `cleanup.py` removes what is kept for a time only.

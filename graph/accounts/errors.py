@@ -5,7 +5,9 @@ AccountError
 │  └─ NotBearer       a header that holds a token in another form than `Bearer <token>`, if any: a login changes nothing
 ├─ MalformedSessionId not the text of a session's public id
 ├─ SessionKeyStale    WeChat has replaced the session_key that signed the submission, or the server never saw it
-├─ LoginNotStored     the code is spent, but the database could not take the login: a new code can help
+├─ CodeWasted         the code is spent, but the database could not take what it was for: a new code can help
+├─ NewCodeNeeded      the code does not serve, and the user, who is signed in, needs no more than another one
+├─ CodeOfAnotherUser  the code shows another user to be there than the one who is signed in
 ├─ NotEnabled         the operators have not switched this on
 ├─ NumberInUse        another user has this phone number, and the operators let one user have it
 ├─ PhoneNotStored     the phone code is spent, but the database could not take the number: another tap can help
@@ -40,7 +42,18 @@ class SessionKeyStale(AccountError):
         self.hint = hint
 
 
-class LoginNotStored(AccountError): ...
+class CodeWasted(AccountError): ...
+
+
+class NewCodeNeeded(AccountError):
+    """`cause` is what a login with the code would have raised."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__("needs a new code")
+        self.cause = cause
+
+
+class CodeOfAnotherUser(AccountError): ...
 
 
 class LoginsTooFrequent(AccountError):

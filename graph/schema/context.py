@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import strawberry
 
+from graph.accounts.deletion import Deletions
+from graph.accounts.export import Exports
 from graph.accounts.login import Logins
 from graph.accounts.phone import Phones
 from graph.accounts.profile import Profiles
@@ -27,6 +29,8 @@ class Services:
     session_list: SessionList
     session_key_check: SessionKeyCheck
     phones: Phones
+    deletions: Deletions
+    exports: Exports
 
 
 @dataclass(slots=True)

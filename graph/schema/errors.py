@@ -51,9 +51,9 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
     accounts.MalformedSessionId: CodedError(
         Code.BAD_USER_INPUT, "A session's id is the 22 letters and digits of `Session.id`.", Action.FIX_REQUEST
     ),
-    accounts.LoginNotStored: CodedError(
+    accounts.CodeWasted: CodedError(
         Code.SERVICE_UNAVAILABLE,
-        "The login could not be kept: try again with a new code.",
+        "The server could not do what the code was for: try again with a new code.",
         Action.LOG_IN,
         retry_after_ms=1000,
     ),
@@ -66,6 +66,11 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
         "The phone number could not be kept: have the user tap again.",
         Action.ASK_AGAIN,
         retry_after_ms=1000,
+    ),
+    accounts.CodeOfAnotherUser: CodedError(
+        Code.CODE_OF_ANOTHER_PERSON,
+        "The code of wx.login is another user's than the one who is signed in: sign out first.",
+        Action.FIX_REQUEST,
     ),
     wechat.DecryptFailed: CodedError(
         Code.DECRYPTION_FAILED,
@@ -126,6 +131,9 @@ def coded(error: BaseException) -> CodedError | None:
     """The client's view of an exception that a use case may raise, or None for a defect."""
     known = next((_KNOWN[kind] for kind in type(error).__mro__ if kind in _KNOWN), None)
     match error:
+        case accounts.NewCodeNeeded(cause=cause):
+            known = coded(cause)
+            return replace(known, action=Action.ASK_AGAIN) if known and known.action is Action.LOG_IN else known
         case wechat.WeChatUnavailable(code_may_be_spent=True):
             return _CODE_MAY_BE_SPENT
         case wechat.WeChatError(retry_after=float() | int() as seconds) if known:

@@ -7,6 +7,7 @@ from typing import Final, Self
 
 import strawberry
 
+from graph.accounts.export import Export
 from graph.accounts.login import LoggedIn
 from graph.accounts.phone import MaskedPhone
 from graph.accounts.profile import ANONYMOUS_NICK_NAMES
@@ -167,6 +168,28 @@ class Session:
             app_id=listed.app_id,
             device=Device.of(listed.device),
         )
+
+
+@strawberry.type(description="A completed deletion.")
+class DeleteMePayload:
+    deleted_at: datetime = strawberry.field(description="When it was done.")
+
+    @classmethod
+    def of(cls, epoch_ms: int) -> Self:
+        return cls(deleted_at=_time(epoch_ms))
+
+
+@strawberry.type(description="What is kept of a user.")
+class ExportMePayload:
+    document: str = strawberry.field(
+        description="JSON, at most 1 MiB in UTF-8: format, version, exportedAt, user, phone, accounts, sessions, and "
+        "events, the newest 1,000 at most. The version grows when members are added."
+    )
+    created_at: datetime = strawberry.field(description="When it was made.")
+
+    @classmethod
+    def of(cls, export: Export) -> Self:
+        return cls(document=export.document, created_at=_time(export.created_at))
 
 
 def _time(epoch_ms: int) -> datetime:

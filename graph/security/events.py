@@ -39,6 +39,9 @@ class SecurityEvent(Enum):
     ENCRYPTION_KEYS_ROTATED = "session_keys were sealed with the current encryption key"
     ENCRYPTION_KEY_RETIRED = "an encryption key was retired"
     USERS_MERGED = "a user was merged into another"
+    USER_EXPORTED = "a user took out what is kept of them"
+    USER_DELETED = "a user deleted themselves"
+    CODE_OF_ANOTHER_USER = "a code showed another user to be there than the one who is signed in"
 
     def log(self, client: Client | None = None, **fields: object) -> None:
         """Writes one line; `client` is None where an operator did it. No field may be a secret."""

@@ -123,6 +123,7 @@ class RateLimitSettings(Group):
     submit: values.Rate = Field("600/minute", description="The same for submissions, and for checkSession.")
     # WeChat charges for numbers, and a user has few; an address may submit them as often as anything.
     phone: values.Rate = Field("20/hour", description="Phone numbers an account.")
+    privacy: values.Rate = Field("5/hour", description="deleteMe and exportMe an account.")
     # What phones send is the same few documents; a client that writes its values into them has to learn better.
     documents: values.Rate = Field(
         "600/minute", description="Documents an address that must be parsed, in each process."

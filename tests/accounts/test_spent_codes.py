@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from graph.accounts import login
+from graph.accounts import code_exchange
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
@@ -38,8 +38,9 @@ async def test_a_login_that_the_database_cannot_take_asks_for_a_new_code(
         }
         assert await server.code_of_error(LOGIN, {"code": code}) == "LOGIN_CODE_USED"
         assert (await server.login("alice"))["isNewUser"], "half of the first login was stored"
-    [warning] = [record for record in caplog.records if record.name == "graph.accounts.login"]
-    assert (warning.levelno, warning.getMessage()) == (logging.WARNING, "a login could not be stored")
+    [warning] = [record for record in caplog.records if record.name == "graph.accounts.code_exchange"]
+    message = "a code is spent, and what it was for is not stored"
+    assert (warning.levelno, warning.getMessage()) == (logging.WARNING, message)
 
 
 async def waiting(keeper: asyncpg.Connection, logins: int) -> None:
@@ -86,7 +87,7 @@ async def test_while_logins_are_stored_the_database_is_not_asked_again(
         questions += 1
         await require_tables(database)
 
-    monkeypatch.setattr(login, "require_tables", counted)
+    monkeypatch.setattr(code_exchange, "require_tables", counted)
     await server.login("alice")
     await server.login("bob")
     assert questions == 2, "nothing was being stored when they came"
@@ -94,7 +95,7 @@ async def test_while_logins_are_stored_the_database_is_not_asked_again(
     connection = await asyncpg.connect(settings.database.url.get_secret_value())
     async with connection.transaction():
         await connection.execute("SELECT 1 FROM accounts FOR UPDATE")
-        monkeypatch.setattr(login, "_ANSWERED_FOR", 60)
+        monkeypatch.setattr(code_exchange, "_ANSWERED_FOR", 60)
         waiting = asyncio.create_task(server.login("alice"))
         waits_for_me = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
         while not await connection.fetchval(waits_for_me):  # noqa: ASYNC110 - PostgreSQL has no event for this loop
@@ -102,7 +103,7 @@ async def test_while_logins_are_stored_the_database_is_not_asked_again(
         assert questions == 3
         await server.login("carol")
         assert questions == 3, "bob was stored just now, and alice is about to be"
-        monkeypatch.setattr(login, "_ANSWERED_FOR", 0)
+        monkeypatch.setattr(code_exchange, "_ANSWERED_FOR", 0)
         await server.login("dave")
         assert questions == 4, "carol was stored too long ago"
     await connection.close()

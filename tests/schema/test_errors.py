@@ -9,9 +9,10 @@ import pytest
 
 from graph.accounts.errors import (
     AccountError,
+    CodeWasted,
     KeyNotRetired,
-    LoginNotStored,
     LoginsTooFrequent,
+    NewCodeNeeded,
     NotMerged,
     PhoneNotStored,
 )
@@ -48,6 +49,7 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     MalformedSubmission: {"field": "iv", "fault": "must be 16 bytes."},
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
+    NewCodeNeeded: {"cause": CodeWasted()},
 }
 # Raised while the server is put together, or by a command: never by a request.
 FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired, NotMerged}
@@ -112,8 +114,9 @@ def test_only_what_time_may_mend_has_a_time() -> None:
         WeChatRateLimited: 60_000,
         WeChatUnavailable: 1000,
         CircuitOpen: 251,
-        LoginNotStored: 1000,
         PhoneNotStored: 1000,
+        CodeWasted: 1000,
+        NewCodeNeeded: 1000,
         RateLimited: 1_500,
         LoginsTooFrequent: 2_500,
     }
@@ -130,7 +133,9 @@ def without_response(*, code_may_be_spent: bool) -> WeChatUnavailable:
     [
         (without_response(code_may_be_spent=True), ErrorAction.LOG_IN, "new code"),
         (without_response(code_may_be_spent=False), ErrorAction.WAIT, "just now: try again."),
-        (LoginNotStored(), ErrorAction.LOG_IN, "new code"),
+        (CodeWasted(), ErrorAction.LOG_IN, "new code"),
+        (NewCodeNeeded(CodeWasted()), ErrorAction.ASK_AGAIN, "new code"),
+        (NewCodeNeeded(without_response(code_may_be_spent=False)), ErrorAction.WAIT, "just now: try again."),
         (LoginsTooFrequent(2_500), ErrorAction.LOG_IN, "new code"),
         (CircuitOpen("it did not answer lately", retry_after=1), ErrorAction.WAIT, "same code"),
     ],

@@ -114,6 +114,8 @@ def test_the_roots_have_these_operations_and_no_others() -> None:
         "logout",
         "revokeSession",
         "revokeOtherSessions",
+        "deleteMe",
+        "exportMe",
     ]
     assert SCHEMA.subscription_type is None
 

@@ -1,0 +1,150 @@
+"""Gives users all that is kept of them, as one JSON document.
+
+`format` is "wxgate export", and `version` grows with what is added. Version 1 has `exportedAt`, `user`, `phone`,
+`accounts`, `sessions` and `events`; names, times and enumerations are as in the schema, and what is empty is null.
+There is no session_key and no hash of a token in it, which are secrets of the server's, and of operators no name.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from graph.accounts.errors import CodeOfAnotherUser, Unauthenticated
+from graph.accounts.phone_encryption import open_phone
+from graph.accounts.reauthentication import Reauthentication
+from graph.accounts.session_list import SessionList
+from graph.accounts.sessions import Viewer
+from graph.security.encryption import KeyRing
+from graph.security.events import Client, SecurityEvent
+from graph.security.tokens import session_id
+from models.accounts import OtherUser, list_accounts
+from models.audit_log import AuditAction, Audited, read_entries
+from models.database import Database
+from models.devices import Platform
+from models.exports import begin_export
+from models.phones import SealedPhone, find_phone
+from models.session_list import ListedSession
+from models.users import read_user
+
+# The newest ones.
+_MOST_EVENTS: Final = 1000
+_MOST_BYTES: Final = 1_048_576
+# By what `users.gender` holds.
+_GENDERS: Final = ("UNKNOWN", "MALE", "FEMALE")
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """`created_at` in epoch milliseconds."""
+
+    document: str = field(repr=False)
+    created_at: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Exports:
+    """Makes exports. `now` gives epoch milliseconds."""
+
+    database: Database
+    key_ring: KeyRing
+    reauthentication: Reauthentication
+    session_list: SessionList
+    now: Callable[[], int]
+
+    async def export(self, viewer: Viewer, code: str, *, client: Client) -> Export:
+        """What is kept of the viewer, whose the code must be.
+
+        The session_key that comes with the code is stored, for WeChat has replaced the one that was. Raises what
+        `Reauthentication` does, `CodeOfAnotherUser`, `Unauthenticated` when the user is gone, `DatabaseError`.
+        """
+        now, ids = self.now(), {"user_id": viewer.user.id, "session_id": session_id(viewer.token_hash)}
+        async with self.reauthentication.exchanged(viewer, code, client) as exchanged:
+            entry = AuditAction.EXPORTED.entry(
+                now=now, user_id=viewer.user.id, app_id=exchanged.app_id, session=ids["session_id"]
+            )
+            key = exchanged.seal(self.key_ring)
+            user_id = await begin_export(self.database, viewer.account_id, key, entry)
+            kept = await self._read(viewer, user_id) if isinstance(user_id, str) else None
+        if isinstance(user_id, OtherUser):
+            SecurityEvent.CODE_OF_ANOTHER_USER.log(client, **ids)
+            raise CodeOfAnotherUser
+        if user_id is None or kept is None:
+            raise Unauthenticated
+        SecurityEvent.USER_EXPORTED.log(client, **ids | {"user_id": user_id})
+        return Export(_document(kept, now), now)
+
+    async def _read(self, viewer: Viewer, user_id: str) -> dict[str, Any] | None:
+        """The members of the document that are read; None when the user is gone."""
+        user = await read_user(self.database, user_id)
+        if user is None:
+            return None
+        phone = await find_phone(self.database, user_id)
+        events: Sequence[Audited] = await anext(read_entries(self.database, user_id=user_id, size=_MOST_EVENTS), ())
+        return {
+            "user": _named(user) | {"gender": _GENDERS[user["gender"]]},
+            "phone": None if phone is None else self._opened(phone),
+            "accounts": [_named(account) for account in await list_accounts(self.database, user_id)],
+            "sessions": [_session(listed, viewer) for listed in await self.session_list.of(viewer)],
+            "events": [_event(entry) for entry in events],
+        }
+
+    def _opened(self, phone: SealedPhone) -> dict[str, object]:
+        number = open_phone(self.key_ring, phone.number, phone.user_id)
+        return {"number": number, "verifiedAt": _time(phone.verified_at)}
+
+
+def _document(kept: dict[str, Any], now: int) -> str:
+    head: dict[str, Any] = {"format": "wxgate export", "version": 1, "exportedAt": _time(now)}
+    while True:
+        document = json.dumps(head | kept, ensure_ascii=False, separators=(",", ":"))
+        events = len(kept["events"])
+        if len(document.encode()) <= _MOST_BYTES or not events:
+            return document
+        kept = kept | {"events": kept["events"][: events // 2]}
+
+
+def _named(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns by the names that the schema would give them."""
+    return {_camel_case(name): _time(value) if name.endswith("_at") else value or None for name, value in row.items()}
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+def _session(listed: ListedSession, viewer: Viewer) -> dict[str, object]:
+    session, device = listed.session, listed.device
+    known = Platform(device.platform) if device.platform in set(Platform) else Platform.OTHER
+    return {
+        "id": session_id(session.token_hash),
+        "isCurrent": session.token_hash == viewer.token_hash,
+        "createdAt": _time(session.created_at),
+        "lastSeenAt": _time(session.last_seen_at),
+        "expiresAt": _time(session.expires_at),
+        "appId": listed.app_id,
+        "device": {
+            "label": device.device or None,
+            "platform": known.name,
+            "weChatVersion": device.wechat_version or None,
+            "appVersion": device.app_version or None,
+        },
+    }
+
+
+def _event(entry: Audited) -> dict[str, object]:
+    return {
+        "at": _time(entry.at),
+        "action": entry.action,
+        "appId": entry.app_id or None,
+        "session": entry.session or None,
+        # Without which operator or service it was.
+        "actor": entry.actor.partition(":")[0],
+        "detail": entry.detail,
+    }
+
+
+def _time(epoch_ms: int | None) -> str | None:
+    return None if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds")
