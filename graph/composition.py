@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.encryption_keys import KeyCheck
+from graph.accounts.event_inbox import EventInbox
 from graph.accounts.forced_refreshes import ForcedRefreshes
 from graph.accounts.jobs import Jobs
 from graph.accounts.login import Logins
@@ -23,6 +24,7 @@ from graph.errors import INTERNAL
 from graph.execution.documents import Documents
 from graph.execution.executor import Executor
 from graph.execution.trusted_documents import TrustedDocuments
+from graph.http.wechat_events import WeChatEvents
 from graph.observability.metrics import Metrics, ServerState
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.context import Services
@@ -52,6 +54,7 @@ class Parts:
     database: Database
     key_check: KeyCheck
     services: Services
+    wechat_events: WeChatEvents
     executor: Executor
     metrics: Metrics
     tracing: "Tracing | None"
@@ -170,7 +173,10 @@ def compose(
         apps=apps,
         rate_limit=RateLimit("check_session", settings.rate_limit.submit, storage, refused=refused),
     )
-    metrics.registry.register(ServerState(database, wechat, apps, storage))
+    inbox = EventInbox(
+        database=database, key_ring=key_ring, key_check=key_check, now=now, is_used=any(app.push for app in apps)
+    )
+    metrics.registry.register(ServerState(database, wechat, apps, storage, inbox.age_and_failures))
     return Parts(
         settings=settings,
         database=database,
@@ -183,11 +189,20 @@ def compose(
             session_list=SessionList(database=database, sessions=sessions, now=now),
             session_key_check=session_key_check,
         ),
+        wechat_events=WeChatEvents(
+            apps=apps,
+            inbox=inbox,
+            storage=storage,
+            plain_allowed=settings.wechat.events_plain,
+            now=now,
+            received=metrics.event_received,
+            refused=lambda app_id, reason: metrics.events_refused.labels(app_id, reason).inc(),
+        ),
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,
         jobs=Jobs(database=database, now=now, jobs=cleanup),
-        resources=(*([tracing] if tracing else []), wechat, database, storage, sessions),
+        resources=(*([tracing] if tracing else []), wechat, database, storage, sessions, inbox),
     )
 
 

@@ -83,6 +83,7 @@ ON CONFLICT (app_id, openid) DO NOTHING
 RETURNING id, user_id, unionid"""
 _OF_USER: Final = "SELECT id FROM accounts WHERE user_id = $1 ORDER BY id"
 _LOCK: Final = "UPDATE accounts SET user_id = user_id WHERE id = $1 RETURNING user_id, app_id"
+_LOCK_BY_OPENID: Final = "UPDATE accounts SET user_id = user_id WHERE app_id = $1 AND openid = $2 RETURNING user_id"
 _MOVE: Final = "UPDATE accounts SET user_id = $2 WHERE user_id = $1 RETURNING id"
 _SET_UNIONID: Final = "UPDATE accounts SET unionid = $2 WHERE id = $1 RETURNING id, user_id, unionid"
 
@@ -129,6 +130,12 @@ def lock_account(account_id: int) -> Steps[Row | None]:
     """Its user and AppID, which no other transaction changes until this one ends; None when it is gone."""
     rows = yield _LOCK, (account_id,)
     return rows[0] if rows else None
+
+
+def lock_account_of(app_id: str, openid: str) -> Steps[str | None]:
+    """As `lock_account`, for an account by WeChat's ids; its user's id."""
+    rows = yield _LOCK_BY_OPENID, (app_id, openid)
+    return rows[0]["user_id"] if rows else None
 
 
 def lock_accounts(user_id: str) -> Steps[None]:

@@ -26,6 +26,7 @@ ALL: Final = [
     "0004_audit_log",
     "0005_unionids",
     "0006_session_devices",
+    "0008_events",
 ]
 
 # Everything that the databases know about a schema, Tortoise's own table aside.

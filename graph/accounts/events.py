@@ -1,0 +1,37 @@
+"""What an event of WeChat's does to a user: what they have withdrawn goes, if it was collected before the event."""
+
+from typing import Final
+
+from graph.wechat.push import EventName, PushedEvent
+from models.accounts import lock_account_of
+from models.audit_log import AuditAction, record
+from models.database import Steps
+from models.events import finish_event
+from models.users import clear_profile, lock_user
+
+# How much later than an event data may have been collected and still be meant by it: clocks differ, and events have a
+# second's precision. What is newer the user may have given again.
+LATE_MS: Final = 60_000
+# WeChat's numbers of what is revoked. Of others the server keeps nothing: a camera, a place, steps.
+_PROFILE: Final = 6
+_MOST_RECORDED: Final = 20
+
+
+def apply_event(event_id: str, app_id: str, event: PushedEvent, *, now: int) -> Steps[None]:
+    """The steps that apply an event once, however often they run; nothing for a user who is gone."""
+    if not (yield from finish_event(event_id, now=now)):
+        return
+    user_id = yield from lock_account_of(app_id, event.openid)
+    if user_id is None or (yield from lock_user(user_id)) is None:
+        return
+    before = event.created_at + LATE_MS
+    removed: list[str] = []
+    action, detail = AuditAction.EVENT_MODIFIED, dict[str, object](removed=removed)
+    if event.name is EventName.REVOKE:
+        revoked = sorted({*event.revoked})
+        action, detail = AuditAction.EVENT_REVOKE, {"revoked": revoked[:_MOST_RECORDED], **detail}
+        if _PROFILE in revoked and (yield from clear_profile(user_id, before=before, name_only=False, now=now)):
+            removed.append("profile")
+    elif (yield from clear_profile(user_id, before=before, name_only=True, now=now)):
+        removed.append("name")
+    yield from record(action.entry(now=now, user_id=user_id, actor="wechat", app_id=app_id, detail=detail))
