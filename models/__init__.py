@@ -4,8 +4,8 @@
   `encryption_keys.py`, `leases.py`: a table each, as a Tortoise model, with all that is read from it and written to
   it; `session_macs.py`: what a change of keys or users does to sessions; `session_list.py`: what their users do to
   them; `devices.py`: what they know of a device.
-- `logins.py`, `merging.py`: the transactions that write several tables; `retention.py`: pages of rows that are old
-  enough to go.
+- `logins.py`, `merging.py`, `deletion.py`: the transactions that write several tables; `retention.py`: pages of rows
+  that are old enough to go.
 - `database.py`: one open database; `url.py`: what its URL may hold; `postgres.py` and `sqlite.py`: Tortoise's asyncpg
   and SQLite clients, made safe for a server; `transaction_batcher.py`: transactions on SQLite; `clock.py`: whether the
   database's clock is this process's.

@@ -40,7 +40,7 @@ class DeletedUser(Model):
 _INSERT: Final = """
 INSERT INTO deleted_users (user_id, at, reason, merged_into) VALUES ($1, $2, $3, $4)
 ON CONFLICT (user_id) DO NOTHING"""
-_SUCCESSOR: Final = "SELECT merged_into FROM deleted_users WHERE user_id = $1"
+_FIND: Final = "SELECT at, merged_into FROM deleted_users WHERE user_id = $1"
 
 
 def record_deletion(user_id: str, *, at: int, reason: DeletionReason, merged_into: str | None = None) -> Steps[None]:
@@ -51,6 +51,15 @@ def record_deletion(user_id: str, *, at: int, reason: DeletionReason, merged_int
 def find_successors(user_id: str) -> Steps[tuple[str, ...]]:
     """Into whom a user was merged, and that one in turn, and so on; empty if they were not."""
     successors: tuple[str, ...] = ()
-    while (rows := (yield _SUCCESSOR, (user_id,))) and (user_id := rows[0]["merged_into"]):
+    while (rows := (yield _FIND, (user_id,))) and (user_id := rows[0]["merged_into"]):
         successors += (user_id,)
     return successors
+
+
+def find_deletion(user_id: str) -> Steps[int | None]:
+    """When a user, or the one into whom they were merged, was deleted; None if they were not. Epoch milliseconds."""
+    while rows := (yield _FIND, (user_id,)):
+        if rows[0]["merged_into"] is None:
+            return int(rows[0]["at"])
+        user_id = rows[0]["merged_into"]
+    return None
