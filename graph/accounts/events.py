@@ -6,6 +6,7 @@ from graph.wechat.push import EventName, PushedEvent
 from models.accounts import lock_account_of
 from models.audit_log import AuditAction, record
 from models.database import Steps
+from models.deletion import delete_account
 from models.events import finish_event
 from models.users import clear_profile, lock_user
 
@@ -21,10 +22,17 @@ def apply_event(event_id: str, app_id: str, event: PushedEvent, *, now: int) -> 
     """The steps that apply an event once, however often they run; nothing for a user who is gone."""
     if not (yield from finish_event(event_id, now=now)):
         return
+    before = event.created_at + LATE_MS
+    if event.name is EventName.CANCELLATION:
+        entry, user_entry = (
+            action.entry(now=now, user_id=None, actor="wechat", app_id=app_id)
+            for action in (AuditAction.EVENT_CANCELLATION, AuditAction.DELETED)
+        )
+        yield from delete_account(app_id, event.openid, before=before, at=now, entry=entry, user_entry=user_entry)
+        return
     user_id = yield from lock_account_of(app_id, event.openid)
     if user_id is None or (yield from lock_user(user_id)) is None:
         return
-    before = event.created_at + LATE_MS
     removed: list[str] = []
     action, detail = AuditAction.EVENT_MODIFIED, dict[str, object](removed=removed)
     if event.name is EventName.REVOKE:

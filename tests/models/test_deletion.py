@@ -27,9 +27,7 @@ async def delete(database: Database, user_id: str, *, at: int = NOON, number: in
 
 async def cancel(database: Database, app_id: str, openid: str, *, before: int = NOON) -> DeletedAccount | None:
     entries = {"entry": entry(8, AuditAction.EVENT_CANCELLATION), "user_entry": entry(9)}
-    return await database.transaction(
-        lambda: delete_account(app_id, openid, before=before, at=NOON + 7, **entries)
-    )
+    return await database.transaction(lambda: delete_account(app_id, openid, before=before, at=NOON + 7, **entries))
 
 
 async def actions(database: Database) -> list[object]:
