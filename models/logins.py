@@ -38,10 +38,12 @@ WHERE NOT EXISTS (SELECT 1 FROM unionids WHERE unionid = $3)
 AND NOT EXISTS (SELECT 1 FROM accounts WHERE unionid = $3) RETURNING id"""  # noqa: S608 - constants only
 
 _NEEDS_TABLES: Final[Mapping[Dialect, str]] = {
-    "sqlite": "SELECT 1 AS one FROM accounts, audit_log, merge_proposals, sessions, unionids, users LIMIT 0",
+    "sqlite": "SELECT 1 AS one FROM accounts, audit_log, merge_proposals, phone_owners, phones, sessions, unionids, "
+    "users LIMIT 0",
     # A write of no row, which an old primary that still answers reads refuses. (SQLite's would wait for the lock.)
     "postgres": "UPDATE sessions SET user_id = user_id "
-    "WHERE FALSE AND EXISTS (SELECT 1 FROM accounts, audit_log, merge_proposals, unionids, users)",
+    "WHERE FALSE AND EXISTS ("
+    "SELECT 1 FROM accounts, audit_log, merge_proposals, phone_owners, phones, unionids, users)",
 }
 
 

@@ -19,6 +19,8 @@ _TABLES: Final = (
     "accounts",
     "sessions",
     "unionids",
+    "phones",
+    "phone_owners",
     "merge_proposals",
     "deleted_users",
     "audit_log",

@@ -8,6 +8,7 @@ from models.audit_log import AuditAction, record
 from models.database import Steps
 from models.deletion import delete_account
 from models.events import finish_event
+from models.phones import delete_phone_of_app
 from models.users import clear_profile, lock_user
 
 # How much later than an event data may have been collected and still be meant by it: clocks differ, and events have a
@@ -15,6 +16,7 @@ from models.users import clear_profile, lock_user
 LATE_MS: Final = 60_000
 # WeChat's numbers of what is revoked. Of others the server keeps nothing: a camera, a place, steps.
 _PROFILE: Final = 6
+_PHONE: Final = 8
 _MOST_RECORDED: Final = 20
 
 
@@ -40,6 +42,8 @@ def apply_event(event_id: str, app_id: str, event: PushedEvent, *, now: int) -> 
         action, detail = AuditAction.EVENT_REVOKE, {"revoked": revoked[:_MOST_RECORDED], **detail}
         if _PROFILE in revoked and (yield from clear_profile(user_id, before=before, name_only=False, now=now)):
             removed.append("profile")
+        if _PHONE in revoked and (yield from delete_phone_of_app(user_id, app_id, before=before)):
+            removed.append("phone")
     elif (yield from clear_profile(user_id, before=before, name_only=True, now=now)):
         removed.append("name")
     yield from record(action.entry(now=now, user_id=user_id, actor="wechat", app_id=app_id, detail=detail))

@@ -8,7 +8,7 @@ A row is its account's natural key (app id, openid) and not its primary key: the
 exists, so one upsert statement can carry the sealed value.
 
 Every row has its own encryption key: HKDF-SHA256 (RFC 5869, no salt) of the master key, with the length-prefixed
-purpose and the associated data as info. Fingerprints and `subkeys` have other purposes, hence other keys.
+purpose and the associated data as info. Fingerprints, indexes and `subkeys` have other purposes, hence other keys.
 """
 
 import base64
@@ -130,6 +130,20 @@ class KeyRing:
         """
         subkey = self._subkey(self.current_id, "fingerprint", _associated_data(self.current_id, context))
         return _encoded(hmac.digest(subkey, plaintext, "sha256")[:FINGERPRINT_BYTES])
+
+    def index(self, text: str, table: str, column: str) -> str:
+        """`<key id>.<22 characters>` by which rows of this text are found; the same in each of them.
+
+        As a fingerprint, but under one key for all rows, because a search does not know the row: only for what must be
+        found. A text of few possible values is as secret as the key.
+        """
+        return self.indexes(text, table, column)[0]
+
+    def indexes(self, text: str, table: str, column: str) -> tuple[str, ...]:
+        """The index under each key of the ring, the current one first: for a search among rows of all of them."""
+        data, encoded = _prefixed(table) + _prefixed(column), text.encode()
+        digests = ((key_id, hmac.digest(self._subkey(key_id, "index", data), encoded, "sha256")) for key_id in self.ids)
+        return tuple(f"{key_id}.{_encoded(digest[:FINGERPRINT_BYTES])}" for key_id, digest in digests)
 
     def canary(self) -> Sealed:
         """A fixed value to be stored, so that a wrong current key is seen at start-up and not at a login."""

@@ -20,7 +20,7 @@ _COLUMNS: Final = {
         WHERE m.type = 'table' AND m.name NOT IN ('tortoise_migrations', 'sqlite_sequence')
         ORDER BY m.name, c.cid""",
     "postgres": """
-        SELECT r.relname AS "table", a.attname AS name, format_type(a.atttypid, NULL) AS type,
+        SELECT r.relname AS "table", a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
           (SELECT confrelid::regclass::text FROM pg_constraint
            WHERE contype = 'f' AND conrelid = r.oid AND conkey = ARRAY[a.attnum]) AS parent
         FROM pg_class r JOIN pg_attribute a ON a.attrelid = r.oid
@@ -38,6 +38,7 @@ class Column:
 
     name: str
     type: str
+    size: int | None
     parent: str | None
 
 
@@ -92,9 +93,9 @@ async def read(url: str, rows: Rows) -> dict[str, list[dict[str, object]]]:
 async def _schema(database: Database) -> Schema:
     schema: dict[str, list[Column]] = {}
     for row in await database.fetch(_COLUMNS[database.dialect]):
-        schema.setdefault(row["table"], []).append(
-            Column(row["name"], row["type"].upper().partition("(")[0], row["parent"])
-        )
+        kind, _, size = row["type"].upper().rstrip(")").partition("(")
+        column = Column(row["name"], kind, int(size) if size else None, row["parent"])
+        schema.setdefault(row["table"], []).append(column)
     return schema
 
 
@@ -117,6 +118,6 @@ def _value(table: str, column: Column, schema: Schema) -> object:
     if column.type in _NUMBERS:
         return 1 + sum(f"{table} {column.name}".encode()) % 30_000
     if column.type in _TEXTS:
-        return f"{table[0]} {column.name}"[:16]
+        return f"{table[0]} {column.name}"[: column.size]
     message = f"what may {table}.{column.name} hold, which is {column.type}?"
     raise NotImplementedError(message)

@@ -19,7 +19,7 @@ from tests.models.earlier_schemas import apply, fill, read, steps
 
 OURS: Final = "models.migrations"
 # What leaves rows alone; for anything else Tortoise makes a table of SQLite's anew.
-ADDING: Final = (ops.CreateModel, ops.AddField, ops.AddIndex, ops.RunSQL)
+ADDING: Final = (ops.CreateModel, ops.AddField, ops.AddIndex, ops.RunSQL, ops.AlterModelOptions)
 FORM: Final = """
 from tortoise import fields, migrations
 from tortoise.migrations import operations as ops

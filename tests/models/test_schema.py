@@ -26,6 +26,7 @@ ALL: Final = [
     "0004_audit_log",
     "0005_unionids",
     "0006_session_devices",
+    "0007_phones",
     "0008_events",
 ]
 
@@ -104,7 +105,7 @@ async def test_the_tables_of_a_login_are_asked_for_before_it(database_url: str) 
         with pytest.raises(DatabaseBehind):
             await require_tables(database)
     await migrate(database_url)
-    for missing in ("accounts", "sessions"):
+    for missing in ("accounts", "sessions", "phones", "phone_owners"):
         async with Database(database_url) as database:
             await require_tables(database)
             await sign_in(database, a_login())

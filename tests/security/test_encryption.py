@@ -63,6 +63,16 @@ class TestFormat:
         subkey = hkdf(KEY_ONE, fields(b"fingerprint") + self.DATA)
         assert RING.fingerprint(SECRET, CONTEXT) == encoded(hmac.new(subkey, SECRET, hashlib.sha256).digest()[:16])
 
+    def test_the_index_is_what_an_independent_implementation_makes(self) -> None:
+        info = fields(b"index", b"phones", b"number_index")
+        made = [hmac.new(hkdf(key, info), b"+8613800138000", hashlib.sha256).digest() for key in (KEY_ONE, KEY_TWO)]
+        indexes = tuple(f"k{number}.{encoded(digest[:16])}" for number, digest in enumerate(made, 1))
+        assert RING.indexes("+8613800138000", "phones", "number_index") == indexes
+        assert RING.index("+8613800138000", "phones", "number_index") == indexes[0]
+
+    def test_the_index_never_drifts(self) -> None:
+        assert RING.index("+8613800138000", "phones", "number_index") == "k1.QDW8LKyuEePFbjl0ReaNQg"
+
     def test_the_hkdf_of_this_test_is_that_of_the_rfc(self) -> None:
         # RFC 5869, A.3 (no salt, no info): the first 32 bytes of its output.
         okm = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
@@ -211,3 +221,23 @@ class TestFingerprint:
 
     def test_it_belongs_to_the_current_key(self) -> None:
         assert KeyRing.parse(f"{TWO},{ONE}").fingerprint(SECRET, CONTEXT) != RING.fingerprint(SECRET, CONTEXT)
+
+
+class TestIndex:
+    NUMBER = "+8613800138000"
+
+    @pytest.mark.parametrize(
+        ("table", "column"), [("bans", "number_index"), ("phones", "number"), ("phonesn", "umber_index")]
+    )
+    def test_it_is_for_one_column_only(self, table: str, column: str) -> None:
+        assert RING.index(self.NUMBER, table, column) != RING.index(self.NUMBER, "phones", "number_index")
+
+    def test_it_is_found_under_any_key_of_a_ring(self) -> None:
+        rotated = KeyRing.parse(f"{TWO},{ONE}").indexes(self.NUMBER, "phones", "number_index")
+        assert rotated == tuple(reversed(RING.indexes(self.NUMBER, "phones", "number_index")))
+
+    @given(st.text(st.characters(codec="utf-8"), max_size=20))
+    def test_another_text_has_another_index(self, text: str) -> None:
+        index = RING.index(text, "phones", "number_index")
+        assert (index == RING.index(self.NUMBER, "phones", "number_index")) == (text == self.NUMBER)
+        assert len(index) == len("k1.") + 22
