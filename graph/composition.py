@@ -81,7 +81,7 @@ class Parts:
                 _log.warning("starting without the tables of this version: run `wxgate migrate`")
             except DatabaseError as error:
                 _log.info("starting without the database", extra={"reason": str(error)})
-            async with self.jobs.in_background():
+            async with self.jobs.in_background(), self.wechat_events.inbox:
                 yield
 
 
@@ -202,7 +202,7 @@ def compose(
         metrics=metrics,
         tracing=tracing,
         jobs=Jobs(database=database, now=now, jobs=cleanup),
-        resources=(*([tracing] if tracing else []), wechat, database, storage, sessions, inbox),
+        resources=(*([tracing] if tracing else []), wechat, database, storage, sessions),
     )
 
 
