@@ -148,7 +148,7 @@ def compose(
         key_ring=key_ring,
         key_check=key_check,
         sessions=sessions,
-        unionids=unionid_rules(macs, merge=settings.unionid.merge, on_change=settings.unionid.on_change),
+        unionids=unionid_rules(key_ring, merge=settings.unionid.merge, on_change=settings.unionid.on_change),
         rate_limit=RateLimit("login", settings.rate_limit.login, storage, refused=refused),
         refused_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
         refused_unusual_codes=buckets("refused_codes", settings.rate_limit.refused_codes),
