@@ -259,12 +259,15 @@ async def test_a_number_is_resealed_with_its_owner_unless_the_user_was_faster(da
     [other] = await read_phones(database, after=phone.user_id, limit=5)
     assert (phone.user_id, other.user_id) == ("user-1", "user-2")
 
+    async def resealed(old: SealedPhone, number: str) -> bool:
+        sealed, indexes = f"v1.k2.{number}.{old.user_id}", (f"k2.{number}", f"k1.{number}")
+        return await reseal_phone(database, old, number=sealed, indexes=indexes)
+
     for old, number in ((phone, "138"), (other, "139")):
-        done = {"number": f"v1.k2.{number}.{old.user_id}", "indexes": (f"k2.{number}", f"k1.{number}")}
-        assert not await reseal_phone(database, replace(old, number="v1.k1.137"), **done)
-        assert not await reseal_phone(database, replace(old, number_index="k1.137"), **done)
-        assert await reseal_phone(database, old, **done)
-        assert not await reseal_phone(database, old, **done)
+        assert not await resealed(replace(old, number="v1.k1.137"), number)
+        assert not await resealed(replace(old, number_index="k1.137"), number)
+        assert await resealed(old, number)
+        assert not await resealed(old, number)
 
     assert await count_phones_by_key(database) == {"k2": 2}
     assert await owners(database) == {"k1.138": "user-1", "k2.138": "user-1"}
