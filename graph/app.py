@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from graph.accounts.sessions import epoch_ms
 from graph.composition import Parts, compose
 from graph.errors import ErrorCode
+from graph.http import wechat_events
 from graph.http.access_log import AccessLog, Observer, RequestRecord
 from graph.http.client_address import ClientAddresses
 from graph.http.explorer_page import explorer_routes
@@ -29,7 +30,6 @@ from graph.http.responses import error_response
 from graph.observability.metrics import Metrics, serve_metrics
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.server.http_error import HttpError
-from graph.server.limits import RequestLimits
 from graph.server.shutdown import Shutdown
 from graph.settings import Settings
 
@@ -37,7 +37,7 @@ GRAPHQL_PATH: Final = "/graphql"
 SIMULATOR_PREFIX: Final = "/simulator"
 PROBES: Final = frozenset({"/livez", "/readyz"})
 # Paths whose requests may be larger or slower than the default, or are streamed.
-ROUTE_LIMITS: Final[Mapping[str, RequestLimits]] = {}
+ROUTE_LIMITS: Final = wechat_events.LIMITS
 
 
 def create_app(
@@ -99,6 +99,7 @@ def build_app(
         Route(GRAPHQL_PATH, endpoint),
         Route("/livez", livez),
         Route("/readyz", Readiness(parts.database, parts.key_check, shutdown or Shutdown()).answer),
+        *parts.wechat_events.routes(),
         *(explorer_routes(with_phone=simulator is not None, schema=shown_schema) if settings.graphiql else ()),
         *([Mount(SIMULATOR_PREFIX, simulator)] if simulator is not None else ()),
     ]

@@ -13,6 +13,7 @@ from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.code_exchange import CodeExchange
 from graph.accounts.deletion import Deletions
 from graph.accounts.encryption_keys import KeyCheck
+from graph.accounts.event_inbox import EventInbox
 from graph.accounts.export import Exports
 from graph.accounts.forced_refreshes import ForcedRefreshes
 from graph.accounts.jobs import Jobs
@@ -29,6 +30,7 @@ from graph.errors import INTERNAL
 from graph.execution.documents import Documents
 from graph.execution.executor import Executor
 from graph.execution.trusted_documents import TrustedDocuments
+from graph.http.wechat_events import WeChatEvents
 from graph.observability.metrics import Metrics, ServerState
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.context import Services
@@ -58,6 +60,7 @@ class Parts:
     database: Database
     key_check: KeyCheck
     services: Services
+    wechat_events: WeChatEvents
     executor: Executor
     metrics: Metrics
     tracing: "Tracing | None"
@@ -84,7 +87,7 @@ class Parts:
                 _log.warning("starting without the tables of this version: run `wxgate migrate`")
             except DatabaseError as error:
                 _log.info("starting without the database", extra={"reason": str(error)})
-            async with self.jobs.in_background():
+            async with self.jobs.in_background(), self.wechat_events.inbox:
                 yield
 
 
@@ -209,7 +212,10 @@ def compose(
         rate_limit=RateLimit("privacy", settings.rate_limit.privacy, storage, refused=refused),
     )
     session_list = SessionList(database=database, sessions=sessions, now=now)
-    metrics.registry.register(ServerState(database, wechat, apps, storage))
+    inbox = EventInbox(
+        database=database, key_ring=key_ring, key_check=key_check, now=now, is_used=any(app.push for app in apps)
+    )
+    metrics.registry.register(ServerState(database, wechat, apps, storage, inbox.age_and_failures))
     return Parts(
         settings=settings,
         database=database,
@@ -230,6 +236,15 @@ def compose(
                 session_list=session_list,
                 now=now,
             ),
+        ),
+        wechat_events=WeChatEvents(
+            apps=apps,
+            inbox=inbox,
+            storage=storage,
+            plain_allowed=settings.wechat.events_plain,
+            now=now,
+            received=metrics.event_received,
+            refused=lambda app_id, reason: metrics.events_refused.labels(app_id, reason).inc(),
         ),
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,

@@ -1,8 +1,8 @@
 """Every table of the server and the statements that read and write them; nothing of what is decided with them.
 
 - `users.py`, `accounts.py`, `sessions.py`, `unionids.py`, `phones.py`, `phone_owners.py`, `merge_proposals.py`,
-  `deleted_users.py`, `audit_log.py`, `encryption_keys.py`, `leases.py`: a table each, as a Tortoise model, with all
-  that is read from it and written to it; `session_macs.py`: what a change of keys or users does to sessions;
+  `deleted_users.py`, `audit_log.py`, `events.py`, `encryption_keys.py`, `leases.py`: a table each, as a Tortoise model,
+  with all that is read from it and written to it; `session_macs.py`: what a change of keys or users does to sessions;
   `session_list.py`: what their users do to them; `devices.py`: what they know of a device.
 - `logins.py`, `merging.py`, `deletion.py`, `exports.py`: the transactions that write several tables; `retention.py`:
   pages of rows that are old enough to go.

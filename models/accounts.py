@@ -86,6 +86,7 @@ _LOCK: Final = "UPDATE accounts SET user_id = user_id WHERE id = $1 RETURNING us
 _HOLDER: Final = """
 SELECT own.user_id, CASE WHEN shown.id IS NULL THEN 0 ELSE 1 END AS is_theirs FROM accounts own
 LEFT JOIN accounts shown ON shown.user_id = own.user_id AND shown.app_id = $2 AND shown.openid = $3 WHERE own.id = $1"""
+_LOCK_BY_OPENID: Final = "UPDATE accounts SET user_id = user_id WHERE app_id = $1 AND openid = $2 RETURNING user_id"
 _MOVE: Final = "UPDATE accounts SET user_id = $2 WHERE user_id = $1 RETURNING id"
 _SET_UNIONID: Final = "UPDATE accounts SET unionid = $2 WHERE id = $1 RETURNING id, user_id, unionid"
 
@@ -132,6 +133,12 @@ def lock_account(account_id: int) -> Steps[Row | None]:
     """Its user and AppID, which no other transaction changes until this one ends; None when it is gone."""
     rows = yield _LOCK, (account_id,)
     return rows[0] if rows else None
+
+
+def lock_account_of(app_id: str, openid: str) -> Steps[str | None]:
+    """As `lock_account`, for an account by WeChat's ids; its user's id."""
+    rows = yield _LOCK_BY_OPENID, (app_id, openid)
+    return rows[0]["user_id"] if rows else None
 
 
 def lock_accounts(user_id: str) -> Steps[None]:

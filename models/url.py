@@ -24,6 +24,7 @@ _TABLES: Final = (
     "merge_proposals",
     "deleted_users",
     "audit_log",
+    "events",
     "encryption_keys",
     "leases",
 )

@@ -58,6 +58,14 @@ UPDATE users SET nick_name = $2, avatar_url = $3, gender = $4, city = $5, provin
   profile_at = (SELECT COALESCE(MAX(profile_at), 0) + 1 FROM users WHERE id IN ($1, $9)), updated_at = $10
 WHERE id = $1"""
 _DELETE: Final = "DELETE FROM users WHERE id = $1"
+# `updated_at` grows in any case: a submission that has read the row before it looks again.
+_CLEAR: Final = """
+UPDATE users SET {columns}, updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END
+WHERE id = $1 AND profile_at <= $2 RETURNING id"""
+_CLEAR_NAME: Final = _CLEAR.format(columns="nick_name = '', avatar_url = ''")
+_CLEAR_PROFILE: Final = _CLEAR.format(
+    columns="nick_name = '', avatar_url = '', gender = 0, city = '', province = '', country = '', language = ''"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,14 @@ def fill_user(filled: UserRecord, younger: str, *, now: int) -> Steps[None]:
     yield _FILL, (user_id, *profile, younger, now)
 
 
+def clear_profile(user_id: str, *, before: int, name_only: bool, now: int) -> Steps[bool]:
+    """Clears a profile whose watermark is not later than `before`; whether it was such a one.
+
+    With `name_only` the nickname and the picture alone. The watermark stays, so that nothing older comes back.
+    """
+    return bool((yield _CLEAR_NAME if name_only else _CLEAR_PROFILE, (user_id, before, now)))
+
+
 def delete_user(user_id: str) -> Steps[None]:
     """Deletes a user, and whatever refers to them."""
     yield _DELETE, (user_id,)
@@ -125,12 +141,12 @@ async def store_profile(database: Database, user_id: str, profile: Profile, *, n
         if not rows:
             return None
         *columns, profile_at = rows[0]
-        user = UserRecord._make(columns)
+        user = found = UserRecord._make(columns)
         if profile_at is not None and profile_at >= profile.profile_at:
             return user
         user = _merged(user, profile)._replace(updated_at=now)
-        # Compare and swap: with what another submission stored meanwhile, look again.
-        unchanged = stored.filter(profile_at=profile_at)
+        # Compare and swap: with what another submission stored or an event cleared meanwhile, look again.
+        unchanged = stored.filter(profile_at=profile_at, updated_at=found.updated_at)
         changes = {name: value for name, value in user._asdict().items() if name not in {"id", "created_at"}}
         if await database.run(lambda: unchanged.update(**changes, profile_at=profile.profile_at)):  # noqa: B023
             return user

@@ -1,4 +1,4 @@
-"""Removes what is kept for a time only: sessions, entries of the audit log, the feed of users that are gone."""
+"""Removes what is kept for a time only: sessions, the audit log, the feed of users that are gone, applied events."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -8,12 +8,15 @@ from graph.accounts.sessions import DAY_MS
 from models.audit_log import AuditEntry
 from models.database import Database
 from models.deleted_users import DeletedUser
+from models.events import delete_done
 from models.retention import delete_before
 from models.sessions import Ended, delete_ended
 
 PAGE: Final = 1000
 # How long a service may be away that reads the feed.
 _FEED_DAYS: Final = 90
+# WeChat repeats an event within seconds. What is longer there is for operators.
+_EVENT_DAYS: Final = 30
 
 
 def cleanup_jobs(database: Database, *, idle_days: int, audit_days: int) -> tuple[Job, ...]:
@@ -37,6 +40,12 @@ def cleanup_jobs(database: Database, *, idle_days: int, audit_days: int) -> tupl
             doing="removing old rows of the feed of deleted users",
             done="rows of the feed of deleted users removed",
             pages=lambda now: delete_before(database, DeletedUser, "seq", now - _FEED_DAYS * DAY_MS, size=PAGE),
+        ),
+        Job(
+            lease="events",
+            doing="removing events that were applied long ago",
+            done="applied events removed",
+            pages=lambda now: delete_done(database, now - _EVENT_DAYS * DAY_MS, size=PAGE),
         ),
     )
 

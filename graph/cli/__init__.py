@@ -8,6 +8,7 @@ from graph.cli.audit import audit
 from graph.cli.dev import dev
 from graph.cli.doctor import doctor
 from graph.cli.errors import CommandGroup
+from graph.cli.events import events
 from graph.cli.keys import keys, retire
 from graph.cli.maintenance import cleanup, migrate, schema, settings
 from graph.cli.serve import serve
@@ -17,7 +18,7 @@ from graph.cli.users import users
 
 @click.group(
     cls=CommandGroup,
-    commands=[dev, serve, simulate, migrate, cleanup, schema, settings, keys, users, audit, doctor],
+    commands=[dev, serve, simulate, migrate, cleanup, schema, settings, keys, users, events, audit, doctor],
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(package_name="wxgate")

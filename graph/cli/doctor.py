@@ -93,6 +93,8 @@ async def _examine(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
     yield "clock", await _clock_advice(settings)
     for name, app in _wechat_apps(settings):
         yield name, await _wechat_advice(settings, app)
+    for line in _events(settings):
+        yield line, None
 
 
 async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
@@ -176,7 +178,7 @@ async def _clock_advice(settings: Settings) -> str | None:
     except _NO_DATE:
         return "could not be compared: WeChat sent no date."
     if abs(skew) > _TOLERATED_SKEW_SECONDS:
-        return f"is {skew:+.0f} s off WeChat's: synchronise it, or submissions will be refused for their watermark."
+        return f"is {skew:+.0f} s off WeChat's: synchronise it, or submissions and events will be refused."
     return None
 
 
@@ -189,6 +191,18 @@ def _wechat_apps(settings: Settings) -> list[tuple[str, MiniProgram | None]]:
             return [("WeChat", app)]
         case apps:
             return [(" ".join(filter(None, ["WeChat", app.app_id, app.name])), app) for app in apps]
+
+
+def _events(settings: Settings) -> list[str]:
+    """What the operator enters in WeChat's console of each mini-program that takes events."""
+    # What is public, and whether it is https, only the operator knows: WeChat's console refuses all else.
+    names = [host for host in settings.http.allowed_hosts if not host.startswith("*")]
+    host = names[0] if names else "<your host>"
+    apps = [app for app in settings.wechat.mini_programs() if app.push]
+    lines = [f"events of {app.app_id}: enter https://{host}/wechat/events/{app.app_id}, safe mode" for app in apps]
+    if apps and settings.wechat.events_plain:
+        lines.append("events: WXGATE_WECHAT_EVENTS_PLAIN lets whoever has seen one push delete any user: remove it")
+    return lines
 
 
 async def _wechat_advice(settings: Settings, app: MiniProgram | None) -> str | None:

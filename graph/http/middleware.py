@@ -6,7 +6,7 @@ import random
 import re
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, cast
 
@@ -19,7 +19,7 @@ from graph.http.access_log import Observer, RequestRecord
 from graph.http.request import Headers, joined
 from graph.http.responses import error_response
 from graph.server.http_error import HttpError, busy
-from graph.server.limits import RequestLimits
+from graph.server.limits import RequestLimits, RouteLimits
 
 _log = logging.getLogger(__name__)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -39,7 +39,7 @@ class RequestMiddleware:
     routes: Sequence[BaseRoute]
     observers: Sequence[Observer]
     default_limits: RequestLimits
-    route_limits: Mapping[str, RequestLimits]
+    route_limits: RouteLimits
     _paths: frozenset[str] = field(default=frozenset(), init=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
 
@@ -56,14 +56,14 @@ class RequestMiddleware:
         offered = headers.get(b"x-request-id")
         # Ids that are guessable do no harm: they name a line in the log.
         request_id = offered if offered and _REQUEST_ID.fullmatch(offered) else f"{random.getrandbits(64):016x}"
-        if path not in self._paths:  # a route may have been added since the last look
-            self._paths = frozenset(route.path for route in self.routes if isinstance(route, Route))
-        label = path if path in self._paths else "?"
+        label = path if path in self._paths else self._label(path)
         record = state["record"] = RequestRecord(request_id, method if method.isalpha() else "?", label)
         # What `asyncio.timeout` does, for a fifth of its price: it asks for the loop and the task again and again.
         loop = self._loop = self._loop or asyncio.get_running_loop()
         task = cast("asyncio.Task[object]", asyncio.current_task(loop))
-        deadline = loop.call_later(self.route_limits.get(path, self.default_limits).request_seconds, task.cancel)
+        routes = self.route_limits
+        limits = routes.get(path) or routes.get(path[: path.rfind("/") + 1], self.default_limits)
+        deadline = loop.call_later(limits.request_seconds, task.cancel)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -93,6 +93,13 @@ class RequestMiddleware:
             record.seconds = time.perf_counter() - started
             for observe in self.observers:
                 observe(record)
+
+    def _label(self, path: str) -> str:
+        """What log and metrics call a path: of one with a parameter the template, of an unknown one nothing."""
+        # A route may have been added since the last look.
+        routes = [route for route in self.routes if isinstance(route, Route)]
+        self._paths = frozenset(route.path for route in routes if not route.param_convertors)
+        return next((route.path for route in routes if route.path_regex.match(path)), "?")
 
 
 def _defect(error: BaseException, request_id: str) -> HttpError:

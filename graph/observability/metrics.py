@@ -6,12 +6,12 @@ Of what clients choose only a bounded number of values become labels: a label is
 import logging
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics, start_http_server
 from prometheus_client.gc_collector import GCCollector
@@ -22,7 +22,9 @@ from prometheus_client.registry import Collector
 from graph.errors import ErrorCode
 from graph.security.rate_limit import RateLimitStorage
 from graph.wechat.client import WeChatClient
+from graph.wechat.errors import PushFault
 from graph.wechat.mini_programs import MiniProgram
+from graph.wechat.push import EventName
 from models.database import Database
 
 _log = logging.getLogger(__name__)
@@ -91,6 +93,12 @@ class Metrics:
             "Requests over a rate limit, by what they asked for and whose limit it was.",
             ("what", "kind"),
         )
+        self._events = counter(
+            "wxgate_events_received", "Events that WeChat pushed, by name; (other) are not acted on.", ("app", "event")
+        )
+        self.events_refused = counter(
+            "wxgate_events_refused", "What came where WeChat pushes events, and was refused, by why.", ("app", "reason")
+        )
         # Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
         for code in ErrorCode:
             self.errors.labels(code.name)
@@ -98,6 +106,10 @@ class Metrics:
             self.forced_token_refreshes.labels(app_id)
             for outcome in ("new", "returning"):
                 self.logins.labels(app_id, outcome)
+            for event in (*EventName, OTHER):
+                self._events.labels(app_id, event)
+            for reason in ("rate", *get_args(PushFault)):
+                self.events_refused.labels(app_id, reason)
         for signed, opened in (("current", "opened"), ("previous", "opened"), ("none", "refused")):
             self.decryptions.labels(signed, opened)
         for what in ("login", "submit", "check_session", "phone"):
@@ -126,6 +138,10 @@ class Metrics:
     def login_succeeded(self, app_id: str, is_new_user: bool) -> None:
         self.logins.labels(app_id, "new" if is_new_user else "returning").inc()
 
+    def event_received(self, app_id: str, event: str | None) -> None:
+        """Counts an event of a name that the server knows, or another."""
+        self._events.labels(app_id, event or OTHER).inc()
+
     def wechat_called(self, app_id: str, endpoint: str, outcome: str, seconds: float) -> None:
         """Counts one try of a call to WeChat."""
         self._calls.labels(app_id, endpoint, _bounded(outcome, self._call_outcomes, _MAX_OUTCOMES)).observe(seconds)
@@ -152,6 +168,8 @@ class ServerState(Collector):
     wechat: WeChatClient
     apps: Iterable[MiniProgram]
     storage: RateLimitStorage
+    # Seconds that the oldest event waits, and how many have failed.
+    events: Callable[[], tuple[float, int]]
 
     def collect(self) -> Iterator[Metric]:
         state = GaugeMetricFamily(
@@ -171,6 +189,11 @@ class ServerState(Collector):
             "Counts that the shared storage of rate limits did not take.",
             self.storage.failures,
         )
+        oldest, failed = self.events()
+        yield GaugeMetricFamily(
+            "wxgate_events_oldest_seconds", "Seconds that the oldest event waits which is not applied.", oldest
+        )
+        yield GaugeMetricFamily("wxgate_events_failed", "Events that could not be applied, and are given up.", failed)
         connections = GaugeMetricFamily(
             "wxgate_database_connections", "Connections to PostgreSQL, idle or busy.", labels=["state"]
         )

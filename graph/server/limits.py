@@ -1,5 +1,8 @@
 """The most that a connection and a request may be, take and cost; `protocol.py` enforces it on every route."""
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 from pydantic import BaseModel, Field
 
 
@@ -13,6 +16,10 @@ class RequestLimits(BaseModel, frozen=True):
 
 class StreamedLimits(RequestLimits, frozen=True):
     """Those of a route whose application reads the body in pieces, instead of getting it whole."""
+
+
+RouteLimits: TypeAlias = Mapping[str, RequestLimits]
+"""By path; one that ends in a slash counts for all paths that have one segment more."""
 
 
 class ConnectionLimits(BaseModel, frozen=True):

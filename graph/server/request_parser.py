@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from graph.errors import ErrorCode
 from graph.server.http_error import HttpError
-from graph.server.limits import ConnectionLimits, RequestLimits, StreamedLimits
+from graph.server.limits import ConnectionLimits, RequestLimits, RouteLimits, StreamedLimits
 
 # A proxy and this server could believe different ones.
 _UNIQUE: Final = (b"host", b"content-type", b"content-length", b"authorization", b"transfer-encoding")
@@ -65,7 +65,7 @@ class RequestParser:
     base: Scope
     connection_limits: ConnectionLimits
     default_limits: RequestLimits
-    route_limits: Mapping[str, RequestLimits]
+    route_limits: RouteLimits
     receiving: bool = field(default=False, init=False)  # a request has begun and has not arrived whole
     in_head: bool = field(default=False, init=False)
     _error: HttpError | None = field(default=None, init=False)
@@ -142,17 +142,19 @@ class RequestParser:
         version = parser.get_http_version()
         path, _, query = (self._url if self._url[:1] == b"/" else self._origin_form()).partition(b"?")
         text = path.decode("ascii", "replace")
+        text = unquote(text) if "%" in text else text
         self.scope = {
             **self.base,
             "http_version": version,
             "method": parser.get_method().decode("ascii"),
-            "path": unquote(text) if "%" in text else text,
+            "path": text,
             "raw_path": path,
             "query_string": query,
             "headers": self._headers,
             "state": self.base["state"].copy(),
         }
-        self.limits = limits = self.route_limits.get(self.scope["path"], self.default_limits)
+        routes = self.route_limits
+        self.limits = limits = routes.get(text) or routes.get(text[: text.rfind("/") + 1], self.default_limits)
         if (
             version != "1.1"
             or len(headers) < len(self._headers)

@@ -23,8 +23,11 @@ _REQUIRED: Final = {
     "WXGATE_WECHAT_APP_ID": "set it to the AppID of your mini-program",
     "WXGATE_WECHAT_APP_SECRET": "set it (or WXGATE_WECHAT_APP_SECRET_FILE) to your AppSecret",
     "WXGATE_ENCRYPTION_KEYS": "make a key with `wxgate keys new` and set it (or ..._KEYS_FILE)",
+    "WXGATE_WECHAT_EVENTS_TOKEN": "set it (or ..._TOKEN_FILE) to the token beside the EncodingAESKey",
+    "WXGATE_WECHAT_EVENTS_AES_KEY": "set it (or ..._KEY_FILE) to the EncodingAESKey beside the token",
 }
 _FIRST_APP: Final = ("WXGATE_WECHAT_APP_ID", "WXGATE_WECHAT_APP_SECRET")
+_PUSH: Final = ("WXGATE_WECHAT_EVENTS_TOKEN", "WXGATE_WECHAT_EVENTS_AES_KEY")
 _APPS: Final = "WXGATE_WECHAT_APPS"
 
 
@@ -42,6 +45,9 @@ class WeChatSettings(Group):
     apps: values.Apps | None = Field(
         None, description='Further mini-programs: `[{"app_id":"wx...","app_secret":"...","name":"shop"}]`.'
     )
+    events_token: values.EventsToken | None = Field(None, description="Message push: token.")
+    events_aes_key: values.EventsAesKey | None = Field(None, description="Message push: EncodingAESKey.")
+    events_plain: bool = Field(False, description="Accept unencrypted pushes: unsafe.")
     base_url: values.BaseUrl = Field(BASE_URL, description="WeChat's API; plain http only to loopback.")
     ca_file: values.CaFile | None = Field(None, description="PEM file of the only CAs to trust for WeChat.")
     proxy: values.ProxyUrl | None = Field(None, description="Proxy to WeChat, `http(s)://user:password@host:port`.")
@@ -56,7 +62,8 @@ class WeChatSettings(Group):
 
     def mini_programs(self) -> list[MiniProgram]:
         """Those that are served, the one of `app_id` first."""
-        own = [MiniProgram(self.app_id, self.app_secret)] if self.app_id and self.app_secret else []
+        push = values.push_keys(self.events_token, self.events_aes_key)
+        own = [MiniProgram(self.app_id, self.app_secret, push=push)] if self.app_id and self.app_secret else []
         return own + (values.mini_programs(self.apps) if self.apps else [])
 
 
@@ -205,7 +212,7 @@ class Settings(Group):
 def require_secrets(settings: Settings) -> tuple[list[MiniProgram], SecretStr]:
     """The mini-programs and the encryption keys. Raises `SettingsError` with all that are missing."""
     wechat, keys = settings.wechat, settings.encryption.keys
-    values_of = (wechat.app_id, wechat.app_secret, keys)
+    values_of = (wechat.app_id, wechat.app_secret, keys, wechat.events_token, wechat.events_aes_key)
     given = {name for name, value in zip(_REQUIRED, values_of, strict=True) if value}
     if wechat.apps:
         given.add(_APPS)
@@ -216,9 +223,11 @@ def require_secrets(settings: Settings) -> tuple[list[MiniProgram], SecretStr]:
 
 
 def _required(given: Container[str]) -> list[str]:
-    """What must be set: the first mini-program only where it is named in part, or no other is."""
-    named = _APPS not in given or any(name in given for name in _FIRST_APP)
-    return [name for name in _REQUIRED if named or name not in _FIRST_APP]
+    """What must be set: the first mini-program only where it is named in part, or no other is; and its message push."""
+    pushes = any(name in given for name in _PUSH)
+    named = _APPS not in given or pushes or any(name in given for name in _FIRST_APP)
+    spared = {*(() if named else _FIRST_APP), *(() if pushes else _PUSH)}
+    return [name for name in _REQUIRED if name not in spared]
 
 
 def variables() -> dict[str, FieldInfo]:

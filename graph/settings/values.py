@@ -10,11 +10,21 @@ from typing import Annotated, Any, Final
 
 import httpx
 from limits import parse_many
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from graph.security.encryption import KeyRing
 from graph.security.errors import KeyRingError
-from graph.wechat.mini_programs import APP_ID_PATTERN, MiniProgram
+from graph.wechat.mini_programs import APP_ID_PATTERN, MiniProgram, PushKeys
 from models.errors import UnsupportedDatabase
 from models.url import tortoise_config
 
@@ -89,12 +99,38 @@ AppSecret = Annotated[
 ]
 
 
+EventsToken = Annotated[
+    SecretStr, _check(re.compile(r"[0-9A-Za-z]{3,32}").fullmatch, "must be 3 to 32 letters and digits")
+]
+EventsAesKey = Annotated[
+    SecretStr,
+    _check(re.compile(r"[0-9A-Za-z]{43}").fullmatch, "must be 43 letters and digits"),
+    _check(_is_strong, "is weak: let WeChat's console make one"),
+]
+
+
+def push_keys(token: SecretStr | None, aes_key: SecretStr | None) -> PushKeys | None:
+    """What WeChat's console has for message push, if it is set."""
+    return PushKeys(token, aes_key) if token and aes_key else None
+
+
 class _AppEntry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
     app_id: AppId
     app_secret: AppSecret
     name: str = Field("", max_length=32)
+    events_token: EventsToken | None = None
+    events_aes_key: EventsAesKey | None = None
+
+    @field_validator("events_aes_key")
+    @classmethod
+    def _with_token(cls, aes_key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        # A token that is wrong has a fault of its own, and is not there.
+        if "events_token" in info.data and (aes_key is None) != (info.data["events_token"] is None):
+            msg = "must be set together with events_token"
+            raise ValueError(msg)
+        return aes_key
 
 
 def mini_programs(apps: SecretStr) -> list[MiniProgram]:
@@ -121,7 +157,8 @@ def mini_programs(apps: SecretStr) -> list[MiniProgram]:
         if app.app_id in programs:
             msg = f"has the AppID of entry {position} twice"
             raise ValueError(msg)
-        programs[app.app_id] = MiniProgram(app.app_id, app.app_secret, app.name)
+        push = push_keys(app.events_token, app.events_aes_key)
+        programs[app.app_id] = MiniProgram(app.app_id, app.app_secret, app.name, push)
     return [*programs.values()]
 
 

@@ -1,4 +1,4 @@
-"""Everything that can go wrong between WeChat and us, as three trees.
+"""Everything that can go wrong between WeChat and us, as four trees.
 
     WeChatError                 a call to WeChat did not give what was asked
     ├── WeChatUnavailable       no usable response: network, time, HTTP status, body, errcode -1
@@ -21,11 +21,13 @@
     ├── AppIdMalformed          what names it is no AppID, or several
     └── AppUnknown              none that this server serves
 
+    PushRefused                 what claims to be pushed by WeChat, and is not
+
 No message here ever holds a body, a URL, a code, a key or a user's data, so `str()` and `repr()` are safe to log.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class WeChatError(Exception):
@@ -166,3 +168,16 @@ class AppUnknown(MiniProgramError):
     def __init__(self, served: Sequence[str]) -> None:
         super().__init__("no such mini-program here")
         self.served = served
+
+
+# What is wrong with a push: the parameters of its URL, its time, its signature; that it is not encrypted; what is
+# around the message, its decryption, the AppID inside; or a message that was WeChat's and says too little.
+PushFault = Literal["request", "time", "signature", "plain", "body", "decryption", "app", "message"]
+
+
+class PushRefused(Exception):
+    """`reason` is for metrics only: the sender gets one answer whatever failed."""
+
+    def __init__(self, reason: PushFault) -> None:
+        super().__init__("This push is not WeChat's.")
+        self.reason = reason

@@ -19,12 +19,24 @@ _REFERER: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class PushKeys:
+    """By what a message that WeChat pushes is known, and opened: the token and the EncodingAESKey of its console."""
+
+    token: SecretStr = field(repr=False)
+    aes_key: SecretStr = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class MiniProgram:
-    """A mini-program and what proves to WeChat that the server is its own. `name` is the operators'."""
+    """A mini-program and what proves to WeChat that the server is its own. `name` is the operators'.
+
+    Without `push` it takes no events.
+    """
 
     app_id: str
     app_secret: SecretStr = field(repr=False)
     name: str = ""
+    push: PushKeys | None = None
 
 
 class RequestedApp(NamedTuple):

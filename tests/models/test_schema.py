@@ -27,6 +27,7 @@ ALL: Final = [
     "0005_unionids",
     "0006_session_devices",
     "0007_phones",
+    "0008_events",
 ]
 
 # Everything that the databases know about a schema, Tortoise's own table aside.

@@ -12,10 +12,14 @@ PROXY_URL = "http://user:proxy-password@proxy.example.com:3128"
 PASSWORD_URL = "postgres://somebody:Qx7password@db.internal/wxgate"
 ANOTHER_SECRET = "c81e05d27f3a94b6e0d1583f9a62b74c"
 APPS = f'[{{"app_id": "wx00c1f0c9be2d3784", "app_secret": "{ANOTHER_SECRET}", "name": "shop"}}]'
+EVENTS_TOKEN = "Qx7EventsToken"
+EVENTS_AES_KEY = "Qx7efghijklmnopqrstuvwxyz0123456789ABCDEFGH"
 STORAGE_URL = "redis://:Qx7password@cache.internal:6379/1"
 SECRETS = {
     "WXGATE_WECHAT_APP_SECRET": APP_SECRET,
     "WXGATE_WECHAT_APPS": APPS,
+    "WXGATE_WECHAT_EVENTS_TOKEN": EVENTS_TOKEN,
+    "WXGATE_WECHAT_EVENTS_AES_KEY": EVENTS_AES_KEY,
     "WXGATE_WECHAT_PROXY": PROXY_URL,
     "WXGATE_DATABASE_URL": PASSWORD_URL,
     "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,

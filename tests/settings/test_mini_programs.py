@@ -4,12 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from graph.settings import Settings, SettingsError, require_secrets
+from graph.wechat.mini_programs import PushKeys
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
-from tests.settings.environment import ANOTHER_SECRET, SetVariables, refusal
+from tests.settings.environment import ANOTHER_SECRET, EVENTS_AES_KEY, EVENTS_TOKEN, SetVariables, refusal
 
 SHOP: dict[str, Any] = {"app_id": "wx00c1f0c9be2d3784", "app_secret": ANOTHER_SECRET, "name": "shop"}
+KEYS = PushKeys(SecretStr(EVENTS_TOKEN), SecretStr(EVENTS_AES_KEY))
 CAFE: dict[str, Any] = {"app_id": "wx11c1f0c9be2d3784", "app_secret": ANOTHER_SECRET[::-1]}
 
 
@@ -51,6 +54,9 @@ def test_half_of_a_first_mini_program_is_not_served_without_the_other(half: str,
         (json.dumps([{"app_id": SHOP["app_id"]}]), "entry 1: app_secret Field required"),
         (json.dumps([{**SHOP, "Qx7": "Qx7"}]), "entry 1: Extra inputs are not permitted"),
         (json.dumps([{**SHOP, "name": "Qx7" * 30}]), "entry 1: name String should have at most 32 characters"),
+        (json.dumps([{**SHOP, "events_token": "Qx"}]), "entry 1: events_token must be 3 to 32 letters and digits"),
+        (json.dumps([{**SHOP, "events_token": EVENTS_TOKEN}]), "entry 1: events_aes_key must be set together with"),
+        (json.dumps([{**SHOP, "events_aes_key": EVENTS_AES_KEY}]), "entry 1: events_aes_key must be set together with"),
         (json.dumps([SHOP, CAFE, SHOP]), "the AppID of entry 3 twice"),
     ],
 )
@@ -59,6 +65,34 @@ def test_an_entry_that_is_wrong_is_named_by_its_position(apps: str, fault: str, 
     sentence = refusal()
     assert sentence.startswith("WXGATE_WECHAT_APPS ")
     assert fault in sentence
+
+
+def test_each_mini_program_may_have_keys_of_its_own_for_events(env: SetVariables) -> None:
+    pushed = {"events_token": EVENTS_TOKEN, "events_aes_key": EVENTS_AES_KEY}
+    env(WXGATE_ENCRYPTION_KEYS=ENCRYPTION_KEYS, WXGATE_WECHAT_APPS=json.dumps([SHOP | pushed, CAFE]))
+    env(WXGATE_WECHAT_APP_ID=APP_ID, WXGATE_WECHAT_APP_SECRET=APP_SECRET)
+    assert [app.push for app in Settings.load(serving=True).wechat.mini_programs()] == [None, KEYS, None]
+    env(WXGATE_WECHAT_EVENTS_TOKEN=EVENTS_TOKEN, WXGATE_WECHAT_EVENTS_AES_KEY=EVENTS_AES_KEY)
+    assert [app.push for app in Settings.load(serving=True).wechat.mini_programs()] == [KEYS, KEYS, None]
+
+
+@pytest.mark.parametrize("half", ["TOKEN", "AES_KEY"])
+def test_the_token_and_the_key_of_events_are_set_together(half: str, env: SetVariables) -> None:
+    halves = {"TOKEN": EVENTS_TOKEN, "AES_KEY": EVENTS_AES_KEY}
+    env(WXGATE_ENCRYPTION_KEYS=ENCRYPTION_KEYS, WXGATE_WECHAT_APP_ID=APP_ID, WXGATE_WECHAT_APP_SECRET=APP_SECRET)
+    env(**{f"WXGATE_WECHAT_EVENTS_{half}": halves.pop(half)})
+    missing = f"^WXGATE_WECHAT_EVENTS_{next(iter(halves))} is missing: [^\n]*$"
+    with pytest.raises(SettingsError, match=missing):
+        Settings.load(serving=True)
+    with pytest.raises(SettingsError, match=missing):
+        require_secrets(Settings.load())
+
+
+def test_keys_for_events_alone_are_of_no_mini_program(env: SetVariables) -> None:
+    env(WXGATE_ENCRYPTION_KEYS=ENCRYPTION_KEYS, WXGATE_WECHAT_APPS=json.dumps([SHOP]))
+    env(WXGATE_WECHAT_EVENTS_TOKEN=EVENTS_TOKEN, WXGATE_WECHAT_EVENTS_AES_KEY=EVENTS_AES_KEY)
+    with pytest.raises(SettingsError, match=r"^WXGATE_WECHAT_APP_ID is missing: .*\nWXGATE_WECHAT_APP_SECRET is "):
+        Settings.load(serving=True)
 
 
 def test_a_mini_program_is_not_served_twice(env: SetVariables) -> None:

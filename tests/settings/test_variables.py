@@ -8,7 +8,17 @@ from pydantic import SecretStr
 
 from graph.settings import Settings, SettingsError, unknown_settings, variables
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
-from tests.settings.environment import APPS, PASSWORD_URL, PROXY_URL, STORAGE_URL, SetVariables, refusal, value_of
+from tests.settings.environment import (
+    APPS,
+    EVENTS_AES_KEY,
+    EVENTS_TOKEN,
+    PASSWORD_URL,
+    PROXY_URL,
+    STORAGE_URL,
+    SetVariables,
+    refusal,
+    value_of,
+)
 
 # Where an empty value switches the limit off.
 OFF_WHEN_EMPTY = {
@@ -19,6 +29,9 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_WECHAT_APP_ID": (None, APP_ID, APP_ID),
     "WXGATE_WECHAT_APP_SECRET": (None, APP_SECRET, SecretStr(APP_SECRET)),
     "WXGATE_WECHAT_APPS": (None, APPS, SecretStr(APPS)),
+    "WXGATE_WECHAT_EVENTS_TOKEN": (None, EVENTS_TOKEN, SecretStr(EVENTS_TOKEN)),
+    "WXGATE_WECHAT_EVENTS_AES_KEY": (None, EVENTS_AES_KEY, SecretStr(EVENTS_AES_KEY)),
+    "WXGATE_WECHAT_EVENTS_PLAIN": (False, "true", True),
     "WXGATE_WECHAT_BASE_URL": (
         "https://api.weixin.qq.com",
         "http://127.0.0.1:9000/simulator/",
@@ -127,6 +140,12 @@ def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) 
         ("WXGATE_WECHAT_APP_SECRET", "Qx7" * 11),
         ("WXGATE_WECHAT_APP_SECRET", APP_SECRET.upper()),
         ("WXGATE_WECHAT_APP_SECRET", APP_SECRET[:-1]),
+        ("WXGATE_WECHAT_EVENTS_TOKEN", "Qx"),
+        ("WXGATE_WECHAT_EVENTS_TOKEN", "Qx7" * 11),
+        ("WXGATE_WECHAT_EVENTS_TOKEN", "Qx7-token"),
+        ("WXGATE_WECHAT_EVENTS_AES_KEY", EVENTS_AES_KEY[:-1]),
+        ("WXGATE_WECHAT_EVENTS_AES_KEY", f"{EVENTS_AES_KEY[:-1]}="),
+        ("WXGATE_WECHAT_EVENTS_AES_KEY", "A" * 43),
         ("WXGATE_HTTP_ALLOWED_HOSTS", "https://a.example.com"),
         ("WXGATE_HTTP_ALLOWED_HOSTS", "a.example.com:443"),
         ("WXGATE_HTTP_ALLOWED_HOSTS", "*"),

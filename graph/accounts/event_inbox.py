@@ -1,0 +1,125 @@
+"""Keeps WeChat's events, and applies them soon: at once by the process that took one, else by any that looks."""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from graph.accounts.encryption_keys import KeyCheck
+from graph.accounts.errors import KeyRingMismatch
+from graph.accounts.events import apply_event
+from graph.security.encryption import KeyRing, SealContext, Sealed
+from graph.wechat.push import PushedEvent, read_event
+from models.clock import clock_ahead
+from models.database import Database
+from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
+from models.events import Backlog, StoredEvent, put_off, read_backlog, store_event, take_event
+
+_log = logging.getLogger(__name__)
+
+# About how often each process looks for events that another one has not applied, or that are due again.
+LOOK_EVERY_SECONDS: Final = 30.0
+# How long the others wait for a process that died at one.
+_TAKEN_MS: Final = 60_000
+# After these times an event that could not be applied is tried again; then it is left to an operator.
+RETRY_AFTER_MS: Final = (60_000, 300_000, 1_800_000)
+
+
+def body_context(app_id: str, event_id: str) -> SealContext:
+    """Where the sealed message of an event belongs."""
+    return SealContext(table="events", column="body", app_id=app_id, openid=event_id)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class EventInbox:
+    """An async context manager, within which events are applied if `is_used`. `now` gives epoch milliseconds."""
+
+    database: Database
+    key_ring: KeyRing
+    key_check: KeyCheck
+    now: Callable[[], int]
+    is_used: bool
+    # As it was last seen.
+    _backlog: Backlog = field(default=Backlog(None, 0), init=False)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _task: asyncio.Task[None] | None = field(default=None, init=False)
+
+    async def __aenter__(self) -> Self:
+        if self.is_used:
+            self._task = asyncio.create_task(self._now_and_then())
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def store(self, app_id: str, event: PushedEvent) -> None:
+        """Returns when the event is stored, now or before. Raises `KeyRingMismatch`, `DatabaseError`."""
+        await self.key_check.ensure()
+        # Of the whole message: FromUserName and CreateTime are the same for two users within a second.
+        digest = hashlib.sha256(app_id.encode() + b"\0" + event.message).digest()
+        event_id = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        now = self.now() - await clock_ahead(self.database)
+        await store_event(
+            self.database,
+            event_id,
+            app_id=app_id,
+            event=event.name,
+            body=self.key_ring.seal(event.message, body_context(app_id, event_id)),
+            created_at=event.created_at,
+            now=now,
+        )
+        if self._backlog.oldest_at is None:
+            self._backlog = self._backlog._replace(oldest_at=now)
+        self._arrived.set()
+
+    def age_and_failures(self) -> tuple[float, int]:
+        """Seconds that the oldest event waits which is not applied, and how many have failed; from any thread."""
+        oldest_at, failed = self._backlog
+        return 0.0 if oldest_at is None else max(0.0, (self.now() - oldest_at) / 1000), failed
+
+    async def _now_and_then(self) -> None:
+        while True:
+            self._arrived.clear()
+            try:
+                await self._apply_due()
+            except (DatabaseError, KeyRingMismatch) as error:
+                _log.warning("could not look for events", extra={"reason": str(error)})
+            # Replicas that started together should not all look together.
+            seconds = LOOK_EVERY_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311 - nothing secret
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._arrived.wait()
+
+    async def _apply_due(self) -> None:
+        await self.key_check.ensure()
+        # By the database's clock, which all who apply events share.
+        ahead = await clock_ahead(self.database)
+        while event := await take_event(self.database, now=self.now() - ahead, until=self.now() - ahead + _TAKEN_MS):
+            await self._apply(event, self.now() - ahead)
+        self._backlog = await read_backlog(self.database)
+
+    async def _apply(self, event: StoredEvent, now: int) -> None:
+        """Raises `DatabaseError` where no other event could be applied either: that is no try."""
+        try:
+            message = self.key_ring.open(Sealed(event.body), body_context(event.app_id, event.id))
+            pushed = read_event(message, event.app_id)
+            if pushed is not None:
+                await self.database.transaction(lambda: apply_event(event.id, event.app_id, pushed, now=now))
+                return
+            reason = "unknown event"
+        except (DatabaseUnavailable, DatabaseBehind):
+            raise
+        except Exception as error:
+            reason = type(error).__name__
+        again = event.tries < len(RETRY_AFTER_MS)
+        level, outcome = (logging.WARNING, "could not apply an event") if again else (logging.ERROR, "gave up an event")
+        _log.log(level, outcome, extra={"event_id": event.id, "wechat_event": event.event, "reason": reason})
+        await put_off(self.database, event, due_at=now + RETRY_AFTER_MS[event.tries] if again else None)

@@ -1,0 +1,49 @@
+"""What an event of WeChat's does to a user: what they have withdrawn goes, if it was collected before the event."""
+
+from typing import Final
+
+from graph.wechat.push import EventName, PushedEvent
+from models.accounts import lock_account_of
+from models.audit_log import AuditAction, record
+from models.database import Steps
+from models.deletion import delete_account
+from models.events import finish_event
+from models.phones import delete_phone_of_app
+from models.users import clear_profile, lock_user
+
+# How much later than an event data may have been collected and still be meant by it: clocks differ, and events have a
+# second's precision. What is newer the user may have given again.
+LATE_MS: Final = 60_000
+# WeChat's numbers of what is revoked. Of others the server keeps nothing: a camera, a place, steps.
+_PROFILE: Final = 6
+_PHONE: Final = 8
+_MOST_RECORDED: Final = 20
+
+
+def apply_event(event_id: str, app_id: str, event: PushedEvent, *, now: int) -> Steps[None]:
+    """The steps that apply an event once, however often they run; nothing for a user who is gone."""
+    if not (yield from finish_event(event_id, now=now)):
+        return
+    before = event.created_at + LATE_MS
+    if event.name is EventName.CANCELLATION:
+        entry, user_entry = (
+            action.entry(now=now, user_id=None, actor="wechat", app_id=app_id)
+            for action in (AuditAction.EVENT_CANCELLATION, AuditAction.DELETED)
+        )
+        yield from delete_account(app_id, event.openid, before=before, at=now, entry=entry, user_entry=user_entry)
+        return
+    user_id = yield from lock_account_of(app_id, event.openid)
+    if user_id is None or (yield from lock_user(user_id)) is None:
+        return
+    removed: list[str] = []
+    action, detail = AuditAction.EVENT_MODIFIED, dict[str, object](removed=removed)
+    if event.name is EventName.REVOKE:
+        revoked = sorted({*event.revoked})
+        action, detail = AuditAction.EVENT_REVOKE, {"revoked": revoked[:_MOST_RECORDED], **detail}
+        if _PROFILE in revoked and (yield from clear_profile(user_id, before=before, name_only=False, now=now)):
+            removed.append("profile")
+        if _PHONE in revoked and (yield from delete_phone_of_app(user_id, app_id, before=before)):
+            removed.append("phone")
+    elif (yield from clear_profile(user_id, before=before, name_only=True, now=now)):
+        removed.append("name")
+    yield from record(action.entry(now=now, user_id=user_id, actor="wechat", app_id=app_id, detail=detail))

@@ -1,0 +1,195 @@
+"""Messages that WeChat pushes to the server: signatures, decryption, and the few fields that count.
+
+Formats (official "message push" page; verified against its samples):
+    signature      sha1(sorted(token, timestamp, nonce) joined) in lower hex: it does NOT cover the body
+    msg_signature  the same with Encrypt among the texts
+    Encrypt        base64(AES-256-CBC(key, iv = key[:16], PKCS#7 to blocks of 32))
+    key            base64 of EncodingAESKey and "=", 43 characters whose last need not be canonical
+    plaintext      16 random bytes, 4 bytes of length in big-endian order, the message, the AppID
+
+Message and envelope are JSON or XML, as the operator chose in WeChat's console.
+
+Danger: who has seen one URL of a push can send any unencrypted body under its signature. So only what is decrypted
+counts, unless a setting says otherwise.
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from Crypto.Cipher import AES
+from Crypto.Util.Padding import unpad
+from defusedxml import ElementTree
+
+from graph.wechat.errors import PushFault, PushRefused
+from graph.wechat.mini_programs import PushKeys
+from graph.wechat.user_info import parse_object
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+# How far WeChat's clock and this one may be apart, and how long a captured URL can be used.
+MAX_SKEW_SECONDS: Final = 600
+_BLOCK: Final = 32  # of the padding; AES itself has 16
+_RANDOM: Final = 16
+_LENGTH: Final = 4
+_MAX_DEPTH: Final = 8
+
+_TIMESTAMP: Final = re.compile(r"[0-9]{10}").fullmatch
+_PARAMETER: Final = re.compile(r"[\x21-\x7e]{1,128}").fullmatch
+_OPENID: Final = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
+_SECONDS: Final = re.compile(r"[0-9]{1,11}").fullmatch
+_NUMBERS: Final = re.compile(r"[0-9]{1,9}")
+
+# By name, without blanks around it and in lower case, for WeChat writes names in several ways. Nested values are left
+# out.
+_Fields = Mapping[str, Sequence[str]]
+
+
+@unique
+class EventName(StrEnum):
+    """The events that the server acts on, by WeChat's names."""
+
+    MODIFIED = "user_info_modified"
+    REVOKE = "user_authorization_revoke"
+    CANCELLATION = "user_authorization_cancellation"
+
+
+@dataclass(frozen=True, slots=True)
+class PushedEvent:
+    """What WeChat says of a user. `created_at` is in epoch milliseconds, with a second's precision.
+
+    `revoked` are WeChat's numbers of what a REVOKE takes back. `message` is the text of all this, for `read_event`.
+    """
+
+    name: EventName
+    openid: str = field(repr=False)
+    created_at: int
+    revoked: tuple[int, ...]
+    message: bytes = field(repr=False)
+
+
+def read_url_check(keys: PushKeys, query: Mapping[str, str], *, now: float) -> str:
+    """What a GET must be answered with, by which WeChat sees that the URL is the operator's. Raises `PushRefused`.
+
+    `now` is epoch seconds, here as below.
+    """
+    _require_signature(keys, query, "signature", now)
+    return _parameter(query, "echostr")
+
+
+def open_push(
+    app_id: str, keys: PushKeys, query: Mapping[str, str], body: bytes, *, now: float, plain_allowed: bool
+) -> PushedEvent | None:
+    """The event of a POST, or None for whatever else WeChat pushes. Raises `PushRefused`.
+
+    Where a body has a message both ways, as in the "compatible" mode, only what is encrypted counts.
+    """
+    fields = _read_fields(body, "body")
+    if "encrypt" in fields:
+        encrypted = _only(fields, "encrypt") or _refuse("body")
+        _require_signature(keys, query, "msg_signature", now, encrypted)
+        return read_event(_decrypted(app_id, keys, encrypted), app_id)
+    _require_signature(keys, query, "signature", now)
+    return read_event(body, app_id) if plain_allowed else _refuse("plain")
+
+
+def read_event(message: bytes, app_id: str) -> PushedEvent | None:
+    """The event of a message that WeChat has sealed, or None for any other. Raises `PushRefused`."""
+    fields = _read_fields(message, "message")
+    if not {"", app_id}.issuperset(fields.get("appid", ())):
+        _refuse("app")
+    kind, name = _only(fields, "msgtype"), _only(fields, "event")
+    if kind is None or name is None or kind.lower() != "event" or name.lower() not in set(EventName):
+        return None
+    openid, created_at = _only(fields, "openid"), _only(fields, "createtime")
+    if openid is None or created_at is None or not _OPENID(openid) or not _SECONDS(created_at):
+        _refuse("message")
+    revoked = _NUMBERS.findall(" ".join(fields.get("revokeinfo", ())))
+    return PushedEvent(EventName(name.lower()), openid, 1000 * int(created_at), (*map(int, revoked),), message)
+
+
+def _require_signature(keys: PushKeys, query: Mapping[str, str], name: str, now: float, *signed: str) -> None:
+    timestamp, nonce = _parameter(query, "timestamp"), _parameter(query, "nonce")
+    if not _TIMESTAMP(timestamp) or abs(now - int(timestamp)) > MAX_SKEW_SECONDS:
+        _refuse("time")
+    texts = sorted([keys.token.get_secret_value(), timestamp, nonce, *signed])
+    # SHA-1 is WeChat's choice.
+    expected = hashlib.sha1("".join(texts).encode(), usedforsecurity=False).hexdigest()
+    if not hmac.compare_digest(expected, _parameter(query, name)):
+        _refuse("signature")
+
+
+def _parameter(query: Mapping[str, str], name: str) -> str:
+    value = query.get(name, "")
+    return value if _PARAMETER(value) else _refuse("request")
+
+
+def _decrypted(app_id: str, keys: PushKeys, encrypted: str) -> bytes:
+    # Lenient, unlike for a session_key: WeChat's own samples have bits that no encoder would set.
+    key = b64decode(keys.aes_key.get_secret_value() + "=")
+    try:
+        padded = AES.new(key, AES.MODE_CBC, iv=key[:16]).decrypt(b64decode(encrypted, validate=True))
+        # Every byte of the padding is looked at, as WeChat's SDKs do not.
+        plaintext = unpad(padded, _BLOCK)
+    except ValueError:
+        _refuse("decryption")
+    begin = _RANDOM + _LENGTH
+    end = begin + int.from_bytes(plaintext[_RANDOM:begin], "big")
+    if len(plaintext) < begin or end > len(plaintext):
+        _refuse("decryption")
+    if plaintext[end:] != app_id.encode():
+        _refuse("app")
+    return plaintext[begin:end]
+
+
+def _read_fields(text: bytes, fault: PushFault) -> _Fields:
+    """By the first character, whatever a header says: what WeChat sends is text/xml or application/json, or neither."""
+    try:
+        decoded = text.decode("utf-8-sig").strip()
+        pairs = _json_pairs(decoded) if decoded.startswith("{") else _xml_pairs(decoded)
+    except (ValueError, ElementTree.ParseError):  # away from here, for their texts may hold a value
+        _refuse(fault)
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name.strip().lower(), []).append(value.strip())
+    return fields
+
+
+def _json_pairs(text: str) -> list[tuple[str, str]]:
+    """Raises `ValueError`. A list of one element and the element alone are the same to WeChat, and so are 1 and "1"."""
+    found = parse_object(text)
+    if found is None:
+        raise ValueError
+    listed = ((name, value if isinstance(value, list) else [value]) for name, value in found.items())
+    return [(name, str(value)) for name, values in listed for value in values if type(value) in {str, int}]
+
+
+def _xml_pairs(text: str) -> list[tuple[str, str]]:
+    """Raises `ValueError`, `ParseError`. Without a DTD, which could make much of a few bytes, or name files."""
+    root = ElementTree.fromstring(text, forbid_dtd=True)
+    if any(_too_deep(root, _MAX_DEPTH)):
+        raise ValueError
+    return [(child.tag, child.text or "") for child in root if not len(child)]
+
+
+def _too_deep(element: "Element", levels: int) -> Iterator[bool]:
+    yield levels == 0
+    if levels:
+        for child in element:
+            yield from _too_deep(child, levels - 1)
+
+
+def _refuse(reason: PushFault) -> NoReturn:
+    raise PushRefused(reason) from None
+
+
+def _only(fields: _Fields, name: str) -> str | None:
+    """The value of a field; None where it has none, or two that differ."""
+    values = set(fields.get(name, ()))
+    return values.pop() if len(values) == 1 else None

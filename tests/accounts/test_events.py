@@ -1,0 +1,270 @@
+"""What users withdraw in WeChat goes here too: each event does what it says, once, to what was collected before it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Final
+
+import pytest
+
+from graph.accounts import event_inbox
+from graph.settings import Settings
+from graph.simulator.serving import WeChatSimulator
+from graph.simulator.users import DEFAULT_GROUP
+from tests.accounts.inbox import applied, audited, happens, openid_of, rows, settings_with_events
+from tests.accounts.stored import run_sql
+from tests.server import APP_ID, ME, Clock, TestServer, open_server
+from tests.wechat.pushes import event, push, send
+
+MODIFIED: Final = "user_info_modified"
+REVOKE: Final = "user_authorization_revoke"
+SHOP: Final = "wx00c1f0c9be2d3784"
+CANCELLATION: Final = "user_authorization_cancellation"
+ALICE: Final = {"nickName": "Alice", "gender": 2, "city": "Guangzhou", "language": "en", "country": "China"}
+
+
+@pytest.fixture
+def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
+    return settings_with_events(wechat_simulator, database_url)
+
+
+@pytest.fixture
+async def server(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[TestServer]:
+    """Without a choice of plans: what is pushed runs no document."""
+    async with open_server(settings, wechat_simulator, clock) as opened:
+        yield opened
+
+
+async def user_with_profile(server: TestServer, settings: Settings, name: str = "alice") -> tuple[str, str]:
+    """The token of a user who has given a profile, and their openid."""
+    login = await server.login(name)
+    profile = {**ALICE, "nickName": name.title(), "avatarUrl": f"https://thirdwx.qlogo.cn/{name}/132"}
+    await server.submit(login["token"], server.wechat.user_info(name, policy="old", **profile))
+    assert not (await server.me(login["token"]))["isAnonymous"]
+    return login["token"], await openid_of(settings, login["user"]["id"], APP_ID)
+
+
+@pytest.mark.parametrize("style", ["json", "xml"])
+async def test_a_revoked_profile_is_cleared_in_all_that_was_signed(
+    server: TestServer, settings: Settings, style: str
+) -> None:
+    token, openid = await user_with_profile(server, settings)
+    other, _ = await user_with_profile(server, settings, "bob")
+    before = await server.me(token)
+    server.clock.advance(seconds=5)
+    await happens(server, settings, REVOKE, openid, style=style, RevokeInfo="6")
+    after = await server.me(token)
+    empty = dict.fromkeys(("nickName", "avatarUrl", "city", "province", "country", "language"))
+    assert after == {**before, **empty, "gender": "UNKNOWN", "isAnonymous": True, "updatedAt": after["updatedAt"]}
+    assert after["updatedAt"] > before["updatedAt"]
+    assert (await server.me(other))["nickName"] == "Bob"
+    [entry] = await audited(settings)
+    assert (entry["action"], entry["actor"], entry["app_id"], entry["user_id"]) == (
+        *("event_revoke", "wechat", APP_ID),
+        after["id"],
+    )
+    assert json.loads(entry["detail"]) == {"revoked": [6], "removed": ["profile"]}
+
+
+async def test_a_profile_that_wechat_modified_loses_name_and_picture_only(
+    server: TestServer, settings: Settings
+) -> None:
+    token, openid = await user_with_profile(server, settings)
+    before = await server.me(token)
+    server.clock.advance(seconds=5)
+    await happens(server, settings, MODIFIED, openid)
+    after = await server.me(token)
+    assert after == {
+        **before,
+        "nickName": None,
+        "avatarUrl": None,
+        "isAnonymous": True,
+        "updatedAt": after["updatedAt"],
+    }
+    [entry] = await audited(settings)
+    assert (entry["action"], json.loads(entry["detail"])) == ("event_modified", {"removed": ["name"]})
+
+
+@pytest.mark.parametrize(("name", "info"), [(REVOKE, "6"), (MODIFIED, None)])
+async def test_a_profile_that_is_newer_than_the_event_stays(
+    server: TestServer, settings: Settings, name: str, info: str | None
+) -> None:
+    token, openid = await user_with_profile(server, settings)
+    before = await server.me(token)
+    [stored] = await run_sql(settings, "SELECT profile_at FROM users")
+    # A minute later than the event it may still be meant by it.
+    seconds = (stored["profile_at"] - server.clock.ms // 1000 * 1000) // 1000 - 60
+    await happens(server, settings, name, openid, seconds=seconds - 1, RevokeInfo=info)
+    assert await server.me(token) == before
+    [entry] = await audited(settings)
+    assert json.loads(entry["detail"])["removed"] == []
+    await happens(server, settings, name, openid, seconds=seconds, RevokeInfo=info)
+    assert (await server.me(token))["isAnonymous"]
+
+
+async def test_a_cleared_profile_does_not_come_back_by_an_older_submission(
+    server: TestServer, settings: Settings, wechat_simulator: WeChatSimulator
+) -> None:
+    login = await server.login("alice")
+    older = wechat_simulator.user_info("alice", policy="old", nickName="Alice")
+    wechat_simulator.advance(2)
+    newer = wechat_simulator.user_info("alice", policy="old", nickName="Alice")
+    await server.submit(login["token"], newer)
+    await happens(server, settings, REVOKE, await openid_of(settings, login["user"]["id"], APP_ID), RevokeInfo="6")
+    assert (await server.submit(login["token"], older))["nickName"] is None
+    wechat_simulator.advance(2)
+    again = wechat_simulator.user_info("alice", policy="old", nickName="Alice again")
+    assert (await server.submit(login["token"], again))["nickName"] == "Alice again"
+
+
+@pytest.mark.parametrize(
+    ("app_id", "seconds", "info", "goes"),
+    [
+        (APP_ID, 60, "8", True),
+        (APP_ID, 60, "6,8", True),
+        (APP_ID, 61, "8", False),
+        (SHOP, 0, "8", False),
+        (APP_ID, 0, "6", False),
+    ],
+)
+async def test_a_revoked_phone_goes_if_it_came_here_before(
+    server: TestServer, settings: Settings, app_id: str, seconds: int, info: str, goes: bool
+) -> None:
+    login = await server.login("alice")
+    user_id, at = login["user"]["id"], server.clock.ms // 1000
+    columns = "user_id, number, number_index, country_code, app_id, source, verified_at, created_at, updated_at"
+    values = f"'{user_id}', 'sealed', 'k1.index', '86', '{app_id}', 1, {1000 * (at + seconds)}, 1, 1"
+    await run_sql(settings, f"INSERT INTO phones ({columns}) VALUES ({values})")  # noqa: S608 - of this file
+    openid = await openid_of(settings, user_id, APP_ID)
+    await happens(server, settings, REVOKE, openid, RevokeInfo=info)
+    assert len(await run_sql(settings, "SELECT user_id FROM phones")) == (0 if goes else 1)
+    [entry] = await audited(settings)
+    assert ("phone" in json.loads(entry["detail"])["removed"]) is goes
+
+
+@pytest.mark.parametrize("info", ["5", "19", "20", "1,2,3,4,7,12,13,14,15,16,18,201", ""])
+async def test_what_the_server_keeps_nothing_of_is_recorded_only(
+    server: TestServer, settings: Settings, info: str
+) -> None:
+    token, openid = await user_with_profile(server, settings)
+    before = await server.me(token)
+    await happens(server, settings, REVOKE, openid, RevokeInfo=info)
+    assert await server.me(token) == before
+    [entry] = await audited(settings)
+    revoked = sorted(map(int, filter(None, info.split(","))))
+    assert json.loads(entry["detail"]) == {"revoked": revoked, "removed": []}
+
+
+async def test_a_closed_wechat_account_takes_the_user_along(server: TestServer, settings: Settings) -> None:
+    token, openid = await user_with_profile(server, settings)
+    user_id = (await server.me(token))["id"]
+    await user_with_profile(server, settings, "bob")
+    await happens(server, settings, CANCELLATION, openid)
+    assert await server.code_of_error(ME, token=token) == "UNAUTHENTICATED"
+    assert [row["user_id"] for row in await run_sql(settings, "SELECT user_id FROM deleted_users")] == [user_id]
+    assert sorted(entry["action"] for entry in await audited(settings)) == ["deleted", "event_cancellation"]
+    assert len(await run_sql(settings, "SELECT id FROM users")) == 1
+    assert len(await run_sql(settings, "SELECT id FROM accounts")) == 1
+    again = await server.login("alice")
+    assert again["isNewUser"]
+    assert again["user"]["id"] != user_id
+
+
+async def test_an_account_that_is_newer_than_its_cancellation_stays(server: TestServer, settings: Settings) -> None:
+    token, openid = await user_with_profile(server, settings)
+    await happens(server, settings, CANCELLATION, openid, seconds=-62)
+    assert (await server.me(token))["nickName"] == "Alice"
+    assert await audited(settings) == []
+
+
+async def test_a_user_of_another_mini_program_loses_one_account_only(
+    wechat_simulator: WeChatSimulator, database_url: str, clock: Clock
+) -> None:
+    wechat_simulator.bind_open_platform()
+    shop = wechat_simulator.app(SHOP, group=DEFAULT_GROUP)
+    settings = settings_with_events(wechat_simulator, database_url, shop)
+    async with open_server(settings, wechat_simulator, clock) as server:
+        login = await server.login("alice")
+        kept = await server.login("alice", app=shop)
+        assert kept["user"]["id"] == login["user"]["id"]
+        await happens(server, settings, CANCELLATION, await openid_of(settings, login["user"]["id"], APP_ID))
+        assert await server.code_of_error(ME, token=login["token"]) == "UNAUTHENTICATED"
+        assert (await server.me(kept["token"]))["id"] == login["user"]["id"]
+        assert [entry["action"] for entry in await audited(settings)] == ["event_cancellation"]
+        # Of the other mini-program an openid names nobody here.
+        foreign = await openid_of(settings, login["user"]["id"], shop.app_id)
+        await happens(server, settings, CANCELLATION, foreign)
+        assert (await server.me(kept["token"]))["id"] == login["user"]["id"]
+
+
+@pytest.mark.parametrize("name", [MODIFIED, REVOKE, CANCELLATION])
+async def test_an_event_of_a_user_who_is_not_here_is_done(server: TestServer, settings: Settings, name: str) -> None:
+    await server.login("alice")
+    await happens(server, settings, name, "oSYNTHETIC0000000000000user1", RevokeInfo="6")
+    [row] = await rows(settings)
+    assert (row["state"], row["body"], row["tries"]) == (1, "", 1)
+    assert await audited(settings) == []
+
+
+async def test_an_event_that_comes_three_times_happens_once(server: TestServer, settings: Settings) -> None:
+    token, openid = await user_with_profile(server, settings)
+    at = server.clock.ms // 1000
+    message = event(REVOKE, openid, app_id=APP_ID, at=at, RevokeInfo="6")
+    # Each time with another nonce, and random bytes around it.
+    answers = await asyncio.gather(*[send(server.http, push(message, app_id=APP_ID, at=at)) for _ in range(3)])
+    assert {answer.text for answer in answers} == {"success"}
+    await applied(settings)
+    assert (await send(server.http, push(message, app_id=APP_ID, at=at))).text == "success"
+    await applied(settings)
+    assert len(await rows(settings)) == len(await audited(settings)) == 1
+    assert (await server.me(token))["isAnonymous"]
+
+
+async def test_two_users_in_one_second_from_one_sender_are_two_events(server: TestServer, settings: Settings) -> None:
+    (alice, openid), (bob, other) = [await user_with_profile(server, settings, name) for name in ("alice", "bob")]
+    at = server.clock.ms // 1000
+    for one in (openid, other):
+        message = event(REVOKE, one, app_id=APP_ID, at=at, RevokeInfo="6")
+        await send(server.http, push(message, app_id=APP_ID, at=at))
+    await applied(settings)
+    assert len(await rows(settings)) == 2
+    assert [(await server.me(token))["nickName"] for token in (alice, bob)] == [None, None]
+
+
+async def test_the_inbox_holds_no_openid_and_nothing_once_it_is_applied(
+    server: TestServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, openid = await user_with_profile(server, settings)
+    at = server.clock.ms // 1000
+    message = event(REVOKE, openid, app_id=APP_ID, at=at, RevokeInfo="6")
+    monkeypatch.setattr(event_inbox, "read_event", lambda *_: None)
+    await send(server.http, push(message, app_id=APP_ID, at=at))
+    async with asyncio.timeout(30):
+        while not (found := await rows(settings, "tries = 1")):  # noqa: ASYNC110 - the database sends no event
+            await asyncio.sleep(0.02)
+    [row] = found
+    assert row["body"].startswith("v1.k1.")
+    assert openid not in str(row)
+    assert (row["app_id"], row["event"], row["created_at"], row["state"]) == (APP_ID, REVOKE, 1000 * at, 0)
+    assert row["due_at"] == row["received_at"] + 60_000
+
+
+async def test_what_cannot_be_applied_is_tried_three_times_more_and_then_left(
+    server: TestServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(event_inbox, "LOOK_EVERY_SECONDS", 0.05)
+    token, openid = await user_with_profile(server, settings)
+    at = server.clock.ms // 1000
+    message = event(REVOKE, openid, app_id=APP_ID, at=at, RevokeInfo="6")
+    with monkeypatch.context() as broken:
+        broken.setattr(event_inbox, "read_event", lambda *_: None)
+        await send(server.http, push(message, app_id=APP_ID, at=at))
+        async with asyncio.timeout(30):
+            for tries, minutes in enumerate((1, 5, 30, 0), 1):
+                while not (found := await rows(settings, f"tries = {tries}")):  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.02)
+                assert [row["state"] for row in found] == [2 if tries == 4 else 0]
+                server.clock.advance(minutes=minutes, seconds=1)
+    assert caplog.text.count("could not apply an event") == 3
+    assert caplog.text.count("gave up an event") == 1
+    assert not (await server.me(token))["isAnonymous"]
