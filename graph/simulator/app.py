@@ -32,7 +32,8 @@ async def _act(state: SimulatorState, action: Action, request: Request) -> Respo
         # For a page from elsewhere a browser sends any other type without asking, and names the page as the origin.
         if body and "origin" in request.headers and not is_json:
             return JSONResponse({"errMsg": f"{name}:fail send the body as application/json"}, status_code=415)
-        return JSONResponse(act(state, fields.parse(body)))
+        result = act(state, fields.parse(body))
+        return JSONResponse(result if isinstance(result, dict) else await result)
     except ClientDisconnect:
         return Response()
     except BadRequest as error:
