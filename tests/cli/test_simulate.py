@@ -3,21 +3,24 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 
 from tests.cli.processes import Process, run, serving
 from tests.secret_patterns import secrets_in
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS, SUBMIT
+from tests.simulator.receiver import opened, receiving
 
 
 def exports(simulator: Process) -> dict[str, str]:
     return dict(re.findall(r"^export (\w+)=(.+)$", simulator.output, re.MULTILINE))
 
 
-def phone(simulator: Process, action: str, **fields: object) -> dict[str, str]:
+def phone(simulator: Process, action: str, **fields: object) -> dict[str, Any]:
     response = httpx.post(f"{simulator.url}/device/{action}", json=fields, trust_env=False)
-    answer: dict[str, str] = response.json()
+    answer: dict[str, Any] = response.json()
     return answer
 
 
@@ -94,3 +97,28 @@ def test_it_makes_up_several_mini_programs_for_one_server(tmp_path: Path) -> Non
         assert set(exports(simulator)) == {"WXGATE_WECHAT_BASE_URL"}
         query = {"appid": further["app_id"], "secret": further["app_secret"], "grant_type": "client_credential"}
         assert httpx.post(f"{simulator.url}/cgi-bin/stable_token", json=query, trust_env=False).json()["expires_in"] > 0
+
+
+def test_it_pushes_events_to_a_url_and_prints_the_secrets_of_them(tmp_path: Path) -> None:
+    arguments = ["--seed", "1", "--apps", "2"]
+    with receiving() as receiver:
+        url = f"{receiver.url}/{{appid}}"
+        with serving("simulate", *arguments, "--events-url", url, cwd=tmp_path) as simulator:
+            printed = exports(simulator)
+            [further] = json.loads(printed["WXGATE_WECHAT_APPS"].strip("'"))
+            revoked = phone(simulator, "revoke", user="alice")
+            closed = phone(simulator, "close-account", user="alice", app=further["app_id"])
+    assert [each["accepted"] for answer in (revoked, closed) for each in answer["deliveries"]] == [True, True]
+    first, second = receiver.pushed
+    message, app_id = opened(first.fields["Encrypt"], printed["WXGATE_WECHAT_EVENTS_AES_KEY"])
+    assert first.signed("msg_signature", printed["WXGATE_WECHAT_EVENTS_TOKEN"], first.fields["Encrypt"])
+    assert app_id == printed["WXGATE_WECHAT_APP_ID"] == first.app_id
+    assert json.loads(message)["Event"] == "user_authorization_revoke"
+    assert second.app_id == further["app_id"]
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000/events", "ftp://127.0.0.1/", "http:///events"])
+def test_an_events_url_that_is_none_is_wrong_usage(url: str, tmp_path: Path) -> None:
+    refused = run("simulate", "--port", "0", "--events-url", url, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "--events-url must begin with http:// or https:// and a host" in refused.stderr
