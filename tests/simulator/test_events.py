@@ -1,5 +1,6 @@
 """What users take back: the events of it, the tries to deliver them, and what the phone and WeChat do afterwards."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -87,6 +88,25 @@ async def test_a_response_that_does_not_come_ends_a_try(simulator: Simulator, re
 
     assert not delivery["accepted"]
     assert delivery["tries"] == [{"status": None, "answer": "no response within 0.1 s"}] * 3
+
+
+async def test_the_next_try_waits_for_its_time_and_a_late_event_for_its_own(
+    simulator: Simulator, receiver: Receiver
+) -> None:
+    simulator.state.apps[APP_ID].push.interval = 3600
+    receiver.answers = [(503, "")]
+    refused = asyncio.ensure_future(simulator.phone("revoke"))
+    late = asyncio.ensure_future(simulator.phone("revoke", delay=3600))
+    async with asyncio.timeout(10):
+        while not receiver.pushed:  # noqa: ASYNC110 - its thread has no event for this loop
+            await asyncio.sleep(0.002)
+
+    finished, waiting = await asyncio.wait({refused, late}, timeout=0.1)
+
+    assert (finished, len(receiver.pushed)) == (set(), 1)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_tries_end_with_the_first_success_and_repeat_the_same_message(
