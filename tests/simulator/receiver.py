@@ -1,4 +1,4 @@
-"""A server under test, as small as it can be: it keeps what WeChat pushes, and opens it as the documents say.
+"""A server under test, as small as it can be: it keeps what WeChat pushes, and opens it as WeChat describes.
 
 Written from WeChat's own description and pycryptodome: nothing of the simulator's is used, nor of the server's.
 """
