@@ -7,6 +7,7 @@ import secrets
 from typing import Final
 
 import click
+from pydantic import SecretStr
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from graph.cli.serve import HOST
@@ -16,6 +17,7 @@ from graph.server.sockets import in_url, listening
 from graph.settings import Settings
 from graph.settings.values import is_loopback
 from graph.simulator import SimulatorState, create_simulator
+from graph.simulator.push import MessagePush
 from graph.simulator.users import DEFAULT_GROUP
 
 ALLOW_REMOTE: Final = click.option(
@@ -53,12 +55,15 @@ def simulate(*, host: str, port: int, seed: int | None, apps: int, events_url: s
         wechat.app_secret.get_secret_value() if wechat.app_secret else invented.app_secret,
         seed=invented.seed,
     )
+    if wechat.events_token and wechat.events_aes_key:
+        _push_with(state, state.app_id, wechat.events_token, wechat.events_aes_key)
     for app in wechat.mini_programs():
         if app.app_id != state.app_id:
             state.add_app(app.app_id, app.app_secret.get_secret_value())
+            if app.push:
+                _push_with(state, app.app_id, app.push.token, app.push.aes_key)
     further = play_several(state, apps)
-    if events_url is not None:
-        push_events_to(state, events_url)
+    push = push_events_to(state, events_url)
     with listening(host, port) as listeners:
         click.echo(f"export WXGATE_WECHAT_BASE_URL=http://{in_url(host)}:{listeners[0].getsockname()[1]}")
         if wechat.app_id is None:
@@ -67,8 +72,7 @@ def simulate(*, host: str, port: int, seed: int | None, apps: int, events_url: s
             click.echo(f"export WXGATE_WECHAT_APP_SECRET={state.app_secret}")
         if further:
             click.echo(f"export WXGATE_WECHAT_APPS='{further}'")
-        if events_url is not None:
-            push = state.apps[state.app_id].push
+        if events_url is not None and wechat.events_token is None:
             click.echo(f"export WXGATE_WECHAT_EVENTS_TOKEN={push.token}")
             click.echo(f"export WXGATE_WECHAT_EVENTS_AES_KEY={push.aes_key}")
         configure_logging(level="INFO", style="text")
@@ -96,13 +100,29 @@ def play_several(state: SimulatorState, number: int) -> str:
     for app in state.apps.values():
         app.users.group = DEFAULT_GROUP
     _, *further = state.apps.values()
-    return json.dumps([{"app_id": app.app_id, "app_secret": app.app_secret} for app in further])
+    return json.dumps(
+        [
+            {
+                "app_id": app.app_id,
+                "app_secret": app.app_secret,
+                "events_token": app.push.token,
+                "events_aes_key": app.push.aes_key,
+            }
+            for app in further
+        ]
+    )
 
 
-def push_events_to(state: SimulatorState, url: str) -> None:
-    """Pushes each mini-program's events to the URL, in which `{appid}` stands for its AppID."""
+def push_events_to(state: SimulatorState, url: str | None) -> MessagePush:
+    """Pushes the events of each mini-program to the URL, with its AppID for `{appid}`. Returns the first one's push."""
     for app in state.apps.values():
-        app.push.url = url.replace("{appid}", app.app_id)
+        app.push.url = url and url.replace("{appid}", app.app_id)
+    return state.apps[state.app_id].push
+
+
+def _push_with(state: SimulatorState, app_id: str, token: SecretStr, aes_key: SecretStr) -> None:
+    push = state.apps[app_id].push
+    push.token, push.aes_key = token.get_secret_value(), aes_key.get_secret_value()
 
 
 def require_loopback(host: str, allow_remote: bool) -> None:
