@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from graph.app import SIMULATOR_PREFIX
 from graph.cli.serve import HOST, PORT, serve_parts
-from graph.cli.simulate import ALLOW_REMOTE, APPS, invent, local_hosts, play_several, require_loopback
+from graph.cli.simulate import ALLOW_REMOTE, APPS, invent, local_hosts, play_several, push_events_to, require_loopback
 from graph.composition import compose
 from graph.security.encryption import generate_entry
 from graph.server.sockets import in_url, listening
@@ -77,10 +77,13 @@ def dev(host: str, port: int, data: Path, apps: int, allow_remote: bool) -> None
             further = play_several(state, apps)
             simulator = create_simulator(state)
             own_host = "127.0.0.1" if host in {"0.0.0.0", "::"} else in_url(host)  # noqa: S104 - compared, not bound
+            push = push_events_to(state, f"http://{own_host}:{own_port}/wechat/events/{{appid}}")
             wechat = WeChatSettings(
                 app_id=state.app_id,
                 app_secret=SecretStr(state.app_secret),
                 apps=SecretStr(further) if further else None,
+                events_token=SecretStr(push.token),
+                events_aes_key=SecretStr(push.aes_key),
                 base_url=f"http://{own_host}:{own_port}{SIMULATOR_PREFIX}",
             )
             settings = settings.model_copy(update={"wechat": wechat})

@@ -2,10 +2,12 @@
 
 import json
 import random
+import re
 import secrets
 from typing import Final
 
 import click
+from pydantic import SecretStr
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from graph.cli.serve import HOST
@@ -15,6 +17,7 @@ from graph.server.sockets import in_url, listening
 from graph.settings import Settings
 from graph.settings.values import is_loopback
 from graph.simulator import SimulatorState, create_simulator
+from graph.simulator.push import MessagePush
 from graph.simulator.users import DEFAULT_GROUP
 
 ALLOW_REMOTE: Final = click.option(
@@ -31,13 +34,20 @@ APPS: Final = click.option(
 @click.option("--port", required=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 @click.option("--seed", type=int, help="Make the same mini-program, users, codes and keys every time.")
 @APPS
+@click.option("--events-url", help="Where to push events; {appid} in it stands for the AppID of each mini-program.")
 @ALLOW_REMOTE
-def simulate(host: str, port: int, seed: int | None, apps: int, allow_remote: bool) -> None:
+def simulate(*, host: str, port: int, seed: int | None, apps: int, events_url: str | None, allow_remote: bool) -> None:
     """Play WeChat, and the phones of its users, on a socket.
 
     The mini-programs are those of the WXGATE_WECHAT_ variables, or made-up ones, which are printed as lines to paste.
+
+    With an --events-url like http://127.0.0.1:8000/wechat/events/{appid}, POST /device/revoke, /device/close-account
+    and /device/modified push there what users take back, and respond with what the server answered.
     """
     require_loopback(host, allow_remote)
+    if events_url is not None and not re.match(r"https?://[^/\s]+", events_url):
+        message = "--events-url must begin with http:// or https:// and a host."
+        raise click.UsageError(message)
     wechat = Settings.load("wechat").wechat
     invented = invent(seed)
     state = SimulatorState(
@@ -45,10 +55,15 @@ def simulate(host: str, port: int, seed: int | None, apps: int, allow_remote: bo
         wechat.app_secret.get_secret_value() if wechat.app_secret else invented.app_secret,
         seed=invented.seed,
     )
+    if wechat.events_token and wechat.events_aes_key:
+        _push_with(state, state.app_id, wechat.events_token, wechat.events_aes_key)
     for app in wechat.mini_programs():
         if app.app_id != state.app_id:
             state.add_app(app.app_id, app.app_secret.get_secret_value())
+            if app.push:
+                _push_with(state, app.app_id, app.push.token, app.push.aes_key)
     further = play_several(state, apps)
+    push = push_events_to(state, events_url)
     with listening(host, port) as listeners:
         click.echo(f"export WXGATE_WECHAT_BASE_URL=http://{in_url(host)}:{listeners[0].getsockname()[1]}")
         if wechat.app_id is None:
@@ -57,6 +72,9 @@ def simulate(host: str, port: int, seed: int | None, apps: int, allow_remote: bo
             click.echo(f"export WXGATE_WECHAT_APP_SECRET={state.app_secret}")
         if further:
             click.echo(f"export WXGATE_WECHAT_APPS='{further}'")
+        if events_url is not None and wechat.events_token is None:
+            click.echo(f"export WXGATE_WECHAT_EVENTS_TOKEN={push.token}")
+            click.echo(f"export WXGATE_WECHAT_EVENTS_AES_KEY={push.aes_key}")
         configure_logging(level="INFO", style="text")
         announce(listeners[0], workers=1)
         run(TrustedHostMiddleware(create_simulator(state), local_hosts(host) or ["*"]), listeners)
@@ -82,7 +100,29 @@ def play_several(state: SimulatorState, number: int) -> str:
     for app in state.apps.values():
         app.users.group = DEFAULT_GROUP
     _, *further = state.apps.values()
-    return json.dumps([{"app_id": app.app_id, "app_secret": app.app_secret} for app in further])
+    return json.dumps(
+        [
+            {
+                "app_id": app.app_id,
+                "app_secret": app.app_secret,
+                "events_token": app.push.token,
+                "events_aes_key": app.push.aes_key,
+            }
+            for app in further
+        ]
+    )
+
+
+def push_events_to(state: SimulatorState, url: str | None) -> MessagePush:
+    """Pushes the events of each mini-program to the URL, with its AppID for `{appid}`. Returns the first one's push."""
+    for app in state.apps.values():
+        app.push.url = url and url.replace("{appid}", app.app_id)
+    return state.apps[state.app_id].push
+
+
+def _push_with(state: SimulatorState, app_id: str, token: SecretStr, aes_key: SecretStr) -> None:
+    push = state.apps[app_id].push
+    push.token, push.aes_key = token.get_secret_value(), aes_key.get_secret_value()
 
 
 def require_loopback(host: str, allow_remote: bool) -> None:

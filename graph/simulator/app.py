@@ -7,7 +7,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graph.simulator.device import ACTIONS, Action
+from graph.simulator import device, events
+from graph.simulator.device import Action
 from graph.simulator.endpoints import ENDPOINTS, named_app
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
@@ -20,7 +21,8 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process are independent."""
     server = [Route(path, partial(_call_endpoint, state, path), methods=_METHODS) for path in ENDPOINTS]
-    phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in ACTIONS.items()]
+    actions = {**device.ACTIONS, **events.ACTIONS}
+    phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in actions.items()]
     return Starlette(routes=[*server, *phone])
 
 
@@ -32,7 +34,8 @@ async def _act(state: SimulatorState, action: Action, request: Request) -> Respo
         # For a page from elsewhere a browser sends any other type without asking, and names the page as the origin.
         if body and "origin" in request.headers and not is_json:
             return JSONResponse({"errMsg": f"{name}:fail send the body as application/json"}, status_code=415)
-        return JSONResponse(act(state, fields.parse(body)))
+        result = act(state, fields.parse(body))
+        return JSONResponse(result if isinstance(result, dict) else await result)
     except ClientDisconnect:
         return Response()
     except BadRequest as error:

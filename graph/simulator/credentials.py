@@ -59,6 +59,10 @@ class Codes(Generic[Grant]):
         self._held[code] = (grant, self._now() + CODE_LIFE, True)
         return grant
 
+    def withdraw(self, belongs: Callable[[Grant], bool]) -> None:
+        """Make codes unknown, used or not: those whose grant belongs to what is gone."""
+        self._held = {code: held for code, held in self._held.items() if not belongs(held[0])}
+
     def _forget(self) -> None:
         while self._held and next(iter(self._held.values()))[1] <= self._now():
             del self._held[next(iter(self._held))]
@@ -125,6 +129,9 @@ class SessionKeys:
     def put(self, user: str, text: str) -> None:
         """Make a chosen key the valid one, for tests that reproduce known bytes."""
         self._issue(user, "login", text)
+
+    def forget(self, user: str) -> None:
+        self._held.pop(user, None)
 
     def _valid(self, user: str) -> SessionKey:
         return self._living(user) or self._issue(user, "unseen")

@@ -8,7 +8,9 @@ for a fake one).
     POST /device/login               USER, renewSessionKey              -> code
     POST /device/user-info           USER, policy ("new" or "old"), api ("getUserInfo" or "getUserProfile"), deny,
                                      withCredentials -> userInfo, rawData, signature, encryptedData, iv
-    POST /device/phone-number        USER, phoneNumber, purePhoneNumber, countryCode, deny -> code, encryptedData, iv
+    POST /device/phone-number        USER, phoneNumber, purePhoneNumber, countryCode, deny, quota ("none"),
+                                     api ("getPhoneNumber" or "getRealtimePhoneNumber"),
+                                     style ("both", "new" or "old") -> code, encryptedData, iv
     POST /device/check-session       user, app                          -> checkSession:ok or its failure
     POST /device/expire-session-key  user, app                          -> the session_key is no longer valid
     GET  /device/users                                                  -> all users so far, without secrets
@@ -16,6 +18,7 @@ for a fake one).
     GET  /device/apps                                                   -> all apps, without secrets
     POST /device/faults              the fields of `Fault`              -> the active faults; times null: for good
     GET, DELETE /device/faults                                          -> the active faults
+    POST /device/revoke, /device/close-account, /device/modified, /device/release-events, /device/message-push: `events`
 
 A user has one openid in each app, and one unionid in all apps of a `group`, which is an Open Platform account (any
 name, "" without it). `bind-open-platform` adds the app to one: from then on its logins bring that unionid.
@@ -27,7 +30,7 @@ encrypted with the session_key that is valid at that time, whatever the server h
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import orjson
@@ -43,8 +46,10 @@ from graph.simulator.state import SimulatorState
 from graph.simulator.users import DEFAULT_GROUP, DEFAULT_USER, Account, Profile, Text, User
 
 Result = dict[str, object]
+# `errno` of the phone's buttons once an app has used up what it has paid for.
+QUOTA_USED_UP: Final = 1400001
 # What `errMsg` begins with, the fields of the body, and what is done.
-Action = tuple[str, type[Fields], Callable[[SimulatorState, Any], Result]]
+Action = tuple[str, type[Fields], Callable[[SimulatorState, Any], Result | Awaitable[Result]]]
 
 _ANONYMOUS: Final[Result] = {
     "nickName": "微信用户",
@@ -87,6 +92,10 @@ class PhoneNumberFields(ProfileFields):
     pure_phone_number: Text = ""
     country_code: Text | int = "86"
     deny: bool = False
+    api: Literal["getPhoneNumber", "getRealtimePhoneNumber"] = "getPhoneNumber"
+    # What the event brings: no code before base library 2.21.2, and nothing encrypted where only the code is looked at.
+    style: Literal["both", "new", "old"] = "both"
+    quota: Literal["none"] | None = None
 
 
 class BindFields(Fields):
@@ -95,14 +104,14 @@ class BindFields(Fields):
 
 
 def login(state: SimulatorState, fields: LoginFields) -> Result:
-    app, user = _app_and_user(state, fields)
+    app, user = app_and_user(state, fields)
     app.session_keys.log_in(fields.user, renew=fields.renew_session_key)
     user.last_seen = state.clock()
     return {"errMsg": "login:ok", "code": app.login_codes.issue(fields.user)}
 
 
 def user_info(state: SimulatorState, fields: UserInfoFields) -> Result:
-    app, user = _app_and_user(state, fields)
+    app, user = app_and_user(state, fields)
     if fields.deny:
         return {"errMsg": f"{fields.api}:fail auth deny"}
     user.last_seen = state.clock()
@@ -120,29 +129,35 @@ def user_info(state: SimulatorState, fields: UserInfoFields) -> Result:
 
 
 def phone_number(state: SimulatorState, fields: PhoneNumberFields) -> Result:
-    """Both styles at once, as WeChat gives them: a code for the server, and the number encrypted."""
-    app, user = _app_and_user(state, fields)
+    """Both styles at once, as WeChat gives them, or one: a code for the server, and the number encrypted."""
+    app, user = app_and_user(state, fields)
+    # Before the user is asked anything. The words are not recorded, the number is.
+    if fields.quota is not None:
+        return {"errMsg": f"{fields.api}:fail no quota left", "errno": QUOTA_USED_UP}
     if fields.deny:
-        return {"errMsg": "getPhoneNumber:fail user deny"}
+        return {"errMsg": f"{fields.api}:fail user deny"}
     user.last_seen = state.clock()
     pure, country_code = fields.pure_phone_number or user.account.phone_number, fields.country_code or "86"
     # Only a foreign number is shown with its country's code.
     shown = fields.phone_number or (pure if str(country_code) == "86" else f"+{country_code}{pure}")
     info: Result = {"phoneNumber": shown, "purePhoneNumber": pure, "countryCode": country_code}
     info |= _watermark(state, app)
-    code = app.phone_codes.issue((user, info))
-    encrypted = encrypt(state.fakes.iv(), app.session_keys.current(fields.user), info)
-    return {"errMsg": "getPhoneNumber:ok", "code": code, **encrypted}
+    result: Result = {"errMsg": f"{fields.api}:ok"}
+    if fields.style != "old":
+        result["code"] = app.phone_codes.issue((user, info))
+    if fields.style != "new":
+        result |= encrypt(state.fakes.iv(), app.session_keys.current(fields.user), info)
+    return result
 
 
 def check_session(state: SimulatorState, fields: UserFields) -> Result:
-    app, _ = _app_and_user(state, fields)
+    app, _ = app_and_user(state, fields)
     living = app.session_keys.is_of_last_login(fields.user)
     return {"errMsg": "checkSession:ok" if living else "checkSession:fail session time out, need relogin"}
 
 
 def expire_session_key(state: SimulatorState, fields: UserFields) -> Result:
-    app, _ = _app_and_user(state, fields)
+    app, _ = app_and_user(state, fields)
     app.session_keys.expire(fields.user)
     return {"errMsg": "expireSessionKey:ok"}
 
@@ -152,7 +167,7 @@ def users(state: SimulatorState, _fields: Fields) -> Result:
 
 
 def bind_open_platform(state: SimulatorState, fields: BindFields) -> Result:
-    _app(state, fields.app).users.group = fields.group
+    app_in_hand(state, fields.app).users.group = fields.group
     return {**apps(state, fields), "errMsg": "bindOpenPlatform:ok"}
 
 
@@ -164,7 +179,7 @@ def add_fault(state: SimulatorState, fault: Fault) -> Result:
     if fault.path is not None and fault.path not in ENDPOINTS:
         message = f"path: must be one of {', '.join(ENDPOINTS)}, or absent for all"
         raise BadRequest(message)
-    _app(state, fault.app)
+    app_in_hand(state, fault.app)
     state.faults.add(fault)
     return faults(state, fault)
 
@@ -205,7 +220,8 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
 }
 
 
-def _app(state: SimulatorState, app_id: str | None) -> SimulatedApp:
+def app_in_hand(state: SimulatorState, app_id: str | None) -> SimulatedApp:
+    """The app of this AppID, by default the first. Raises `BadRequest`."""
     app = state.apps.get(state.app_id if app_id is None else app_id)
     if app is None:
         message = f"app: must be one of {', '.join(state.apps)}, or absent for the first"
@@ -213,8 +229,9 @@ def _app(state: SimulatorState, app_id: str | None) -> SimulatedApp:
     return app
 
 
-def _app_and_user(state: SimulatorState, fields: UserFields) -> tuple[SimulatedApp, User]:
-    app = _app(state, fields.app)
+def app_and_user(state: SimulatorState, fields: UserFields) -> tuple[SimulatedApp, User]:
+    """The app and the user of that name in it, with what the fields set of them. Raises `BadRequest`."""
+    app = app_in_hand(state, fields.app)
     settable = set(ProfileFields.model_fields) - set(UserFields.model_fields)
     return app, app.users.get(fields.user, **fields.model_dump(include=settable, exclude_unset=True))
 

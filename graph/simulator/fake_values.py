@@ -38,6 +38,18 @@ class FakeValues:
         """Two digits, an underscore and 133 characters; WeChat asks for room for 512."""
         return f"{self._random.randrange(10, 100)}_" + self._text(_ALPHANUMERIC + "-_", 133)
 
+    def nonce(self) -> str:
+        """Up to ten digits, as of what WeChat pushes."""
+        return str(self._random.randrange(1 << 31))
+
+    def echo(self) -> str:
+        """Up to nineteen digits, which a server must send back before its URL is taken."""
+        return str(self._random.randrange(1 << 63))
+
+    def sealing_salt(self) -> bytes:
+        """What an encrypted event begins with: 16 bytes, which are hex digits with WeChat."""
+        return self._random.randbytes(8).hex().encode()
+
     def rid(self, now: float) -> str:
         """The request id at the end of an errmsg: its first eight digits are the Unix time."""
         return f"{int(now):08x}-{self._random.randbytes(4).hex()}-{self._random.randbytes(4).hex()}"
@@ -55,6 +67,10 @@ class FakeValues:
     def derived_text(self, *what: str) -> str:
         """43 characters."""
         return base64.urlsafe_b64encode(self.derived(*what)).decode().rstrip("=")
+
+    def derived_key(self, *what: str) -> str:
+        """43 letters and digits, as an EncodingAESKey: base64 of 32 bytes, but that its last two bits may be set."""
+        return "".join(random.Random(self.derived(*what)).choices(_ALPHANUMERIC, k=43))  # noqa: S311 - it must repeat
 
     def _text(self, alphabet: str, length: int) -> str:
         return "".join(self._random.choices(alphabet, k=length))

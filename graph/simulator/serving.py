@@ -3,7 +3,7 @@
 import http.client
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -15,6 +15,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from graph.simulator.app import create_simulator
 from graph.simulator.credentials import AccessTokens
+from graph.simulator.events import PHONE
+from graph.simulator.push import MessagePush
 from graph.simulator.state import SimulatorState
 from graph.simulator.users import DEFAULT_GROUP, DEFAULT_USER
 
@@ -43,6 +45,11 @@ class WeChatSimulator:
     def access_tokens(self) -> AccessTokens:
         """Those of the app: `expire_all()`, and the counters `force_requests` and `forced_refreshes`."""
         return self.state.apps[self.app_id].access_tokens
+
+    @property
+    def push(self) -> MessagePush:
+        """Where and how the app's events are sent: set its `url`, and any of the other settings, to have them sent."""
+        return self.state.apps[self.app_id].push
 
     def app(self, app_id: str, *, group: str | None = None) -> Self:
         """The same simulator, acting in the app of this AppID, which is made on first mention with a secret of its own.
@@ -74,6 +81,22 @@ class WeChatSimulator:
     def bind_open_platform(self, group: str = DEFAULT_GROUP) -> None:
         self.device("POST", "bind-open-platform", group=group)
 
+    def revoke(
+        self, user: str = DEFAULT_USER, info: Sequence[int] = (PHONE,), **fields: object
+    ) -> list[dict[str, Any]]:
+        """Withdraws permissions; the deliveries of the event, as of the two that follow."""
+        return self._deliveries("revoke", user=user, info=[*info], **fields)
+
+    def close_account(self, user: str = DEFAULT_USER, **fields: object) -> list[dict[str, Any]]:
+        return self._deliveries("close-account", user=user, **fields)
+
+    def modified(self, user: str = DEFAULT_USER, **fields: object) -> list[dict[str, Any]]:
+        return self._deliveries("modified", user=user, **fields)
+
+    def release_events(self) -> list[dict[str, Any]]:
+        """Sends the events of the app that were made with `hold=True`."""
+        return self._deliveries("release-events")
+
     def fail(self, kind: str, **fields: object) -> None:
         self.device("POST", "faults", kind=kind, **fields)
 
@@ -87,13 +110,17 @@ class WeChatSimulator:
         """One request to `/device/{action}`. Raises ValueError with the simulator's sentence if it is refused."""
         if method == "POST" and self._app_id is not None:
             fields = {"app": self._app_id} | fields
-        with closing(http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=10)) as connection:
+        with closing(http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=30)) as connection:
             connection.request(method, f"/device/{action}", orjson.dumps(fields) if fields else None)
             response = connection.getresponse()
             result: dict[str, Any] = orjson.loads(response.read())
         if response.status != http.client.OK:
             raise ValueError(result["errMsg"])
         return result
+
+    def _deliveries(self, action: str, **fields: object) -> list[dict[str, Any]]:
+        deliveries: list[dict[str, Any]] = self.device("POST", action, **fields)["deliveries"]
+        return deliveries
 
 
 class _SilentHttp(H11Protocol):

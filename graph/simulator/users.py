@@ -1,5 +1,6 @@
 """The users of WeChat, and each of them as one app knows them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -95,6 +96,8 @@ class Users:
         self._accounts = accounts
         self._by_name: dict[str, User] = {}
         self._by_openid: dict[str, User] = {}
+        # How many accounts a user has closed.
+        self._closed: Counter[str] = Counter()
 
     def get(self, name: str, *, openid: str | None = None, unionid: str | bool | None = None, **profile: Any) -> User:
         """The user of that name; a given field stays changed, one of `Account` in every app.
@@ -122,12 +125,20 @@ class Users:
             raise ErrcodeError(Errcode.INVALID_OPENID)
         return self._by_openid[openid]
 
+    def close(self, name: str) -> User:
+        """Closes the account of a known user, who gets another openid on the next mention; returns what is gone."""
+        user = self._by_name.pop(name)
+        del self._by_openid[user.openid]
+        self._closed[name] += 1
+        return user
+
     def __iter__(self) -> Iterator[User]:
         return iter(tuple(self._by_name.values()))
 
     def _make(self, name: str) -> User:
-        # 28 characters beginning with o; the same after a restart, and another in every app.
-        openid = "o" + self._fakes.derived_text("openid", self._app_id, name)[:27]
+        # 28 characters beginning with o; the same after a restart, and another in every app and after each closed one.
+        closed = [str(self._closed[name])] if self._closed[name] else []
+        openid = "o" + self._fakes.derived_text("openid", self._app_id, name, *closed)[:27]
         user = self._by_name[name] = self._by_openid[openid] = User(self._accounts.get(name), openid)
         return user
 

@@ -5,6 +5,7 @@ import socket
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
@@ -33,9 +34,14 @@ def database_url(tmp_path: Path) -> str:
     return f"sqlite://{tmp_path / 'elsewhere.db'}"
 
 
+def phone(server: Process, action: str, **fields: object) -> dict[str, Any]:
+    response = httpx.post(f"{server.url}/simulator/device/{action}", json=fields, trust_env=False)
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
 def code_for(server: Process, person: str) -> str:
-    response = httpx.post(f"{server.url}/simulator/device/login", json={"user": person}, trust_env=False)
-    return str(response.json()["code"])
+    return str(phone(server, "login", user=person)["code"])
 
 
 def test_the_lines_to_paste_sign_in_a_user_who_is_the_same_after_a_restart(tmp_path: Path) -> None:
@@ -95,6 +101,26 @@ def test_what_it_makes_in_a_directory_that_others_can_read_is_the_developer_s_ow
         made = {path.name: mode(path) & 0o077 for path in data.iterdir()}
     assert made.keys() >= {"wxgate.db", "wxgate.db-wal", "encryption-keys", "mini-program.json"}
     assert set(made.values()) == {0}
+
+
+def test_what_users_take_back_reaches_the_server_of_each_mini_program(tmp_path: Path) -> None:
+    with serving("dev", "--apps", "2", cwd=tmp_path) as server:
+        [first, second] = [app["app"] for app in server.get("/simulator/device/apps").json()["apps"]]
+        for app in (first, second):
+            for action in ("message-push", "revoke", "modified"):
+                answer = phone(server, action, app=app)
+                assert answer["errMsg"].endswith(":ok"), answer
+                assert all(delivery["accepted"] for delivery in answer.get("deliveries", []))
+        login = server.login(code_for(server, "me"))
+        [delivery] = phone(server, "close-account", user="me")["deliveries"]
+        assert delivery == {
+            "event": "user_authorization_cancellation",
+            "accepted": True,
+            "tries": [{"status": 200, "answer": "success"}],
+        }
+        again = server.login(code_for(server, "me"))
+        assert again["isNewUser"]
+        assert again["user"]["id"] != login["user"]["id"]
 
 
 def test_empty_variables_count_as_none(tmp_path: Path) -> None:

@@ -3,21 +3,27 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 
 from tests.cli.processes import Process, run, serving
 from tests.secret_patterns import secrets_in
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS, SUBMIT
+from tests.simulator.receiver import opened, receiving
+
+# Made up; random enough to pass for a real one.
+AES_KEY = "tQ7vLm2Zx9RkB4nHs8WcJ1yFd6GpT3uEa5XiV0oKMqN"
 
 
 def exports(simulator: Process) -> dict[str, str]:
     return dict(re.findall(r"^export (\w+)=(.+)$", simulator.output, re.MULTILINE))
 
 
-def phone(simulator: Process, action: str, **fields: object) -> dict[str, str]:
+def phone(simulator: Process, action: str, **fields: object) -> dict[str, Any]:
     response = httpx.post(f"{simulator.url}/device/{action}", json=fields, trust_env=False)
-    answer: dict[str, str] = response.json()
+    answer: dict[str, Any] = response.json()
     return answer
 
 
@@ -94,3 +100,70 @@ def test_it_makes_up_several_mini_programs_for_one_server(tmp_path: Path) -> Non
         assert set(exports(simulator)) == {"WXGATE_WECHAT_BASE_URL"}
         query = {"appid": further["app_id"], "secret": further["app_secret"], "grant_type": "client_credential"}
         assert httpx.post(f"{simulator.url}/cgi-bin/stable_token", json=query, trust_env=False).json()["expires_in"] > 0
+
+
+def test_it_pushes_events_to_a_url_and_prints_the_secrets_of_them(tmp_path: Path) -> None:
+    arguments = ["--seed", "1", "--apps", "2"]
+    with receiving() as receiver:
+        url = f"{receiver.url}/{{appid}}"
+        with serving("simulate", *arguments, "--events-url", url, cwd=tmp_path) as simulator:
+            printed = exports(simulator)
+            [further] = json.loads(printed["WXGATE_WECHAT_APPS"].strip("'"))
+            revoked = phone(simulator, "revoke", user="alice")
+            closed = phone(simulator, "close-account", user="alice", app=further["app_id"])
+    assert [each["accepted"] for answer in (revoked, closed) for each in answer["deliveries"]] == [True, True]
+    first, second = receiver.pushed
+    message, app_id = opened(first.fields["Encrypt"], printed["WXGATE_WECHAT_EVENTS_AES_KEY"])
+    assert first.signed("msg_signature", printed["WXGATE_WECHAT_EVENTS_TOKEN"], first.fields["Encrypt"])
+    assert app_id == printed["WXGATE_WECHAT_APP_ID"] == first.app_id
+    assert json.loads(message)["Event"] == "user_authorization_revoke"
+    assert second.app_id == further["app_id"]
+    assert opened(second.fields["Encrypt"], further["events_aes_key"])[1] == further["app_id"]
+
+
+def test_it_pushes_with_the_token_and_keys_that_are_set_and_prints_none(tmp_path: Path) -> None:
+    shop = {"app_id": "wx1111111111111111", "app_secret": APP_SECRET[::-1]}
+    keys = {"events_token": "TokenOfTheShop7", "events_aes_key": AES_KEY[::-1]}
+    given = {
+        "WXGATE_WECHAT_APP_ID": APP_ID,
+        "WXGATE_WECHAT_APP_SECRET": APP_SECRET,
+        "WXGATE_WECHAT_EVENTS_TOKEN": "TokenOfTheFirst9",
+        "WXGATE_WECHAT_EVENTS_AES_KEY": AES_KEY,
+        "WXGATE_WECHAT_APPS": json.dumps([shop | keys]),
+    }
+    with receiving() as receiver:
+        url = f"{receiver.url}/{{appid}}"
+        with serving("simulate", "--events-url", url, cwd=tmp_path, **given) as simulator:
+            assert set(exports(simulator)) == {"WXGATE_WECHAT_BASE_URL"}
+            for app_id in (APP_ID, shop["app_id"]):
+                phone(simulator, "modified", user="alice", app=app_id)
+    first, second = receiver.pushed
+    assert opened(first.fields["Encrypt"], given["WXGATE_WECHAT_EVENTS_AES_KEY"])[1] == APP_ID
+    assert first.signed("msg_signature", given["WXGATE_WECHAT_EVENTS_TOKEN"], first.fields["Encrypt"])
+    assert opened(second.fields["Encrypt"], keys["events_aes_key"])[1] == shop["app_id"]
+    assert second.signed("msg_signature", keys["events_token"], second.fields["Encrypt"])
+
+
+def test_with_the_printed_lines_pasted_serve_takes_its_events(tmp_path: Path) -> None:
+    with serving("simulate", "--seed", "1", "--events-url", "http://127.0.0.1:1/", cwd=tmp_path) as simulator:
+        variables = exports(simulator) | {
+            "WXGATE_DATABASE_URL": f"sqlite://{tmp_path / 'wxgate.db'}",
+            "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
+            "WXGATE_DRAIN_SECONDS": "0",
+        }
+    assert run("migrate", cwd=tmp_path, **variables).returncode == 0
+    with serving("serve", cwd=tmp_path, **variables) as server:
+        url = f"{server.url}/wechat/events/{{appid}}"
+        # The same mini-program once more, now that the server's port is known.
+        with serving("simulate", "--seed", "1", "--events-url", url, cwd=tmp_path) as simulator:
+            checked = phone(simulator, "message-push", format="xml")
+            [delivery] = phone(simulator, "revoke", user="alice")["deliveries"]
+    assert checked["errMsg"] == "messagePush:ok"
+    assert delivery["tries"] == [{"status": 200, "answer": "success"}]
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000/events", "ftp://127.0.0.1/", "http:///events"])
+def test_an_events_url_that_is_none_is_wrong_usage(url: str, tmp_path: Path) -> None:
+    refused = run("simulate", "--port", "0", "--events-url", url, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "--events-url must begin with http:// or https:// and a host" in refused.stderr

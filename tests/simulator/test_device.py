@@ -10,7 +10,19 @@ from starlette.routing import Mount
 from graph.simulator import SimulatorState, create_simulator
 from tests.simulator.conftest import APP_ID, APP_SECRET, Simulator, playing
 
-ACTIONS = ["login", "user-info", "phone-number", "check-session", "expire-session-key", "faults"]
+ACTIONS = [
+    "login",
+    "user-info",
+    "phone-number",
+    "check-session",
+    "expire-session-key",
+    "faults",
+    "revoke",
+    "close-account",
+    "modified",
+    "release-events",
+    "message-push",
+]
 
 
 async def test_login_answers_in_wechats_words(simulator: Simulator) -> None:
@@ -50,6 +62,13 @@ async def test_a_malformed_body_gets_a_sentence(simulator: Simulator, action: st
         ("user-info", {"policy": "newest"}, "getUserInfo:fail policy: Input should be 'new' or 'old'"),
         ("user-info", {"api": {}}, "getUserInfo:fail api: Input should be 'getUserInfo' or 'getUserProfile'"),
         ("phone-number", {"countryCode": 8.5}, "getPhoneNumber:fail countryCode: Input should be a valid string"),
+        ("phone-number", {"quota": 7}, "getPhoneNumber:fail quota: Input should be 'none'"),
+        ("revoke", {"info": []}, "revoke:fail info: List should have at least 1 item after validation, not 0"),
+        ("revoke", {"info": ["8"]}, "revoke:fail info: Input should be a valid integer"),
+        ("revoke", {"app": "wx"}, f"revoke:fail app: must be one of {APP_ID}, or absent for the first"),
+        ("close-account", {"repeat": 0}, "closeAccount:fail repeat: Input should be greater than or equal to 1"),
+        ("modified", {"delay": -1}, "modified:fail delay: Input should be greater than or equal to 0"),
+        ("message-push", {"url": "http://x"}, "messagePush:fail url: Extra inputs are not permitted"),
         ("check-session", {"usr": "x"}, "checkSession:fail usr: Extra inputs are not permitted"),
     ],
 )

@@ -88,3 +88,48 @@ async def test_a_missing_code_and_a_wrong_method_have_their_errcodes(simulator: 
     assert (await simulator.get(PATH, access_token=token))["errcode"] == 43002
     assert (await simulator.http.post(PATH, params={"access_token": token})).json()["errcode"] == 44002
     assert (await simulator.http.post(PATH, params={"access_token": token}, content=b"<")).json()["errcode"] == 47001
+
+
+async def test_without_quota_the_button_has_an_errno_and_no_number(simulator: Simulator) -> None:
+    for api in ("getPhoneNumber", "getRealtimePhoneNumber"):
+        answer = await simulator.phone("phone-number", user="alice", quota="none", api=api, deny=True)
+
+        assert answer == {"errMsg": f"{api}:fail no quota left", "errno": 1400001}
+
+
+async def test_a_user_who_denies_the_number_gives_neither_code_nor_data(simulator: Simulator) -> None:
+    quick = await simulator.phone("phone-number", deny=True)
+    realtime = await simulator.phone("phone-number", deny=True, api="getRealtimePhoneNumber")
+
+    assert quick == {"errMsg": "getPhoneNumber:fail user deny"}
+    assert realtime == {"errMsg": "getRealtimePhoneNumber:fail user deny"}
+
+
+async def test_the_realtime_button_brings_a_code_for_the_same_number(simulator: Simulator) -> None:
+    quick = await simulator.phone("phone-number", user="alice")
+    realtime = await simulator.phone("phone-number", user="alice", api="getRealtimePhoneNumber")
+
+    assert realtime["errMsg"] == "getRealtimePhoneNumber:ok"
+    assert (await exchange(simulator, realtime["code"])) == (await exchange(simulator, quick["code"]))
+
+
+async def test_an_old_base_library_gets_no_code_and_a_new_style_nothing_else(simulator: Simulator) -> None:
+    both, old, new = [
+        await simulator.phone("phone-number", user="alice", style=style) for style in ("both", "old", "new")
+    ]
+
+    assert both.keys() == {"errMsg", "code", "encryptedData", "iv"}
+    assert old.keys() == {"errMsg", "encryptedData", "iv"}
+    assert new.keys() == {"errMsg", "code"}
+    assert (await exchange(simulator, new["code"]))["errcode"] == 0
+
+
+async def test_the_minute_quota_of_the_exchange_is_a_fault_that_uses_no_code(simulator: Simulator) -> None:
+    code = await tap(simulator)
+    await simulator.phone("faults", kind="errcode", path=PATH, errcode=45011)
+
+    refused = await exchange(simulator, code)
+
+    assert refused["errcode"] == 45011
+    assert refused["errmsg"].startswith("api minute-quota reach limit mustslower retry next minute rid: ")
+    assert (await exchange(simulator, code))["errcode"] == 0

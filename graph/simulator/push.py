@@ -1,0 +1,167 @@
+"""What WeChat pushes to the server of a mini-program: the bytes of an event, sealed and signed, and its delivery."""
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import httpx
+import orjson
+from Crypto.Cipher import AES
+from Crypto.Util.Padding import pad
+
+from graph.simulator.fake_values import FakeValues
+
+Mode = Literal["safe", "compatible", "plain"]
+Format = Literal["json", "xml"]
+Fault = Literal["wrong-signature", "wrong-app"]
+
+MAX_TRIES: Final = 3
+# Of PKCS#7: twice the cipher's own block.
+PADDING_BLOCK: Final = 32
+ANOTHER_APP: Final = "wxffffffffffffffff"
+_ANSWER_SHOWN = 200
+_HEADERS: Final = {"user-agent": "Mozilla/4.0", "accept": "*/*"}
+_CONTENT_TYPES: Final = {"json": "application/json", "xml": "text/xml"}
+
+
+@dataclass(slots=True)
+class MessagePush:
+    """An app's message push, as its owner sets it in WeChat's console. Without a `url` nothing is pushed.
+
+    `aes_key` is the EncodingAESKey: 43 letters and digits. WeChat waits `timeout` seconds for a response, and starts a
+    try `interval` seconds after the one before.
+    """
+
+    app_id: str
+    # The app's own "user name", and that of the platform which speaks in these events.
+    user_name: str
+    platform: str
+    token: str = field(repr=False)
+    aes_key: str = field(repr=False)
+    url: str | None = None
+    mode: Mode = "safe"
+    format: Format = "json"
+    timeout: float = 5.0
+    interval: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event, and how it arrives: `repeat` times, `delay` seconds late, or with a `fault`.
+
+    `more` are the fields behind OpenID and AppID. "wrong-app" is the event of another app with the same token and key.
+    """
+
+    name: str
+    created_at: int
+    openid: str
+    more: Mapping[str, str]
+    fault: Fault | None = None
+    repeat: int = 1
+    delay: float = 0.0
+
+
+def url_check(push: MessagePush, url: str, fakes: FakeValues, now: float) -> tuple[httpx.Request, str]:
+    """What WeChat asks before it takes a URL, in every mode, and the text that the response must be."""
+    timestamp, nonce, echo = str(int(now)), fakes.nonce(), fakes.echo()
+    query = {"signature": sign(push.token, timestamp, nonce), "timestamp": timestamp, "nonce": nonce, "echostr": echo}
+    return httpx.Request("GET", httpx.URL(url).copy_merge_params(query), headers=_HEADERS), echo
+
+
+def event_request(push: MessagePush, url: str, event: Event, fakes: FakeValues, now: float) -> httpx.Request:
+    """One try to deliver the event: each is sealed and signed anew, and of the same message."""
+    wrong_app, wrong_signature = event.fault == "wrong-app", event.fault == "wrong-signature"
+    app_id = ANOTHER_APP if wrong_app else push.app_id
+    token = f"not {push.token}" if wrong_signature else push.token
+    head: dict[str, str | int] = {
+        "ToUserName": push.user_name,
+        "FromUserName": push.platform,
+        "CreateTime": event.created_at,
+        "MsgType": "event",
+        "Event": event.name,
+    }
+    own = {"OpenID": event.openid, "AppID": app_id, **event.more}
+    # The blank is in WeChat's own samples of JSON, and cannot be in XML.
+    fields = {**head, **({f" {name}": value for name, value in own.items()} if push.format == "json" else own)}
+    timestamp, nonce = str(int(now)), fakes.nonce()
+    query = {"timestamp": timestamp, "nonce": nonce, "openid": push.platform}
+    if push.mode == "plain":
+        query["signature"] = sign(token, timestamp, nonce)
+    else:
+        encrypted = seal(push.aes_key, fakes.sealing_salt(), write(fields, push.format), app_id)
+        # Right even where the other one is wrong: a server that checks this one alone is fooled.
+        query["signature"] = sign(push.token, timestamp, nonce)
+        query |= {"encrypt_type": "aes", "msg_signature": sign(token, timestamp, nonce, encrypted)}
+        beside = fields if push.mode == "compatible" else {"ToUserName": push.user_name}
+        fields = {**beside, "Encrypt": encrypted}
+    headers = _HEADERS | {"content-type": _CONTENT_TYPES[push.format]}
+    target = httpx.URL(url).copy_merge_params(query)
+    return httpx.Request("POST", target, headers=headers, content=write(fields, push.format))
+
+
+async def deliver(push: MessagePush, event: Event, fakes: FakeValues, clock: Callable[[], float]) -> list[object]:
+    """Sends the event as often as it is repeated: whether it was accepted, and the response to each try.
+
+    WeChat accepts 200 with `success` or nothing, in time.
+    """
+    url, deliveries = push.url, list[object]()
+    if url is None:
+        return deliveries
+    await asyncio.sleep(event.delay)
+    now = asyncio.get_running_loop().time
+    for _ in range(event.repeat):
+        tries: list[dict[str, object]] = []
+        try_at = now()
+        while len(tries) < MAX_TRIES and not _accepted(tries):
+            await asyncio.sleep(try_at - now())
+            try_at = now() + push.interval
+            tries.append(await send(event_request(push, url, event, fakes, clock()), push.timeout))
+        deliveries.append({"event": event.name, "accepted": _accepted(tries), "tries": tries})
+    return deliveries
+
+
+async def send(request: httpx.Request, timeout: float) -> dict[str, object]:  # noqa: ASYNC109 - of the whole exchange
+    """The status and the text of the response; null, and what went wrong, where there is none."""
+    try:
+        # A proxy of the environment is not the way to a server under test.
+        async with asyncio.timeout(timeout), httpx.AsyncClient(trust_env=False, timeout=None) as client:  # noqa: S113
+            response = await client.send(request)
+    except TimeoutError:
+        return {"status": None, "answer": f"no response within {timeout:g} s"}
+    except httpx.HTTPError as error:
+        return {"status": None, "answer": type(error).__name__}
+    return {"status": response.status_code, "answer": response.text[:_ANSWER_SHOWN]}
+
+
+def sign(*parts: str) -> str:
+    """The parts sorted and joined: token, timestamp and nonce, and for msg_signature what is encrypted."""
+    return hashlib.sha1("".join(sorted(parts)).encode()).hexdigest()  # noqa: S324 - WeChat's choice
+
+
+def seal(aes_key: str, salt: bytes, message: bytes, app_id: str) -> str:
+    """AES-256-CBC over 16 bytes of salt, the message's length in 4 bytes, the message and the AppID; as base64.
+
+    The iv is the start of the key, and the padding goes up to 32 bytes.
+    """
+    # Of the 43rd character two bits are spare, and set in most keys: Python drops them.
+    key = base64.b64decode(aes_key + "=")
+    plain = salt + len(message).to_bytes(4) + message + app_id.encode()
+    return base64.b64encode(AES.new(key, AES.MODE_CBC, key[:16]).encrypt(pad(plain, PADDING_BLOCK))).decode()
+
+
+def write(fields: Mapping[str, str | int], written_as: Format) -> bytes:
+    """An object of JSON without blanks between its tokens, or XML with its texts as CDATA."""
+    if written_as == "json":
+        return orjson.dumps(dict(fields))
+    elements = (
+        f"<{name}>{value if isinstance(value, int) else f'<![CDATA[{value}]]>'}</{name}>"
+        for name, value in fields.items()
+    )
+    return f"<xml>{''.join(elements)}</xml>".encode()
+
+
+def _accepted(tries: list[dict[str, object]]) -> bool:
+    return bool(tries) and tries[-1]["status"] == httpx.codes.OK and tries[-1]["answer"] in {"success", ""}
