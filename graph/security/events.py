@@ -39,6 +39,7 @@ class SecurityEvent(Enum):
     ENCRYPTION_KEYS_ROTATED = "session_keys were sealed with the current encryption key"
     ENCRYPTION_KEY_RETIRED = "an encryption key was retired"
     USERS_MERGED = "a user was merged into another"
+    SERVICE_REFUSED = "a service was refused"
 
     def log(self, client: Client | None = None, **fields: object) -> None:
         """Writes one line; `client` is None where an operator did it. No field may be a secret."""

@@ -12,6 +12,7 @@ PROXY_URL = "http://user:proxy-password@proxy.example.com:3128"
 PASSWORD_URL = "postgres://somebody:Qx7password@db.internal/wxgate"
 ANOTHER_SECRET = "c81e05d27f3a94b6e0d1583f9a62b74c"
 APPS = f'[{{"app_id": "wx00c1f0c9be2d3784", "app_secret": "{ANOTHER_SECRET}", "name": "shop"}}]'
+SERVICES = "orders:qcUezvED43PyDbiYMkKNMoDT4t9Lve6cqHOHgLyLYqI:users"
 STORAGE_URL = "redis://:Qx7password@cache.internal:6379/1"
 SECRETS = {
     "WXGATE_WECHAT_APP_SECRET": APP_SECRET,
@@ -20,6 +21,7 @@ SECRETS = {
     "WXGATE_DATABASE_URL": PASSWORD_URL,
     "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
     "WXGATE_RATE_LIMIT_STORAGE": STORAGE_URL,
+    "WXGATE_SERVICES": SERVICES,
 }
 
 SetVariables = Callable[..., None]

@@ -8,7 +8,16 @@ from pydantic import SecretStr
 
 from graph.settings import Settings, SettingsError, unknown_settings, variables
 from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
-from tests.settings.environment import APPS, PASSWORD_URL, PROXY_URL, STORAGE_URL, SetVariables, refusal, value_of
+from tests.settings.environment import (
+    APPS,
+    PASSWORD_URL,
+    PROXY_URL,
+    SERVICES,
+    STORAGE_URL,
+    SetVariables,
+    refusal,
+    value_of,
+)
 
 # Where an empty value switches the limit off.
 OFF_WHEN_EMPTY = {f"WXGATE_RATE_LIMIT_{what}": "" for what in ("LOGIN", "SUBMIT", "DOCUMENTS", "REFUSED_CODES")}
@@ -76,6 +85,7 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_LIMIT_PENDING_BYTES_PER_ADDRESS": (4_194_304, "65536", 65536),
     "WXGATE_METRICS_PORT": (None, "9464", 9464),
     "WXGATE_METRICS_HOST": ("127.0.0.1", "::1", "::1"),
+    "WXGATE_SERVICES": (None, SERVICES, SecretStr(SERVICES)),
     "WXGATE_OTEL": (False, "true", True),
     "WXGATE_DRAIN_SECONDS": (5, "0.5", 0.5),
     "WXGATE_LOG_LEVEL": ("INFO", "DEBUG", "DEBUG"),
