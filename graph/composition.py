@@ -29,6 +29,7 @@ from graph.schema.context import Services
 from graph.schema.errors import coded
 from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit, RateLimitStorage, TokenBuckets
+from graph.security.service_credentials import FAILURES, ServiceCredentials, parse_services
 from graph.security.tokens import SessionMacs
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
@@ -52,10 +53,13 @@ class Parts:
     database: Database
     key_check: KeyCheck
     services: Services
+    # None where there are no other services.
+    service_credentials: ServiceCredentials | None
     executor: Executor
     metrics: Metrics
     tracing: "Tracing | None"
     jobs: Jobs
+    now: Callable[[], int]
     resources: tuple[AbstractAsyncContextManager[object], ...]
 
     @contextlib.asynccontextmanager
@@ -170,6 +174,7 @@ def compose(
         apps=apps,
         rate_limit=RateLimit("check_session", settings.rate_limit.submit, storage, refused=refused),
     )
+    other_services = parse_services(settings.services.get_secret_value()) if settings.services else ()
     metrics.registry.register(ServerState(database, wechat, apps, storage))
     return Parts(
         settings=settings,
@@ -183,10 +188,14 @@ def compose(
             session_list=SessionList(database=database, sessions=sessions, now=now),
             session_key_check=session_key_check,
         ),
+        service_credentials=ServiceCredentials(other_services, buckets("services", FAILURES))
+        if other_services
+        else None,
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,
         jobs=Jobs(database=database, now=now, jobs=cleanup),
+        now=now,
         resources=(*([tracing] if tracing else []), wechat, database, storage, sessions),
     )
 
