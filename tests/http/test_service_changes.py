@@ -114,7 +114,7 @@ async def test_a_row_waits_five_seconds_and_those_behind_it_wait_with_it(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, secret: str
 ) -> None:
     # The last was written by a process whose clock is behind.
-    ages = {"user-a": 5_000, "user-b": 4_000, "user-c": 7_000}
+    ages = {"user-a": 5_000, "user-b": 4_000, "user-c": 70_000}
     await delete_users(settings, *[(user_id, clock() - age) for user_id, age in ages.items()])
     async with open_server(settings, wechat_simulator, clock) as server:
         assert [member["userId"] for member in await changes(server, secret)] == ["user-a"]
