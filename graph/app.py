@@ -27,6 +27,8 @@ from graph.http.health import Readiness, livez
 from graph.http.middleware import HostAndConcurrencyMiddleware, ListedOriginsMiddleware, RequestMiddleware
 from graph.http.request import RequestDecoder
 from graph.http.responses import error_response
+from graph.http.service_authentication import ServiceAuthentication
+from graph.http.service_changes import ServiceChanges
 from graph.observability.metrics import Metrics, serve_metrics
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.server.http_error import HttpError
@@ -68,12 +70,9 @@ def build_app(
     port for metrics is taken.
     """
     settings = parts.settings
-    endpoint = GraphQLEndpoint(
-        parts.executor,
-        parts.services,
-        RequestDecoder(depth=settings.limit.json_depth),
-        ClientAddresses(settings.http.trusted_proxies, settings.http.client_address_header).client_of,
-    )
+    address_of = ClientAddresses(settings.http.trusted_proxies, settings.http.client_address_header).client_of
+    decoder = RequestDecoder(depth=settings.limit.json_depth)
+    endpoint = GraphQLEndpoint(parts.executor, parts.services, decoder, address_of)
     observers: list[Observer] = [request_log or AccessLog(probes=PROBES)]
     if settings.metrics.port is not None:
         observers.append(partial(_count_request, parts.metrics))
@@ -99,6 +98,7 @@ def build_app(
         Route(GRAPHQL_PATH, endpoint),
         Route("/livez", livez),
         Route("/readyz", Readiness(parts.database, parts.key_check, shutdown or Shutdown()).answer),
+        *_service_routes(parts, address_of),
         *parts.wechat_events.routes(),
         *(explorer_routes(with_phone=simulator is not None, schema=shown_schema) if settings.graphiql else ()),
         *([Mount(SIMULATOR_PREFIX, simulator)] if simulator is not None else ()),
@@ -122,6 +122,14 @@ def build_app(
         stack = parts.tracing.middleware(stack, PROBES)
     app.middleware_stack = before_startup
     return app
+
+
+def _service_routes(parts: Parts, address_of: Callable[[Scope], str]) -> list[BaseRoute]:
+    """What is there for other services, if any is configured."""
+    if parts.service_credentials is None:
+        return []
+    authentication = ServiceAuthentication(parts.service_credentials, address_of)
+    return [Route("/service/changes", ServiceChanges(authentication, parts.database, parts.now))]
 
 
 def _count_request(metrics: Metrics, record: RequestRecord) -> None:

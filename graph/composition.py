@@ -37,6 +37,7 @@ from graph.schema.context import Services
 from graph.schema.errors import coded
 from graph.security.encryption import KeyRing
 from graph.security.rate_limit import RateLimit, RateLimitStorage, TokenBuckets
+from graph.security.service_credentials import FAILURES, ServiceCredentials, parse_services
 from graph.security.tokens import SessionMacs
 from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
@@ -61,10 +62,13 @@ class Parts:
     key_check: KeyCheck
     services: Services
     wechat_events: WeChatEvents
+    # None where there are no other services.
+    service_credentials: ServiceCredentials | None
     executor: Executor
     metrics: Metrics
     tracing: "Tracing | None"
     jobs: Jobs
+    now: Callable[[], int]
     resources: tuple[AbstractAsyncContextManager[object], ...]
 
     @contextlib.asynccontextmanager
@@ -216,6 +220,7 @@ def compose(
         database=database, key_ring=key_ring, key_check=key_check, now=now, is_used=any(app.push for app in apps)
     )
     metrics.registry.register(ServerState(database, wechat, apps, storage, inbox.age_and_failures))
+    other_services = parse_services(settings.services.get_secret_value()) if settings.services else ()
     return Parts(
         settings=settings,
         database=database,
@@ -246,10 +251,14 @@ def compose(
             received=metrics.event_received,
             refused=lambda app_id, reason: metrics.events_refused.labels(app_id, reason).inc(),
         ),
+        service_credentials=ServiceCredentials(other_services, buckets("services", FAILURES))
+        if other_services
+        else None,
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,
         jobs=Jobs(database=database, now=now, jobs=cleanup),
+        now=now,
         resources=(*([tracing] if tracing else []), wechat, database, storage, sessions),
     )
 

@@ -1,12 +1,13 @@
 """The feed of users that are gone, for services that keep their ids."""
 
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from tortoise import fields
 from tortoise.models import Model
 
-from models.database import Steps
+from models.database import Database, Steps
 
 
 class DeletionReason(IntEnum):
@@ -20,8 +21,7 @@ class DeletionReason(IntEnum):
 class DeletedUser(Model):
     """The table `deleted_users`: who went when and why, and into which user they were merged, if any.
 
-    `seq` is the place in the feed. Of several writers at once a smaller one may appear later: a reader serves rows that
-    are some seconds old.
+    `seq` is the place in the feed. Of several writers at once a smaller one may appear later: see `read_changes`.
     """
 
     seq = fields.BigIntField(primary_key=True, generated=True)
@@ -36,6 +36,21 @@ class DeletedUser(Model):
         # Fixed, because Tortoise would make every edit of the docstring above a change of the schema.
         table_description = "Users that are gone, for services that keep their ids."
 
+
+class DeletedRecord(NamedTuple):
+    """A row, but for its reason. `at` in epoch milliseconds."""
+
+    seq: int
+    user_id: str
+    at: int
+    merged_into: str | None
+
+
+# Milliseconds that a row waits for those before it, which other transactions may still have to commit.
+_SETTLED: Final = 5_000
+# The same where a number is missing before it. Most often it was taken by a transaction that ended without a row; one
+# under way may have lost its connection and run again, and the clocks of the two that wrote may differ.
+_SETTLED_BEHIND_GAP: Final = 60_000
 
 _INSERT: Final = """
 INSERT INTO deleted_users (user_id, at, reason, merged_into) VALUES ($1, $2, $3, $4)
@@ -63,3 +78,20 @@ def find_deletion(user_id: str) -> Steps[int | None]:
             return int(rows[0]["at"])
         user_id = rows[0]["merged_into"]
     return None
+
+
+async def read_changes(database: Database, after: int, limit: int, *, now: int) -> Sequence[DeletedRecord]:
+    """The rows that follow the place `after` in the feed, up to the first that is too young to be settled.
+
+    So a reader who goes on behind the last of them misses none. `now` in epoch milliseconds, by the database's clock.
+    Raises `DatabaseError`.
+    """
+    rows = DeletedUser.filter(seq__gt=after).order_by("seq").limit(limit)
+    found = await database.run(lambda: rows.values_list(*DeletedRecord._fields), reads=True)
+    settled: list[DeletedRecord] = []
+    for record in (DeletedRecord(*row) for row in found):
+        if record.at > now - (_SETTLED if record.seq == after + 1 else _SETTLED_BEHIND_GAP):
+            break
+        settled.append(record)
+        after = record.seq
+    return settled

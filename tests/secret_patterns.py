@@ -7,6 +7,7 @@ from typing import Final
 # Shapes, not values: a secret that no test thought of is found as well.
 SHAPES: Final = {
     "session token": re.compile(r"wxs_[0-9A-Za-z]{10,}"),
+    "service secret": re.compile(r"wxk_[0-9A-Za-z]{10,}"),
     "AppSecret": re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"),
     "login code": re.compile(r"(?<![0-9A-Za-z])0[0-9A-Za-z]{31}(?![0-9A-Za-z])"),
     "session_key or iv": re.compile(r"(?<![0-9A-Za-z+/])[0-9A-Za-z+/]{22}=="),

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from graph.accounts.errors import KeyNotRetired, KeyRingMismatch, NotMerged
 from graph.execution.trusted_documents import TrustedDocumentsError
-from graph.security.errors import KeyRingError, RateLimitStorageUnusable
+from graph.security.errors import KeyRingError, RateLimitStorageUnusable, ServicesError
 from graph.settings import SettingsError
 from graph.tracing import TracingUnavailable
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, RightMissing, UnsupportedDatabase
@@ -22,6 +22,7 @@ _MESSAGES: Final[Mapping[type[Exception], str]] = {
     KeyNotRetired: "{}",
     NotMerged: "{}",
     KeyRingError: "WXGATE_ENCRYPTION_KEYS: {}.",
+    ServicesError: "WXGATE_SERVICES {}.",
     TrustedDocumentsError: "WXGATE_TRUSTED_DOCUMENTS: {}",
     RateLimitStorageUnusable: "WXGATE_RATE_LIMIT_STORAGE {}.",
     TracingUnavailable: "WXGATE_OTEL {}.",

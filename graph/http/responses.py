@@ -1,7 +1,7 @@
 """The one shape of every response: JSON, never stored, errors coded like GraphQL's own."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
@@ -27,7 +27,11 @@ _MEDIA_TYPE: Final = re.compile(r"[a-z]{1,20}/[a-z.+-]{1,40}")
 
 
 def json_response(
-    body: Mapping[str, Any], status: int = 200, *, media_type: str = JSON, headers: Mapping[str, str] | None = None
+    body: Mapping[str, Any] | Sequence[Any],
+    status: int = 200,
+    *,
+    media_type: str = JSON,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A JSON body and the headers that describe it."""
     return Response(orjson.dumps(body), status, headers, CONTENT_TYPES[media_type].decode())

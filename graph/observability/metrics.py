@@ -115,7 +115,7 @@ class Metrics:
         for what in ("login", "submit", "check_session", "phone"):
             for kind in ("account", "address"):
                 self.refusals.labels(what, kind)
-        for what in ("documents", "refused_codes"):
+        for what in ("documents", "refused_codes", "services"):
             self.refusals.labels(what, "address")
         Info("wxgate_build", "What is running.", registry=registry).info(
             {"version": version("wxgate"), "python": platform.python_version()}

@@ -4,6 +4,9 @@ SecurityError                    its messages never contain key material or plai
 ├── KeyRingError                 the configured keys cannot be used: refuse to start
 ├── UnknownKey                   made with a key that the ring does not hold (any more): treat the value as absent
 ├── Tampered                     not a seal or MAC, or not this key's, or not for this place
+├── ServicesError                the configured services cannot be used: refuse to start
+├── ServiceUnknown               no service has this secret
+├── ScopeMissing                 a service asks for what it may not do
 ├── RateLimited                  a caller exceeds a rate
 └── RateLimitStorageUnusable     the configured storage of rate limits cannot be one: refuse to start
 """
@@ -26,6 +29,16 @@ class Tampered(SecurityError):
 
     def __init__(self) -> None:
         super().__init__("the sealed text is malformed, or this key did not seal it for this place")
+
+
+class ServicesError(SecurityError):
+    """The rest of a sentence that begins with the setting's name, and names an entry by position."""
+
+
+class ServiceUnknown(SecurityError): ...
+
+
+class ScopeMissing(SecurityError): ...
 
 
 class RateLimited(SecurityError):

@@ -42,6 +42,7 @@ class SecurityEvent(Enum):
     USER_EXPORTED = "a user took out what is kept of them"
     USER_DELETED = "a user deleted themselves"
     CODE_OF_ANOTHER_USER = "a code showed another user to be there than the one who is signed in"
+    SERVICE_REFUSED = "a service was refused"
 
     def log(self, client: Client | None = None, **fields: object) -> None:
         """Writes one line; `client` is None where an operator did it. No field may be a secret."""

@@ -5,9 +5,11 @@ A session token is 53 ASCII characters:
     wxs_  43 base62 characters: 32 random bytes   6 base62 characters: CRC-32 of the 47 before
 
 Base62 is `0-9A-Za-z` in that (ASCII) order, big-endian, padded on the left with `0`. The checksum is no secret: it
-refuses garbage without a database read. The prefix is for secret scanners, which may look for
+refuses garbage without a database read. A service's secret is the same with the prefix `wxk_`. The prefixes are for
+secret scanners, which may look for
 
     wxs_[0-9A-Za-z]{49}
+    wxk_[0-9A-Za-z]{49}
 """
 
 import binascii
@@ -17,21 +19,21 @@ import re
 import secrets
 import zlib
 from collections.abc import Callable
-from typing import Final, NewType, NoReturn, Self
+from typing import ClassVar, Final, NewType, NoReturn, Self
 
 from graph.security.encryption import KeyRing
 from graph.security.errors import Tampered, UnknownKey
 
 TOKEN_PATTERN: Final = r"wxs_[0-9A-Za-z]{49}"  # noqa: S105 - a pattern, not a secret
 """For secret scanners. It has no word boundaries: a token glued to an escape such as `\\n` is a leak as well."""
+SERVICE_SECRET_PATTERN: Final = r"wxk_[0-9A-Za-z]{49}"  # noqa: S105 - likewise
 
 TokenHash = NewType("TokenHash", str)
-"""What the database stores: SHA-256 of the whole token text as 43 characters of unpadded base64url.
+"""What the database or a setting stores: SHA-256 of the whole text as 43 characters of unpadded base64url.
 
 A plain hash is right here: 256 random bits cannot be guessed, so salt and slowness would add nothing.
 """
 
-_PREFIX: Final = "wxs_"
 _SECRET_BYTES: Final = 32
 _SECRET_DIGITS: Final = 43
 _CHECKSUM_DIGITS: Final = 6
@@ -55,34 +57,41 @@ def _checksum(text: str) -> str:
     return _PAIRS[number // 62**4] + _PAIRS[number // 62**2 % 62**2] + _PAIRS[number % 62**2]
 
 
-_well_formed: Final = re.compile(TOKEN_PATTERN).fullmatch
-_LARGEST: Final = _PREFIX + _base62(2 ** (8 * _SECRET_BYTES) - 1, _SECRET_DIGITS)
+_LARGEST: Final = _base62(2 ** (8 * _SECRET_BYTES) - 1, _SECRET_DIGITS)
 
 
-class SessionToken:
-    """The plain token, made by `issue` or `parse`; it goes to its client once and is kept nowhere.
+class _Secret:
+    """Plain text of the form above, made by `issue` or `parse`; it goes to its holder once and is kept nowhere.
 
     It is no dataclass and no string, so that no serializer, log line or SQL parameter takes it by accident.
     """
 
     __slots__ = ("_text",)
+    _prefix: ClassVar[str]
+    _largest: ClassVar[str]
+    _well_formed: ClassVar[Callable[[str], object]]
+
+    def __init_subclass__(cls, *, pattern: str) -> None:
+        cls._prefix = pattern.partition("[")[0]
+        cls._largest = cls._prefix + _LARGEST
+        cls._well_formed = re.compile(pattern).fullmatch
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     @classmethod
     def issue(cls, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Self:
-        body = _PREFIX + _base62(int.from_bytes(random_bytes(_SECRET_BYTES), "big"), _SECRET_DIGITS)
+        body = cls._prefix + _base62(int.from_bytes(random_bytes(_SECRET_BYTES), "big"), _SECRET_DIGITS)
         return cls(body + _checksum(body))
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """The token, or None for every text that `issue` cannot have made; never raises."""
-        if _well_formed(text) is None:
+        """The secret, or None for every text that `issue` cannot have made; never raises."""
+        if cls._well_formed(text) is None:
             return None
         body, checksum = text[:-_CHECKSUM_DIGITS], text[-_CHECKSUM_DIGITS:]
         # The alphabet is in ASCII order, so texts of one length compare as their numbers do.
-        if body > _LARGEST or checksum != _checksum(body):
+        if body > cls._largest or checksum != _checksum(body):
             return None
         return cls(text)
 
@@ -94,11 +103,23 @@ class SessionToken:
         return TokenHash(binascii.b2a_base64(digest).translate(_URL_SAFE, b"=\n").decode("ascii"))
 
     def __repr__(self) -> str:
-        return "SessionToken('**********')"
+        return f"{type(self).__name__}('**********')"
 
     def __reduce__(self) -> NoReturn:
-        message = "a session token cannot be pickled or copied; store its hash()"
+        message = "a secret cannot be pickled or copied; store its hash()"
         raise TypeError(message)
+
+
+class SessionToken(_Secret, pattern=TOKEN_PATTERN):
+    """Signs its client in as a user."""
+
+    __slots__ = ()
+
+
+class ServiceSecret(_Secret, pattern=SERVICE_SECRET_PATTERN):
+    """Lets a service in, which is no user."""
+
+    __slots__ = ()
 
 
 def session_id(token_hash: str) -> str:

@@ -4,19 +4,27 @@ from collections.abc import Mapping
 
 from graph.errors import CodedError, ErrorAction, ErrorCode
 
-_RETRYABLE = frozenset({ErrorCode.REQUEST_TIMEOUT, ErrorCode.SERVICE_UNAVAILABLE})
+_RETRYABLE = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.REQUEST_TIMEOUT, ErrorCode.SERVICE_UNAVAILABLE})
 
 
 class HttpError(Exception):
     """A response without a result: its HTTP status, its code, and a message for the client."""
 
-    def __init__(self, status: int, code: ErrorCode, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: ErrorCode,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        retry_after_ms: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.headers = headers
         may_repeat = code in _RETRYABLE
         action = ErrorAction.WAIT if may_repeat else ErrorAction.FIX_REQUEST if status < 500 else ErrorAction.GIVE_UP
-        self.coded = CodedError(code, message, action)
+        self.coded = CodedError(code, message, action, retry_after_ms)
 
 
 def busy(message: str = "The server is too busy.") -> HttpError:

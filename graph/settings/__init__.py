@@ -179,6 +179,7 @@ class Settings(Group):
     limit: LimitSettings = Field(default_factory=LimitSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    services: values.Services | None = Field(None, description="What `wxgate services new` prints, comma-separated.")
     otel: bool = Field(False, description="Traces (`wxgate[otel]`), as the `OTEL_*` variables say.")
     drain_seconds: float = Field(5, ge=0, le=3600, description="Seconds it serves after SIGTERM.")
     introspection: bool = Field(False, description="Introspection (on in `dev`).")

@@ -23,7 +23,8 @@ from pydantic import (
 )
 
 from graph.security.encryption import KeyRing
-from graph.security.errors import KeyRingError
+from graph.security.errors import KeyRingError, ServicesError
+from graph.security.service_credentials import parse_services
 from graph.wechat.mini_programs import APP_ID_PATTERN, MiniProgram, PushKeys
 from models.errors import UnsupportedDatabase
 from models.url import tortoise_config
@@ -50,7 +51,7 @@ def _check(holds: Callable[[Any], object], reason: str | None = None) -> AfterVa
         plain = value.get_secret_value() if isinstance(value, SecretStr) else value
         try:
             good = all(map(holds, plain)) if isinstance(plain, tuple) else holds(plain)
-        except (ValueError, OSError, httpx.InvalidURL, UnsupportedDatabase, KeyRingError) as error:
+        except (ValueError, OSError, httpx.InvalidURL, UnsupportedDatabase, KeyRingError, ServicesError) as error:
             raise ValueError(reason or str(error)) from None
         if not good:
             raise ValueError(reason)
@@ -178,6 +179,7 @@ CaFile = Annotated[
 ProxyUrl = Annotated[SecretStr, _check(_is_proxy, "must be like http://proxy:3128 or http://user:password@proxy:3128")]
 DatabaseUrl = Annotated[SecretStr, _check(tortoise_config)]
 KeyRingText = Annotated[SecretStr, _check(KeyRing.parse)]
+Services = Annotated[SecretStr, _check(parse_services)]
 Hosts = Annotated[
     _List, _check(_HOST, "must list host names in lower case without ports, like api.example.com or *.example.com")
 ]

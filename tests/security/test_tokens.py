@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from graph.security import tokens
 from graph.security.encryption import KeyRing
 from graph.security.errors import Tampered, UnknownKey
-from graph.security.tokens import TOKEN_PATTERN, SessionMacs, SessionToken, opaque_id
+from graph.security.tokens import (
+    SERVICE_SECRET_PATTERN,
+    TOKEN_PATTERN,
+    ServiceSecret,
+    SessionMacs,
+    SessionToken,
+    opaque_id,
+)
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 TEXT = SessionToken.issue(lambda count: bytes(range(count))).get_secret_value()
@@ -113,7 +120,25 @@ def test_a_secret_scanner_finds_a_token_wherever_it_leaked() -> None:
 
 
 def test_the_documentation_publishes_the_pattern_that_scanners_need() -> None:
-    assert f"    {TOKEN_PATTERN}\n" in str(tokens.__doc__)
+    for pattern in (TOKEN_PATTERN, SERVICE_SECRET_PATTERN):
+        assert f"    {pattern}\n" in str(tokens.__doc__)
+
+
+def test_the_secret_of_a_service_has_a_prefix_of_its_own_and_is_no_token() -> None:
+    secret = ServiceSecret.issue(lambda count: bytes(range(count)))
+    text = secret.get_secret_value()
+    assert text == with_checksum("wxk_" + TEXT[4:47])
+    assert re.findall(SERVICE_SECRET_PATTERN, f"wxgate:{text}@") == [text]
+    parsed = ServiceSecret.parse(text)
+    assert parsed is not None
+    assert parsed.hash() == secret.hash() != SessionToken.issue(lambda count: bytes(range(count))).hash()
+    assert SessionToken.parse(text) is None
+    assert ServiceSecret.parse(TEXT) is None
+    assert ServiceSecret.parse(with_checksum("wxk_" + base62(2**256, 43))) is None
+    assert f"{secret}" == "ServiceSecret('**********')"
+    assert not hasattr(secret, "__dict__")
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
 
 
 @given(st.binary(min_size=16, max_size=16))

@@ -14,6 +14,7 @@ ANOTHER_SECRET = "c81e05d27f3a94b6e0d1583f9a62b74c"
 APPS = f'[{{"app_id": "wx00c1f0c9be2d3784", "app_secret": "{ANOTHER_SECRET}", "name": "shop"}}]'
 EVENTS_TOKEN = "Qx7EventsToken"
 EVENTS_AES_KEY = "Qx7efghijklmnopqrstuvwxyz0123456789ABCDEFGH"
+SERVICES = "orders:qcUezvED43PyDbiYMkKNMoDT4t9Lve6cqHOHgLyLYqI:users"
 STORAGE_URL = "redis://:Qx7password@cache.internal:6379/1"
 SECRETS = {
     "WXGATE_WECHAT_APP_SECRET": APP_SECRET,
@@ -24,6 +25,7 @@ SECRETS = {
     "WXGATE_DATABASE_URL": PASSWORD_URL,
     "WXGATE_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
     "WXGATE_RATE_LIMIT_STORAGE": STORAGE_URL,
+    "WXGATE_SERVICES": SERVICES,
 }
 
 SetVariables = Callable[..., None]
