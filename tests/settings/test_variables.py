@@ -23,7 +23,7 @@ from tests.settings.environment import (
 
 # Where an empty value switches the limit off.
 OFF_WHEN_EMPTY = {
-    f"WXGATE_RATE_LIMIT_{what}": "" for what in ("LOGIN", "SUBMIT", "PHONE", "DOCUMENTS", "REFUSED_CODES")
+    f"WXGATE_RATE_LIMIT_{what}": "" for what in ("LOGIN", "SUBMIT", "PHONE", "PRIVACY", "DOCUMENTS", "REFUSED_CODES")
 }
 # Each variable with its default, a value that is another, and what becomes of that.
 SETTINGS: dict[str, tuple[object, str, object]] = {
