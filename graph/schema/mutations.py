@@ -107,9 +107,7 @@ class Mutation:
         viewer = await context.services.sessions.require_viewer(context.token)
         return DeleteMePayload.of(await context.services.deletions.delete(viewer, code, client=context.client()))
 
-    @strawberry.mutation(
-        description=f"Everything that is kept of the user, as one JSON document. {_ERRORS}"
-    )
+    @strawberry.mutation(description=f"Everything that is kept of the user, as one JSON document. {_ERRORS}")
     async def export_me(self, info: Info, code: Annotated[str, _FRESH_CODE]) -> ExportMePayload:
         context = info.context
         viewer = await context.services.sessions.require_viewer(context.token)

@@ -179,7 +179,7 @@ async def test_an_export_has_the_newest_thousand_events(server: TestServer, sett
     document = await export(server, login["token"])
     assert len(document["events"]) == 1000
     assert document["events"][0]["action"] == "exported"
-    assert document["events"][-1]["at"] == moment(502)
+    assert document["events"][-1]["at"] == moment(503)
 
 
 @on_sqlite
