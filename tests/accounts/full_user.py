@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from graph.accounts.phone_encryption import phone_indexes, seal_phone
 from graph.security.encryption import KeyRing
-from graph.settings import Settings
+from graph.settings import RateLimitSettings, Settings
+from graph.simulator.serving import WeChatSimulator
 from tests.accounts.stored import run_sql
-from tests.server import ENCRYPTION_KEYS, TestServer
+from tests.server import ENCRYPTION_KEYS, TestServer, settings_for, wechat_settings
 
 SHOP: Final = "wx00c1f0c9be2d3784"
 UNIONID: Final = "union-of-alice"
@@ -21,6 +22,12 @@ _TABLES: Final = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
     "postgres": "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
 }
+
+
+def settings_of_two_apps(wechat: WeChatSimulator, database_url: str) -> Settings:
+    """A server of two mini-programs, on which a user may try as often as a test wants."""
+    apps, unlimited = wechat_settings(wechat, wechat.app(SHOP)), RateLimitSettings(privacy="")
+    return settings_for(wechat, database_url).model_copy(update={"wechat": apps, "rate_limit": unlimited})
 
 
 @dataclass(frozen=True)
@@ -88,3 +95,19 @@ async def tables_with(settings: Settings, text: str) -> list[str]:
         rows: list[dict[str, Any]] = await run_sql(settings, f"SELECT * FROM {table}")  # noqa: S608
         found += [table] if any(text in str(value) for row in rows for value in row.values()) else []
     return found
+
+
+async def delete(server: TestServer, token: str, *, user: str = "alice", code: str | None = None) -> Any:
+    """The answer to deleteMe with a fresh code."""
+    return await server.post(DELETE, {"code": code or server.wechat.login(user)}, token=token)
+
+
+def error_of(answer: Any) -> tuple[str, str]:
+    """The code and the action of the only error in an answer."""
+    [error] = answer["errors"]
+    return error["extensions"]["code"], error["extensions"]["action"]
+
+
+async def users(settings: Settings) -> list[str]:
+    """The ids of all users, the oldest first."""
+    return [row["id"] for row in await run_sql(settings, "SELECT id FROM users ORDER BY created_at, id")]

@@ -11,11 +11,21 @@ from graph.security.tokens import SessionToken
 from graph.settings import Settings
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator
-from tests.accounts.full_user import EXPORT, NAME, NUMBER, SHOP, UNIONID, FullUser, store_full_user, traces
+from tests.accounts.full_user import (
+    EXPORT,
+    NAME,
+    NUMBER,
+    SHOP,
+    UNIONID,
+    FullUser,
+    settings_of_two_apps,
+    store_full_user,
+    traces,
+)
 from tests.accounts.stored import run_sql
 from tests.accounts.test_session_list import SESSIONS, hash_of, id_of
 from tests.secret_patterns import secrets_in
-from tests.server import APP_ID, APP_SECRET, TestServer, settings_for, wechat_settings
+from tests.server import APP_ID, APP_SECRET, TestServer
 
 MIB: Final = 1_048_576
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -29,8 +39,7 @@ def wechat_simulator_state() -> SimulatorState:
 
 @pytest.fixture
 def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
-    wechat = wechat_settings(wechat_simulator, wechat_simulator.app(SHOP))
-    return settings_for(wechat_simulator, database_url).model_copy(update={"wechat": wechat})
+    return settings_of_two_apps(wechat_simulator, database_url)
 
 
 @pytest.fixture

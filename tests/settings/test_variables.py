@@ -11,7 +11,9 @@ from tests.server import APP_ID, APP_SECRET, ENCRYPTION_KEYS
 from tests.settings.environment import APPS, PASSWORD_URL, PROXY_URL, STORAGE_URL, SetVariables, refusal, value_of
 
 # Where an empty value switches the limit off.
-OFF_WHEN_EMPTY = {f"WXGATE_RATE_LIMIT_{what}": "" for what in ("LOGIN", "SUBMIT", "DOCUMENTS", "REFUSED_CODES")}
+OFF_WHEN_EMPTY = {
+    f"WXGATE_RATE_LIMIT_{what}": "" for what in ("LOGIN", "SUBMIT", "PRIVACY", "DOCUMENTS", "REFUSED_CODES")
+}
 # Each variable with its default, a value that is another, and what becomes of that.
 SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_WECHAT_APP_ID": (None, APP_ID, APP_ID),
@@ -46,6 +48,7 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_HTTP_CLIENT_ADDRESS_HEADER": ("X-Forwarded-For", "CF-Connecting-IP", "CF-Connecting-IP"),
     "WXGATE_RATE_LIMIT_LOGIN": ("600/minute", "10/second;500/hour", "10/second;500/hour"),
     "WXGATE_RATE_LIMIT_SUBMIT": ("600/minute", "1 per 2 minutes", "1 per 2 minutes"),
+    "WXGATE_RATE_LIMIT_PRIVACY": ("5/hour", "1/day", "1/day"),
     "WXGATE_RATE_LIMIT_DOCUMENTS": ("600/minute", "10/second", "10/second"),
     "WXGATE_RATE_LIMIT_REFUSED_CODES": ("100/minute", "10/second", "10/second"),
     "WXGATE_RATE_LIMIT_STORAGE": (SecretStr("memory://"), STORAGE_URL, SecretStr(STORAGE_URL)),
