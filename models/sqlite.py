@@ -79,6 +79,8 @@ class WalClient(SqliteClient):
         self._create = create
         # First of all the timeout: switching the journal mode already needs a lock that another process may hold.
         settings = {"busy_timeout": WAIT_MS, "synchronous": "NORMAL", "temp_store": "MEMORY"} | pragmas
+        # What is deleted is overwritten, which not every build of SQLite does by itself, and logins take no longer.
+        settings["secure_delete"] = "ON"
         super().__init__(file_path, **settings)
         self._reader: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None

@@ -81,7 +81,7 @@ class Exports:
         if user is None:
             return None
         phone = await find_phone(self.database, user_id)
-        events: Sequence[Audited] = await anext(read_entries(self.database, user_id=user_id, size=_MOST_EVENTS), ())
+        events: Sequence[Audited] = await anext(read_entries(self.database, user_id=user_id, size=_MOST_EVENTS), [])
         return {
             "user": _named(user) | {"gender": _GENDERS[user["gender"]]},
             "phone": None if phone is None else self._opened(phone),
@@ -97,12 +97,12 @@ class Exports:
 
 def _document(kept: dict[str, Any], now: int) -> str:
     head: dict[str, Any] = {"format": "wxgate export", "version": 1, "exportedAt": _time(now)}
+    events: list[object] = kept["events"]
     while True:
-        document = json.dumps(head | kept, ensure_ascii=False, separators=(",", ":"))
-        events = len(kept["events"])
+        document = json.dumps({**head, **kept, "events": events}, ensure_ascii=False, separators=(",", ":"))
         if len(document.encode()) <= _MOST_BYTES or not events:
             return document
-        kept = kept | {"events": kept["events"][: events // 2]}
+        events = events[: len(events) // 2]
 
 
 def _named(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,6 +117,7 @@ class Metrics:
                 self.refusals.labels(what, kind)
         for what in ("documents", "refused_codes", "services"):
             self.refusals.labels(what, "address")
+        self.refusals.labels("privacy", "account")
         Info("wxgate_build", "What is running.", registry=registry).info(
             {"version": version("wxgate"), "python": platform.python_version()}
         )

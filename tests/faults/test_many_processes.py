@@ -14,6 +14,7 @@ from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
 from models.migrate import migrate
+from tests.accounts.full_user import DELETE
 from tests.accounts.test_session_list import LOGOUT, REVOKE, SESSIONS
 from tests.processes import serve_environment, serve_process
 from tests.secret_patterns import secrets_in
@@ -177,6 +178,37 @@ async def test_a_session_that_one_process_ends_is_known_to_none_at_once(
             assert await post(beyond, REVOKE, tablet, id=other) == {"data": {"revokeSession": True}}
             assert (await post(here, ME, laptop))["data"] == {"me": None}
             assert await post(here, LOGOUT, tablet) == {"data": {"logout": True}}
+    assert_nothing_was_worth_a_warning(outputs)
+
+
+async def test_a_user_whom_one_process_deletes_is_known_to_none_at_once(
+    urls: list[str], wechat_simulator: WeChatSimulator, outputs: list[Path]
+) -> None:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+
+        async def post(url: str, query: str, token: str, **variables: str) -> Any:
+            body, headers = {"query": query, "variables": variables}, {"Authorization": f"Bearer {token}"}
+            return (await http.post(f"{url}/graphql", json=body, headers=headers)).json()
+
+        async def log_in(url: str) -> Any:
+            return (await ask(http, url, LOGIN, {"code": wechat_simulator.login("alice")}))["login"]
+
+        for number in range(PROCESSES):
+            logins = [await log_in(url) for url in urls]
+            assert [login["isNewUser"] for login in logins] == [True, False, False], "a deletion was undone"
+            tokens = [login["token"] for login in logins]
+            deleting = urls[number]
+            answer = await post(deleting, DELETE, tokens[0], code=wechat_simulator.login("alice"))
+            assert "errors" not in answer
+            assert [(await post(url, ME, token))["data"] for url in urls for token in tokens] == [{"me": None}] * 9
+
+        # Each process has the code of another, and one of them deletes.
+        tokens = [(await log_in(url))["token"] for url in urls]
+        codes = [wechat_simulator.login("alice") for _ in urls]
+        each = zip(urls, tokens, codes, strict=True)
+        answers = await asyncio.gather(*[post(url, DELETE, token, code=code) for url, token, code in each])
+        times = {answer["data"]["deleteMe"]["deletedAt"] for answer in answers if "errors" not in answer}
+        assert len(times) == 1
     assert_nothing_was_worth_a_warning(outputs)
 
 

@@ -235,6 +235,7 @@ async def test_refusals_are_counted_by_what_was_refused_and_whose_limit_it_was(
         ("address", "documents"): 0,
         ("address", "refused_codes"): 0,
         ("address", "services"): 0,
+        ("account", "privacy"): 0,
     }
     assert logins[APP_ID, "RATE_LIMITED"] == 4
     assert failures == {(): 0}

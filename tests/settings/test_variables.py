@@ -65,7 +65,7 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_RATE_LIMIT_LOGIN": ("600/minute", "10/second;500/hour", "10/second;500/hour"),
     "WXGATE_RATE_LIMIT_SUBMIT": ("600/minute", "1 per 2 minutes", "1 per 2 minutes"),
     "WXGATE_RATE_LIMIT_PHONE": ("20/hour", "1 per 2 minutes", "1 per 2 minutes"),
-    "WXGATE_RATE_LIMIT_PRIVACY": ("5/hour", "10/second", "10/second"),
+    "WXGATE_RATE_LIMIT_PRIVACY": ("5/hour", "1/day", "1/day"),
     "WXGATE_RATE_LIMIT_DOCUMENTS": ("600/minute", "10/second", "10/second"),
     "WXGATE_RATE_LIMIT_REFUSED_CODES": ("100/minute", "10/second", "10/second"),
     "WXGATE_RATE_LIMIT_STORAGE": (SecretStr("memory://"), STORAGE_URL, SecretStr(STORAGE_URL)),

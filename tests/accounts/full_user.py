@@ -1,0 +1,113 @@
+"""A user of whom everything is kept that can be, and where the database still knows of them."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graph.accounts.phone_encryption import phone_indexes, seal_phone
+from graph.security.encryption import KeyRing
+from graph.settings import RateLimitSettings, Settings
+from graph.simulator.serving import WeChatSimulator
+from tests.accounts.stored import run_sql
+from tests.server import ENCRYPTION_KEYS, TestServer, settings_for, wechat_settings
+
+SHOP: Final = "wx00c1f0c9be2d3784"
+UNIONID: Final = "union-of-alice"
+NUMBER: Final = "+8613800138000"
+NAME: Final = "爱丽丝 of Wonderland"
+
+DELETE: Final = "mutation ($code: String!) { deleteMe(code: $code) { deletedAt } }"
+EXPORT: Final = "mutation ($code: String!) { exportMe(code: $code) { document createdAt } }"
+
+_TABLES: Final = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
+    "postgres": "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
+}
+
+
+def settings_of_two_apps(wechat: WeChatSimulator, database_url: str) -> Settings:
+    """A server of two mini-programs, on which a user may try as often as a test wants."""
+    apps, unlimited = wechat_settings(wechat, wechat.app(SHOP)), RateLimitSettings(privacy="")
+    return settings_for(wechat, database_url).model_copy(update={"wechat": apps, "rate_limit": unlimited})
+
+
+@dataclass(frozen=True)
+class FullUser:
+    """The user's id, and the tokens of two devices and of a second mini-program."""
+
+    id: str
+    tokens: tuple[str, str, str]
+
+
+async def store_full_user(server: TestServer, settings: Settings) -> FullUser:
+    """Alice: of two mini-programs, with a unionid, a profile and a phone number, and proposed for a merge with Bob."""
+    shop = server.wechat.app(SHOP)
+    login = await server.login("alice", unionId=UNIONID)
+    server.clock.advance(seconds=1)
+    tablet = await server.login("alice", unionId=UNIONID)
+    in_shop = await server.login("alice", app=shop, unionId=UNIONID)
+    assert login["user"]["id"] == tablet["user"]["id"] == in_shop["user"]["id"]
+    info = server.wechat.user_info("alice", policy="old", nickName=NAME, city="Guangzhou")
+    await server.submit(login["token"], info)
+    await give_phone(server, settings, login["user"]["id"])
+    await server.login("bob")
+    await server.login("bob", unionId=UNIONID)
+    return FullUser(login["user"]["id"], (login["token"], tablet["token"], in_shop["token"]))
+
+
+async def give_phone(server: TestServer, settings: Settings, user_id: str) -> None:
+    ring, now = KeyRing.parse(ENCRYPTION_KEYS), server.clock()
+    [index] = phone_indexes(ring, NUMBER)
+    sealed = seal_phone(ring, NUMBER, user_id)
+    await run_sql(
+        settings,
+        "INSERT INTO phones (user_id, number, number_index, country_code, app_id, source, code_hash, verified_at, "  # noqa: S608
+        f"created_at, updated_at) VALUES ('{user_id}', '{sealed}', '{index}', '86', '{server.wechat.app_id}', 1, "
+        f"'hash-of-code', {now}, {now}, {now})",
+    )
+    await run_sql(settings, f"INSERT INTO phone_owners (number_index, user_id) VALUES ('{index}', '{user_id}')")  # noqa: S608
+
+
+async def traces(settings: Settings, user_id: str) -> dict[str, list[str]]:
+    """What identifies the user, by what it is: the values as they are stored."""
+    of_user = f"WHERE user_id = '{user_id}'"
+    accounts = await run_sql(settings, f"SELECT * FROM accounts {of_user}")  # noqa: S608
+    sessions = await run_sql(settings, f"SELECT * FROM sessions {of_user}")  # noqa: S608
+    [phone] = await run_sql(settings, f"SELECT * FROM phones {of_user}")  # noqa: S608
+    return {
+        "id": [user_id],
+        "openid": [account["openid"] for account in accounts],
+        "unionid": [account["unionid"] for account in accounts],
+        "session_key": [account["session_key"] for account in accounts],
+        "fingerprint": [account["session_key_fingerprint"] for account in accounts],
+        "token": [session["token_hash"] for session in sessions],
+        "mac": [session["mac"] for session in sessions],
+        "number": [phone["number"], phone["number_index"]],
+        "name": [NAME],
+        "city": ["Guangzhou"],
+    }
+
+
+async def tables_with(settings: Settings, text: str) -> list[str]:
+    """The tables that have a text in any column of any row."""
+    dialect = "sqlite" if settings.database.url.get_secret_value().startswith("sqlite") else "postgres"
+    found = []
+    for table in sorted(row["name"] for row in await run_sql(settings, _TABLES[dialect])):
+        rows: list[dict[str, Any]] = await run_sql(settings, f"SELECT * FROM {table}")  # noqa: S608
+        found += [table] if any(text in str(value) for row in rows for value in row.values()) else []
+    return found
+
+
+async def delete(server: TestServer, token: str, *, user: str = "alice", code: str | None = None) -> Any:
+    """The answer to deleteMe with a fresh code."""
+    return await server.post(DELETE, {"code": code or server.wechat.login(user)}, token=token)
+
+
+def error_of(answer: Any) -> tuple[str, str]:
+    """The code and the action of the only error in an answer."""
+    [error] = answer["errors"]
+    return error["extensions"]["code"], error["extensions"]["action"]
+
+
+async def users(settings: Settings) -> list[str]:
+    """The ids of all users, the oldest first."""
+    return [row["id"] for row in await run_sql(settings, "SELECT id FROM users ORDER BY created_at, id")]
