@@ -259,8 +259,10 @@ def test_encryption_keys_that_are_rotated_and_retired(
         "deleted": "0",
         "phones": "0",
         "phones_unreadable": "0",
+        "events": "0",
+        "events_unreadable": "0",
     }
-    needed = {"accounts": "0", "sessions": "0", "phones": "0"}
+    needed = {"accounts": "0", "sessions": "0", "phones": "0", "events": "0"}
     assert server.events() == [
         rotated | {"resealed": "1", "signed": "1"},
         rotated | {"resealed": "0", "signed": "0"},
