@@ -65,9 +65,7 @@ def test_an_event_that_wechatpy_seals_is_applied(
     settings, log = settings_with_events(wechat_simulator, database_url), tmp_path / "log"
     with serve_process(environment, log) as server, httpx.Client(trust_env=False) as http:
         code = wechat_simulator.login("alice")
-        login = http.post(f"{server}/graphql", json={"query": LOGIN, "variables": {"code": code}}).json()["data"][
-            "login"
-        ]
+        answer = http.post(f"{server}/graphql", json={"query": LOGIN, "variables": {"code": code}}).json()
         [account] = asyncio.run(run_sql(settings, "SELECT openid FROM accounts"))
         query, body = sealed_by_wechatpy(account["openid"], "user_authorization_revoke", style)
         url = f"{server}/wechat/events/{APP_ID}"
@@ -78,7 +76,7 @@ def test_an_event_that_wechatpy_seals_is_applied(
         asyncio.run(applied(settings))
     assert len(asyncio.run(rows(settings))) == 1
     [entry] = asyncio.run(audited(settings))
-    assert entry["user_id"] == login["user"]["id"]
+    assert entry["user_id"] == answer["data"]["login"]["user"]["id"]
     printed = log.read_text("utf-8")
     assert printed.count("path=/wechat/events/{app_id}") == 5
     secret = [TOKEN, AES_KEY, account["openid"], query["signature"], query["msg_signature"], PLATFORM, "echostr"]
