@@ -1,5 +1,6 @@
 """The inbox of WeChat's events: stored before WeChat is answered, applied by one process each, kept for a month."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -143,6 +144,28 @@ async def read_events(
         yield found
         at, last = found[-1].received_at, found[-1].id
         rest = events.filter(Q(received_at__lt=at) | Q(received_at=at, id__lt=last))
+
+
+async def read_unapplied(database: Database, *, after: str, limit: int) -> Sequence[StoredEvent]:
+    """The next events by id that still have a body. Raises `DatabaseError`, as all here."""
+    waiting = Event.filter(state__in=[EventState.NEW, EventState.FAILED], id__gt=after).order_by("id").limit(limit)
+    rows = await database.run(lambda: waiting.values_list(*StoredEvent.__slots__), reads=True)
+    return [StoredEvent(*row) for row in rows]
+
+
+async def count_events_by_key(database: Database, *, batch: int = 1000) -> dict[str, int]:
+    """How many bodies are sealed with each key id. In batches, as `count_accounts_by_key`."""
+    counts, after = Counter[str](), ""
+    while page := await read_unapplied(database, after=after, limit=batch):
+        counts.update(event.body.partition(".")[2].partition(".")[0] for event in page)
+        after = page[-1].id
+    return dict(counts)
+
+
+async def reseal_event(database: Database, old: StoredEvent, body: str) -> bool:
+    """Replaces the seal of a body if it is still the old one; False when the event has been applied meanwhile."""
+    row = Event.filter(id=old.id, body=old.body)
+    return await database.run(lambda: row.update(body=body)) == 1
 
 
 async def delete_done(database: Database, before: int, *, size: int) -> AsyncIterator[int]:

@@ -14,6 +14,7 @@ from models.accounts import count_accounts_by_key
 from models.database import Database
 from models.encryption_keys import add_canary, drop_canary, read_canaries
 from models.errors import DatabaseBehind
+from models.events import count_events_by_key
 from models.migrate import missing_migrations
 from models.phones import count_phones_by_key
 from models.session_macs import read_signed
@@ -77,14 +78,19 @@ class KeyCheck:
 
 
 class KeyUsage(NamedTuple):
-    """How many accounts and phone numbers a key seals, and how many sessions have a MAC of it."""
+    """How many accounts, phone numbers and events a key seals, and how many sessions have a MAC of it.
+
+    Events are those that are not applied yet, and seldom any.
+    """
 
     accounts: int = 0
     sessions: int = 0
     phones: int = 0
+    events: int = 0
 
     def __str__(self) -> str:
-        return f"{self.accounts} accounts, {self.sessions} sessions, {self.phones} phone numbers"
+        events = f", {self.events} events" if self.events else ""
+        return f"{self.accounts} accounts, {self.sessions} sessions, {self.phones} phone numbers{events}"
 
 
 async def key_usage(database: Database, key_ring: KeyRing) -> dict[str, KeyUsage]:
@@ -96,12 +102,12 @@ async def key_usage(database: Database, key_ring: KeyRing) -> dict[str, KeyUsage
 
 async def _count_by_key(database: Database) -> dict[str, KeyUsage]:
     accounts, phones = await count_accounts_by_key(database), await count_phones_by_key(database)
-    sessions = Counter[str]()
+    sessions, events = Counter[str](), await count_events_by_key(database)
     async for page in read_signed(database):
         sessions.update(session.mac.partition(".")[2].partition(".")[0] for session in page)
     return {
-        key_id: KeyUsage(accounts.get(key_id, 0), sessions[key_id], phones.get(key_id, 0))
-        for key_id in {*accounts, *sessions, *phones}
+        key_id: KeyUsage(accounts.get(key_id, 0), sessions[key_id], phones.get(key_id, 0), events.get(key_id, 0))
+        for key_id in {*accounts, *sessions, *phones, *events}
     }
 
 

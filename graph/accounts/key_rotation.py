@@ -4,14 +4,16 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from graph.accounts.encryption_keys import open_session_key, session_key_context
+from graph.accounts.event_inbox import body_context
 from graph.accounts.phone_encryption import open_phone, phone_indexes, seal_phone
 from graph.accounts.progress import Progress
-from graph.security.encryption import KeyRing
-from graph.security.errors import Tampered, UnknownKey
+from graph.security.encryption import KeyRing, Sealed
+from graph.security.errors import SecurityError, Tampered, UnknownKey
 from graph.security.events import SecurityEvent
 from graph.security.tokens import SessionMacs
 from models.accounts import SealedAccount, find_sealed, read_sealed, reseal
 from models.database import Database
+from models.events import read_unapplied, reseal_event
 from models.phones import SealedPhone, find_phone, read_phones, reseal_phone
 from models.session_macs import SignedSession, read_signed, replace_macs
 
@@ -20,7 +22,7 @@ BATCH: Final = 500
 
 @dataclass(slots=True)
 class Rotation:
-    """What a rotation did: in accounts, with the MACs of sessions, and with phone numbers."""
+    """What a rotation did: in accounts, with the MACs of sessions, with phone numbers, and with events not applied."""
 
     resealed: int = 0
     # Logins stored new keys meanwhile, which are sealed with the current key already, and nothing else was left.
@@ -35,6 +37,9 @@ class Rotation:
     phones: int = 0
     # As `unreadable`: these users have to give their number again.
     phones_unreadable: int = 0
+    events: int = 0
+    # As above: what they tell is lost.
+    events_unreadable: int = 0
 
 
 async def rotate(database: Database, key_ring: KeyRing) -> Rotation:
@@ -43,7 +48,7 @@ async def rotate(database: Database, key_ring: KeyRing) -> Rotation:
     Raises `DatabaseError`.
     """
     outcome, progress = Rotation(), Progress("rotating encryption keys")
-    for rotate_rows in (_rotate_accounts, _rotate_sessions, _rotate_phones):
+    for rotate_rows in (_rotate_accounts, _rotate_sessions, _rotate_phones, _rotate_events):
         await rotate_rows(database, key_ring, outcome, progress)
     SecurityEvent.ENCRYPTION_KEYS_ROTATED.log(key_id=key_ring.current_id, **asdict(outcome))
     return outcome
@@ -136,3 +141,20 @@ async def _reseal_phone(database: Database, key_ring: KeyRing, phone: SealedPhon
 def _has_current_key(phone: SealedPhone, key_ring: KeyRing) -> bool:
     key_id = key_ring.current_id
     return phone.number.startswith(f"v1.{key_id}.") and phone.number_index.startswith(f"{key_id}.")
+
+
+async def _rotate_events(database: Database, key_ring: KeyRing, outcome: Rotation, progress: Progress) -> None:
+    after, prefix = "", f"v1.{key_ring.current_id}."
+    while batch := await read_unapplied(database, after=after, limit=BATCH):
+        for event in batch:
+            if event.body.startswith(prefix):
+                continue
+            place = body_context(event.app_id, event.id)
+            try:
+                message = key_ring.open(Sealed(event.body), place)
+            except SecurityError:
+                outcome.events_unreadable += 1
+            else:
+                outcome.events += await reseal_event(database, event, key_ring.seal(message, place))
+        after = batch[-1].id
+        progress.report(**asdict(outcome))

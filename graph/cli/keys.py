@@ -53,7 +53,9 @@ def rotate() -> None:
     click.echo(f"{done.resealed} resealed, {done.overtaken} overtaken by a login, {done.unreadable} unreadable")
     click.echo(f"{done.signed} sessions signed anew, {done.refused} refused, {done.deleted} deleted")
     click.echo(f"{done.phones} phone numbers resealed, {done.phones_unreadable} unreadable")
-    if done.unreadable or done.refused or done.phones_unreadable:
+    if done.events or done.events_unreadable:
+        click.echo(f"{done.events} events resealed, {done.events_unreadable} unreadable")
+    if done.unreadable or done.refused or done.phones_unreadable or done.events_unreadable:
         msg = (
             "What is unreadable or refused was made with a key that is not in the ring, or is damaged: add the key, or "
             "let it be; these users get a new session_key and session when they next log in, and may give their phone "

@@ -12,6 +12,7 @@ from tests.server import TestServer, settings_for, wechat_settings
 from tests.wechat.pushes import AES_KEY, TOKEN, event, push, send
 
 PATIENCE: Final = 30
+PROFILE: Final = {"gender": 2, "city": "Guangzhou", "province": "Guangdong", "country": "China", "language": "en"}
 
 
 def settings_with_events(
@@ -28,6 +29,15 @@ async def openid_of(settings: Settings, user_id: str, app_id: str) -> str:
     where = f"user_id = '{user_id}' AND app_id = '{app_id}'"
     [row] = await run_sql(settings, f"SELECT openid FROM accounts WHERE {where}")  # noqa: S608 - ids
     return str(row["openid"])
+
+
+async def user_with_profile(server: TestServer, settings: Settings, name: str = "alice") -> tuple[str, str]:
+    """The token of a user who has given a profile, and their openid."""
+    login = await server.login(name)
+    profile = {"nickName": name.title(), "avatarUrl": f"https://thirdwx.qlogo.cn/{name}/132", **PROFILE}
+    await server.submit(login["token"], server.wechat.user_info(name, policy="old", **profile))
+    assert not (await server.me(login["token"]))["isAnonymous"]
+    return login["token"], await openid_of(settings, login["user"]["id"], server.wechat.app_id)
 
 
 async def happens(
@@ -48,11 +58,20 @@ async def happens(
     await applied(settings)
 
 
-async def applied(settings: Settings, state: int = 0) -> None:
-    """Returns when no event is left in a state."""
+async def applied(settings: Settings, *, but: int = 0) -> None:
+    """Returns when all events but so many are applied, or given up."""
     async with asyncio.timeout(PATIENCE):
-        while await rows(settings, f"state = {state}"):  # noqa: ASYNC110 - the database sends no event
+        while len(await rows(settings, "state = 0")) > but:  # noqa: ASYNC110 - the database sends no event
             await asyncio.sleep(0.02)
+
+
+async def tried(settings: Settings, times: int) -> dict[str, Any]:
+    """The row of the only event, once it has been tried so often."""
+    async with asyncio.timeout(PATIENCE):
+        while not (found := await rows(settings, f"tries = {times}")):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
+    [row] = found
+    return row
 
 
 async def rows(settings: Settings, where: str = "1 = 1") -> list[dict[str, Any]]:

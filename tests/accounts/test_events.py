@@ -1,26 +1,22 @@
 """What users withdraw in WeChat goes here too: each event does what it says, once, to what was collected before it."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
 
-from graph.accounts import event_inbox
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from graph.simulator.users import DEFAULT_GROUP
-from tests.accounts.inbox import applied, audited, happens, openid_of, rows, settings_with_events
+from tests.accounts.inbox import audited, happens, openid_of, rows, settings_with_events, user_with_profile
 from tests.accounts.stored import run_sql
 from tests.server import APP_ID, ME, Clock, TestServer, open_server
-from tests.wechat.pushes import event, push, send
 
 MODIFIED: Final = "user_info_modified"
 REVOKE: Final = "user_authorization_revoke"
 SHOP: Final = "wx00c1f0c9be2d3784"
 CANCELLATION: Final = "user_authorization_cancellation"
-ALICE: Final = {"nickName": "Alice", "gender": 2, "city": "Guangzhou", "language": "en", "country": "China"}
 
 
 @pytest.fixture
@@ -33,15 +29,6 @@ async def server(settings: Settings, wechat_simulator: WeChatSimulator, clock: C
     """Without a choice of plans: what is pushed runs no document."""
     async with open_server(settings, wechat_simulator, clock) as opened:
         yield opened
-
-
-async def user_with_profile(server: TestServer, settings: Settings, name: str = "alice") -> tuple[str, str]:
-    """The token of a user who has given a profile, and their openid."""
-    login = await server.login(name)
-    profile = {**ALICE, "nickName": name.title(), "avatarUrl": f"https://thirdwx.qlogo.cn/{name}/132"}
-    await server.submit(login["token"], server.wechat.user_info(name, policy="old", **profile))
-    assert not (await server.me(login["token"]))["isAnonymous"]
-    return login["token"], await openid_of(settings, login["user"]["id"], APP_ID)
 
 
 @pytest.mark.parametrize("style", ["json", "xml"])
@@ -204,67 +191,3 @@ async def test_an_event_of_a_user_who_is_not_here_is_done(server: TestServer, se
     [row] = await rows(settings)
     assert (row["state"], row["body"], row["tries"]) == (1, "", 1)
     assert await audited(settings) == []
-
-
-async def test_an_event_that_comes_three_times_happens_once(server: TestServer, settings: Settings) -> None:
-    token, openid = await user_with_profile(server, settings)
-    at = server.clock.ms // 1000
-    message = event(REVOKE, openid, app_id=APP_ID, at=at, RevokeInfo="6")
-    # Each time with another nonce, and random bytes around it.
-    answers = await asyncio.gather(*[send(server.http, push(message, app_id=APP_ID, at=at)) for _ in range(3)])
-    assert {answer.text for answer in answers} == {"success"}
-    await applied(settings)
-    assert (await send(server.http, push(message, app_id=APP_ID, at=at))).text == "success"
-    await applied(settings)
-    assert len(await rows(settings)) == len(await audited(settings)) == 1
-    assert (await server.me(token))["isAnonymous"]
-
-
-async def test_two_users_in_one_second_from_one_sender_are_two_events(server: TestServer, settings: Settings) -> None:
-    (alice, openid), (bob, other) = [await user_with_profile(server, settings, name) for name in ("alice", "bob")]
-    at = server.clock.ms // 1000
-    for one in (openid, other):
-        message = event(REVOKE, one, app_id=APP_ID, at=at, RevokeInfo="6")
-        await send(server.http, push(message, app_id=APP_ID, at=at))
-    await applied(settings)
-    assert len(await rows(settings)) == 2
-    assert [(await server.me(token))["nickName"] for token in (alice, bob)] == [None, None]
-
-
-async def test_the_inbox_holds_no_openid_and_nothing_once_it_is_applied(
-    server: TestServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, openid = await user_with_profile(server, settings)
-    at = server.clock.ms // 1000
-    message = event(REVOKE, openid, app_id=APP_ID, at=at, RevokeInfo="6")
-    monkeypatch.setattr(event_inbox, "read_event", lambda *_: None)
-    await send(server.http, push(message, app_id=APP_ID, at=at))
-    async with asyncio.timeout(30):
-        while not (found := await rows(settings, "tries = 1")):  # noqa: ASYNC110 - the database sends no event
-            await asyncio.sleep(0.02)
-    [row] = found
-    assert row["body"].startswith("v1.k1.")
-    assert openid not in str(row)
-    assert (row["app_id"], row["event"], row["created_at"], row["state"]) == (APP_ID, REVOKE, 1000 * at, 0)
-    assert row["due_at"] == row["received_at"] + 60_000
-
-
-async def test_what_cannot_be_applied_is_tried_three_times_more_and_then_left(
-    server: TestServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(event_inbox, "LOOK_EVERY_SECONDS", 0.05)
-    token, openid = await user_with_profile(server, settings)
-    at = server.clock.ms // 1000
-    message = event(REVOKE, openid, app_id=APP_ID, at=at, RevokeInfo="6")
-    with monkeypatch.context() as broken:
-        broken.setattr(event_inbox, "read_event", lambda *_: None)
-        await send(server.http, push(message, app_id=APP_ID, at=at))
-        async with asyncio.timeout(30):
-            for tries, minutes in enumerate((1, 5, 30, 0), 1):
-                while not (found := await rows(settings, f"tries = {tries}")):  # noqa: ASYNC110 - as above
-                    await asyncio.sleep(0.02)
-                assert [row["state"] for row in found] == [2 if tries == 4 else 0]
-                server.clock.advance(minutes=minutes, seconds=1)
-    assert caplog.text.count("could not apply an event") == 3
-    assert caplog.text.count("gave up an event") == 1
-    assert not (await server.me(token))["isAnonymous"]

@@ -163,12 +163,12 @@ async def test_a_rotation_that_was_stopped_goes_on_where_it_was(
         with pytest.raises(Stopped):
             await rotate(database, ring)
         assert await sealed_with(settings) == ["k2", "k1", "k1"]
-        assert await key_usage(database, ring) == {"k2": (1, 0, 0), "k1": (2, 3, 0)}
+        assert await key_usage(database, ring) == {"k2": (1, 0, 0, 0), "k1": (2, 3, 0, 0)}
         assert await known_keys(settings) == ["k1"]
 
         assert await rotate(database, ring) == Rotation(resealed=2, signed=3)
         assert await rotate(database, ring) == Rotation()
-        assert await key_usage(database, ring) == {"k2": (3, 3, 0), "k1": (0, 0, 0)}
+        assert await key_usage(database, ring) == {"k2": (3, 3, 0, 0), "k1": (0, 0, 0, 0)}
         assert len(opened) == 4, "it sealed again what was sealed"
 
 
@@ -217,7 +217,7 @@ async def test_a_rotation_also_seals_what_a_login_shifts_to_previous_meanwhile(
     ring.on_open = log_in
     async with Database(settings.database.url.get_secret_value()) as database:
         assert await rotate(database, ring) == Rotation(resealed=1, signed=1)
-        assert await key_usage(database, ring) == {"k2": (1, 1, 0), "k1": (0, 0, 0)}
+        assert await key_usage(database, ring) == {"k2": (1, 1, 0, 0), "k1": (0, 0, 0, 0)}
     [account] = await run_sql(settings, "SELECT session_key, previous_session_key FROM accounts")
     rotated = KeyRing.parse(K2)
     assert rotated.open(Sealed(account["session_key"]), place) == b"the key of the login"
@@ -230,14 +230,14 @@ async def test_a_rotation_also_seals_what_a_login_shifts_to_previous_meanwhile(
         (
             "session_key = replace(session_key, 'v1.k1.', 'v1.k0.')",
             Rotation(unreadable=1, signed=2),
-            {"k2": (0, 2, 0), "k1": (1, 0, 0), "k0": (1, 0, 0)},
+            {"k2": (0, 2, 0, 0), "k1": (1, 0, 0, 0), "k0": (1, 0, 0, 0)},
         ),
         (
             "session_key = 'garbage'",
             Rotation(unreadable=1, signed=2),
-            {"k2": (0, 2, 0), "k1": (1, 0, 0), "": (1, 0, 0)},
+            {"k2": (0, 2, 0, 0), "k1": (1, 0, 0, 0), "": (1, 0, 0, 0)},
         ),
-        ("previous_session_key = 'garbage'", Rotation(resealed=1, signed=2), {"k2": (1, 2, 0), "k1": (0, 0, 0)}),
+        ("previous_session_key = 'garbage'", Rotation(resealed=1, signed=2), {"k2": (1, 2, 0, 0), "k1": (0, 0, 0, 0)}),
     ],
     ids=["unknown key", "garbage", "previous key"],
 )

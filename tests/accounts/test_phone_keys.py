@@ -100,7 +100,7 @@ async def test_a_key_is_not_retired_while_a_phone_is_sealed_or_indexed_with_it(
     await rotate(database, ring)
     [index] = phone_indexes(KeyRing.parse(ENCRYPTION_KEYS), NUMBERS["alice"])
     await database.fetch("UPDATE phones SET number_index = $1 WHERE user_id = $2", index, users["alice"])
-    assert await key_usage(database, ring) == {"k2": (3, 3, 3), "k1": (0, 0, 1)}
+    assert await key_usage(database, ring) == {"k2": (3, 3, 3, 0), "k1": (0, 0, 1, 0)}
     with pytest.raises(KeyNotRetired, match="still needed for 0 accounts, 0 sessions, 1 phone numbers"):
         await retire(database, "k1", lost=False)
     assert await rotate(database, ring) == Rotation(phones=1)

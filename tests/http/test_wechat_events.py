@@ -9,10 +9,11 @@ from typing import Final
 import httpx
 import pytest
 
+from graph.accounts import event_inbox
 from graph.http import wechat_events
 from graph.settings import HttpSettings, MetricsSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.accounts.inbox import applied, audited, openid_of, rows, settings_with_events
+from tests.accounts.inbox import applied, audited, openid_of, rows, settings_with_events, tried
 from tests.accounts.stored import run_sql
 from tests.http.answers import refusal
 from tests.observability.exposition import scrape
@@ -223,6 +224,30 @@ async def test_without_a_database_wechat_is_to_send_again(server: TestServer, se
     await applied(settings)
     received = (await scrape(settings.metrics)).figures("wxgate_events_received_total")
     assert received[APP_ID, "user_authorization_revoke"] == 1
+
+
+@on_sqlite
+async def test_how_long_events_wait_and_how_many_are_given_up_is_measured(
+    server: TestServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def measured() -> tuple[float, float]:
+        found = await scrape(settings.metrics)
+        return found.figures("wxgate_events_oldest_seconds")[()], found.figures("wxgate_events_failed")[()]
+
+    monkeypatch.setattr(event_inbox, "LOOK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(event_inbox, "RETRY_AFTER_MS", (1_800_000,))
+    assert await measured() == (0, 0)
+    with monkeypatch.context() as broken:
+        broken.setattr(event_inbox, "read_event", lambda *_: None)
+        await send(server.http, pushed(server))
+        await tried(settings, 1)
+        server.clock.advance(minutes=6)
+        assert await measured() == (360, 0)
+        server.clock.advance(minutes=24)
+        await tried(settings, 2)
+        async with asyncio.timeout(30):
+            while await measured() != (0, 1):  # noqa: ASYNC110 - no event announces it
+                await asyncio.sleep(0.02)
 
 
 @on_sqlite
