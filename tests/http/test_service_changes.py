@@ -89,7 +89,9 @@ async def test_pages_end_with_an_empty_one_and_repeat_nothing(
     rows = [(f"user-{number}", clock() - HOUR - number) for number in range(7)]
     await delete_users(settings, *rows)
     async with open_server(settings, wechat_simulator, clock) as server:
-        read, pages, after = [], [], ""
+        read: list[str] = []
+        pages: list[int] = []
+        after = ""
         while (page := await changes(server, secret, after=after, limit=3)) and len(pages) < 4:
             read += [member["userId"] for member in page]
             pages.append(len(page))
