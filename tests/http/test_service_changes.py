@@ -157,7 +157,7 @@ async def test_a_row_that_is_committed_after_a_later_one_is_not_missed(
         await quick.close()
 
 
-async def test_how_old_a_row_is_says_the_clock_of_the_database(
+async def test_the_age_of_a_row_is_by_the_clock_of_the_database(
     settings: Settings,
     wechat_simulator: WeChatSimulator,
     clock: Clock,
@@ -222,7 +222,7 @@ async def test_it_leaves_a_line_in_the_log_with_its_path(
 
 
 @on_sqlite
-async def test_while_the_database_cannot_say_it_is_unavailable(
+async def test_without_its_tables_it_is_unavailable(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, secret: str
 ) -> None:
     async with open_server_unmigrated(settings, wechat_simulator, clock) as server:

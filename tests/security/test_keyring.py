@@ -12,7 +12,10 @@ from graph.security.errors import (
     KeyRingError,
     RateLimited,
     RateLimitStorageUnusable,
+    ScopeMissing,
     SecurityError,
+    ServicesError,
+    ServiceUnknown,
     Tampered,
     UnknownKey,
 )
@@ -184,6 +187,7 @@ def test_nothing_else_is_a_canary(text: Sealed) -> None:
 
 def test_every_failure_is_of_one_family_and_reads_alone() -> None:
     limits = {RateLimited, RateLimitStorageUnusable}
-    assert {KeyRingError, UnknownKey, Tampered} | limits == set(SecurityError.__subclasses__())
+    services = {ServicesError, ServiceUnknown, ScopeMissing}
+    assert {KeyRingError, UnknownKey, Tampered} | services | limits == set(SecurityError.__subclasses__())
     assert str(UnknownKey("k7")) == "the key ring holds no key k7"
     assert str(Tampered()) == "the sealed text is malformed, or this key did not seal it for this place"
