@@ -13,7 +13,8 @@ from models.logins import NewSession, SignedInRecord, UnionidRules, _login
 from models.merging import MergedRecord, MissingUser, merge_users
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
 from tests.models.rows import NOON, column
-from tests.models.test_merge_interleavings import LOGINS, OLDER, THIRD, YOUNGER, outcomes, store_users
+from tests.models.interleaving import outcomes
+from tests.models.test_merge_interleavings import LOGINS, OLDER, THIRD, YOUNGER, store_users
 
 pytestmark = pytest.mark.slow
 
