@@ -36,3 +36,8 @@ def visit(script: str, url: str, album: str) -> Any:
 def unwrapped(text: str) -> str:
     """The text of an editor without the breaks of its long lines, or any other space."""
     return re.sub(r"\s", "", text)
+
+
+def bare(text: str) -> str:
+    """JSON within JSON within JSON, without what sets it apart."""
+    return re.sub(r'[\\"]', "", text)

@@ -31,6 +31,10 @@ def test_the_lock_file_pins_contents_and_names_no_place_to_load_them_from() -> N
     [
         ("opening", ["Login", "SubmitUserInfo", "Me"]),
         ("devices", ["Sessions", "RevokeSession", "RevokeOtherSessions", "Logout"]),
+        (
+            "data",
+            ["SubmitPhoneNumber", "SubmitEncryptedPhoneNumber", "RemovePhoneNumber", "ExportMe", "DeleteMe"],
+        ),
     ],
 )
 def test_the_documents_of_the_first_tabs_fit_the_schema_and_the_limits(document: str, operations: list[str]) -> None:

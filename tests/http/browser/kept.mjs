@@ -10,6 +10,10 @@ export function secretsOf(page) {
     if (code) secrets.codes.push(code);
     if (token) secrets.tokens.push(token);
     secrets.all.push(...[code, token, rawData, signature, encryptedData, iv].filter(Boolean));
+    if (data?.exportMe) {
+      const { phone, accounts } = JSON.parse(data.exportMe.document);
+      secrets.all.push(phone.number, ...accounts.map(({ openid }) => openid));
+    }
   });
   return secrets;
 }

@@ -19,7 +19,12 @@ export function phoneOn(page) {
     await step("Tell nickname").getByText("All four are in Variables.").waitFor();
     await press("▶ SubmitUserInfo");
   };
-  return { press, step, outcome, signIn, submit };
+  const givePhoneNumber = async () => {
+    await press("getPhoneNumber");
+    await step("Give the phone number").getByText("The code is in Variables.").waitFor();
+    await press("▶ SubmitPhoneNumber");
+  };
+  return { press, step, outcome, signIn, submit, givePhoneNumber };
 }
 
 /** The editor below the operations, Variables or Headers. */

@@ -8,7 +8,7 @@ import { pane, phoneOn } from "./phone.mjs";
 await withBrowser(process.argv.slice(2), async (page, { base, wire, shoot }) => {
   const secrets = secretsOf(page);
   const seen = { steps: {}, panes: {}, bytes: {} };
-  const { press, outcome, signIn, submit } = phoneOn(page);
+  const { press, outcome, signIn, submit, givePhoneNumber } = phoneOn(page);
 
   await openExplorer(page, base);
   seen.opening = await textOf(page, ".graphiql-query-editor");
@@ -53,8 +53,8 @@ await withBrowser(process.argv.slice(2), async (page, { base, wire, shoot }) => 
   await shoot("3-wechat-is-down");
   await press("bring WeChat back");
   await page.getByText("WeChat answers again.").waitFor();
-  await press("getPhoneNumber");
-  seen.phoneNumber = JSON.parse(await page.locator(".phone pre").textContent());
+  await givePhoneNumber();
+  seen.steps.phoneNumber = await outcome("Give the phone number", "Kept");
 
   await press("New user");
   await page.getByLabel("Name of the new user").fill("王小明");

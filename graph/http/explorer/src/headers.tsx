@@ -57,7 +57,7 @@ export function forget(ended: string | null) {
 onAnswer(({ authorization: sent, body }) => {
   const given = body.data?.login?.token;
   if (typeof given === "string") authorization.set(`Bearer ${given}`);
-  else if (typeof body.data?.logout === "boolean" || isUnauthenticated(body)) forget(sent);
+  else if (typeof body.data?.logout === "boolean" || body.data?.deleteMe || isUnauthenticated(body)) forget(sent);
 });
 
 export function isUnauthenticated({ errors }: Body): boolean {

@@ -6,7 +6,7 @@ import type { Operation } from "../documents";
 import { useOperations } from "./operations";
 import { type Session, useSessions } from "./sessions";
 import { usePhone } from "./state";
-import { OutcomeLine } from "./steps";
+import { OutcomeLine } from "./step";
 
 export function Devices() {
   const { app, outcomes } = usePhone();

@@ -1,10 +1,12 @@
-// What goes wrong in real life, made to go wrong here; and the phone number, which this server leaves to others.
+// What goes wrong in real life, made to go wrong here.
 
 import { Button } from "@graphiql/react";
 import { useOperations } from "./operations";
 import { wechat } from "./simulator";
 import { attempt, report, usePhone } from "./state";
-import { OutcomeLine } from "./steps";
+import { OutcomeLine } from "./step";
+
+const isKept = () => usePhone.getState().outcomes.phone?.went === "well";
 
 export function Faults() {
   const { user, app, code, isWeChatDown, outcomes } = usePhone();
@@ -23,6 +25,24 @@ export function Faults() {
     warn("The same code a second time: step 1 has the answer.");
   }
 
+  async function confuse() {
+    const { code } = await wechat.login({ user, app });
+    usePhone.setState({ isLibraryOld: false, hasTapped: false });
+    fill("SubmitPhoneNumber", { code });
+    await send("SubmitPhoneNumber");
+    warn("The code of wx.login in place of the button's: step 4 has the answer.");
+  }
+
+  async function tapTwice() {
+    const { code } = await wechat.getPhoneNumber({ user, app });
+    usePhone.setState({ isLibraryOld: false, hasTapped: true });
+    fill("SubmitPhoneNumber", { code });
+    await send("SubmitPhoneNumber");
+    if (isKept()) await send("SubmitPhoneNumber");
+    if (isKept()) report("faults", { went: "well", text: "The second time changed nothing, nor was WeChat asked." });
+    else warn("Step 4 has the answer.");
+  }
+
   async function toggle() {
     await (isWeChatDown ? wechat.comeBack() : wechat.goDown());
     usePhone.setState({ isWeChatDown: !isWeChatDown });
@@ -31,7 +51,7 @@ export function Faults() {
   }
 
   return (
-    <section>
+    <section aria-label="Make it go wrong">
       <h3>Make it go wrong</h3>
       <div className="phone-acts">
         <Button type="button" onClick={() => attempt("faults", expire)}>
@@ -40,33 +60,17 @@ export function Faults() {
         <Button type="button" onClick={() => attempt("faults", repeat)} disabled={!code}>
           code used twice
         </Button>
+        <Button type="button" onClick={() => attempt("faults", confuse)}>
+          use the wx.login code
+        </Button>
+        <Button type="button" onClick={() => attempt("faults", tapTwice)}>
+          tap twice
+        </Button>
         <Button type="button" onClick={() => attempt("faults", toggle)} aria-pressed={isWeChatDown}>
           {isWeChatDown ? "bring WeChat back" : "WeChat is down"}
         </Button>
       </div>
       {outcomes.faults && <OutcomeLine {...outcomes.faults} />}
-    </section>
-  );
-}
-
-export function PhoneNumber() {
-  const { user, app, phoneNumber } = usePhone();
-
-  async function ask() {
-    const { errMsg: _, ...answer } = await wechat.getPhoneNumber({ user, app });
-    usePhone.setState({ phoneNumber: answer });
-  }
-
-  return (
-    <section>
-      <h3>Phone number</h3>
-      <p>A tap on this button gives a code and the encrypted number. This server has no operation that takes them.</p>
-      <div className="phone-acts">
-        <Button type="button" className="phone-ask" onClick={() => attempt("faults", ask)}>
-          getPhoneNumber
-        </Button>
-      </div>
-      {phoneNumber && <pre>{JSON.stringify(phoneNumber, null, 2)}</pre>}
     </section>
   );
 }

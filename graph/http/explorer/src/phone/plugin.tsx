@@ -3,10 +3,12 @@
 import type { GraphiQLPlugin } from "@graphiql/react";
 import { useEffect, useSyncExternalStore } from "react";
 import { authorization } from "../headers";
+import { ForgetMe } from "./data";
 import { Devices } from "./devices";
-import { Faults, PhoneNumber } from "./faults";
+import { Faults } from "./faults";
 import { MiniProgram, UserWithPhone } from "./user";
 import "./phone.css";
+import "./results";
 import { attempt, catchUp } from "./state";
 import { Steps } from "./steps";
 
@@ -31,8 +33,8 @@ function Phone() {
       </header>
       <Steps />
       <Devices />
+      <ForgetMe />
       <Faults />
-      <PhoneNumber />
     </section>
   );
 }

@@ -9,6 +9,13 @@ export interface Submission {
 
 export type Policy = "new" | "old";
 
+/** What WeChat pushed, and how the server answered each try; a response that never came has no status. */
+export interface Delivery {
+  event: string;
+  accepted: boolean;
+  tries: { status: number | null; answer: string }[];
+}
+
 interface Success {
   errMsg: string;
 }
@@ -37,8 +44,16 @@ export const wechat = {
   getUserInfo: (holder: Holder, policy: Policy) =>
     device<Submission>("POST", "user-info", { ...fields(holder), policy }),
   getPhoneNumber: (holder: Holder) =>
-    device<{ code: string; encryptedData: string; iv: string }>("POST", "phone-number", fields(holder)),
+    device<{ code: string }>("POST", "phone-number", { ...fields(holder), style: "new" }),
+  /** As old base libraries give it. */
+  getEncryptedPhoneNumber: (holder: Holder) =>
+    device<{ encryptedData: string; iv: string }>("POST", "phone-number", { ...fields(holder), style: "old" }),
   expireSessionKey: (holder: Holder) => device("POST", "expire-session-key", fields(holder)),
+  /** `info` is WeChat's number of a permission. */
+  revoke: (holder: Holder, info: number) =>
+    device<{ deliveries: Delivery[] }>("POST", "revoke", { ...fields(holder), info: [info] }),
+  modified: (holder: Holder) => device<{ deliveries: Delivery[] }>("POST", "modified", fields(holder)),
+  closeAccount: (holder: Holder) => device<{ deliveries: Delivery[] }>("POST", "close-account", fields(holder)),
   users: () => device<{ users: { user: string }[] }>("GET", "users"),
   apps: () => device<{ apps: { app: string }[] }>("GET", "apps"),
   faults: () => device<{ faults: unknown[] }>("GET", "faults"),

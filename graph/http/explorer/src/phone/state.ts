@@ -1,18 +1,17 @@
 // What the phone remembers while the page is open, whether its panel is shown or not.
 
 import { create } from "zustand";
-import type { Operation } from "../documents";
-import { type Body, onAnswer } from "../endpoint";
 import { authorization, miniProgram } from "../headers";
 import { type Holder, type Policy, wechat } from "./simulator";
 
 export interface Outcome {
-  went: "well" | "wrong";
+  /** "back": what the user has done is undone, or was not to be kept. */
+  went: "well" | "wrong" | "back";
   text: string;
 }
 
 /** Where an outcome is shown. */
-type Place = "Login" | "SubmitUserInfo" | "Me" | "devices" | "faults";
+export type Place = "Login" | "SubmitUserInfo" | "Me" | "phone" | "devices" | "data" | "withdrawal" | "faults";
 
 interface Phone extends Holder {
   users: string[];
@@ -20,13 +19,16 @@ interface Phone extends Holder {
   policy: Policy;
   code: string | null;
   collected: boolean;
-  phoneNumber: object | null;
+  isLibraryOld: boolean;
+  hasTapped: boolean;
+  /** The document of the last export. */
+  exported: string | null;
   isWeChatDown: boolean;
   /** Of the last operation or fault there. */
   outcomes: Partial<Record<Place, Outcome>>;
 }
 
-const nothingDone = { code: null, collected: false, phoneNumber: null, outcomes: {} };
+const nothingDone = { code: null, collected: false, hasTapped: false, exported: null, outcomes: {} };
 // Each mini-program keeps a token of its own on each user's phone.
 const tokens = new Map<string, string | null>();
 
@@ -36,6 +38,7 @@ export const usePhone = create<Phone>(() => ({
   apps: [],
   app: null,
   policy: "new",
+  isLibraryOld: false,
   isWeChatDown: false,
   ...nothingDone,
 }));
@@ -50,6 +53,9 @@ export function turnTo(changed: Partial<Holder>) {
   authorization.set(tokens.get(keptFor()) ?? null);
 }
 
+/** Makes the phone that of a user who has done nothing yet. */
+export const begin = () => usePhone.setState(nothingDone);
+
 function keptFor(): string {
   const { user, app } = usePhone.getState();
   return JSON.stringify([app, user]);
@@ -59,7 +65,8 @@ authorization.subscribe(() => {
   const held = authorization.get();
   tokens.set(keptFor(), held);
   // These speak of the token before.
-  for (const place of held ? (["devices"] as const) : (["Login", "Me"] as const)) report(place, undefined);
+  const places: Place[] = held ? ["Me", "devices", "data", "withdrawal"] : ["Login", "Me"];
+  for (const place of places) report(place, undefined);
 });
 
 /** What was done with the simulator before this page was opened. */
@@ -85,55 +92,4 @@ export async function attempt(place: Place, action: () => Promise<unknown>) {
   } catch (error) {
     report(place, { went: "wrong", text: error instanceof Error ? error.message : String(error) });
   }
-}
-
-onAnswer(({ operation, body }) => {
-  if (!isKnown(operation)) return;
-  const [place, success] = results[operation];
-  report(place, failure(body) ?? success(body.data ?? {}));
-});
-
-const well = (text: string): Outcome => ({ went: "well", text });
-const results: Record<Exclude<Operation, "Sessions">, [Place, (data: any) => Outcome | undefined]> = {
-  Login: [
-    "Login",
-    ({ login }) =>
-      login &&
-      well(`Signed in ${login.isNewUser ? "for the first time" : "again"}. The token is in Headers from now on.`),
-  ],
-  SubmitUserInfo: [
-    "SubmitUserInfo",
-    ({ submitUserInfo: user }) =>
-      user &&
-      well(
-        user.isAnonymous
-          ? `Proved and kept. But WeChat now calls every user “${user.nickName}”.`
-          : `Proved and kept: the nickname is “${user.nickName}”.`,
-      ),
-  ],
-  Me: [
-    "Me",
-    ({ me }) =>
-      me === null
-        ? { went: "wrong", text: "null: no user is signed in. Begin with step 1." }
-        : me && well(me.nickName ? `You are “${me.nickName}”.` : "You have no nickname yet: step 2 submits it."),
-  ],
-  RevokeSession: [
-    "devices",
-    ({ revokeSession }) => well(revokeSession ? "That session has ended." : "That session had ended already."),
-  ],
-  RevokeOtherSessions: ["devices", ({ revokeOtherSessions: ended }) => well(`Ended, besides this one: ${ended}.`)],
-  Logout: [
-    "devices",
-    ({ logout }) => well(logout ? "Signed out. The token is gone from Headers." : "The session had ended already."),
-  ],
-};
-
-function isKnown(operation: string | null | undefined): operation is keyof typeof results {
-  return Object.hasOwn(results, operation ?? "");
-}
-
-function failure({ errors }: Body): Outcome | undefined {
-  const [first] = errors ?? [];
-  return first && { went: "wrong", text: [first.extensions?.code, first.message].filter(Boolean).join(": ") };
 }

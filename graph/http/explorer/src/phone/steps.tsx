@@ -1,11 +1,10 @@
-// The three steps of a sign-in: what the phone asks WeChat for, and what it then sends to the server.
+// The steps from a sign-in on: what the phone asks WeChat for, and what it then sends to the server.
 
-import { Button } from "@graphiql/react";
-import type { ReactNode } from "react";
-import type { Operation } from "../documents";
+import { PhoneNumber } from "./number";
 import { useOperations } from "./operations";
 import { type Policy, wechat } from "./simulator";
-import { attempt, type Outcome, report, usePhone } from "./state";
+import { attempt, report, usePhone } from "./state";
+import { Ask, Send, Step } from "./step";
 
 export function Steps() {
   const { user, app, policy, code, collected, outcomes } = usePhone();
@@ -52,49 +51,7 @@ export function Steps() {
         <p>The token in Headers says who asks.</p>
         <Send operation="Me" onClick={send} />
       </Step>
+      <PhoneNumber />
     </ol>
-  );
-}
-
-function Step({ title, outcome, children }: { title: string; outcome?: Outcome; children: ReactNode }) {
-  return (
-    <li className={outcome?.went === "well" ? "phone-done" : ""}>
-      <h3>{title}</h3>
-      {children}
-      {outcome && <OutcomeLine {...outcome} />}
-    </li>
-  );
-}
-
-export function OutcomeLine({ went, text }: Outcome) {
-  return (
-    <p role="status" className={`phone-outcome phone-${went}`}>
-      {text}
-    </p>
-  );
-}
-
-function Ask({ call, onClick, done }: { call: string; onClick: () => void; done: string | null | false }) {
-  return (
-    <div className="phone-act">
-      <Button type="button" className="phone-ask" onClick={onClick}>
-        {call}
-      </Button>
-      <span>{done}</span>
-    </div>
-  );
-}
-
-function Send({ operation, onClick, disabled = false }: {
-  operation: Operation;
-  onClick: (operation: Operation) => void;
-  disabled?: boolean;
-}) {
-  return (
-    <div className="phone-act">
-      <Button type="button" className="phone-send" disabled={disabled} onClick={() => onClick(operation)}>
-        ▶ {operation}
-      </Button>
-    </div>
   );
 }

@@ -3,6 +3,7 @@
 import { Button } from "@graphiql/react";
 import { type FormEvent, useState } from "react";
 import { turnTo, usePhone } from "./state";
+import { Withdrawals } from "./withdrawals";
 
 export function UserWithPhone() {
   const { users, user } = usePhone();
@@ -35,6 +36,7 @@ export function UserWithPhone() {
           <Button type="button" onClick={() => setNaming(true)}>
             New user
           </Button>
+          <Withdrawals />
         </>
       )}
     </div>
