@@ -98,6 +98,7 @@ async function obeying<Result>(operation: () => Promise<Result>, logInAgain: () 
           await pause(retryAfterMs ?? 1000, error)
           break
         case 'COLLECT_AGAIN': // `submitUserInfo` can do that.
+        case 'ASK_AGAIN': // The page can, on which the user did it.
         case 'FIX_REQUEST': // A developer can.
         case 'GIVE_UP':
           throw error

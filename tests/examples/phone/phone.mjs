@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { JSDOM } from "jsdom";
 import { becomeMiniProgram } from "./runtime.mjs";
-import { makeWx } from "./wx.mjs";
+import { device, makeWx } from "./wx.mjs";
 
 const [miniprogram, server, storageFile] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
@@ -51,6 +51,11 @@ const OPEN_TYPES = {
   openSetting() {
     state.authSetting["scope.userInfo"] = state.agrees;
     return ["opensetting", { errMsg: "openSetting:ok", authSetting: { ...state.authSetting } }];
+  },
+  async getPhoneNumber() {
+    const asked = { deny: !state.agrees, quota: state.quota, style: state.isOld ? "old" : "both", ...state.number };
+    if (!state.givesAgain) state.given = await device({ server, state }, "phone-number", asked);
+    return ["getphonenumber", state.given];
   },
   chooseAvatar: () => ["chooseavatar", { avatarUrl: "wxfile://tmp_picture.png" }],
 };

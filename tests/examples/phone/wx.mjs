@@ -16,7 +16,14 @@ function answering(name, act) {
   };
 }
 
+// What the owner's WeChat does, as the simulator plays it.
+export async function device({ server, state }, path, body) {
+  const options = { method: "POST", body: JSON.stringify({ user: state.user, ...body }) };
+  return JSON.parse((await exchange(`${server}/simulator/device/${path}`, options)).text);
+}
+
 export function makeWx({ server, storageFile, state, log }) {
+  const wechat = (path, body) => device({ server, state }, path, body);
   let loggedIn;
   const login = new Promise((resolve) => { loggedIn = resolve; });
   const stored = () => JSON.parse(readFileSync(storageFile, "utf8"));
@@ -25,11 +32,6 @@ export function makeWx({ server, storageFile, state, log }) {
     writeFileSync(`${storageFile}.new`, JSON.stringify(content));
     renameSync(`${storageFile}.new`, storageFile);
   };
-
-  async function device(path, body) {
-    const options = { method: "POST", body: JSON.stringify({ user: state.user, ...body }) };
-    return JSON.parse((await exchange(`${server}/simulator/device/${path}`, options)).text);
-  }
 
   async function ask({ url, method = "GET", header = {}, data, dataType = "json", timeout = 60000 }) {
     const operation = operationIn(data);
@@ -62,7 +64,7 @@ export function makeWx({ server, storageFile, state, log }) {
     login: answering("login", () => {
       log.push("wx.login");
       if (state.offline) return { errMsg: "login:fail net::ERR_INTERNET_DISCONNECTED" };
-      return device("login", { renewSessionKey: state.renewSessionKey });
+      return wechat("login", { renewSessionKey: state.renewSessionKey });
     }),
     // As of base library 2.20.1.
     canIUse: (name) => name !== "getDeviceInfo" || !state.isOld,
@@ -86,7 +88,7 @@ export function makeWx({ server, storageFile, state, log }) {
     getUserInfo: answering("getUserInfo", ({ withCredentials, lang }) => {
       log.push("wx.getUserInfo");
       const deny = state.authSetting["scope.userInfo"] !== true;
-      return device("user-info", { withCredentials, lang, deny, policy: state.policy });
+      return wechat("user-info", { withCredentials, lang, deny, policy: state.policy });
     }),
     getSetting: answering("getSetting", () => ({ errMsg: "getSetting:ok", authSetting: { ...state.authSetting } })),
     authorize: answering("authorize", ({ scope }) => {
