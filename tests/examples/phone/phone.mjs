@@ -25,13 +25,19 @@ const { window } = new JSDOM("<!doctype html><body></body>", { pretendToBeVisual
 Object.assign(globalThis, { window, document: window.document });
 for (const name of ["Element", "Event", "CustomEvent", "MutationObserver", "Node", "HTMLElement"]) globalThis[name] = window[name];
 const simulate = require("miniprogram-simulate");
-globalThis.wx = makeWx({ server, storageFile, state, log });
+globalThis.wx = makeWx({ server, storageFile, state, log, open: reLaunch });
 globalThis.App = (app) => app.onLaunch();
 // miniprogram-simulate knows components only; a page is one whose functions are its methods.
 globalThis.Page = ({ data, ...rest }) => globalThis.Component({ data, methods: rest });
 becomeMiniProgram();
 
 const pages = new Map();
+
+function reLaunch(url) {
+  for (const rendered of pages.values()) rendered.detach();
+  pages.clear();
+  COMMANDS.open({ page: url.split("/").pop() });
+}
 
 function found(page, selector) {
   const element = pages.get(page).querySelector(selector);
@@ -89,6 +95,8 @@ const COMMANDS = {
   texts: ({ page, selector }) => pages.get(page).querySelectorAll(selector).map((one) => one.dom.textContent.trim()),
   attribute: ({ page, selector, name }) => found(page, selector).toJSON().attrs.find((one) => one.name === name)?.value ?? null,
   screen: () => Object.fromEntries([...pages].map(([page, rendered]) => [page, rendered.dom.innerHTML])),
+  release: () => void state.release(),
+  clipboard: () => state.clipboard,
   log: () => log.splice(0),
   shown: () => state.shown.splice(0),
 };

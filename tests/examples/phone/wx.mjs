@@ -22,7 +22,7 @@ export async function device({ server, state }, path, body) {
   return JSON.parse((await exchange(`${server}/simulator/device/${path}`, options)).text);
 }
 
-export function makeWx({ server, storageFile, state, log }) {
+export function makeWx({ server, storageFile, state, log, open }) {
   const wechat = (path, body) => device({ server, state }, path, body);
   let loggedIn;
   const login = new Promise((resolve) => { loggedIn = resolve; });
@@ -45,6 +45,9 @@ export function makeWx({ server, storageFile, state, log }) {
       if (operation === "Login") loggedIn();
       // An answer that takes longer than somebody else's whole login.
       if (operation === state.late && isSecond) await login;
+      // Answers that come when the test lets them, and answers that never do.
+      if (operation === state.held) await new Promise((resolve) => { state.release = resolve; });
+      if (state.lost?.[0] === operation) return { errMsg: `request:fail no answer to ${state.lost.shift()}` };
       const result = { errMsg: "request:ok", statusCode: status, header: headers, cookies: [] };
       return { ...result, data: dataType === "json" ? parsed(text) : text };
     } catch (error) {
@@ -80,6 +83,14 @@ export function makeWx({ server, storageFile, state, log }) {
     showToast: answering("showToast", ({ title }) => {
       state.shown.push(title);
       return { errMsg: "showToast:ok" };
+    }),
+    reLaunch: answering("reLaunch", ({ url }) => {
+      open(url);
+      return { errMsg: "reLaunch:ok" };
+    }),
+    setClipboardData: answering("setClipboardData", ({ data }) => {
+      state.clipboard = data;
+      return { errMsg: "setClipboardData:ok" };
     }),
     stopPullDownRefresh: answering("stopPullDownRefresh", () => {
       state.shown.push("refreshed");
