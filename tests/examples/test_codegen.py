@@ -99,7 +99,7 @@ def test_the_transport_is_short_enough_to_copy() -> None:
 def test_what_the_app_names_is_there_and_every_page_can_be_reached(project: Path) -> None:
     miniprogram = project / "miniprogram"
     app = json.loads((miniprogram / "app.json").read_text("utf-8"))
-    assert len(app["pages"]) == 3
+    assert len(app["pages"]) == 5
     for page in app["pages"]:
         assert all((miniprogram / f"{page}.{ending}").exists() for ending in ("js", "json", "wxml", "wxss"))
     linked = {

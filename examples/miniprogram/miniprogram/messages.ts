@@ -1,17 +1,26 @@
 /** What went wrong, in words for the user. */
 
 import { NoAnswer, ServerError } from './graphql/transport'
+import { Unconfirmed } from './my-data'
+import { NumberRefused, NumberUnavailable } from './phone-number'
 import { Refused } from './submission'
 import { SignedOut } from './session'
 
 export function messageFor(error: unknown): string {
   if (error instanceof SignedOut) return 'You are signed out.'
   if (error instanceof Refused) return 'Without your permission your name stays unknown here.'
+  if (error instanceof NumberRefused) return 'Without your permission your phone number stays unknown here.'
+  if (error instanceof NumberUnavailable) return 'WeChat does not give phone numbers here at present.'
+  if (error instanceof Unconfirmed) return 'No answer came. Sign in to see what is left, and delete it again.'
   if (error instanceof NoAnswer) return 'No connection. What you see was known before.'
   if (error instanceof ServerError) {
-    const { code, requestId } = error.extensions
+    const { code, action, requestId } = error.extensions
     if (code === 'USER_BLOCKED') return 'WeChat does not let you sign in at present.'
     if (code === 'RATE_LIMITED') return 'That was too often. Try again in a minute.'
+    if (code === 'PHONE_IN_USE') return 'Another user has this phone number here.'
+    if (code === 'CODE_OF_ANOTHER_PERSON') return 'Another user is signed in to WeChat. Sign out here first.'
+    if (code === 'NOT_ENABLED') return 'That is not offered here.'
+    if (action === 'ASK_AGAIN' || action === 'COLLECT_AGAIN') return 'That did not work. Tap once more.'
     return `That did not work. Tell us this number: ${requestId}`
   }
   return 'That did not work. Try again.'

@@ -51,11 +51,8 @@ export async function run<Data, Variables>(
 
 /** Removes the token and the user, and ends the session on the server. False when that could not be reached. */
 export async function signOut(): Promise<boolean> {
-  wx.setStorageSync(SIGNED_OUT, true)
-  await loggingIn?.catch(() => undefined)
-  const token = storedToken()
-  wx.removeStorageSync(TOKEN)
-  forgetUserInfo()
+  const token = await preventLogins()
+  forgetSession()
   return !token || obeying(() => send(LogoutDocument, {}, token), async () => undefined).then(() => true, () => false)
 }
 
@@ -65,9 +62,28 @@ export function signIn(): Promise<string> {
   return currentToken()
 }
 
+/** From here on no page logs in, until `signIn`. The token, for what ends its session on the server. */
+export async function preventLogins(): Promise<string | undefined> {
+  wx.setStorageSync(SIGNED_OUT, true)
+  await loggingIn?.catch(() => undefined)
+  return storedToken()
+}
+
+/** The phone's part of signing out. */
+export function forgetSession(): void {
+  wx.removeStorageSync(TOKEN)
+  forgetUserInfo()
+}
+
+/** A new code, which shows the server who holds the phone. It works once, for five minutes. */
+export async function newCode(): Promise<string> {
+  const { code } = await wx.login().catch(({ errMsg }) => Promise.reject(new NoAnswer(errMsg)))
+  return code
+}
+
 async function exchangeCode(): Promise<string> {
   if (wx.getStorageSync(SIGNED_OUT)) throw new SignedOut()
-  const { code } = await wx.login().catch(({ errMsg }) => Promise.reject(new NoAnswer(errMsg)))
+  const code = await newCode()
   // With the token that the new one supersedes, if there is one: the server then lets it end.
   const header = { 'X-Wxgate-Device': encodeURIComponent(deviceLabel()) }
   const { login } = await send(LoginDocument, { code }, storedToken(), header)

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { JSDOM } from "jsdom";
 import { becomeMiniProgram } from "./runtime.mjs";
-import { makeWx } from "./wx.mjs";
+import { device, makeWx } from "./wx.mjs";
 
 const [miniprogram, server, storageFile] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
@@ -25,13 +25,19 @@ const { window } = new JSDOM("<!doctype html><body></body>", { pretendToBeVisual
 Object.assign(globalThis, { window, document: window.document });
 for (const name of ["Element", "Event", "CustomEvent", "MutationObserver", "Node", "HTMLElement"]) globalThis[name] = window[name];
 const simulate = require("miniprogram-simulate");
-globalThis.wx = makeWx({ server, storageFile, state, log });
+globalThis.wx = makeWx({ server, storageFile, state, log, open: reLaunch });
 globalThis.App = (app) => app.onLaunch();
 // miniprogram-simulate knows components only; a page is one whose functions are its methods.
 globalThis.Page = ({ data, ...rest }) => globalThis.Component({ data, methods: rest });
 becomeMiniProgram();
 
 const pages = new Map();
+
+function reLaunch(url) {
+  for (const rendered of pages.values()) rendered.detach();
+  pages.clear();
+  COMMANDS.open({ page: url.split("/").pop() });
+}
 
 function found(page, selector) {
   const element = pages.get(page).querySelector(selector);
@@ -51,6 +57,11 @@ const OPEN_TYPES = {
   openSetting() {
     state.authSetting["scope.userInfo"] = state.agrees;
     return ["opensetting", { errMsg: "openSetting:ok", authSetting: { ...state.authSetting } }];
+  },
+  async getPhoneNumber() {
+    const asked = { deny: !state.agrees, quota: state.quota, style: state.isOld ? "old" : "both", ...state.number };
+    if (!state.givesAgain) state.given = await device({ server, state }, "phone-number", asked);
+    return ["getphonenumber", state.given];
   },
   chooseAvatar: () => ["chooseavatar", { avatarUrl: "wxfile://tmp_picture.png" }],
 };
@@ -84,6 +95,8 @@ const COMMANDS = {
   texts: ({ page, selector }) => pages.get(page).querySelectorAll(selector).map((one) => one.dom.textContent.trim()),
   attribute: ({ page, selector, name }) => found(page, selector).toJSON().attrs.find((one) => one.name === name)?.value ?? null,
   screen: () => Object.fromEntries([...pages].map(([page, rendered]) => [page, rendered.dom.innerHTML])),
+  release: () => void state.release(),
+  clipboard: () => state.clipboard,
   log: () => log.splice(0),
   shown: () => state.shown.splice(0),
 };

@@ -16,7 +16,14 @@ function answering(name, act) {
   };
 }
 
-export function makeWx({ server, storageFile, state, log }) {
+// What the owner's WeChat does, as the simulator plays it.
+export async function device({ server, state }, path, body) {
+  const options = { method: "POST", body: JSON.stringify({ user: state.user, ...body }) };
+  return JSON.parse((await exchange(`${server}/simulator/device/${path}`, options)).text);
+}
+
+export function makeWx({ server, storageFile, state, log, open }) {
+  const wechat = (path, body) => device({ server, state }, path, body);
   let loggedIn;
   const login = new Promise((resolve) => { loggedIn = resolve; });
   const stored = () => JSON.parse(readFileSync(storageFile, "utf8"));
@@ -25,11 +32,6 @@ export function makeWx({ server, storageFile, state, log }) {
     writeFileSync(`${storageFile}.new`, JSON.stringify(content));
     renameSync(`${storageFile}.new`, storageFile);
   };
-
-  async function device(path, body) {
-    const options = { method: "POST", body: JSON.stringify({ user: state.user, ...body }) };
-    return JSON.parse((await exchange(`${server}/simulator/device/${path}`, options)).text);
-  }
 
   async function ask({ url, method = "GET", header = {}, data, dataType = "json", timeout = 60000 }) {
     const operation = operationIn(data);
@@ -43,6 +45,9 @@ export function makeWx({ server, storageFile, state, log }) {
       if (operation === "Login") loggedIn();
       // An answer that takes longer than somebody else's whole login.
       if (operation === state.late && isSecond) await login;
+      // Answers that come when the test lets them, and answers that never do.
+      if (operation === state.held) await new Promise((resolve) => { state.release = resolve; });
+      if (state.lost?.[0] === operation) return { errMsg: `request:fail no answer to ${state.lost.shift()}` };
       const result = { errMsg: "request:ok", statusCode: status, header: headers, cookies: [] };
       return { ...result, data: dataType === "json" ? parsed(text) : text };
     } catch (error) {
@@ -62,7 +67,7 @@ export function makeWx({ server, storageFile, state, log }) {
     login: answering("login", () => {
       log.push("wx.login");
       if (state.offline) return { errMsg: "login:fail net::ERR_INTERNET_DISCONNECTED" };
-      return device("login", { renewSessionKey: state.renewSessionKey });
+      return wechat("login", { renewSessionKey: state.renewSessionKey });
     }),
     // As of base library 2.20.1.
     canIUse: (name) => name !== "getDeviceInfo" || !state.isOld,
@@ -79,6 +84,14 @@ export function makeWx({ server, storageFile, state, log }) {
       state.shown.push(title);
       return { errMsg: "showToast:ok" };
     }),
+    reLaunch: answering("reLaunch", ({ url }) => {
+      open(url);
+      return { errMsg: "reLaunch:ok" };
+    }),
+    setClipboardData: answering("setClipboardData", ({ data }) => {
+      state.clipboard = data;
+      return { errMsg: "setClipboardData:ok" };
+    }),
     stopPullDownRefresh: answering("stopPullDownRefresh", () => {
       state.shown.push("refreshed");
       return { errMsg: "stopPullDownRefresh:ok" };
@@ -86,7 +99,7 @@ export function makeWx({ server, storageFile, state, log }) {
     getUserInfo: answering("getUserInfo", ({ withCredentials, lang }) => {
       log.push("wx.getUserInfo");
       const deny = state.authSetting["scope.userInfo"] !== true;
-      return device("user-info", { withCredentials, lang, deny, policy: state.policy });
+      return wechat("user-info", { withCredentials, lang, deny, policy: state.policy });
     }),
     getSetting: answering("getSetting", () => ({ errMsg: "getSetting:ok", authSetting: { ...state.authSetting } })),
     authorize: answering("authorize", ({ scope }) => {

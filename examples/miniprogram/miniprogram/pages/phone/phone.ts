@@ -1,0 +1,35 @@
+/** The user's phone number: given by a tap and verified by WeChat, and taken back here. */
+
+import type { PhoneFragment } from '../../generated/graphql'
+import { PhoneDocument, RemovePhoneNumberDocument } from '../../generated/graphql'
+import { messageFor } from '../../messages'
+import type { Given } from '../../phone-number'
+import { submitPhoneNumber } from '../../phone-number'
+import { run } from '../../session'
+import { getGlobalUserInfo } from '../../user-info'
+
+type GetPhoneNumber = WechatMiniprogram.CustomEvent<Given>
+
+Page({
+  data: { signedIn: false, busy: true, masked: '', message: '' },
+
+  /** From the server and never from storage: the user may have taken it back in WeChat's settings, or elsewhere. */
+  onLoad() {
+    return this.attempt(async () => (await run(PhoneDocument, {})).me)
+  },
+
+  onGetPhoneNumber({ detail }: GetPhoneNumber) {
+    return this.attempt(() => submitPhoneNumber(detail))
+  },
+
+  onRemove() {
+    return this.attempt(async () => (await run(RemovePhoneNumberDocument, {})).removePhoneNumber)
+  },
+
+  async attempt(action: () => Promise<PhoneFragment | null>) {
+    this.setData({ busy: true, message: '' })
+    const show = (user: PhoneFragment | null) => this.setData({ masked: user?.phone?.masked ?? '' })
+    const message = await action().then(show).then(() => '', messageFor)
+    this.setData({ busy: false, message, signedIn: getGlobalUserInfo() !== null })
+  },
+})
