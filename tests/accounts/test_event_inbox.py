@@ -1,6 +1,7 @@
 """The inbox of WeChat's events: nothing is lost, nothing happens twice, and what cannot be done is not forgotten."""
 
 import asyncio
+import json
 import subprocess
 from collections.abc import AsyncIterator
 from typing import Final
@@ -8,11 +9,18 @@ from typing import Final
 import pytest
 
 from graph.accounts import event_inbox
+from graph.accounts.events import apply_event
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
+from graph.wechat.push import read_event
+from models.database import Database
+from models.events import store_event
+from models.logins import sign_in
 from tests.accounts.inbox import applied, audited, happens, rows, settings_with_events, tried, user_with_profile
 from tests.accounts.stored import allow_connections, run_sql, wxgate
+from tests.databases import give_tables
 from tests.http.answers import refusal
+from tests.models.rows import NOON, a_login, column
 from tests.server import APP_ID, ENCRYPTION_KEYS, K2, Clock, TestServer, open_server, with_keys
 from tests.wechat.pushes import event, push, send
 
@@ -159,9 +167,25 @@ async def test_what_a_process_took_and_left_another_one_applies(
         message = event(REVOKE, "oSYNTHETIC0000000000000user1", app_id=APP_ID, at=clock.ms // 1000)
         await send(server.http, push(message, app_id=APP_ID, at=clock.ms // 1000))
         await applied(settings, but=1)
+        # The one that was taken is older, and would have been the first.
+        assert len(await rows(settings, "state = 0")) == 1
         clock.advance(minutes=1)
         await applied(settings)
         assert len(await audited(settings)) == 1
+
+
+async def test_an_event_that_two_processes_apply_at_once_happens_once(database_url: str) -> None:
+    await give_tables(database_url)
+    about = event("user_info_modified", "openid-alice", app_id="wx-one", at=NOON // 1000)
+    pushed = read_event(json.dumps(about).encode(), "wx-one")
+    assert pushed is not None
+    async with Database(database_url) as database:
+        await sign_in(database, a_login(1))
+        await store_event(database, "id", app_id="wx-one", event=pushed.name, body="sealed", created_at=1, now=NOON)
+        work = [database.transaction(lambda: apply_event("id", "wx-one", pushed, now=NOON)) for _ in range(5)]
+        await asyncio.gather(*work)
+        assert await column(database, "SELECT action FROM audit_log WHERE actor = 'wechat'") == ["event_modified"]
+        assert await column(database, "SELECT tries FROM events") == [1]
 
 
 async def test_events_are_forgotten_a_month_after_they_were_applied(server: TestServer, settings: Settings) -> None:
