@@ -158,7 +158,7 @@ def compose(
         database=database,
         key_ring=key_ring,
         sessions=sessions,
-        unionids=unionid_rules(macs, merge=settings.unionid.merge, on_change=settings.unionid.on_change),
+        unionids=unionid_rules(key_ring, merge=settings.unionid.merge, on_change=settings.unionid.on_change),
         rate_limit=login_limit,
         succeeded=metrics.login_succeeded,
         failed=lambda app_id, error: metrics.logins.labels(app_id, (coded(error) or INTERNAL).code.name).inc(),

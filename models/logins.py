@@ -24,6 +24,7 @@ from models.devices import UNKNOWN_DEVICE, Device
 from models.errors import Conflict
 from models.merge_proposals import propose
 from models.merging import Merge, MergedRecord, MergeRules, merge_users
+from models.phones import select_phone
 from models.sessions import drop_surplus, insert_session, supersede
 from models.unionids import claim_unionid, drop_unused_unionid, find_owner
 from models.users import UserRecord, by_age, lock_user
@@ -220,7 +221,7 @@ def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> S
     if pair is None:
         return account, None
     older, younger = by_age(*pair)
-    if rules.merging is not None and rules.merging.is_blank(younger, now):
+    if rules.merging and rules.merging.is_blank(younger, now) and not (yield from select_phone(younger.id)):
         what = Merge(older.id, younger.id, "wechat", DeletionReason.WECHAT, now, key.app_id)
         merged = yield from merge_users(what, rules.merging)
         if not isinstance(merged, MergedRecord):

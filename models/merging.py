@@ -21,6 +21,7 @@ from models.audit_log import AuditAction, record
 from models.database import Database, Steps
 from models.deleted_users import DeletionReason, find_successors, record_deletion
 from models.merge_proposals import propose, withdraw
+from models.phones import Reseal, move_phone
 from models.session_macs import SignedSession, move_sessions
 from models.unionids import move_unionids
 from models.users import UserRecord, by_age, delete_user, fill_user, lock_user
@@ -36,6 +37,7 @@ class MergeRules:
     fill: Callable[[UserRecord, UserRecord], UserRecord]
     # The MAC of a session as the user's with this id; None where the one that it has is not right.
     sign: Callable[[SignedSession, str], str | None]
+    reseal: Reseal
     # Whether a user has nothing yet that an operator would have to look at first, at a time in epoch milliseconds.
     is_blank: Callable[[UserRecord, int], bool]
 
@@ -56,7 +58,7 @@ class Merge:
 class MergedRecord:
     """How many rows became the older user's, and which columns of their profile the younger one's filled.
 
-    A session is deleted where its MAC is not right, a proposal where it is of the two.
+    A session is deleted where its MAC is not right, a proposal where it is of the two, and of two phones the older.
     """
 
     older: str
@@ -65,6 +67,7 @@ class MergedRecord:
     sessions: int
     sessions_deleted: int
     unionids: int
+    phones: int
     proposals: int
     profile: tuple[str, ...]
 
@@ -110,6 +113,7 @@ def merge_users(what: Merge, rules: MergeRules) -> Steps[MergedRecord | MissingU
     accounts = yield from move_accounts(younger.id, older.id)
     unionids = yield from move_unionids(younger.id, older.id)
     sessions, deleted = yield from move_sessions(younger.id, older.id, rules.sign)
+    phones = int((yield from move_phone(younger.id, older.id, rules.reseal)))
     filled = rules.fill(older, younger)
     profile = tuple(name for name in _PROFILE if getattr(filled, name) != getattr(older, name))
     if profile:
@@ -117,12 +121,13 @@ def merge_users(what: Merge, rules: MergeRules) -> Steps[MergedRecord | MissingU
     proposals = yield from _move_proposals(older, younger)
     yield from record_deletion(younger.id, at=what.now, reason=what.reason, merged_into=older.id)
     yield from delete_user(younger.id)
-    detail = {"younger": younger.id, "accounts": accounts, "sessions": sessions, "sessions_deleted": deleted}
+    counts = {"accounts": accounts, "sessions": sessions, "sessions_deleted": deleted, "phones": phones}
+    detail = {"younger": younger.id, **counts}
     entry = AuditAction.MERGED.entry(
         now=what.now, user_id=older.id, actor=what.actor, app_id=what.app_id, detail=detail
     )
     yield from record(entry)
-    return MergedRecord(older.id, younger.id, accounts, sessions, deleted, unionids, proposals, profile)
+    return MergedRecord(older.id, younger.id, accounts, sessions, deleted, unionids, phones, proposals, profile)
 
 
 def _move_proposals(older: UserRecord, younger: UserRecord) -> Steps[int]:

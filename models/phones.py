@@ -178,18 +178,18 @@ def _is_in_use(indexes: Sequence[str], user_id: str, is_same: bool) -> Steps[boo
 
 async def remove_phone(database: Database, account_id: int, entry: Audited) -> bool:
     """Deletes the phone of an account's user; whether there was one. Then the entry is written as by `store_phone`."""
+    return await database.transaction(lambda: _remove(account_id, entry))
 
-    def steps() -> Steps[bool]:
-        account = yield from _lock(account_id)
-        if (yield from recorded(entry.id)) is not None:
-            return True
-        if account is None or not (yield _DELETE, (account["user_id"],)):
-            return False
-        yield from disown(account["user_id"])
-        yield from record(replace(entry, **account))
+
+def _remove(account_id: int, entry: Audited) -> Steps[bool]:
+    account = yield from _lock(account_id)
+    if (yield from recorded(entry.id)) is not None:
         return True
-
-    return await database.transaction(steps)
+    if account is None or not (yield _DELETE, (account["user_id"],)):
+        return False
+    yield from disown(account["user_id"])
+    yield from record(replace(entry, **account))
+    return True
 
 
 def select_phone(user_id: str) -> Steps[SealedPhone | None]:
@@ -260,12 +260,12 @@ async def count_phones_by_key(database: Database, *, batch: int = 1000) -> dict[
 
 async def reseal_phone(database: Database, old: SealedPhone, *, number: str, indexes: tuple[str, ...]) -> bool:
     """Replaces a number's seal and indexes if they are still the old ones; False when the user was faster."""
+    return await database.transaction(lambda: _reseal(old, number, indexes))
 
-    def steps() -> Steps[bool]:
-        if not (yield _RESEAL, (old.user_id, number, indexes[0], old.number, old.number_index)):
-            return False
-        if (yield from owns_number(old.user_id)):
-            yield from own(old.user_id, indexes)
-        return True
 
-    return await database.transaction(steps)
+def _reseal(old: SealedPhone, number: str, indexes: tuple[str, ...]) -> Steps[bool]:
+    if not (yield _RESEAL, (old.user_id, number, indexes[0], old.number, old.number_index)):
+        return False
+    if (yield from owns_number(old.user_id)):
+        yield from own(old.user_id, indexes)
+    return True

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from graph.accounts.errors import NotMerged
+from graph.accounts.phone_encryption import open_phone, seal_phone
 from graph.accounts.profile import filled, is_anonymous
 from graph.accounts.sessions import DAY_MS
+from graph.security.encryption import KeyRing
 from graph.security.errors import SecurityError
 from graph.security.events import Client, SecurityEvent
 from graph.security.tokens import SessionMacs
@@ -20,8 +22,9 @@ from models.users import UserRecord
 _BLANK_FOR_MS: Final = DAY_MS
 
 
-def merge_rules(macs: SessionMacs) -> MergeRules:
-    """Sessions are signed anew for their new user: a MAC is for one user only."""
+def merge_rules(key_ring: KeyRing) -> MergeRules:
+    """Sessions are signed and a phone number is sealed anew for their new user: a MAC and a seal are for one only."""
+    macs = SessionMacs(key_ring)
 
     def sign(session: SignedSession, user_id: str) -> str | None:
         try:
@@ -30,14 +33,18 @@ def merge_rules(macs: SessionMacs) -> MergeRules:
             return None
         return macs.sign(session.token_hash, user_id, session.account_id, session.created_at)
 
-    return MergeRules(fill=filled, sign=sign, is_blank=_is_blank)
+    def reseal(sealed: str, younger: str, older: str) -> str | None:
+        number = open_phone(key_ring, sealed, younger)
+        return None if number is None else seal_phone(key_ring, number, older)
+
+    return MergeRules(fill=filled, sign=sign, reseal=reseal, is_blank=_is_blank)
 
 
 def unionid_rules(
-    macs: SessionMacs, *, merge: Literal["never", "blank"], on_change: Literal["keep", "replace"]
+    key_ring: KeyRing, *, merge: Literal["never", "blank"], on_change: Literal["keep", "replace"]
 ) -> UnionidRules:
     """What logins do with a unionid that comes late or changes, by the settings of these names."""
-    return UnionidRules(replace=on_change == "replace", merging=merge_rules(macs) if merge == "blank" else None)
+    return UnionidRules(replace=on_change == "replace", merging=merge_rules(key_ring) if merge == "blank" else None)
 
 
 def _is_blank(user: UserRecord, now: int) -> bool:
@@ -46,7 +53,7 @@ def _is_blank(user: UserRecord, now: int) -> bool:
 
 async def merge_by_operator(
     database: Database,
-    macs: SessionMacs,
+    key_ring: KeyRing,
     older: str,
     younger: str,
     *,
@@ -62,7 +69,7 @@ async def merge_by_operator(
         msg = "These are the same user: name two."
         raise NotMerged(msg)
     what = Merge(older, younger, actor, DeletionReason.OPERATOR, now())
-    outcome = await merge(database, what, merge_rules(macs), undo=dry_run)
+    outcome = await merge(database, what, merge_rules(key_ring), undo=dry_run)
     if isinstance(outcome, MergedRecord):
         if not dry_run:
             log_merge(outcome)

@@ -33,9 +33,3 @@ def open_phone(key_ring: KeyRing, sealed: str, user_id: str) -> str | None:
     except SecurityError as error:
         _log.warning("a stored phone number cannot be opened", extra={"reason": type(error).__name__})
         return None
-
-
-def reseal_phone_for(key_ring: KeyRing, sealed: str, user_id: str, new_user_id: str) -> str | None:
-    """Seals a number of one user for another, into whom they are merged; None where it cannot be opened."""
-    number = open_phone(key_ring, sealed, user_id)
-    return None if number is None else seal_phone(key_ring, number, new_user_id)

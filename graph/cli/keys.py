@@ -1,10 +1,12 @@
-"""`wxgate keys`: the keys that seal session_keys at rest and sign sessions."""
+"""`wxgate keys`: the keys that seal session_keys and phone numbers at rest and sign sessions."""
 
 from dataclasses import asdict
 
 import click
 
 from graph.accounts import encryption_keys
+from graph.accounts.key_rotation import Rotation
+from graph.accounts.key_rotation import rotate as rotate_keys
 from graph.accounts.sessions import epoch_ms
 from graph.cli.audit import record_command
 from graph.cli.maintenance import in_database
@@ -16,7 +18,7 @@ from models.database import Database
 
 @click.group()
 def keys() -> None:
-    """Make, list, rotate and retire the keys that seal session_keys at rest and sign sessions.
+    """Make, list, rotate and retire the keys that seal session_keys and phone numbers and sign sessions.
 
     To replace a key without losing a login: put the new one at the end of the ring and restart every replica, move it
     to the front and restart again, run `wxgate keys rotate`, run `wxgate keys retire` with the old one's id, and take
@@ -36,7 +38,7 @@ def new(key_id: str) -> None:
 
 @keys.command("list")
 def list_() -> None:
-    """List the keys of the ring and of the database, and how many accounts and sessions need each."""
+    """List the keys of the ring and of the database, and how many accounts, sessions and phone numbers need each."""
     key_ring = key_ring_of_settings()
     for key_id, usage in in_database(lambda database: encryption_keys.key_usage(database, key_ring)).items():
         role = "encrypts" if key_id == key_ring.current_id else "decrypts" if key_id in key_ring.ids else "MISSING"
@@ -50,10 +52,12 @@ def rotate() -> None:
     done = in_database(lambda database: _rotate(database, key_ring))
     click.echo(f"{done.resealed} resealed, {done.overtaken} overtaken by a login, {done.unreadable} unreadable")
     click.echo(f"{done.signed} sessions signed anew, {done.refused} refused, {done.deleted} deleted")
-    if done.unreadable or done.refused:
+    click.echo(f"{done.phones} phone numbers resealed, {done.phones_unreadable} unreadable")
+    if done.unreadable or done.refused or done.phones_unreadable:
         msg = (
             "What is unreadable or refused was made with a key that is not in the ring, or is damaged: add the key, or "
-            "let it be; these users get a new session_key and session when they next log in."
+            "let it be; these users get a new session_key and session when they next log in, and may give their phone "
+            "number again."
         )
         raise click.ClickException(msg)
 
@@ -83,9 +87,9 @@ def key_ring_of_settings() -> KeyRing:
     return KeyRing.parse(ring.get_secret_value())
 
 
-async def _rotate(database: Database, key_ring: KeyRing) -> encryption_keys.Rotation:
+async def _rotate(database: Database, key_ring: KeyRing) -> Rotation:
     await encryption_keys.KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).ensure()
-    done = await encryption_keys.rotate(database, key_ring)
+    done = await rotate_keys(database, key_ring)
     await record_command(database, AuditAction.ENCRYPTION_KEYS_ROTATED, key_id=key_ring.current_id, **asdict(done))
     return done
 

@@ -12,7 +12,6 @@ from graph.accounts.sessions import epoch_ms
 from graph.cli.audit import command_actor
 from graph.cli.keys import key_ring_of_settings
 from graph.cli.maintenance import in_database
-from graph.security.tokens import SessionMacs
 from models.database import Database
 from models.merge_proposals import read_proposals
 from models.merging import MergedRecord
@@ -33,8 +32,8 @@ def users() -> None:
 def merge(older: str, younger: str, dry_run: bool, as_json: bool) -> None:
     """Merge the user YOUNGER into the user OLDER, beside running servers. It cannot be undone.
 
-    All accounts and sessions become those of OLDER, whose profile stays and is filled where it is empty; tokens go on
-    working, and YOUNGER's id is gone. To run it again changes nothing.
+    All accounts and sessions become those of OLDER, whose profile stays and is filled where it is empty, as does the
+    newer of two phone numbers; tokens go on working, and YOUNGER's id is gone. To run it again changes nothing.
     """
     key_ring = key_ring_of_settings()
 
@@ -42,7 +41,7 @@ def merge(older: str, younger: str, dry_run: bool, as_json: bool) -> None:
         check = KeyCheck(database=database, key_ring=key_ring, now=epoch_ms)
         await (check.compare() if dry_run else check.ensure())
         return await merge_by_operator(
-            database, SessionMacs(key_ring), older, younger, actor=command_actor(), dry_run=dry_run, now=epoch_ms
+            database, key_ring, older, younger, actor=command_actor(), dry_run=dry_run, now=epoch_ms
         )
 
     merged = in_database(work)
@@ -53,7 +52,8 @@ def merge(older: str, younger: str, dry_run: bool, as_json: bool) -> None:
         click.echo(f"{younger} was merged into {older} before.")
     else:
         click.echo(f"{'would merge' if dry_run else 'merged'} {younger} into {older}")
-        click.echo(f"{merged.accounts} accounts, {merged.unionids} unionids, {merged.proposals} proposals moved")
+        moved = f"{merged.accounts} accounts, {merged.unionids} unionids, {merged.phones} phone numbers"
+        click.echo(f"{moved}, {merged.proposals} proposals moved")
         click.echo(f"{merged.sessions} sessions signed anew, {merged.sessions_deleted} deleted")
         click.echo(f"profile filled: {', '.join(merged.profile) or 'nothing'}")
 

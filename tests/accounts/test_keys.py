@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from graph.accounts.encryption_keys import Rotation, key_usage, rotate
+from graph.accounts.encryption_keys import key_usage
 from graph.accounts.errors import KeyRingMismatch
+from graph.accounts.key_rotation import Rotation, rotate
 from graph.security.encryption import KeyRing, SealContext, Sealed
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
@@ -98,21 +99,27 @@ async def test_a_rotation_beside_a_live_server_loses_no_session_key(
     both = f"{K2},{ENCRYPTION_KEYS}"
     rotating, rotated = with_keys(settings, both), with_keys(settings, K2)
     async with open_server(rotating, wechat_simulator, clock) as server:
-        assert (
-            wxgate(rotating, "keys", "list")
-            == "k2  encrypts  0 accounts, 0 sessions\nk1  decrypts  3 accounts, 4 sessions\n"
+        assert wxgate(rotating, "keys", "list") == (
+            "k2  encrypts  0 accounts, 0 sessions, 0 phone numbers\n"
+            "k1  decrypts  3 accounts, 4 sessions, 0 phone numbers\n"
         )
-        rotated_all = "3 resealed, 0 overtaken by a login, 0 unreadable\n4 sessions signed anew, 0 refused, 0 deleted\n"
+        rotated_all = (
+            "3 resealed, 0 overtaken by a login, 0 unreadable\n4 sessions signed anew, 0 refused, 0 deleted\n"
+            "0 phone numbers resealed, 0 unreadable\n"
+        )
         assert wxgate(rotating, "keys", "rotate") == rotated_all
         assert await sealed_with(settings) == ["k2"] * 3
         assert await known_keys(settings) == ["k1", "k2"], "other replicas may still seal with the old key"
         # Signed with the key before the last one, which was resealed as well.
         assert (await server.submit(tokens["bob"], before))["nickName"] == "bob"
-    assert wxgate(rotated, "keys", "retire", "k1") == "k1 is retired; it was needed for 0 accounts, 0 sessions.\n"
+    assert (
+        wxgate(rotated, "keys", "retire", "k1")
+        == "k1 is retired; it was needed for 0 accounts, 0 sessions, 0 phone numbers.\n"
+    )
     assert await known_keys(settings) == ["k2"]
 
     async with open_server(rotated, wechat_simulator, clock) as server:
-        assert wxgate(rotated, "keys", "list") == "k2  encrypts  3 accounts, 4 sessions\n"
+        assert wxgate(rotated, "keys", "list") == "k2  encrypts  3 accounts, 4 sessions, 0 phone numbers\n"
         wechat_simulator.advance(10)
         for name in names:
             submission = wechat_simulator.user_info(name, policy="old", nickName=f"{name}!")
@@ -156,12 +163,12 @@ async def test_a_rotation_that_was_stopped_goes_on_where_it_was(
         with pytest.raises(Stopped):
             await rotate(database, ring)
         assert await sealed_with(settings) == ["k2", "k1", "k1"]
-        assert await key_usage(database, ring) == {"k2": (1, 0), "k1": (2, 3)}
+        assert await key_usage(database, ring) == {"k2": (1, 0, 0), "k1": (2, 3, 0)}
         assert await known_keys(settings) == ["k1"]
 
         assert await rotate(database, ring) == Rotation(resealed=2, signed=3)
         assert await rotate(database, ring) == Rotation()
-        assert await key_usage(database, ring) == {"k2": (3, 3), "k1": (0, 0)}
+        assert await key_usage(database, ring) == {"k2": (3, 3, 0), "k1": (0, 0, 0)}
         assert len(opened) == 4, "it sealed again what was sealed"
 
 
@@ -210,7 +217,7 @@ async def test_a_rotation_also_seals_what_a_login_shifts_to_previous_meanwhile(
     ring.on_open = log_in
     async with Database(settings.database.url.get_secret_value()) as database:
         assert await rotate(database, ring) == Rotation(resealed=1, signed=1)
-        assert await key_usage(database, ring) == {"k2": (1, 1), "k1": (0, 0)}
+        assert await key_usage(database, ring) == {"k2": (1, 1, 0), "k1": (0, 0, 0)}
     [account] = await run_sql(settings, "SELECT session_key, previous_session_key FROM accounts")
     rotated = KeyRing.parse(K2)
     assert rotated.open(Sealed(account["session_key"]), place) == b"the key of the login"
@@ -223,10 +230,14 @@ async def test_a_rotation_also_seals_what_a_login_shifts_to_previous_meanwhile(
         (
             "session_key = replace(session_key, 'v1.k1.', 'v1.k0.')",
             Rotation(unreadable=1, signed=2),
-            {"k2": (0, 2), "k1": (1, 0), "k0": (1, 0)},
+            {"k2": (0, 2, 0), "k1": (1, 0, 0), "k0": (1, 0, 0)},
         ),
-        ("session_key = 'garbage'", Rotation(unreadable=1, signed=2), {"k2": (0, 2), "k1": (1, 0), "": (1, 0)}),
-        ("previous_session_key = 'garbage'", Rotation(resealed=1, signed=2), {"k2": (1, 2), "k1": (0, 0)}),
+        (
+            "session_key = 'garbage'",
+            Rotation(unreadable=1, signed=2),
+            {"k2": (0, 2, 0), "k1": (1, 0, 0), "": (1, 0, 0)},
+        ),
+        ("previous_session_key = 'garbage'", Rotation(resealed=1, signed=2), {"k2": (1, 2, 0), "k1": (0, 0, 0)}),
     ],
     ids=["unknown key", "garbage", "previous key"],
 )

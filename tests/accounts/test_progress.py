@@ -6,8 +6,8 @@ import pytest
 
 from graph.accounts import progress
 from graph.accounts.cleanup import cleanup_jobs
-from graph.accounts.encryption_keys import rotate
 from graph.accounts.jobs import Jobs
+from graph.accounts.key_rotation import rotate
 from graph.security.encryption import KeyRing
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import pytest
 
-from graph.accounts.encryption_keys import Rotation, key_usage, retire, rotate
+from graph.accounts.encryption_keys import key_usage, retire
 from graph.accounts.errors import KeyNotRetired
+from graph.accounts.key_rotation import Rotation, rotate
 from graph.security.encryption import KeyRing
 from graph.security.tokens import SessionMacs, SessionToken
 from graph.settings import SessionSettings, Settings
@@ -178,7 +179,7 @@ async def test_a_rotation_signs_sessions_anew_and_deletes_what_was_changed(
     async with Database(settings.database.url.get_secret_value()) as database:
         assert await rotate(database, KeyRing.parse(BOTH)) == Rotation(resealed=3, signed=1, deleted=1)
         # What no server took any more does not keep the old key.
-        assert await key_usage(database, KeyRing.parse(BOTH)) == {"k2": (3, 1), "k1": (0, 0)}
+        assert await key_usage(database, KeyRing.parse(BOTH)) == {"k2": (3, 1, 0), "k1": (0, 0, 0)}
         await retire(database, "k1", lost=False)
     async with open_server(with_keys(settings, BOTH), wechat_simulator, clock) as server:
         assert not await is_refused(server, alice)
@@ -203,7 +204,7 @@ async def test_a_key_that_sessions_need_is_not_retired_and_when_lost_they_end(
         with pytest.raises(KeyNotRetired, match="is still needed for 0 accounts, 1 sessions"):
             await retire(database, "k1", lost=False)
         assert await known_keys(settings) == ["k1"]
-        assert await retire(database, "k1", lost=True) == (0, 1)
+        assert await retire(database, "k1", lost=True) == (0, 1, 0)
     async with open_server(new, wechat_simulator, clock) as server:
         assert await is_refused(server, alice)
         assert reasons(caplog) == ["UnknownKey"], "which is no attack"

@@ -23,6 +23,8 @@ from models.audit_log import AuditAction, AuditEntry
 from models.database import Database, Row
 from models.devices import Platform
 from models.migrate import migrate
+from models.phone_owners import PhoneOwner
+from models.phones import Phone, PhoneSource
 from models.sessions import Session
 from models.unionids import Unionid
 from models.users import User
@@ -37,11 +39,13 @@ SELECT t.relname AS table_name, i.relname AS index_name, pg_relation_size(coales
 FROM pg_class t LEFT JOIN LATERAL (
   SELECT oid, relname FROM pg_class WHERE oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = t.oid)
   UNION ALL SELECT NULL, '') i ON true
-WHERE t.relname IN ('users', 'accounts', 'unionids', 'sessions', 'audit_log') ORDER BY 1, 2"""
+WHERE t.relname IN ('users', 'accounts', 'unionids', 'sessions', 'audit_log', 'phones', 'phone_owners')
+ORDER BY 1, 2"""
 _SQLITE_SIZES: Final = """
 SELECT tbl_name AS table_name, CASE type WHEN 'index' THEN m.name ELSE '' END AS index_name, sum(d.pgsize) AS bytes
 FROM dbstat d JOIN sqlite_master m ON m.name = d.name
-WHERE tbl_name IN ('users', 'accounts', 'unionids', 'sessions', 'audit_log') GROUP BY 1, 2 ORDER BY 1, 2"""
+WHERE tbl_name IN ('users', 'accounts', 'unionids', 'sessions', 'audit_log', 'phones', 'phone_owners')
+GROUP BY 1, 2 ORDER BY 1, 2"""
 
 
 def _text(size: int) -> str:
@@ -50,7 +54,7 @@ def _text(size: int) -> str:
 
 
 async def fill(database: Database, count: int) -> None:
-    """So many users who have submitted their user info, each with one session, both session_keys, and audited."""
+    """So many users who have submitted their user info, each audited, with one session, both session_keys, a phone."""
     now, chance = epoch_ms(), random.Random(0)  # noqa: S311 - nothing secret
     for first in range(0, count, BATCH):
         numbers = range(first + 1, min(first + BATCH, count) + 1)
@@ -77,6 +81,12 @@ async def fill(database: Database, count: int) -> None:
                 app_version="37",
             )
             for number, user in zip(numbers, users, strict=True)
+        )
+        phones = [_phone(user, now) for user in users]
+        await Phone.bulk_create(phones)
+        await PhoneOwner.bulk_create(
+            PhoneOwner(number_index=phone.number_index, user_id=user.id)
+            for phone, user in zip(phones, users, strict=True)
         )
         entries = [
             AuditAction.USER_CREATED.entry(now=now, user_id=user.id, app_id=APP_ID, session=opaque_id())
@@ -113,6 +123,21 @@ def _account(number: int, user: User, now: int) -> Account:
         previous_session_key=f"v1.k1.{_text(70)}",
         previous_session_key_asked_at=now,
         previous_session_key_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _phone(user: User, now: int) -> Phone:
+    return Phone(
+        user_id=user.id,
+        number=f"v1.k1.{_text(56)}",
+        number_index=f"k1.{_text(22)}",
+        country_code="86",
+        app_id=APP_ID,
+        source=PhoneSource.CODE,
+        code_hash=_text(43),
+        verified_at=now,
         created_at=now,
         updated_at=now,
     )

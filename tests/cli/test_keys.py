@@ -14,7 +14,10 @@ from tests.secret_patterns import secrets_in
 from tests.server import ENCRYPTION_KEYS, Clock, TestServer, open_server, settings_for
 
 UNKNOWN_KEY: Final = "This database was never written with a key 'k7': `wxgate keys list` shows those that it knows."
-ROTATED: Final = "{0} resealed, 0 overtaken by a login, 0 unreadable\n{0} sessions signed anew, 0 refused, 0 deleted\n"
+ROTATED: Final = (
+    "{0} resealed, 0 overtaken by a login, 0 unreadable\n{0} sessions signed anew, 0 refused, 0 deleted\n"
+    "0 phone numbers resealed, 0 unreadable\n"
+)
 
 
 @pytest.fixture
@@ -76,16 +79,21 @@ def test_keys_are_rotated_while_users_stay_signed_in(
     both = f"{k2},{ENCRYPTION_KEYS}"
     assert commands("list", ring=both) == (
         0,
-        "k2  encrypts  0 accounts, 0 sessions\nk1  decrypts  1 accounts, 1 sessions\n",
+        "k2  encrypts  0 accounts, 0 sessions, 0 phone numbers\n"
+        "k1  decrypts  1 accounts, 1 sessions, 0 phone numbers\n",
     )
     assert commands("rotate", ring=both) == (0, ROTATED.format(1))
     assert commands("list", ring=both) == (
         0,
-        "k2  encrypts  1 accounts, 1 sessions\nk1  decrypts  0 accounts, 0 sessions\n",
+        "k2  encrypts  1 accounts, 1 sessions, 0 phone numbers\n"
+        "k1  decrypts  0 accounts, 0 sessions, 0 phone numbers\n",
     )
     assert commands("rotate", ring=both) == (0, ROTATED.format(0))
-    assert commands("retire", "k1", ring=k2) == (0, "k1 is retired; it was needed for 0 accounts, 0 sessions.\n")
-    assert commands("list", ring=k2) == (0, "k2  encrypts  1 accounts, 1 sessions\n")
+    assert commands("retire", "k1", ring=k2) == (
+        0,
+        "k1 is retired; it was needed for 0 accounts, 0 sessions, 0 phone numbers.\n",
+    )
+    assert commands("list", ring=k2) == (0, "k2  encrypts  1 accounts, 1 sessions, 0 phone numbers\n")
 
     # The old key is gone; the session_key of before is still there to verify what the phone signs with it.
     submission = wechat_simulator.user_info("alice", policy="old", nickName="Ailisi")
@@ -112,12 +120,15 @@ def test_a_key_that_still_seals_something_cannot_be_dropped(k2: str, commands: C
     assert code == 1
     assert "lacks the key 'k1' that this database was written with" in output
     assert "`wxgate keys retire k1`" in output
-    missing = (0, "k2  encrypts  0 accounts, 0 sessions\nk1  MISSING  1 accounts, 1 sessions\n")
+    missing = (
+        0,
+        "k2  encrypts  0 accounts, 0 sessions, 0 phone numbers\nk1  MISSING  1 accounts, 1 sessions, 0 phone numbers\n",
+    )
     assert commands("list", ring=k2) == missing
 
     code, output = commands("retire", "k1", ring=k2)
     assert code == 1
-    needed = "The key 'k1' is still needed for 1 accounts, 1 sessions"
+    needed = "The key 'k1' is still needed for 1 accounts, 1 sessions, 0 phone numbers"
     assert output == f"Error: {needed}: run `wxgate keys rotate` first, or add --lost.\n"
     assert commands("list", ring=k2) == missing
 
@@ -148,19 +159,20 @@ def test_a_lost_key_can_be_retired_and_what_it_sealed_is_reported(
 ) -> None:
     assert commands("retire", "k1", "--lost", ring=k2) == (
         0,
-        "k1 is retired; it was needed for 1 accounts, 1 sessions.\n",
+        "k1 is retired; it was needed for 1 accounts, 1 sessions, 0 phone numbers.\n",
     )
     # It is no longer known, and yet it is there.
     assert commands("list", ring=k2) == (
         0,
-        "k2  encrypts  0 accounts, 0 sessions\nk1  MISSING  1 accounts, 1 sessions\n",
+        "k2  encrypts  0 accounts, 0 sessions, 0 phone numbers\nk1  MISSING  1 accounts, 1 sessions, 0 phone numbers\n",
     )
     code, output = commands("rotate", ring=k2)
     assert code == 1
     assert output.startswith(
-        "0 resealed, 0 overtaken by a login, 1 unreadable\n0 sessions signed anew, 1 refused, 0 deleted\nError: "
+        "0 resealed, 0 overtaken by a login, 1 unreadable\n0 sessions signed anew, 1 refused, 0 deleted\n"
+        "0 phone numbers resealed, 0 unreadable\nError: "
     )
-    assert output.endswith("these users get a new session_key and session when they next log in.\n")
+    assert output.endswith("and may give their phone number again.\n")
 
 
 @pytest.mark.parametrize("command", ["list", "rotate"])

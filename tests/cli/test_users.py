@@ -47,7 +47,7 @@ def users(database_url: str) -> Users:
 def test_proposals_are_listed_and_a_merge_prints_what_it_moves_before_and_after(users: Users) -> None:
     assert users("proposals").output == "2025-06-15T15:06:40+00:00  user-1  user-2\n"
     what = (
-        "user-2 into user-1\n1 accounts, 0 unionids, 0 proposals moved\n"
+        "user-2 into user-1\n1 accounts, 0 unionids, 0 phone numbers, 0 proposals moved\n"
         "2 sessions signed anew, 0 deleted\nprofile filled: nothing\n"
     )
     assert users("merge", "user-1", "user-2", "--dry-run").output == f"would merge {what}"
@@ -69,6 +69,7 @@ def test_both_commands_print_json(users: Users) -> None:
         "sessions": 2,
         "sessions_deleted": 0,
         "unionids": 0,
+        "phones": 0,
         "proposals": 0,
         "profile": [],
         "already_merged": False,

@@ -26,7 +26,12 @@ def _fill(older: UserRecord, younger: UserRecord) -> UserRecord:
     return older._replace(nick_name=older.nick_name or younger.nick_name, city=older.city or younger.city)
 
 
-RULES: Final = MergeRules(fill=_fill, sign=_sign, is_blank=lambda user, _now: not user.nick_name)
+def _reseal(sealed: str, younger: str, older: str) -> str | None:
+    version, key_id, number, user_id = sealed.split(".")
+    return f"{version}.{key_id}.{number}.{older}" if user_id == younger else None
+
+
+RULES: Final = MergeRules(fill=_fill, sign=_sign, reseal=_reseal, is_blank=lambda user, _now: not user.nick_name)
 
 
 def a_merge(older: str, younger: str, *, now: int = NOON) -> Merge:

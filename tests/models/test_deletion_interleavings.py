@@ -11,9 +11,10 @@ from models.deleted_users import DeletionReason
 from models.deletion import DeletedAccount, delete_account, delete_user_for_good
 from models.logins import NewSession, SignedInRecord, UnionidRules, _login
 from models.merging import MergedRecord, MissingUser, merge_users
+from tests.models.interleaving import outcomes
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
 from tests.models.rows import NOON, column
-from tests.models.test_merge_interleavings import LOGINS, OLDER, THIRD, YOUNGER, outcomes, store_users
+from tests.models.test_merge_interleavings import LOGINS, OLDER, THIRD, YOUNGER, store_users
 
 pytestmark = pytest.mark.slow
 

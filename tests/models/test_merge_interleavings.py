@@ -1,17 +1,14 @@
 """A login and a merge of its user at one moment, switched between at each statement: neither loses anything."""
 
-import asyncio
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-import asyncpg
 import pytest
 
-from models.database import Database, Transaction
-from models.errors import Conflict
+from models.database import Database
 from models.logins import NewSession, UnionidRules, _login, sign_in
 from models.merging import merge_users
-from tests.models.borrowing import raw
+from tests.models.interleaving import outcomes
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
 from tests.models.rows import NOON, a_login, column
 
@@ -51,55 +48,6 @@ async def store_users(database: Database) -> None:
     await database.fetch("UPDATE accounts SET unionid = NULL WHERE app_id = 'wx-one'")
     await database.fetch("UPDATE accounts SET unionid = 'union-of-account' WHERE app_id = 'wx-old'")
     assert await column(database, "SELECT id FROM users ORDER BY 1") == [OLDER, YOUNGER, THIRD]
-
-
-class Driven:
-    """A transaction on a connection of its own, which goes on step by step."""
-
-    def __init__(self, connection: asyncpg.Connection, transaction: Transaction[Any]) -> None:
-        self._connection = connection
-        self._steps = transaction()
-        self._rows: Any = None
-        self.is_over = False
-        self.result: Any = None
-
-    async def advance(self) -> None:
-        """Runs the next statement, if there is one."""
-        try:
-            sql, values = self._steps.send(self._rows)
-        except StopIteration as end:
-            self.is_over, self.result = True, end.value
-        else:
-            self._rows = await self._connection.fetch(sql, *values)
-
-
-async def outcomes(database: Database, first: Transaction[Any], statements: int, second: Transaction[Any]) -> list[Any]:
-    """What two transactions return, of which the second begins after some statements of the first.
-
-    The first goes on when the second has ended or waits for it. None where the first has no more statements.
-    """
-    async with raw(database) as connection:
-        driven = Driven(connection, first)
-        transaction = connection.transaction()
-        await transaction.start()
-        for _ in range(statements):
-            await driven.advance()
-        if driven.is_over:
-            await transaction.rollback()
-            return []
-        other = asyncio.create_task(database.transaction(second))
-        while not (other.done() or await database.fetch("SELECT 1 AS one FROM pg_locks WHERE NOT granted")):  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        try:
-            while not driven.is_over:
-                await driven.advance()
-        except (Conflict, asyncpg.DeadlockDetectedError):
-            await transaction.rollback()
-            result = await database.transaction(first)
-        else:
-            await transaction.commit()
-            result = driven.result
-    return [result, await other]
 
 
 async def check(database: Database, login: NewSession) -> None:

@@ -4,11 +4,15 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from models.database import Database
 from models.logins import UnionidRules, sign_in
 from models.merging import MergedRecord, MissingUser, merge
+from models.phones import NewPhone
 from models.users import User, store_profile
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
+from tests.models.phones import a_phone, give, owners, phones_of
 from tests.models.rows import DAY, MINUTE, NOON, a_login, a_profile, column, stored
 
 BLANK = UnionidRules(merging=RULES)
@@ -26,6 +30,7 @@ async def store_two(database: Database) -> None:
     await database.fetch("UPDATE accounts SET unionid = NULL WHERE app_id = 'wx-four'")
     await sign_in(database, a_login(5, app_id="wx-four", unionid="union-one"))
     assert await column(database, "SELECT id FROM users ORDER BY 1") == ["user-1", "user-2"]
+    await give(database, "user-2", a_phone())
 
 
 async def test_a_merge_moves_all_and_leaves_nothing_of_the_younger(database: Database) -> None:
@@ -33,7 +38,7 @@ async def test_a_merge_moves_all_and_leaves_nothing_of_the_younger(database: Dat
 
     merged = await merge(database, a_merge("user-1", "user-2"), RULES, undo=False)
 
-    assert merged == MergedRecord("user-1", "user-2", 3, 4, 0, 1, 0, ())
+    assert merged == MergedRecord("user-1", "user-2", 3, 4, 0, 1, 1, 0, ())
     assert await mentions(database, "user-2") == {}
     assert await wrong_sessions(database) == []
     assert await column(database, "SELECT DISTINCT user_id FROM unionids") == ["user-1"]
@@ -43,7 +48,7 @@ async def test_a_merge_moves_all_and_leaves_nothing_of_the_younger(database: Dat
     assert (entry["user_id"], entry["actor"], json.loads(entry["detail"])) == (
         "user-1",
         "cli:operator",
-        {"younger": "user-2", "accounts": 3, "sessions": 4, "sessions_deleted": 0},
+        {"younger": "user-2", "accounts": 3, "sessions": 4, "sessions_deleted": 0, "phones": 1},
     )
 
 
@@ -51,7 +56,8 @@ async def test_every_table_that_refers_to_users_is_moved_by_a_merge(database: Da
     """A table that is added, and that no merge moves, would lose its rows with the younger user."""
     await store_two(database)
     relations: Any = User._meta.fields_map
-    tables = sorted({relations[name].related_model._meta.db_table for name in User._meta.backward_fk_fields})
+    names = User._meta.backward_fk_fields | User._meta.backward_o2o_fields
+    tables = sorted({relations[name].related_model._meta.db_table for name in names})
     before = {table: await column(database, f"SELECT COUNT(*) FROM {table}") for table in tables}  # noqa: S608
     assert not [table for table, rows in before.items() if rows == [0]], "give the younger user one"
 
@@ -63,7 +69,8 @@ async def test_every_table_that_refers_to_users_is_moved_by_a_merge(database: Da
 
 async def test_a_dry_run_returns_the_same_and_changes_nothing(database: Database) -> None:
     await store_two(database)
-    tables = ("users", "accounts", "sessions", "unionids", "merge_proposals", "deleted_users", "audit_log")
+    of_users = ("accounts", "sessions", "unionids", "phones", "phone_owners", "merge_proposals")
+    tables = ("users", *of_users, "deleted_users", "audit_log")
 
     async def everything() -> list[list[dict[str, object]]]:
         return [[dict(row) for row in await database.fetch(f"SELECT * FROM {table} ORDER BY 1")] for table in tables]  # noqa: S608
@@ -121,6 +128,61 @@ async def test_a_session_whose_mac_is_wrong_is_deleted_and_one_without_moves(dat
     assert await column(database, "SELECT mac FROM sessions WHERE token_hash IN ('token-2', 'token-3')") == [None]
 
 
+@pytest.mark.parametrize(
+    ("older", "younger", "stays", "moved"),
+    [
+        (None, a_phone(), ("v1.k1.138.user-1", NOON), 1),
+        (a_phone("139"), a_phone(verified_at=NOON + 1), ("v1.k1.138.user-1", NOON + 1), 1),
+        (a_phone("139", verified_at=NOON + 1), a_phone(), ("v1.k1.139.user-1", NOON + 1), 0),
+        (a_phone("139"), a_phone(), ("v1.k1.139.user-1", NOON), 0),
+        (a_phone("139"), None, ("v1.k1.139.user-1", NOON), 0),
+    ],
+    ids=["only the younger's", "the younger's is newer", "the older's is newer", "of one time", "only the older's"],
+)
+async def test_the_newer_phone_stays_and_the_other_number_is_free(
+    database: Database, older: NewPhone | None, younger: NewPhone | None, stays: tuple[str, int], moved: int
+) -> None:
+    for number, (user_id, phone) in enumerate((("user-1", older), ("user-2", younger)), 1):
+        await sign_in(database, a_login(number, openid=f"openid-{number}", now=NOON + number))
+        if phone is not None:
+            await give(database, user_id, phone)
+
+    merged = await merge(database, a_merge("user-1", "user-2"), RULES, undo=False)
+
+    assert isinstance(merged, MergedRecord)
+    assert merged.phones == moved
+    assert await phones_of(database) == {"user-1": stays}
+    assert await owners(database) == {f"k1.{stays[0].split('.')[2]}": "user-1"}
+
+
+@pytest.mark.parametrize("owner", ["user-1", "user-2"])
+@pytest.mark.parametrize("newer", ["user-1", "user-2"])
+async def test_a_number_that_both_have_stays_owned(database: Database, owner: str, newer: str) -> None:
+    for number in (1, 2):
+        await sign_in(database, a_login(number, openid=f"openid-{number}", now=NOON + number))
+        at = NOON + (newer == f"user-{number}")
+        await give(database, f"user-{number}", a_phone(verified_at=at), unique=False)
+    await give(database, owner, a_phone(verified_at=NOON + (newer == owner)), unique=True)
+
+    await merge(database, a_merge("user-1", "user-2"), RULES, undo=False)
+
+    assert await phones_of(database) == {"user-1": ("v1.k1.138.user-1", NOON + 1)}
+    assert await owners(database) == {"k1.138": "user-1"}
+
+
+async def test_a_phone_that_cannot_be_opened_goes_with_the_younger(database: Database) -> None:
+    await store_two(database)
+    await give(database, "user-1", a_phone("139", verified_at=NOON - 1))
+    await database.fetch("UPDATE phones SET number = 'v1.k0.138.user-9' WHERE user_id = 'user-2'")
+
+    merged = await merge(database, a_merge("user-1", "user-2"), RULES, undo=False)
+
+    assert isinstance(merged, MergedRecord)
+    assert merged.phones == 0
+    assert await phones_of(database) == {"user-1": ("v1.k1.139.user-1", NOON - 1)}
+    assert await owners(database) == {"k1.139": "user-1"}
+
+
 async def test_proposals_with_third_users_become_the_olders(database: Database) -> None:
     await store_two(database)
     for number, at in ((6, NOON - 2 * DAY), (7, NOON + DAY), (8, NOON + DAY)):
@@ -147,7 +209,7 @@ async def test_a_blank_user_is_merged_by_the_login_that_brings_the_unionid(datab
     record = await sign_in(database, late, BLANK)
 
     assert (record.user.id, record.is_new_user, record.unionid) == ("user-1", False, "union-one")
-    assert record.merged == MergedRecord("user-1", "user-2", 1, 1, 0, 0, 0, ())
+    assert record.merged == MergedRecord("user-1", "user-2", 1, 1, 0, 0, 0, 0, ())
     assert await mentions(database, "user-2") == {}
     assert await wrong_sessions(database) == []
     assert await column(database, "SELECT COUNT(*) FROM sessions") == [3]
@@ -165,10 +227,14 @@ async def test_the_younger_is_merged_though_the_unionid_was_theirs(database: Dat
     assert await mentions(database, "user-2") == {}
 
 
-async def test_a_user_who_is_not_blank_is_only_proposed(database: Database) -> None:
+@pytest.mark.parametrize("has", ["a profile", "a phone"])
+async def test_a_user_who_is_not_blank_is_only_proposed(database: Database, has: str) -> None:
     await sign_in(database, a_login(1, unionid="union-one", now=NOON - DAY))
     await sign_in(database, a_login(2, app_id="wx-two"))
-    await store_profile(database, "user-2", a_profile(), now=NOON)
+    if has == "a profile":
+        await store_profile(database, "user-2", a_profile(), now=NOON)
+    else:
+        await give(database, "user-2", a_phone())
     record = await sign_in(database, a_login(3, app_id="wx-two", unionid="union-one", now=NOON + 1), BLANK)
     assert (record.user.id, record.merged) == ("user-2", None)
     assert await column(database, "SELECT COUNT(*) FROM merge_proposals") == [1]
@@ -197,3 +263,4 @@ async def test_logins_of_both_and_through_a_new_app_at_once_with_a_merge_lose_no
         assert await column(database, "SELECT DISTINCT user_id FROM sessions") == ["user-1"]
         assert await column(database, "SELECT COUNT(*) FROM accounts") == [6]
         assert await column(database, "SELECT COUNT(*) FROM sessions") == [5 + len(logins)]
+        assert await phones_of(database) == {"user-1": ("v1.k1.138.user-1", NOON)}
