@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.audit_log import AuditAction, Audited
-from models.database import Database, Transaction
+from models.database import Database, Steps, Transaction
 from models.deleted_users import DeletionReason
 from models.deletion import DeletedAccount, delete_account, delete_user_for_good
 from models.logins import NewSession, SignedInRecord, UnionidRules, _login
@@ -87,6 +87,24 @@ async def test_a_login_and_a_deletion_leave_nothing_over_wherever_they_meet(
         assert session == ([] if record.user.id == YOUNGER else [record.user.id])
         met += 1
     assert met > 8
+
+
+async def test_a_login_and_a_deletion_of_its_user_never_begin_again(database: Database) -> None:
+    """The one that comes second waits: without the locks of accounts, the two would wait for each other."""
+    begun = 0
+
+    def counted(transaction: Transaction[Any]) -> Transaction[Any]:
+        def begin() -> Steps[Any]:
+            nonlocal begun
+            begun += 1
+            return transaction()
+
+        return begin
+
+    signing_in = counted(lambda: _login(LOGINS["of the younger"], UnionidRules()))
+    meetings = [returned async for returned in every_meeting(database, signing_in, counted(deleting(YOUNGER)))]
+    # And once more each, to find that it has no more statements.
+    assert begun == 2 * len(meetings) + 2
 
 
 async def test_a_merge_and_a_deletion_of_the_younger_do_one_of_both(database: Database) -> None:
