@@ -24,7 +24,8 @@ _PATH: Final = "/wechat/events"
 # WeChat waits no longer than this for an answer.
 _LIMITS: Final = RequestLimits(body_bytes=65_536, body_seconds=5, request_seconds=5)
 LIMITS: Final[RouteLimits] = {_PATH: _LIMITS, f"{_PATH}/": _LIMITS}
-# Of all mini-programs together. What is refused so WeChat sends again.
+# Of all mini-programs together, and of what WeChat has signed: strangers cannot use it up. What is refused so WeChat
+# sends again.
 _RATE: Final = RateLimitItemPerMinute(6_000)
 
 
@@ -54,9 +55,6 @@ class WeChatEvents:
         app = self.apps.first if app_id is None else self.apps.get(app_id)
         if app is None or app.push is None:
             raise HttpError(404, ErrorCode.NOT_FOUND, "There is nothing here; the API is at /graphql.")
-        if await self.storage.wait_ms(_RATE, "events"):
-            self.refused(app.app_id, "rate")
-            raise busy()
         try:
             return PlainTextResponse(await self._answer(app.app_id, app.push, request))
         except PushRefused as error:
@@ -73,6 +71,9 @@ class WeChatEvents:
             return read_url_check(keys, query, now=now)
         body = await request.body()
         event = open_push(app_id, keys, query, body, now=now, plain_allowed=self.plain_allowed)
+        if await self.storage.wait_ms(_RATE, "events"):
+            self.refused(app_id, "rate")
+            raise busy()
         if event is not None:
             await self.inbox.store(app_id, event)
         self.received(app_id, None if event is None else event.name)
