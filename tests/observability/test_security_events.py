@@ -253,14 +253,8 @@ def test_encryption_keys_that_are_rotated_and_retired(
     rotated = {
         "event": "encryption_keys_rotated",
         "key_id": "k2",
-        "overtaken": "0",
-        "unreadable": "0",
-        "refused": "0",
-        "deleted": "0",
-        "phones": "0",
-        "phones_unreadable": "0",
-        "events": "0",
-        "events_unreadable": "0",
+        **dict.fromkeys(("overtaken", "unreadable", "refused", "deleted"), "0"),
+        **dict.fromkeys(("phones", "phones_unreadable", "events", "events_unreadable"), "0"),
     }
     needed = {"accounts": "0", "sessions": "0", "phones": "0", "events": "0"}
     assert server.events() == [

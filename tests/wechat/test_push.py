@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from graph.wechat.errors import PushRefused
@@ -287,27 +285,3 @@ def test_what_an_event_is_about_is_not_printed() -> None:
     found = opened(push(REVOKE, app_id=APP_ID, at=AT))
     assert OPENID not in f"{found} {found!r}"
     assert not any(secret in f"{KEYS!r}" for secret in (TOKEN, AES_KEY))
-
-
-TEXTS: Final = st.text(max_size=20)
-FIELDS: Final = st.dictionaries(
-    st.sampled_from(["OpenID", " openid", "AppID", "Event", "MsgType", "CreateTime", "RevokeInfo", "x"]) | TEXTS,
-    st.recursive(TEXTS | st.integers() | st.none() | st.booleans() | st.floats(), st.lists, max_leaves=5),
-    max_size=8,
-)
-
-
-@given(FIELDS)
-@settings(max_examples=300, deadline=None)
-def test_any_message_is_an_event_or_none_or_refused(fields: dict[str, object]) -> None:
-    try:
-        found = opened(push(REVOKE | fields, app_id=APP_ID, at=AT))
-    except PushRefused:
-        return
-    assert found is None or 0 < len(found.openid) <= 64
-
-
-@given(st.binary(max_size=200) | st.text(alphabet="<>/!&;[]{}\"':,\\ xEncrypt\x00é", max_size=80).map(str.encode))
-@settings(max_examples=500, deadline=None)
-def test_any_bytes_are_refused_without_another_error(body: bytes) -> None:
-    refused(Push(push(REVOKE, app_id=APP_ID, at=AT).query, body))

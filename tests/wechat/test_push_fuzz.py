@@ -1,0 +1,33 @@
+"""Whatever is pushed is an event, none, or refused: no bytes make the parser raise anything else."""
+
+from typing import Final
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graph.wechat.errors import PushRefused
+from tests.wechat.pushes import Push, push
+from tests.wechat.test_push import APP_ID, AT, REVOKE, opened, refused
+
+TEXTS: Final = st.text(max_size=20)
+FIELDS: Final = st.dictionaries(
+    st.sampled_from(["OpenID", " openid", "AppID", "Event", "MsgType", "CreateTime", "RevokeInfo", "x"]) | TEXTS,
+    st.recursive(TEXTS | st.integers() | st.none() | st.booleans() | st.floats(), st.lists, max_leaves=5),
+    max_size=8,
+)
+
+
+@given(FIELDS)
+@settings(max_examples=300, deadline=None)
+def test_any_message_is_an_event_or_none_or_refused(fields: dict[str, object]) -> None:
+    try:
+        found = opened(push(REVOKE | fields, app_id=APP_ID, at=AT))
+    except PushRefused:
+        return
+    assert found is None or 0 < len(found.openid) <= 64
+
+
+@given(st.binary(max_size=200) | st.text(alphabet="<>/!&;[]{}\"':,\\ xEncrypt\x00é", max_size=80).map(str.encode))
+@settings(max_examples=500, deadline=None)
+def test_any_bytes_are_refused_without_another_error(body: bytes) -> None:
+    refused(Push(push(REVOKE, app_id=APP_ID, at=AT).query, body))
