@@ -20,6 +20,7 @@ from models.audit_log import AuditAction
 from models.database import Database
 from models.phones import NewPhone, PhoneInUse, PhoneSource, StoredPhone, find_phone, store_phone
 from tests.accounts.stored import run_sql, wxgate
+from tests.models.phones import owners
 from tests.secret_patterns import secrets_in
 from tests.server import ENCRYPTION_KEYS, K2, Clock, open_server, with_keys
 
@@ -84,6 +85,11 @@ async def test_users_are_found_by_number_after_a_rotation(
 
     assert printed.splitlines()[2] == "3 phone numbers resealed, 0 unreadable"
     assert await numbers_of(database, KeyRing.parse(K2), users) == NUMBERS
+    assert await owners(database) == {
+        ring.index(NUMBERS[name], "phones", "number_index"): user_id
+        for ring in (KeyRing.parse(K2), KeyRing.parse(ENCRYPTION_KEYS))
+        for name, user_id in users.items()
+    }
     assert await give(database, users["bob"], NUMBERS["alice"], KeyRing.parse(K2), at=9) == PhoneInUse()
     again = await asyncio.to_thread(wxgate, rotating, "keys", "rotate")
     assert again.splitlines()[2] == "0 phone numbers resealed, 0 unreadable"
@@ -119,8 +125,9 @@ async def test_a_number_that_a_lost_key_sealed_is_passed_over_and_can_be_given_a
     for place, (name, user_id) in enumerate(users.items()):
         assert await give(database, user_id, NUMBERS[name], ring, at=place) == StoredPhone(user_id, is_changed=True)
     assert await numbers_of(database, ring, users) == NUMBERS
-    owned = {row["number_index"]: row["user_id"] for row in await database.fetch("SELECT * FROM phone_owners")}
-    assert owned == {ring.index(NUMBERS[name], "phones", "number_index"): users[name] for name in users}
+    assert await owners(database) == {
+        ring.index(NUMBERS[name], "phones", "number_index"): users[name] for name in users
+    }
 
 
 class WatchedKeyRing(KeyRing):
