@@ -6,5 +6,5 @@ whether the session_key is still good, `forced_refreshes.py` decides which repli
 `phone_encryption.py` seals phone numbers, `merging.py` makes one user of two, `encryption_keys.py` keeps the encryption
 keys and the database in step, `key_rotation.py` seals all with the current one, `jobs.py` runs in the background what
 replicas do together, `cleanup.py` removes what is kept for a time only, `event_inbox.py` keeps what WeChat pushes, and
-`events.py` does what it says.
+`events.py` applies it.
 """
