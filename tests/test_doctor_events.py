@@ -30,5 +30,5 @@ def test_what_to_enter_in_wechats_console_is_printed(wechat_simulator: WeChatSim
     assert doctor(**keys).endswith(line)
     hosts = {"WXGATE_HTTP_ALLOWED_HOSTS": "*.example.com,api.example.com"}
     assert f"enter https://api.example.com/wechat/events/{APP_ID}," in doctor(**keys, **hosts)
-    assert "events: WXGATE_WECHAT_EVENTS_PLAIN lets whoever" in doctor(**keys, WXGATE_WECHAT_EVENTS_PLAIN="true")
+    assert "events: WXGATE_WECHAT_EVENTS_PLAIN lets anyone" in doctor(**keys, WXGATE_WECHAT_EVENTS_PLAIN="true")
     assert "FAULT  settings  WXGATE_WECHAT_EVENTS_AES_KEY is missing" in doctor(WXGATE_WECHAT_EVENTS_TOKEN=TOKEN)

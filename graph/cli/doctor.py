@@ -201,7 +201,7 @@ def _events(settings: Settings) -> list[str]:
     apps = [app for app in settings.wechat.mini_programs() if app.push]
     lines = [f"events of {app.app_id}: enter https://{host}/wechat/events/{app.app_id}, safe mode" for app in apps]
     if apps and settings.wechat.events_plain:
-        lines.append("events: WXGATE_WECHAT_EVENTS_PLAIN lets whoever has seen one push delete any user: remove it")
+        lines.append("events: WXGATE_WECHAT_EVENTS_PLAIN lets anyone who has seen one push delete any user: remove it")
     return lines
 
 

@@ -171,7 +171,7 @@ class AppUnknown(MiniProgramError):
 
 
 # What is wrong with a push: the parameters of its URL, its time, its signature; that it is not encrypted; what is
-# around the message, its decryption, the AppID inside; or a message that was WeChat's and says too little.
+# around the message, its decryption, the AppID inside; or a message that was WeChat's and lacks something.
 PushFault = Literal["request", "time", "signature", "plain", "body", "decryption", "app", "message"]
 
 

@@ -62,7 +62,7 @@ class EventName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PushedEvent:
-    """What WeChat says of a user. `created_at` is in epoch milliseconds, with a second's precision.
+    """What WeChat reports about a user. `created_at` is in epoch milliseconds, with a second's precision.
 
     `revoked` are WeChat's numbers of what a REVOKE takes back. `message` is the text of all this, for `read_event`.
     """

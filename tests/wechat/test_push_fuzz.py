@@ -1,4 +1,4 @@
-"""Whatever is pushed: an event, none, or refused, and no other error."""
+"""Whatever is pushed is an event, none, or refused: no bytes make the parser raise anything else."""
 
 from typing import Final
 
