@@ -99,7 +99,7 @@ async def test_after_a_key_is_lost_a_server_starts_with_another(
 
     assert (
         wxgate(with_the_new, "keys", "retire", "k1", "--lost")
-        == "k1 is retired; it was needed for 2 accounts, 2 sessions.\n"
+        == "k1 is retired; it was needed for 2 accounts, 2 sessions, 0 phone numbers.\n"
     )
 
     async with open_server_unmigrated(with_the_new, wechat_simulator, clock) as server:

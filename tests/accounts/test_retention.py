@@ -19,7 +19,7 @@ from tests.server import Clock, open_server
 
 PATIENCE = 30
 DAY_MS = 86_400_000
-JOBS = ["sweep", "audit", "deleted_users"]
+JOBS = ["sweep", "audit", "deleted_users", "events"]
 
 
 async def in_table(settings: Settings, table: str) -> list[str]:
@@ -101,6 +101,7 @@ async def test_an_operator_keeps_the_audit_log_for_as_long_as_the_setting_says(
         "0 sessions removed",
         "1 entries of the audit log removed",
         "2 rows of the feed of deleted users removed",
+        "0 applied events removed",
     ]
     assert await in_table(settings, "audit_log") == ["001", "003", "091"]
     assert await in_table(settings, "deleted_users") == ["001", "003"]
@@ -131,6 +132,7 @@ async def test_of_several_replicas_one_does_each_job(settings: Settings, databas
     [
         ("audit", "removing old entries of the audit log"),
         ("deleted_users", "removing old rows of the feed of deleted users"),
+        ("events", "removing events that were applied long ago"),
     ],
 )
 async def test_a_job_that_another_process_is_at_is_named_and_the_others_are_done(
@@ -141,5 +143,5 @@ async def test_a_job_that_another_process_is_at_is_named_and_the_others_are_done
     await run_sql(settings, f"INSERT INTO leases {columns}")
     refused = await asyncio.to_thread(invoke, "cleanup", WXGATE_DATABASE_URL=database_url)
     assert refused.exit_code == 1
-    assert len(refused.stdout.splitlines()) == 2
+    assert len(refused.stdout.splitlines()) == len(JOBS) - 1
     assert refused.stderr.startswith(f"Error: Another process is {doing} just now; ")

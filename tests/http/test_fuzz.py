@@ -31,6 +31,7 @@ SCHEMA: Final = schemathesis.graphql.from_path(SCHEMA_FILE, config=schemathesis.
 OPERATIONS: Final = [operation for kind in SCHEMA for operation in SCHEMA[kind].values()]
 # Its other checks are about OpenAPI, or take every code of ours that is none of Apollo's for a server's failure.
 JUDGED_BY: Final = [response_schema_conformance, negative_data_rejection, *CHECKS]
+CODE_SHOWN: Final = {"data", "LOGIN_CODE_INVALID", "CODE_OF_ANOTHER_PERSON", "GRAPHQL_VALIDATION_FAILED"}
 # What some of the cases must have come to: the use cases were reached, and succeeded and failed for reasons of theirs.
 OUTCOMES: Final = {
     ("Query.me", "anonymous"): {"null"},
@@ -63,6 +64,10 @@ OUTCOMES: Final = {
     },
     ("Mutation.removePhoneNumber", "anonymous"): {"UNAUTHENTICATED"},
     ("Mutation.removePhoneNumber", "signed in"): {"data"},
+    ("Mutation.deleteMe", "anonymous"): {"UNAUTHENTICATED", "GRAPHQL_VALIDATION_FAILED"},
+    ("Mutation.deleteMe", "signed in"): CODE_SHOWN,
+    ("Mutation.exportMe", "anonymous"): {"UNAUTHENTICATED", "GRAPHQL_VALIDATION_FAILED"},
+    ("Mutation.exportMe", "signed in"): CODE_SHOWN,
     ("Query.sessions", "anonymous"): {"UNAUTHENTICATED"},
     ("Query.sessions", "signed in"): {"data"},
     ("Mutation.logout", "anonymous"): {"data"},
@@ -77,6 +82,8 @@ Operation: TypeAlias = schemathesis.APIOperation[Any, Any, Any, Any]
 # Arguments that a case takes from somebody's phone, for nothing that is made up gets past the first look at it.
 Filling: TypeAlias = Mapping[str, str]
 MADE_UP: Final[Filling] = {}
+BY_LOGIN_CODE: Final = {"Mutation.login", "Mutation.deleteMe", "Mutation.exportMe"}
+ENDS_THE_SESSION: Final = {"Mutation.login", "Mutation.logout", "Mutation.deleteMe"}
 NO_SESSION: Final = "0" * 22
 SUBMITTED: Final[Filling] = dict.fromkeys(("rawData", "signature", "encryptedData", "iv"), "alice")
 # Taken in turn. The server looks a second long for the key of what another phone has signed: seldom is enough.
@@ -96,6 +103,8 @@ FILLINGS: Final[Mapping[str, list[Filling]]] = {
         *({"encryptedData": "alice", "iv": person} for person in ("alice", "carol")),
         dict.fromkeys(("encryptedData", "iv"), "carol"),
     ],
+    "Mutation.deleteMe": [*[MADE_UP] * 4, {"code": "alice"}, {"code": "carol"}],
+    "Mutation.exportMe": [*[MADE_UP] * 4, {"code": "alice"}, {"code": "carol"}],
     "Mutation.revokeSession": [MADE_UP, {"id": "alice"}],
 }
 
@@ -119,7 +128,7 @@ class Visitors:
         give = self.wechat.phone_number if "Phone" in operation else self.wechat.user_info
         real: dict[str, dict[str, str]] = {}
         for person in set(filling.values()):
-            fresh = {"code": self.wechat.login(person)} if operation == "Mutation.login" else give(person)
+            fresh = {"code": self.wechat.login(person)} if operation in BY_LOGIN_CODE else give(person)
             real[person] = {"id": NO_SESSION, **fresh}
         return {name: real[person][name] for name, person in filling.items()}
 
@@ -132,7 +141,7 @@ def visitors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitors]:
     asyncio.run(migrate(database_url))
     with serve(SimulatorState(APP_ID, APP_SECRET, seed=0)) as wechat:
         # Without rate limits: two hundred cases an operation are more than any person would send.
-        limits = ("LOGIN", "SUBMIT", "PHONE", "DOCUMENTS", "REFUSED_CODES")
+        limits = ("LOGIN", "SUBMIT", "PHONE", "PRIVACY", "DOCUMENTS", "REFUSED_CODES")
         unlimited = {f"WXGATE_RATE_LIMIT_{what}": "" for what in limits}
         environment = serve_environment(wechat, database_url, WXGATE_LOG_LEVEL="DEBUG", **unlimited)
         with serve_process(environment, log) as url:
@@ -168,7 +177,7 @@ def test_no_request_that_fits_or_misses_the_schema_upsets_the_server(
         answer = case.call_and_validate(f"{visitors.url}/graphql", headers=headers, checks=JUDGED_BY)
         outcome = outcome_of(answer)
         outcomes[outcome] += 1
-        if signed_in and operation.label in {"Mutation.login", "Mutation.logout"} and outcome == "data":
+        if signed_in and operation.label in ENDS_THE_SESSION and outcome == "data":
             # The token that came with it is superseded, or at its end.
             headers.update(visitors.sign_in())
 
