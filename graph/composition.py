@@ -208,6 +208,7 @@ def compose(
         unique=settings.phone.unique,
         takes_encrypted=settings.phone.encrypted,
         now=now,
+        sleep=sleep,
     )
     reauthentication = Reauthentication(
         exchange=exchange,

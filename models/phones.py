@@ -18,7 +18,7 @@ from models.audit_log import Audited, record, recorded
 from models.database import Database, Row, Steps
 from models.errors import Conflict
 from models.phone_owners import disown, is_owned_by_another, move_owned, own, owns_number
-from models.users import User, lock_user
+from models.users import User, lock_user, note_removed_phone, removed_phone_at
 
 
 class PhoneSource(IntEnum):
@@ -88,7 +88,7 @@ class SealedPhone:
 class StoredPhone:
     """Whose phone it is by now, and whether the call set or changed the number.
 
-    It did not where the user had it already, or has one that was verified later.
+    It did not where the user had it already, has one that was verified later, or has taken it or a later one back.
     """
 
     user_id: str
@@ -114,9 +114,9 @@ ON CONFLICT (user_id) DO UPDATE SET
   number = excluded.number, number_index = excluded.number_index, country_code = excluded.country_code,
   app_id = excluded.app_id, source = excluded.source, code_hash = excluded.code_hash,
   verified_at = excluded.verified_at, updated_at = excluded.updated_at"""
-_DELETE: Final = "DELETE FROM phones WHERE user_id = $1 RETURNING user_id"
+_DELETE: Final = "DELETE FROM phones WHERE user_id = $1 RETURNING verified_at"
 _DELETE_OF_APP: Final = """
-DELETE FROM phones WHERE user_id = $1 AND app_id = $2 AND verified_at <= $3 RETURNING user_id"""
+DELETE FROM phones WHERE user_id = $1 AND app_id = $2 AND verified_at <= $3 RETURNING verified_at"""
 _MOVE: Final = "UPDATE phones SET user_id = $2, number = $3 WHERE user_id = $1"
 _RESEAL: Final = """
 UPDATE phones SET number = $2, number_index = $3 WHERE user_id = $1 AND number = $4 AND number_index = $5
@@ -132,7 +132,9 @@ async def find_phone(database: Database, user_id: str) -> SealedPhone | None:
 async def store_phone(
     database: Database, account_id: int, phone: NewPhone, entry: Audited, *, unique: bool, now: int
 ) -> StoredPhone | PhoneInUse | None:
-    """Stores the number of an account's user, unless they have one that was verified later; None: the account is gone.
+    """Stores the number of an account's user; None: the account is gone. Not one that was verified before another.
+
+    That other one is what they have, or what they have taken back: data of an old base library can be sent again.
 
     When it is another number than before, the entry is written too, with the user and the app of the account. With
     `unique`, one that another user has is not stored. Users who share one from before keep it; of those who give it
@@ -151,7 +153,11 @@ def _store(
     if (yield from recorded(entry.id)) is not None:  # of the same call, whose COMMIT was lost
         return StoredPhone(user_id, is_changed=True)
     stored = yield from select_phone(user_id)
-    if stored is not None and stored.verified_at > phone.verified_at:
+    is_older = stored is not None and stored.verified_at > phone.verified_at
+    # Of the same second, a code is another tap's, for each works once.
+    removed_until = phone.verified_at + (phone.source is PhoneSource.CODE)
+    removed_at = yield from removed_phone_at(user_id)
+    if is_older or (removed_at is not None and removed_at >= removed_until):
         return StoredPhone(user_id, is_changed=False)
     is_same = stored is not None and stored.number_index in phone.indexes
     if unique and (yield from _is_in_use(phone.indexes, user_id, is_same)):
@@ -185,9 +191,11 @@ def _remove(account_id: int, entry: Audited) -> Steps[bool]:
     account = yield from _lock(account_id)
     if (yield from recorded(entry.id)) is not None:
         return True
-    if account is None or not (yield _DELETE, (account["user_id"],)):
+    deleted = () if account is None else (yield _DELETE, (account["user_id"],))
+    if account is None or not deleted:
         return False
     yield from disown(account["user_id"])
+    yield from note_removed_phone(account["user_id"], deleted[0]["verified_at"])
     yield from record(replace(entry, **account))
     return True
 
@@ -203,9 +211,11 @@ def delete_phone_of_app(user_id: str, app_id: str, *, before: int) -> Steps[bool
 
     The transaction has locked the user. `before` is in epoch milliseconds, and the last that counts.
     """
-    if not (yield _DELETE_OF_APP, (user_id, app_id, before)):
+    deleted = yield _DELETE_OF_APP, (user_id, app_id, before)
+    if not deleted:
         return False
     yield from disown(user_id)
+    yield from note_removed_phone(user_id, deleted[0]["verified_at"])
     return True
 
 
@@ -214,6 +224,9 @@ def move_phone(younger: str, older: str, reseal: Reseal) -> Steps[bool]:
 
     What `reseal` cannot open stays, and is deleted with its user. The transaction has locked both.
     """
+    removed_at = yield from removed_phone_at(younger)
+    if removed_at is not None:
+        yield from note_removed_phone(older, removed_at)
     phone = yield from select_phone(younger)
     if phone is None:
         return False

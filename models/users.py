@@ -22,6 +22,8 @@ class User(Model):
     language = fields.CharField(max_length=128, default="")
     # Watermark of the newest submission that was taken, so that an older one cannot roll the profile back.
     profile_at = fields.BigIntField(null=True)
+    # The same of the newest phone number that was taken back: neither it nor an older one comes back.
+    removed_phone_at = fields.BigIntField(null=True)
     created_at = fields.BigIntField()
     updated_at = fields.BigIntField()
 
@@ -58,6 +60,9 @@ UPDATE users SET nick_name = $2, avatar_url = $3, gender = $4, city = $5, provin
   profile_at = (SELECT COALESCE(MAX(profile_at), 0) + 1 FROM users WHERE id IN ($1, $9)), updated_at = $10
 WHERE id = $1"""
 _DELETE: Final = "DELETE FROM users WHERE id = $1"
+_REMOVED_PHONE: Final = "SELECT removed_phone_at FROM users WHERE id = $1"
+_NOTE_REMOVED_PHONE: Final = """
+UPDATE users SET removed_phone_at = $2 WHERE id = $1 AND (removed_phone_at IS NULL OR removed_phone_at < $2)"""
 # `updated_at` grows in any case: a submission that has read the row before it looks again.
 _CLEAR: Final = """
 UPDATE users SET {columns}, updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END
@@ -115,6 +120,17 @@ def clear_profile(user_id: str, *, before: int, name_only: bool, now: int) -> St
 def delete_user(user_id: str) -> Steps[None]:
     """Deletes a user, and whatever refers to them."""
     yield _DELETE, (user_id,)
+
+
+def removed_phone_at(user_id: str) -> Steps[int | None]:
+    """When the newest phone number was given that a user has taken back, in epoch milliseconds; None without any."""
+    rows = yield _REMOVED_PHONE, (user_id,)
+    return rows[0]["removed_phone_at"] if rows else None
+
+
+def note_removed_phone(user_id: str, given_at: int) -> Steps[None]:
+    """Has `removed_phone_at` return this time, unless a later one is known."""
+    yield _NOTE_REMOVED_PHONE, (user_id, given_at)
 
 
 async def find_user(database: Database, user_id: str) -> UserRecord | None:

@@ -11,7 +11,7 @@ AccountError
 ├─ NotEnabled         the operators have not switched this on
 ├─ NumberInUse        another user has this phone number, and the operators let one user have it
 ├─ PhoneNotStored     the phone code is spent, but the database could not take the number: another tap can help
-├─ LoginsTooFrequent  the code is spent, but its user has signed in too often: a new code helps after a while
+├─ CodesTooFrequent   the code is spent, but its user did this too often: a new code helps after a while
 ├─ KeyRingMismatch    the encryption keys are not those that the database was written with
 ├─ KeyNotRetired      an encryption key cannot be retired: it still seals something, or was never in use
 └─ NotMerged          two users cannot be merged: they are one, or one of them is not there
@@ -56,9 +56,9 @@ class NewCodeNeeded(AccountError):
 class CodeOfAnotherUser(AccountError): ...
 
 
-class LoginsTooFrequent(AccountError):
+class CodesTooFrequent(AccountError):
     def __init__(self, retry_after_ms: int) -> None:
-        super().__init__("too many logins of one user")
+        super().__init__("too many codes of one user")
         self.retry_after_ms = retry_after_ms
 
 

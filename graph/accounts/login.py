@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from graph.accounts.code_exchange import CodeExchange, Exchanged
-from graph.accounts.errors import LoginsTooFrequent
+from graph.accounts.errors import CodesTooFrequent
 from graph.accounts.merging import log_merge
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
@@ -70,7 +70,7 @@ class Logins:
     async def login(self, request: LoginRequest) -> LoggedIn:
         """Signs in the user of the request's code; of logins that share its call, each gets a session of its own.
 
-        Raises what `CodeExchange.exchanged` does before the code is spent, `LoginsTooFrequent` and `CodeWasted` after.
+        Raises what `CodeExchange.exchanged` does before the code is spent, `CodesTooFrequent` and `CodeWasted` after.
         """
         app = request.app
         try:
@@ -94,7 +94,7 @@ class Logins:
         try:
             await self.rate_limit.count("account", user, request.client)
         except RateLimited as limited:
-            raise LoginsTooFrequent(limited.retry_after_ms) from None
+            raise CodesTooFrequent(limited.retry_after_ms) from None
 
     async def _store(self, request: LoginRequest, exchanged: Exchanged) -> LoggedIn:
         client, unionid = request.client, exchanged.wechat.unionid

@@ -5,7 +5,7 @@ import base64
 import copy
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,13 +37,17 @@ from models.audit_log import AuditAction, Audited
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseUnavailable
 from models.logins import require_tables, try_sign_in
-from models.phones import NewPhone, PhoneInUse, PhoneSource, find_phone, remove_phone, store_phone
+from models.phones import NewPhone, PhoneInUse, PhoneSource, SealedPhone, find_phone, remove_phone, store_phone
 from models.users import UserRecord, find_user
 
 _log = logging.getLogger(__name__)
 
 # Codes whose outcome is not known, of which the last so many are remembered.
 _MOST_UNANSWERED: Final = 1000
+# Seconds. What another process has got from WeChat is stored by then.
+_LOOK_AGAIN_AFTER: Final = (0.05, 0.2)
+# What is shown of as many numbers is remembered.
+_MOST_MASKS: Final = 10_000
 _MAINLAND: Final = "86"
 
 
@@ -76,8 +80,10 @@ class Phones:
     unique: bool
     takes_encrypted: bool
     now: Callable[[], int]
+    sleep: Callable[[float], Awaitable[None]]
     _flights: dict[tuple[int, str], asyncio.Task[str]] = field(default_factory=dict, init=False)
     _unanswered: dict[str, None] = field(default_factory=dict, init=False)
+    _masks: dict[tuple[str, str], str] = field(default_factory=dict, init=False)
 
     async def submit(self, viewer: Viewer, *, client: Client, code: str) -> UserRecord:
         """The user, with the number that WeChat gives for the code of a tap. The same code again changes nothing.
@@ -88,10 +94,10 @@ class Phones:
         `Unauthenticated` when the user is gone, `DatabaseError` and `KeyRingMismatch` before the code is spent,
         `PhoneNotStored` after.
         """
-        ids = await self._count(viewer, client)
+        ids = await self._count_address(viewer, client)
         require_code(code)
         try:
-            user_id = await self._share(viewer, code)
+            user_id = await self._share(viewer, code, client)
         except PhoneCodeInvalid as error:
             SecurityEvent.SUBMISSION_REFUSED.log(client, reason="phone code", **ids)
             if looks_like_login_code(code):
@@ -109,8 +115,9 @@ class Phones:
         """
         if not self.takes_encrypted:
             raise NotEnabled
-        ids = await self._count(viewer, client)
+        ids = await self._count_address(viewer, client)
         encrypted = EncryptedData.parse(encrypted_data=encrypted_data, iv=iv)
+        await self._count_user(await self._account(viewer), viewer, client)
         try:
             number = await self._open(viewer.account_id, encrypted)
         except (SessionKeyStale, DecryptFailed, WatermarkOutOfRange) as error:
@@ -126,38 +133,60 @@ class Phones:
     async def of(self, user_id: str) -> MaskedPhone | None:
         """What is shown of a user's number; None without one, or when it cannot be opened. Raises `DatabaseError`."""
         phone = await find_phone(self.database, user_id)
-        number = open_phone(self.key_ring, phone.number, user_id) if phone else None
-        if phone is None or number is None:
-            return None
-        return MaskedPhone(_masked(number, phone.country_code), phone.country_code, phone.verified_at)
+        masked = self._mask(phone) if phone else None
+        return MaskedPhone(masked, phone.country_code, phone.verified_at) if phone and masked else None
 
-    async def _count(self, viewer: Viewer, client: Client) -> dict[str, str]:
-        ids = {"user_id": viewer.user.id, "session_id": session_id(viewer.token_hash)}
+    def _mask(self, phone: SealedPhone) -> str | None:
+        # Opening costs half as much as the rest of the request. A seal is another one whenever a number is stored, and
+        # opens for one user only.
+        key = (phone.user_id, phone.number)
+        masked = self._masks.get(key)
+        if masked is None:
+            number = open_phone(self.key_ring, phone.number, phone.user_id)
+            if number is None:
+                return None
+            if len(self._masks) >= _MOST_MASKS:
+                self._masks.clear()
+            masked = self._masks[key] = _masked(number, phone.country_code)
+        return masked
+
+    async def _count_address(self, viewer: Viewer, client: Client) -> dict[str, str]:
+        ids = _ids(viewer)
         await self.address_rate_limit.count("address", client.address, client, **ids)
-        await self.account_rate_limit.count("account", str(viewer.account_id), client, **ids)
         return ids
 
-    async def _share(self, viewer: Viewer, code: str) -> str:
+    async def _count_user(self, account: SealedAccount, viewer: Viewer, client: Client) -> None:
+        """By what a deletion and a new login leave as it is. A storage shared with others need not learn who it is."""
+        user = hashlib.sha256(f"{account.app_id}\0{account.openid}".encode()).hexdigest()
+        await self.account_rate_limit.count("account", user, client, **_ids(viewer))
+
+    async def _account(self, viewer: Viewer) -> SealedAccount:
+        account = await find_sealed(self.database, viewer.account_id)
+        if account is None:
+            raise Unauthenticated
+        return account
+
+    async def _share(self, viewer: Viewer, code: str, client: Client) -> str:
         """As `_exchange`, once for all who wait for it; a client that leaves does not end it."""
         # Not with those of another account: WeChat must see whose the code is said to be.
         key = (viewer.account_id, code)
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = asyncio.create_task(self._exchange(viewer, code))
+            flight = self._flights[key] = asyncio.create_task(self._exchange(viewer, code, client))
             # Looks at the outcome too, so that asyncio does not report a failure whose callers have all left.
             flight.add_done_callback(lambda task: (self._flights.pop(key), task.cancelled() or task.exception()))
         return await asyncio.shield(flight)
 
-    async def _exchange(self, viewer: Viewer, code: str) -> str:
+    async def _exchange(self, viewer: Viewer, code: str, client: Client) -> str:
         """Stores the number of this code; the id of the user who has it."""
-        account = await find_sealed(self.database, viewer.account_id)
-        if account is None:
-            raise Unauthenticated
+        account = await self._account(viewer)
         code_hash = _hash(account.app_id, code)
-        stored = await find_phone(self.database, viewer.user.id)
-        if stored is not None and stored.code_hash == code_hash:
+        if await self._is_stored(viewer, code_hash):
             return viewer.user.id
         app = self.apps.served(account.app_id)
+        # What costs nothing is not counted: clients are to repeat it.
+        self.wechat.breaker(app, "get_phone_number").check()
+        await self._count_user(account, viewer, client)
         await self.key_check.ensure()
         self.database.require_writer()
         await (try_sign_in if self.database.doubtful else require_tables)(self.database)
@@ -165,6 +194,11 @@ class Phones:
             number = await self.wechat.get_phone_number(app, code=code, openid=account.openid)
             self._require_recent(number)
         except PhoneCodeInvalid as error:
+            # The client may have sent it to another process as well, which is storing the number just now.
+            for pause in _LOOK_AGAIN_AFTER:
+                await self.sleep(pause)
+                if await self._is_stored(viewer, code_hash):
+                    return viewer.user.id
             if code_hash in self._unanswered:
                 error.hint = CODE_MAY_BE_SPENT
             raise
@@ -178,6 +212,10 @@ class Phones:
         except (DatabaseUnavailable, DatabaseBehind) as error:
             _log.warning("a phone number could not be stored", extra={"reason": str(error)})
             raise PhoneNotStored from None
+
+    async def _is_stored(self, viewer: Viewer, code_hash: str) -> bool:
+        stored = await find_phone(self.database, viewer.user.id)
+        return stored is not None and stored.code_hash == code_hash
 
     def _require_recent(self, number: PhoneNumber) -> None:
         now, max_age, max_ahead = self.now() / 1000, self.watermark_max_age, self.watermark_max_ahead
@@ -236,6 +274,10 @@ class Phones:
 
     def _entry(self, action: AuditAction, viewer: Viewer) -> Audited:
         return action.entry(now=self.now(), user_id=viewer.user.id, session=session_id(viewer.token_hash))
+
+
+def _ids(viewer: Viewer) -> dict[str, str]:
+    return {"user_id": viewer.user.id, "session_id": session_id(viewer.token_hash)}
 
 
 def _hash(app_id: str, code: str) -> str:

@@ -117,8 +117,8 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
         Code.RATE_LIMITED, "WeChat takes no more calls of this mini-program for a while.", Action.WAIT
     ),
     RateLimited: CodedError(Code.RATE_LIMITED, "This was done too often.", Action.WAIT),
-    accounts.LoginsTooFrequent: CodedError(
-        Code.RATE_LIMITED, "This user signed in too often: wait, then try again with a new code.", Action.LOG_IN
+    accounts.CodesTooFrequent: CodedError(
+        Code.RATE_LIMITED, "This user did this too often: wait, then try again with a new code.", Action.LOG_IN
     ),
     DatabaseUnavailable: _UNAVAILABLE,
     DatabaseBehind: _UNAVAILABLE,
@@ -138,7 +138,7 @@ def coded(error: BaseException) -> CodedError | None:
             return _CODE_MAY_BE_SPENT
         case wechat.WeChatError(retry_after=float() | int() as seconds) if known:
             return replace(known, retry_after_ms=math.ceil(1000 * seconds))
-        case RateLimited() | accounts.LoginsTooFrequent() if known:
+        case RateLimited() | accounts.CodesTooFrequent() if known:
             return replace(known, retry_after_ms=error.retry_after_ms)
     return _with_particulars(error) or known
 

@@ -82,16 +82,16 @@ class ServiceCredentials:
     def authenticate(self, name: str | None, secret: str, client: Client, *, scope: ServiceScope) -> Service:
         """The service with this secret, and this name if one is given, which may do what `scope` is.
 
-        Raises `ServiceUnknown`, `ScopeMissing`, and `RateLimited`, whatever the secret, after too many failures.
+        Raises `ServiceUnknown`, `ScopeMissing`, and `RateLimited` in place of the first after too many failures: those
+        who share an address with a guesser are let in.
         """
-        self._failures.take(client)
         service = self._find(name, secret)
         if service is None:
+            self._failures.take(client)
             # Another name may be the secret, in the wrong place.
             known = {"service": name} if name in self._names else {}
             SecurityEvent.SERVICE_REFUSED.log(client, reason="secret", **known)
             raise ServiceUnknown
-        self._failures.give_back(client)
         if scope not in service.scopes:
             SecurityEvent.SERVICE_REFUSED.log(client, reason="scope", service=service.name)
             raise ScopeMissing

@@ -8,7 +8,7 @@ import pytest
 from graph.settings import PhoneSettings, Settings
 from graph.simulator.device import encrypt
 from graph.simulator.serving import WeChatSimulator
-from tests.accounts.phones import MASKED, NUMBER, SUBMIT_ENCRYPTED, audited, calls, phone, refusal
+from tests.accounts.phones import MASKED, NUMBER, REMOVE, SUBMIT_ENCRYPTED, audited, calls, phone, refusal
 from tests.accounts.stored import run_sql
 from tests.server import APP_ID, Clock, TestServer, open_server
 
@@ -71,6 +71,23 @@ async def test_an_older_number_never_replaces_a_newer_one(server: TestServer) ->
     shown = await submit(server, token, newer)
     assert shown["masked"] == MASKED
     assert await submit(server, token, older) == shown
+
+
+async def test_a_number_that_was_removed_does_not_come_back_by_data_that_is_sent_again(
+    server: TestServer, settings: Settings
+) -> None:
+    token = (await server.login("alice"))["token"]
+    older = collect(server.wechat, number="13900139000")
+    server.wechat.advance(1)
+    data = collect(server.wechat)
+    await submit(server, token, data)
+    await server.post(REMOVE, token=token)
+    for again in (data, older):
+        assert await submit(server, token, again) is None
+    assert await phone(server, token) is None
+    assert await run_sql(settings, "SELECT * FROM phones") == []
+    server.wechat.advance(1)
+    assert (await submit(server, token, collect(server.wechat)))["masked"] == MASKED
 
 
 async def test_what_was_encrypted_just_before_a_login_is_still_taken_after_it(server: TestServer) -> None:

@@ -79,6 +79,7 @@ async def test_an_export_holds_all_that_the_tables_do(server: TestServer, settin
         "country": row["country"],
         "language": row["language"],
         "profileAt": moment(row["profile_at"]),
+        "removedPhoneAt": None,
         "createdAt": moment(row["created_at"]),
         "updatedAt": moment(row["updated_at"]),
     }

@@ -123,14 +123,14 @@ async def test_an_address_fails_so_often_and_no_other_address_pays_for_it(
     for _ in range(FAILURES):
         assert (await ask(server, wrong)).status_code == 401
         assert (await ask(server, right, "203.0.113.10")).status_code == 200
-    for authorization in (wrong, right):
-        refused = await ask(server, authorization)
-        assert refusal(refused, 429) == "RATE_LIMITED"
-        extensions = refused.json()["errors"][0]["extensions"]
-        assert (extensions["action"], extensions["retryable"]) == ("WAIT", True)
-        assert 0 < extensions["retryAfterMs"] <= 100
-        assert refused.headers["retry-after"] == str(math.ceil(extensions["retryAfterMs"] / 1000))
-    assert (await ask(server, right, "203.0.113.10")).status_code == 200
+    refused = await ask(server, wrong)
+    assert refusal(refused, 429) == "RATE_LIMITED"
+    extensions = refused.json()["errors"][0]["extensions"]
+    assert (extensions["action"], extensions["retryable"]) == ("WAIT", True)
+    assert 0 < extensions["retryAfterMs"] <= 100
+    assert refused.headers["retry-after"] == str(math.ceil(extensions["retryAfterMs"] / 1000))
+    for address in ("203.0.113.9", "203.0.113.10"):  # a service may share its address with who guesses
+        assert (await ask(server, right, address)).status_code == 200
     clock.advance(seconds=0.1)
     assert (await ask(server, right)).status_code == 200
     assert (await ask(server, wrong)).status_code == 401

@@ -9,9 +9,9 @@ import pytest
 
 from graph.accounts.errors import (
     AccountError,
+    CodesTooFrequent,
     CodeWasted,
     KeyNotRetired,
-    LoginsTooFrequent,
     NewCodeNeeded,
     NotMerged,
     PhoneNotStored,
@@ -45,7 +45,7 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     CircuitOpen: {"reason": "it did not answer lately", "retry_after": 0.2505},
     WeChatRateLimited: {"retry_after": 60},
     RateLimited: {"retry_after_ms": 1_500},
-    LoginsTooFrequent: {"retry_after_ms": 2_500},
+    CodesTooFrequent: {"retry_after_ms": 2_500},
     MalformedSubmission: {"field": "iv", "fault": "must be 16 bytes."},
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
@@ -118,7 +118,7 @@ def test_only_what_time_may_mend_has_a_time() -> None:
         CodeWasted: 1000,
         NewCodeNeeded: 1000,
         RateLimited: 1_500,
-        LoginsTooFrequent: 2_500,
+        CodesTooFrequent: 2_500,
     }
 
 
@@ -136,7 +136,7 @@ def without_response(*, code_may_be_spent: bool) -> WeChatUnavailable:
         (CodeWasted(), ErrorAction.LOG_IN, "new code"),
         (NewCodeNeeded(CodeWasted()), ErrorAction.ASK_AGAIN, "new code"),
         (NewCodeNeeded(without_response(code_may_be_spent=False)), ErrorAction.WAIT, "just now: try again."),
-        (LoginsTooFrequent(2_500), ErrorAction.LOG_IN, "new code"),
+        (CodesTooFrequent(2_500), ErrorAction.LOG_IN, "new code"),
         (CircuitOpen("it did not answer lately", retry_after=1), ErrorAction.WAIT, "same code"),
     ],
 )
