@@ -67,6 +67,8 @@ UPDATE users SET removed_phone_at = $2 WHERE id = $1 AND (removed_phone_at IS NU
 _CLEAR: Final = """
 UPDATE users SET {columns}, updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END
 WHERE id = $1 AND profile_at <= $2 RETURNING id"""
+_NOTE_WITHDRAWAL: Final = """
+UPDATE users SET profile_at = $2 WHERE id = $1 AND (profile_at IS NULL OR profile_at < $2)"""
 _CLEAR_NAME: Final = _CLEAR.format(columns="nick_name = '', avatar_url = ''")
 _CLEAR_PROFILE: Final = _CLEAR.format(
     columns="nick_name = '', avatar_url = '', gender = 0, city = '', province = '', country = '', language = ''"
@@ -109,12 +111,15 @@ def fill_user(filled: UserRecord, younger: str, *, now: int) -> Steps[None]:
     yield _FILL, (user_id, *profile, younger, now)
 
 
-def clear_profile(user_id: str, *, before: int, name_only: bool, now: int) -> Steps[bool]:
+def clear_profile(user_id: str, *, withdrawn_at: int, before: int, name_only: bool, now: int) -> Steps[bool]:
     """Clears a profile whose watermark is not later than `before`; whether it was such a one.
 
-    With `name_only` the nickname and the picture alone. The watermark stays, so that nothing older comes back.
+    With `name_only` the nickname and the picture alone. The watermark is at least `withdrawn_at` afterwards, so that
+    nothing comes back that was collected earlier and submitted later.
     """
-    return bool((yield _CLEAR_NAME if name_only else _CLEAR_PROFILE, (user_id, before, now)))
+    cleared = yield _CLEAR_NAME if name_only else _CLEAR_PROFILE, (user_id, before, now)
+    yield _NOTE_WITHDRAWAL, (user_id, withdrawn_at)
+    return bool(cleared)
 
 
 def delete_user(user_id: str) -> Steps[None]:

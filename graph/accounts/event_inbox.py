@@ -17,7 +17,14 @@ from graph.security.encryption import KeyRing, SealContext, Sealed
 from graph.wechat.push import PushedEvent, read_event
 from models.clock import clock_ahead
 from models.database import Database
-from models.errors import DatabaseBehind, DatabaseError, DatabaseUnavailable
+from models.errors import (
+    Conflict,
+    DatabaseBehind,
+    DatabaseError,
+    DatabaseUnavailable,
+    RightMissing,
+    StatementTimeout,
+)
 from models.events import Backlog, StoredEvent, put_off, read_backlog, store_event, take_event
 
 _log = logging.getLogger(__name__)
@@ -115,6 +122,8 @@ class EventInbox:
                 await self.database.transaction(lambda: apply_event(event.id, event.app_id, pushed, now=now))
                 return
             reason = "unknown event"
+        except (RightMissing, Conflict, StatementTimeout) as error:  # of this event, perhaps, and of no other
+            reason = type(error).__name__
         except (DatabaseUnavailable, DatabaseBehind):
             raise
         except Exception as error:

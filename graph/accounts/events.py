@@ -9,7 +9,7 @@ from models.database import Steps
 from models.deletion import delete_account
 from models.events import finish_event
 from models.phones import delete_phone_of_app
-from models.users import clear_profile, lock_user
+from models.users import clear_profile, lock_user, note_removed_phone
 
 # How much later than an event data may have been collected and still be meant by it: clocks differ, and events have a
 # second's precision. What is newer the user may have given again.
@@ -24,7 +24,7 @@ def apply_event(event_id: str, app_id: str, event: PushedEvent, *, now: int) -> 
     """The steps that apply an event once, however often they run; nothing for a user who is gone."""
     if not (yield from finish_event(event_id, now=now)):
         return
-    before = event.created_at + LATE_MS
+    at, before = event.created_at, event.created_at + LATE_MS
     if event.name is EventName.CANCELLATION:
         entry, user_entry = (
             action.entry(now=now, user_id=None, actor="wechat", app_id=app_id)
@@ -40,10 +40,14 @@ def apply_event(event_id: str, app_id: str, event: PushedEvent, *, now: int) -> 
     if event.name is EventName.REVOKE:
         revoked = sorted({*event.revoked})
         action, detail = AuditAction.EVENT_REVOKE, {"revoked": revoked[:_MOST_RECORDED], **detail}
-        if _PROFILE in revoked and (yield from clear_profile(user_id, before=before, name_only=False, now=now)):
+        if _PROFILE in revoked and (
+            yield from clear_profile(user_id, withdrawn_at=at, before=before, name_only=False, now=now)
+        ):
             removed.append("profile")
-        if _PHONE in revoked and (yield from delete_phone_of_app(user_id, app_id, before=before)):
-            removed.append("phone")
-    elif (yield from clear_profile(user_id, before=before, name_only=True, now=now)):
+        if _PHONE in revoked:
+            if (yield from delete_phone_of_app(user_id, app_id, before=before)):
+                removed.append("phone")
+            yield from note_removed_phone(user_id, at)
+    elif (yield from clear_profile(user_id, withdrawn_at=at, before=before, name_only=True, now=now)):
         removed.append("name")
     yield from record(action.entry(now=now, user_id=user_id, actor="wechat", app_id=app_id, detail=detail))

@@ -32,7 +32,7 @@ async def _act(state: SimulatorState, action: Action, request: Request) -> Respo
     try:
         body = await _read_body(request)
         # For a page from elsewhere a browser sends any other type without asking, and names the page as the origin.
-        if body and "origin" in request.headers and not is_json:
+        if request.method == "POST" and "origin" in request.headers and not is_json:
             return JSONResponse({"errMsg": f"{name}:fail send the body as application/json"}, status_code=415)
         result = act(state, fields.parse(body))
         return JSONResponse(result if isinstance(result, dict) else await result)

@@ -10,6 +10,7 @@ from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from graph.simulator.users import DEFAULT_GROUP
 from tests.accounts.inbox import audited, happens, openid_of, rows, settings_with_events, user_with_profile
+from tests.accounts.phones import SUBMIT_ENCRYPTED
 from tests.accounts.stored import run_sql
 from tests.server import APP_ID, ME, Clock, TestServer, open_server
 
@@ -102,6 +103,21 @@ async def test_a_cleared_profile_does_not_come_back_by_an_older_submission(
     wechat_simulator.advance(2)
     again = wechat_simulator.user_info("alice", policy="old", nickName="Alice again")
     assert (await server.submit(login["token"], again))["nickName"] == "Alice again"
+
+
+async def test_what_was_collected_before_a_withdrawal_is_not_taken_after_it(
+    server: TestServer, settings: Settings, wechat_simulator: WeChatSimulator
+) -> None:
+    login = await server.login("alice")
+    token, openid = login["token"], await openid_of(settings, login["user"]["id"], APP_ID)
+    info = wechat_simulator.user_info("alice", policy="old", nickName="Alice")
+    number = wechat_simulator.phone_number("alice")
+    await happens(server, settings, REVOKE, openid, seconds=1, RevokeInfo="6,8")
+    assert (await server.submit(token, info))["nickName"] is None
+    encrypted = {name: number[name] for name in ("encryptedData", "iv")}
+    answer = await server.post(SUBMIT_ENCRYPTED, encrypted, token=token)
+    assert answer["data"]["submitEncryptedPhoneNumber"]["phone"] is None
+    assert await run_sql(settings, "SELECT * FROM phones") == []
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,12 @@ def test_a_page_from_elsewhere_cannot_order_faults(headers: dict[str, str], stat
         assert response.status_code == status
 
 
+def test_a_page_from_elsewhere_cannot_close_an_account_by_saying_nothing(tmp_path: Path) -> None:
+    with serving("dev", cwd=tmp_path) as server:
+        closing, headers = f"{server.url}/simulator/device/close-account", {"Origin": "https://elsewhere.example"}
+        assert httpx.post(closing, headers=headers, trust_env=False).status_code == 415
+
+
 def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

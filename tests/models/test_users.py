@@ -164,7 +164,9 @@ async def test_what_is_cleared_while_a_submission_is_stored_does_not_come_back(
     async def run_and_clear(query: Any, *, reads: bool = False) -> Any:
         rows = await run(query, reads=reads)
         monkeypatch.undo()  # once: between the submission's look and its write
-        await database.transaction(lambda: clear_profile("user-1", before=NOON, name_only=True, now=NOON))
+        await database.transaction(
+            lambda: clear_profile("user-1", withdrawn_at=NOON, before=NOON, name_only=True, now=NOON)
+        )
         return rows
 
     monkeypatch.setattr(database, "run", run_and_clear)

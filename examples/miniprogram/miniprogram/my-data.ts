@@ -1,8 +1,11 @@
 /** A copy of all that the server keeps of the user, and the end of it. Both need a new code: a token can be stolen. */
 
+import type { ErrorCode } from './generated/enums'
 import { DeleteMeDocument, ExportMeDocument } from './generated/graphql'
 import { NoAnswer, send, ServerError } from './graphql/transport'
 import { forgetSession, newCode, preventLogins, run, signIn, start } from './session'
+
+const UNCLEAR: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'REQUEST_TIMEOUT', 'INTERNAL_SERVER_ERROR']
 
 /** The user is signed out, and may be deleted or not. */
 export class Unconfirmed extends Error {}
@@ -21,9 +24,9 @@ export async function deleteMe(): Promise<void> {
   const token = await preventLogins()
   const request = () => send(DeleteMeDocument, { code }, token)
   try {
-    await request().catch((error) => (error instanceof NoAnswer ? request().catch(unlessGone) : Promise.reject(error)))
+    await request().catch((error) => (isUnclear(error) ? request().catch(unlessGone) : Promise.reject(error)))
   } catch (error) {
-    if (error instanceof ServerError) {
+    if (!isUnclear(error)) {
       await signIn()
       throw error
     }
@@ -31,6 +34,12 @@ export async function deleteMe(): Promise<void> {
     throw new Unconfirmed()
   }
   forgetSession()
+}
+
+/** Whether the server may have done it all the same: without its answer, or when it gave up waiting for itself. */
+function isUnclear(error: unknown): boolean {
+  return error instanceof NoAnswer
+    || (error instanceof ServerError && UNCLEAR.includes(error.extensions.code))
 }
 
 /** After an answer that was lost, a token that the server does not know any more means that the user is deleted. */
