@@ -114,11 +114,11 @@ def fill_user(filled: UserRecord, younger: str, *, now: int) -> Steps[None]:
 def clear_profile(user_id: str, *, withdrawn_at: int, before: int, name_only: bool, now: int) -> Steps[bool]:
     """Clears a profile whose watermark is not later than `before`; whether it was such a one.
 
-    With `name_only` the nickname and the picture alone. The watermark is at least `withdrawn_at` afterwards, so that
+    With `name_only` the nickname and the picture alone. The watermark is then hardly earlier than `withdrawn_at`, so that
     nothing comes back that was collected earlier and submitted later.
     """
     cleared = yield _CLEAR_NAME if name_only else _CLEAR_PROFILE, (user_id, before, now)
-    yield _NOTE_WITHDRAWAL, (user_id, withdrawn_at)
+    yield _NOTE_WITHDRAWAL, (user_id, withdrawn_at - 1)  # of the same second it may have been given again
     return bool(cleared)
 
 

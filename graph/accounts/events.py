@@ -47,7 +47,7 @@ def apply_event(event_id: str, app_id: str, event: PushedEvent, *, now: int) -> 
         if _PHONE in revoked:
             if (yield from delete_phone_of_app(user_id, app_id, before=before)):
                 removed.append("phone")
-            yield from note_removed_phone(user_id, at)
+            yield from note_removed_phone(user_id, at - 1)
     elif (yield from clear_profile(user_id, withdrawn_at=at, before=before, name_only=True, now=now)):
         removed.append("name")
     yield from record(action.entry(now=now, user_id=user_id, actor="wechat", app_id=app_id, detail=detail))

@@ -112,7 +112,7 @@ async def test_what_was_collected_before_a_withdrawal_is_not_taken_after_it(
     token, openid = login["token"], await openid_of(settings, login["user"]["id"], APP_ID)
     info = wechat_simulator.user_info("alice", policy="old", nickName="Alice")
     number = wechat_simulator.phone_number("alice")
-    await happens(server, settings, REVOKE, openid, seconds=1, RevokeInfo="6,8")
+    await happens(server, settings, REVOKE, openid, seconds=5, RevokeInfo="6,8")
     assert (await server.submit(token, info))["nickName"] is None
     encrypted = {name: number[name] for name in ("encryptedData", "iv")}
     answer = await server.post(SUBMIT_ENCRYPTED, encrypted, token=token)
