@@ -45,6 +45,8 @@ _PARAMETER: Final = re.compile(r"[\x21-\x7e]{1,128}").fullmatch
 _OPENID: Final = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _SECONDS: Final = re.compile(r"[0-9]{1,11}").fullmatch
 _NUMBERS: Final = re.compile(r"[0-9]{1,9}")
+# WeChat uses none. Of one with a long name a parser makes a copy for each element: hundreds of megabytes of one body.
+_NAMESPACE: Final = re.compile(r"<[^<>]*\sxmlns").search
 
 # By name, without blanks around it and in lower case, for WeChat writes names in several ways. Nested values are left
 # out.
@@ -90,6 +92,7 @@ def open_push(
 
     Where a body has a message both ways, as in the "compatible" mode, only what is encrypted counts.
     """
+    _require_time(query, now)  # before the body is looked at, which anyone can send
     fields = _read_fields(body, "body")
     if "encrypt" in fields:
         encrypted = _only(fields, "encrypt") or _refuse("body")
@@ -115,14 +118,19 @@ def read_event(message: bytes, app_id: str) -> PushedEvent | None:
 
 
 def _require_signature(keys: PushKeys, query: Mapping[str, str], name: str, now: float, *signed: str) -> None:
-    timestamp, nonce = _parameter(query, "timestamp"), _parameter(query, "nonce")
-    if not _TIMESTAMP(timestamp) or abs(now - int(timestamp)) > MAX_SKEW_SECONDS:
-        _refuse("time")
+    timestamp, nonce = _require_time(query, now), _parameter(query, "nonce")
     texts = sorted([keys.token.get_secret_value(), timestamp, nonce, *signed])
     # SHA-1 is WeChat's choice.
     expected = hashlib.sha1("".join(texts).encode(), usedforsecurity=False).hexdigest()
     if not hmac.compare_digest(expected, _parameter(query, name)):
         _refuse("signature")
+
+
+def _require_time(query: Mapping[str, str], now: float) -> str:
+    timestamp = _parameter(query, "timestamp")
+    if not _TIMESTAMP(timestamp) or abs(now - int(timestamp)) > MAX_SKEW_SECONDS:
+        _refuse("time")
+    return timestamp
 
 
 def _parameter(query: Mapping[str, str], name: str) -> str:
@@ -172,6 +180,8 @@ def _json_pairs(text: str) -> list[tuple[str, str]]:
 
 def _xml_pairs(text: str) -> list[tuple[str, str]]:
     """Raises `ValueError`, `ParseError`. Without a DTD, which could make much of a few bytes, or name files."""
+    if _NAMESPACE(text):
+        raise ValueError
     root = ElementTree.fromstring(text, forbid_dtd=True)
     if any(_too_deep(root, _MAX_DEPTH)):
         raise ValueError

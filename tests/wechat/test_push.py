@@ -269,12 +269,16 @@ def test_a_body_that_is_no_envelope_is_refused(body: bytes) -> None:
     assert refused(Push(push(REVOKE, app_id=APP_ID, at=AT).query, body)) == "body"
 
 
-def test_a_billion_laughs_cost_nothing() -> None:
-    entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
-    laughs = f'<!DOCTYPE xml [<!ENTITY l0 "ha">{entities}]><xml><Encrypt>&l9;</Encrypt></xml>'.encode()
+ENTITIES: Final = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+LAUGHS: Final = f'<!DOCTYPE xml [<!ENTITY l0 "ha">{ENTITIES}]><xml><Encrypt>&l9;</Encrypt></xml>'
+NAMES: Final = "".join(f"<a{number}/>" for number in range(3000))
+
+
+@pytest.mark.parametrize("costly", [LAUGHS, f'<xml\nxmlns="{"u" * 30_000}">{NAMES}</xml>'], ids=["laughs", "namespace"])
+def test_a_body_that_a_parser_would_make_much_of_costs_nothing(costly: str) -> None:
     tracemalloc.start()
     try:
-        assert refused(Push(push(REVOKE, app_id=APP_ID, at=AT).query, laughs)) == "body"
+        assert refused(Push(push(REVOKE, app_id=APP_ID, at=AT).query, costly.encode())) == "body"
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
