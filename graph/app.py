@@ -32,6 +32,7 @@ from graph.http.service_changes import ServiceChanges
 from graph.observability.metrics import Metrics, serve_metrics
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.server.http_error import HttpError
+from graph.server.limits import RequestLimits
 from graph.server.shutdown import Shutdown
 from graph.settings import Settings
 
@@ -39,7 +40,8 @@ GRAPHQL_PATH: Final = "/graphql"
 SIMULATOR_PREFIX: Final = "/simulator"
 PROBES: Final = frozenset({"/livez", "/readyz"})
 # Paths whose requests may be larger or slower than the default, or are streamed.
-ROUTE_LIMITS: Final = wechat_events.LIMITS
+ROUTE_LIMITS: Final = {**wechat_events.LIMITS}
+_UNHURRIED: Final = RequestLimits(request_seconds=3660)
 
 
 def create_app(
@@ -117,7 +119,9 @@ def build_app(
     )
     if settings.http.cors_origins:
         stack = ListedOriginsMiddleware(stack, frozenset(settings.http.cors_origins))
-    stack = RequestMiddleware(stack, app.router.routes, observers, settings.limit, ROUTE_LIMITS)
+    # The simulator's phone answers when the server has taken what it pushed, with whatever delay was asked for.
+    limits = ROUTE_LIMITS | ({f"{SIMULATOR_PREFIX}/device/": _UNHURRIED} if simulator is not None else {})
+    stack = RequestMiddleware(stack, app.router.routes, observers, settings.limit, limits)
     if parts.tracing:
         stack = parts.tracing.middleware(stack, PROBES)
     app.middleware_stack = before_startup

@@ -18,6 +18,7 @@ from graph.accounts.export import Exports
 from graph.accounts.forced_refreshes import ForcedRefreshes
 from graph.accounts.jobs import Jobs
 from graph.accounts.login import Logins
+from graph.accounts.masked_phone import MaskedPhones
 from graph.accounts.merging import unionid_rules
 from graph.accounts.phone import Phones
 from graph.accounts.profile import Profiles
@@ -234,6 +235,7 @@ def compose(
             session_list=session_list,
             session_key_check=session_key_check,
             phones=phones,
+            masked_phones=MaskedPhones(database=database, key_ring=key_ring),
             deletions=Deletions(database=database, reauthentication=reauthentication, now=now),
             exports=Exports(
                 database=database,

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from tortoise import fields
 from tortoise.models import Model
 
+from models.clock import TOLERANCE_MS
 from models.database import Database, Steps
 
 
@@ -50,7 +51,7 @@ class DeletedRecord(NamedTuple):
 _SETTLED: Final = 5_000
 # The same where a number is missing before it. Most often it was taken by a transaction that ended without a row; one
 # under way may have lost its connection and run again, and the clocks of the two that wrote may differ.
-_SETTLED_BEHIND_GAP: Final = 60_000
+_SETTLED_BEHIND_GAP: Final = 60_000 + TOLERANCE_MS
 
 _INSERT: Final = """
 INSERT INTO deleted_users (user_id, at, reason, merged_into) VALUES ($1, $2, $3, $4)

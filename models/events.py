@@ -168,8 +168,9 @@ async def reseal_event(database: Database, old: StoredEvent, body: str) -> bool:
     return await database.run(lambda: row.update(body=body)) == 1
 
 
-async def delete_done(database: Database, before: int, *, size: int) -> AsyncIterator[int]:
-    """Deletes events that were applied before a time, the oldest first; how many with each page of at most `size`."""
-    old = Event.filter(state=EventState.DONE, due_at__lt=before).order_by("due_at").limit(size)
+async def delete_old(database: Database, *, done: int, failed: int, size: int) -> AsyncIterator[int]:
+    """Deletes events that were applied before `done` or failed before `failed`, page by page; how many with each."""
+    is_old = Q(state=EventState.DONE, due_at__lt=done) | Q(state=EventState.FAILED, due_at__lt=failed)
+    old = Event.filter(is_old).order_by("due_at").limit(size)
     while ids := await database.run(lambda: old.values_list("id", flat=True), reads=True):
         yield await database.run(Event.filter(id__in=ids).delete)

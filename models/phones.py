@@ -116,7 +116,8 @@ ON CONFLICT (user_id) DO UPDATE SET
   verified_at = excluded.verified_at, updated_at = excluded.updated_at"""
 _DELETE: Final = "DELETE FROM phones WHERE user_id = $1 RETURNING verified_at"
 _DELETE_OF_APP: Final = """
-DELETE FROM phones WHERE user_id = $1 AND app_id = $2 AND verified_at <= $3 RETURNING verified_at"""
+DELETE FROM phones WHERE user_id = $1 AND app_id = $2 AND (verified_at <= $3 OR updated_at <= $3)
+RETURNING verified_at"""
 _MOVE: Final = "UPDATE phones SET user_id = $2, number = $3 WHERE user_id = $1"
 _RESEAL: Final = """
 UPDATE phones SET number = $2, number_index = $3 WHERE user_id = $1 AND number = $4 AND number_index = $5
@@ -207,7 +208,7 @@ def select_phone(user_id: str) -> Steps[SealedPhone | None]:
 
 
 def delete_phone_of_app(user_id: str, app_id: str, *, before: int) -> Steps[bool]:
-    """Deletes a user's phone if it came through this mini-program and was verified by then; whether it did.
+    """Deletes a user's phone if it came through this mini-program, and was given or stored by then; whether it did.
 
     The transaction has locked the user. `before` is in epoch milliseconds, and the last that counts.
     """

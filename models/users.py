@@ -66,7 +66,7 @@ UPDATE users SET removed_phone_at = $2 WHERE id = $1 AND (removed_phone_at IS NU
 # `updated_at` grows in any case: a submission that has read the row before it looks again.
 _CLEAR: Final = """
 UPDATE users SET {columns}, updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END
-WHERE id = $1 AND profile_at <= $2 RETURNING id"""
+WHERE id = $1 AND profile_at IS NOT NULL AND (profile_at <= $2 OR updated_at <= $2) RETURNING id"""
 _NOTE_WITHDRAWAL: Final = """
 UPDATE users SET profile_at = $2 WHERE id = $1 AND (profile_at IS NULL OR profile_at < $2)"""
 _CLEAR_NAME: Final = _CLEAR.format(columns="nick_name = '', avatar_url = ''")
@@ -112,10 +112,10 @@ def fill_user(filled: UserRecord, younger: str, *, now: int) -> Steps[None]:
 
 
 def clear_profile(user_id: str, *, withdrawn_at: int, before: int, name_only: bool, now: int) -> Steps[bool]:
-    """Clears a profile whose watermark is not later than `before`; whether it was such a one.
+    """Clears a profile that was collected, or stored, by `before`; whether it was such a one.
 
-    With `name_only` the nickname and the picture alone. The watermark is then hardly earlier than `withdrawn_at`, so that
-    nothing comes back that was collected earlier and submitted later.
+    With `name_only` the nickname and the picture alone. Afterwards the watermark is hardly earlier than `withdrawn_at`:
+    what was collected earlier and is submitted later does not come back.
     """
     cleared = yield _CLEAR_NAME if name_only else _CLEAR_PROFILE, (user_id, before, now)
     yield _NOTE_WITHDRAWAL, (user_id, withdrawn_at - 1)  # of the same second it may have been given again

@@ -2,9 +2,9 @@
 
 - `login.py` turns a code of wx.login into a session, by `code_exchange.py`, which makes one call to WeChat of it;
   `sessions.py` knows who holds a token, `session_list.py` shows users their sessions and ends them.
-- `profile.py` takes signed and encrypted user info, `phone.py` phone numbers, which `phone_encryption.py` seals;
-  `session_keys.py` finds the session_key that a submission was made with, `session_key_check.py` asks WeChat whether
-  the newest is still good.
+- `profile.py` takes signed and encrypted user info, `phone.py` phone numbers, which `phone_encryption.py` seals and
+  `masked_phone.py` shows; `session_keys.py` finds the session_key that a submission was made with,
+  `session_key_check.py` asks WeChat whether the newest is still good.
 - `deletion.py` and `export.py` are what users may do with all that is kept of them, after `reauthentication.py`;
   `event_inbox.py` keeps what WeChat pushes, `events.py` applies it.
 - `merging.py` makes one user of two. `encryption_keys.py` keeps the encryption keys and the database in step,

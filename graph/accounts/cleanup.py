@@ -1,4 +1,4 @@
-"""Removes what is kept for a time only: sessions, the audit log, the feed of users that are gone, applied events."""
+"""Removes what is kept for a time only: sessions, the audit log, the feed of users that are gone, events."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -8,7 +8,7 @@ from graph.accounts.sessions import DAY_MS
 from models.audit_log import AuditEntry
 from models.database import Database
 from models.deleted_users import DeletedUser
-from models.events import delete_done
+from models.events import delete_old
 from models.retention import delete_before
 from models.sessions import Ended, delete_ended
 
@@ -17,6 +17,8 @@ PAGE: Final = 1000
 _FEED_DAYS: Final = 90
 # WeChat repeats an event within seconds. What is longer there is for operators.
 _EVENT_DAYS: Final = 30
+# How long operators have for one that failed, whose user may be gone by then.
+_FAILED_DAYS: Final = 90
 
 
 def cleanup_jobs(database: Database, *, idle_days: int, audit_days: int) -> tuple[Job, ...]:
@@ -43,9 +45,11 @@ def cleanup_jobs(database: Database, *, idle_days: int, audit_days: int) -> tupl
         ),
         Job(
             lease="events",
-            doing="removing events that were applied long ago",
-            done="applied events removed",
-            pages=lambda now: delete_done(database, now - _EVENT_DAYS * DAY_MS, size=PAGE),
+            doing="removing old events",
+            done="events removed",
+            pages=lambda now: delete_old(
+                database, done=now - _EVENT_DAYS * DAY_MS, failed=now - _FAILED_DAYS * DAY_MS, size=PAGE
+            ),
         ),
     )
 

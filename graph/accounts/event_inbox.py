@@ -53,6 +53,7 @@ class EventInbox:
     is_used: bool
     # As it was last seen.
     _backlog: Backlog = field(default=Backlog(None, 0), init=False)
+    _ahead: int = field(default=0, init=False)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
 
@@ -73,7 +74,7 @@ class EventInbox:
         # Of the whole message: FromUserName and CreateTime are the same for two users within a second.
         digest = hashlib.sha256(app_id.encode() + b"\0" + event.message).digest()
         event_id = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        now = self.now() - await clock_ahead(self.database)
+        now = await self._shared_now()
         await store_event(
             self.database,
             event_id,
@@ -90,7 +91,12 @@ class EventInbox:
     def age_and_failures(self) -> tuple[float, int]:
         """Seconds that the oldest event waits which is not applied, and how many have failed; from any thread."""
         oldest_at, failed = self._backlog
-        return 0.0 if oldest_at is None else max(0.0, (self.now() - oldest_at) / 1000), failed
+        return 0.0 if oldest_at is None else max(0.0, (self.now() - self._ahead - oldest_at) / 1000), failed
+
+    async def _shared_now(self) -> int:
+        """Now by the database's clock, which all who apply events share."""
+        self._ahead = await clock_ahead(self.database)
+        return self.now() - self._ahead
 
     async def _now_and_then(self) -> None:
         while True:
@@ -107,10 +113,10 @@ class EventInbox:
 
     async def _apply_due(self) -> None:
         await self.key_check.ensure()
-        # By the database's clock, which all who apply events share.
-        ahead = await clock_ahead(self.database)
-        while event := await take_event(self.database, now=self.now() - ahead, until=self.now() - ahead + _TAKEN_MS):
-            await self._apply(event, self.now() - ahead)
+        now = await self._shared_now()
+        while event := await take_event(self.database, now=now, until=now + _TAKEN_MS):
+            await self._apply(event, now)
+            now = self.now() - self._ahead
         self._backlog = await read_backlog(self.database)
 
     async def _apply(self, event: StoredEvent, now: int) -> None:

@@ -1,4 +1,4 @@
-"""Takes the phone number that a user has WeChat give the mini-program, shows it masked, and forgets it."""
+"""Takes the phone number that a user has WeChat give the mini-program, and forgets it."""
 
 import asyncio
 import base64
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import NotEnabled, NumberInUse, PhoneNotStored, SessionKeyStale, Unauthenticated
-from graph.accounts.phone_encryption import open_phone, phone_indexes, seal_phone
+from graph.accounts.phone_encryption import phone_indexes, seal_phone
 from graph.accounts.session_keys import SessionKeys
 from graph.accounts.sessions import Viewer
 from graph.security.encryption import KeyRing
@@ -22,7 +22,13 @@ from graph.security.rate_limit import RateLimit
 from graph.security.tokens import session_id
 from graph.wechat.client import WeChatClient
 from graph.wechat.crypto import EncryptedData
-from graph.wechat.errors import DecryptFailed, PhoneCodeInvalid, WatermarkOutOfRange, WeChatUnavailable
+from graph.wechat.errors import (
+    DecryptFailed,
+    PhoneCodeInvalid,
+    PhoneNumberUnusable,
+    WatermarkOutOfRange,
+    WeChatUnavailable,
+)
 from graph.wechat.mini_programs import MiniPrograms
 from graph.wechat.phone_number import (
     CODE_MAY_BE_SPENT,
@@ -37,7 +43,7 @@ from models.audit_log import AuditAction, Audited
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseUnavailable
 from models.logins import require_tables, try_sign_in
-from models.phones import NewPhone, PhoneInUse, PhoneSource, SealedPhone, find_phone, remove_phone, store_phone
+from models.phones import NewPhone, PhoneInUse, PhoneSource, find_phone, remove_phone, store_phone
 from models.users import UserRecord, find_user
 
 _log = logging.getLogger(__name__)
@@ -46,18 +52,7 @@ _log = logging.getLogger(__name__)
 _MOST_UNANSWERED: Final = 1000
 # Seconds. What another process has got from WeChat is stored by then.
 _LOOK_AGAIN_AFTER: Final = (0.05, 0.2)
-# What is shown of as many numbers is remembered.
-_MOST_MASKS: Final = 10_000
-_MAINLAND: Final = "86"
-
-
-@dataclass(frozen=True, slots=True)
-class MaskedPhone:
-    """What is shown of a phone number. `verified_at` in epoch milliseconds."""
-
-    masked: str
-    country_code: str
-    verified_at: int
+_CODE_LIVES_SECONDS: Final = 300
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -83,7 +78,6 @@ class Phones:
     sleep: Callable[[float], Awaitable[None]]
     _flights: dict[tuple[int, str], asyncio.Task[str]] = field(default_factory=dict, init=False)
     _unanswered: dict[str, None] = field(default_factory=dict, init=False)
-    _masks: dict[tuple[str, str], str] = field(default_factory=dict, init=False)
 
     async def submit(self, viewer: Viewer, *, client: Client, code: str) -> UserRecord:
         """The user, with the number that WeChat gives for the code of a tap. The same code again changes nothing.
@@ -129,26 +123,6 @@ class Phones:
         """The user, without a number. Raises `DatabaseError`."""
         await remove_phone(self.database, viewer.account_id, self._entry(AuditAction.PHONE_REMOVED, viewer))
         return viewer.user
-
-    async def of(self, user_id: str) -> MaskedPhone | None:
-        """What is shown of a user's number; None without one, or when it cannot be opened. Raises `DatabaseError`."""
-        phone = await find_phone(self.database, user_id)
-        masked = self._mask(phone) if phone else None
-        return MaskedPhone(masked, phone.country_code, phone.verified_at) if phone and masked else None
-
-    def _mask(self, phone: SealedPhone) -> str | None:
-        # Opening costs half as much as the rest of the request. A seal is another one whenever a number is stored, and
-        # opens for one user only.
-        key = (phone.user_id, phone.number)
-        masked = self._masks.get(key)
-        if masked is None:
-            number = open_phone(self.key_ring, phone.number, phone.user_id)
-            if number is None:
-                return None
-            if len(self._masks) >= _MOST_MASKS:
-                self._masks.clear()
-            masked = self._masks[key] = _masked(number, phone.country_code)
-        return masked
 
     async def _count_address(self, viewer: Viewer, client: Client) -> dict[str, str]:
         ids = _ids(viewer)
@@ -218,7 +192,9 @@ class Phones:
         return stored is not None and stored.code_hash == code_hash
 
     def _require_recent(self, number: PhoneNumber) -> None:
-        now, max_age, max_ahead = self.now() / 1000, self.watermark_max_age, self.watermark_max_ahead
+        # However short operators want it: a code lives that long.
+        max_age = max(self.watermark_max_age, _CODE_LIVES_SECONDS)
+        now, max_ahead = self.now() / 1000, self.watermark_max_ahead
         try:
             require_recent(number.watermark_at, now=now, max_age=max_age, max_ahead=max_ahead)
         except WatermarkOutOfRange as error:
@@ -227,7 +203,7 @@ class Phones:
             reason = f"unusable phone_info: {error.reason}"
         else:
             return
-        raise WeChatUnavailable(reason, http_status=200)
+        raise PhoneNumberUnusable(reason, http_status=200)
 
     async def _open(self, account_id: int, encrypted: EncryptedData) -> PhoneNumber:
         def read(session_key: SecretStr, account: SealedAccount) -> PhoneNumber | None:
@@ -284,11 +260,3 @@ def _hash(app_id: str, code: str) -> str:
     """43 characters."""
     digest = hashlib.sha256(f"{app_id}\0{code}".encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def _masked(number: str, country_code: str) -> str:
-    """Like 138****8000 or +852 ****5678."""
-    national = number.removeprefix(f"+{country_code}")
-    if country_code == _MAINLAND and len(national) == 11:
-        return f"{national[:3]}****{national[-4:]}"
-    return f"+{country_code} ****{national[-4:] if len(national) >= 8 else national[-2:]}"

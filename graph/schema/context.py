@@ -8,6 +8,7 @@ import strawberry
 from graph.accounts.deletion import Deletions
 from graph.accounts.export import Exports
 from graph.accounts.login import Logins
+from graph.accounts.masked_phone import MaskedPhones
 from graph.accounts.phone import Phones
 from graph.accounts.profile import Profiles
 from graph.accounts.session_key_check import SessionKeyCheck
@@ -29,6 +30,7 @@ class Services:
     session_list: SessionList
     session_key_check: SessionKeyCheck
     phones: Phones
+    masked_phones: MaskedPhones
     deletions: Deletions
     exports: Exports
 

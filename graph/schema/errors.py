@@ -105,6 +105,12 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
     wechat.WeChatUnavailable: CodedError(
         Code.WECHAT_UNAVAILABLE, "WeChat does not respond just now: try again.", Action.WAIT, retry_after_ms=1000
     ),
+    wechat.PhoneNumberUnusable: CodedError(
+        Code.WECHAT_UNAVAILABLE,
+        "WeChat gave no phone number that can be used: have the user tap again.",
+        Action.ASK_AGAIN,
+        retry_after_ms=1000,
+    ),
     wechat.CircuitOpen: CodedError(
         Code.WECHAT_UNAVAILABLE,
         "WeChat does not respond just now: wait, then try again; a login with the same code, which is not spent.",

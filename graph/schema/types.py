@@ -9,7 +9,7 @@ import strawberry
 
 from graph.accounts.export import Export
 from graph.accounts.login import LoggedIn
-from graph.accounts.phone import MaskedPhone
+from graph.accounts.masked_phone import MaskedPhone
 from graph.accounts.profile import ANONYMOUS_NICK_NAMES
 from graph.schema.context import Info
 from graph.security.tokens import session_id
@@ -43,7 +43,7 @@ class PhoneNumber:
 
 
 async def _phone_of(root: "User", info: Info) -> PhoneNumber | None:
-    phone = await info.context.services.phones.of(root.id)
+    phone = await info.context.services.masked_phones.of(root.id)
     return None if phone is None else PhoneNumber.of(phone)
 
 

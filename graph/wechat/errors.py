@@ -79,6 +79,12 @@ class WeChatUnavailable(WeChatError):
     code_may_be_spent: bool = False
 
 
+class PhoneNumberUnusable(WeChatUnavailable):
+    """The phone code is spent."""
+
+    summary = "WeChat's response holds no phone number that can be used"
+
+
 class CircuitOpen(WeChatError):
     summary = "WeChat was not asked"
     reason: str

@@ -110,15 +110,15 @@ def read_access_token(fields: Fields) -> AccessToken:
 
 
 def read_phone_info(fields: Fields, *, app_id: str) -> PhoneNumber:
-    """Raises WeChatUnavailable where anything is odd: nothing of it is to be stored."""
+    """Raises PhoneNumberUnusable where anything is odd: nothing of it is to be stored."""
     info = fields.get("phone_info")
-    fault = "no object"
+    reason = "unusable phone_info: no object"
     if isinstance(info, dict):
         try:
             return read_phone_number(info, app_id=app_id)
         except errors.DecryptFailed as error:
-            fault = error.reason
-    raise _unusable(reason=f"unusable phone_info: {fault}")
+            reason = f"unusable phone_info: {error.reason}"
+    raise errors.PhoneNumberUnusable(reason, http_status=200)
 
 
 def _text(fields: Fields, name: str, shape: re.Pattern[str] = _TOKEN) -> str:

@@ -188,11 +188,18 @@ async def test_an_event_that_two_processes_apply_at_once_happens_once(database_u
         assert await column(database, "SELECT tries FROM events") == [1]
 
 
-async def test_events_are_forgotten_a_month_after_they_were_applied(server: TestServer, settings: Settings) -> None:
+async def test_events_are_forgotten_a_month_after_they_were_applied_three_if_they_failed(
+    server: TestServer, settings: Settings
+) -> None:
     _, openid = await user_with_profile(server, settings)
     await happens(server, settings, REVOKE, openid, RevokeInfo="6")
     await run_sql(settings, "UPDATE events SET due_at = due_at - 2505600000")
-    assert "0 applied events removed\n" in await asyncio.to_thread(wxgate, settings, "cleanup")
+    assert "0 events removed\n" in await asyncio.to_thread(wxgate, settings, "cleanup")
     await run_sql(settings, "UPDATE events SET due_at = due_at - 86400000")
-    assert "1 applied events removed\n" in await asyncio.to_thread(wxgate, settings, "cleanup")
+    assert "1 events removed\n" in await asyncio.to_thread(wxgate, settings, "cleanup")
     assert await rows(settings) == []
+    await happens(server, settings, REVOKE, openid, RevokeInfo="8")
+    await run_sql(settings, f"UPDATE events SET state = 2, due_at = due_at - {89 * 86_400_000}")  # noqa: S608 - a number
+    assert "0 events removed\n" in await asyncio.to_thread(wxgate, settings, "cleanup")
+    await run_sql(settings, "UPDATE events SET due_at = due_at - 86400000")
+    assert "1 events removed\n" in await asyncio.to_thread(wxgate, settings, "cleanup")

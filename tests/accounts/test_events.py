@@ -121,22 +121,25 @@ async def test_what_was_collected_before_a_withdrawal_is_not_taken_after_it(
 
 
 @pytest.mark.parametrize(
-    ("app_id", "seconds", "info", "goes"),
+    ("app_id", "seconds", "stored", "info", "goes"),
     [
-        (APP_ID, 60, "8", True),
-        (APP_ID, 60, "6,8", True),
-        (APP_ID, 61, "8", False),
-        (SHOP, 0, "8", False),
-        (APP_ID, 0, "6", False),
+        (APP_ID, 60, 61, "8", True),
+        (APP_ID, 60, 61, "6,8", True),
+        (APP_ID, 61, 61, "8", False),
+        # By a phone whose clock is ahead.
+        (APP_ID, 240, 60, "8", True),
+        (SHOP, 0, 0, "8", False),
+        (APP_ID, 0, 0, "6", False),
     ],
 )
 async def test_a_revoked_phone_goes_if_it_came_here_before(
-    server: TestServer, settings: Settings, app_id: str, seconds: int, info: str, goes: bool
+    server: TestServer, settings: Settings, app_id: str, seconds: int, stored: int, info: str, goes: bool
 ) -> None:
     login = await server.login("alice")
     user_id, at = login["user"]["id"], server.clock.ms // 1000
     columns = "user_id, number, number_index, country_code, app_id, source, verified_at, created_at, updated_at"
-    values = f"'{user_id}', 'sealed', 'k1.index', '86', '{app_id}', 1, {1000 * (at + seconds)}, 1, 1"
+    verified_at, updated_at = 1000 * (at + seconds), 1000 * (at + stored)
+    values = f"'{user_id}', 'sealed', 'k1.index', '86', '{app_id}', 1, {verified_at}, 1, {updated_at}"
     await run_sql(settings, f"INSERT INTO phones ({columns}) VALUES ({values})")  # noqa: S608 - of this file
     openid = await openid_of(settings, user_id, APP_ID)
     await happens(server, settings, REVOKE, openid, RevokeInfo=info)

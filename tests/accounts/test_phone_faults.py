@@ -177,7 +177,7 @@ async def test_an_odd_response_is_no_number(
     user, info = server.wechat.state.phone_codes.use(tap(server.wechat))
     code = server.wechat.state.phone_codes.issue((user, change(info)))  # type: ignore[arg-type]
     refused = await refusal(server, token, code)
-    assert (refused["code"], refused["action"]) == ("WECHAT_UNAVAILABLE", "WAIT")
+    assert (refused["code"], refused["action"]) == ("WECHAT_UNAVAILABLE", "ASK_AGAIN")
     assert calls(server.wechat) == 1, "the code is spent"
     assert await run_sql(settings, "SELECT * FROM phones") == []
 

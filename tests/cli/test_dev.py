@@ -201,6 +201,13 @@ def test_a_page_from_elsewhere_cannot_order_faults(headers: dict[str, str], stat
         assert response.status_code == status
 
 
+def test_the_phone_answers_after_any_delay_that_was_asked_for(tmp_path: Path) -> None:
+    with serving("dev", cwd=tmp_path, WXGATE_LIMIT_REQUEST_SECONDS="0.5") as server:
+        server.login(code_for(server, "me"))
+        [delivery] = phone(server, "close-account", user="me", delay=0.6)["deliveries"]
+        assert delivery["accepted"]
+
+
 def test_a_page_from_elsewhere_cannot_close_an_account_by_saying_nothing(tmp_path: Path) -> None:
     with serving("dev", cwd=tmp_path) as server:
         closing, headers = f"{server.url}/simulator/device/close-account", {"Origin": "https://elsewhere.example"}

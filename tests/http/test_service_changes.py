@@ -126,14 +126,16 @@ async def test_a_row_waits_five_seconds_and_those_behind_it_wait_with_it(
         assert [member["userId"] for member in await changes(server, secret, after="1")] == ["user-b", "user-c"]
 
 
-async def test_behind_a_number_that_is_missing_a_row_waits_a_minute(
+async def test_behind_a_number_that_is_missing_a_row_waits_six_minutes(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, secret: str
 ) -> None:
     await delete_users(settings, *[(f"user-{number}", clock() - 10_000) for number in range(1, 4)])
     await run_sql(settings, "DELETE FROM deleted_users WHERE seq = 2")
     async with open_server(settings, wechat_simulator, clock) as server:
         assert [member["userId"] for member in await changes(server, secret)] == ["user-1"]
-        clock.advance(seconds=50)
+        clock.advance(minutes=5, seconds=49)
+        assert [member["userId"] for member in await changes(server, secret)] == ["user-1"]
+        clock.advance(seconds=1)
         assert [member["userId"] for member in await changes(server, secret)] == ["user-1", "user-3"]
 
 

@@ -25,6 +25,7 @@ from graph.wechat.errors import (
     CircuitOpen,
     DecryptFailed,
     MalformedSubmission,
+    PhoneNumberUnusable,
     SessionKeyInvalid,
     SubmissionError,
     WatermarkOutOfRange,
@@ -74,7 +75,7 @@ KINDS: Final = [
     for family in (WeChatError, SubmissionError, AccountError, DatabaseError)
     for kind in leaves(family)
     if kind.__module__.startswith(("graph.", "models.")) and kind not in FOR_OPERATORS | WITHIN_THE_CLIENT
-] + [RateLimited]
+] + [RateLimited, WeChatUnavailable]
 
 
 def code_of(kind: type[Exception]) -> CodedError:
@@ -113,6 +114,7 @@ def test_only_what_time_may_mend_has_a_time() -> None:
     assert times == {
         WeChatRateLimited: 60_000,
         WeChatUnavailable: 1000,
+        PhoneNumberUnusable: 1000,
         CircuitOpen: 251,
         PhoneNotStored: 1000,
         CodeWasted: 1000,
