@@ -30,7 +30,6 @@ from graph.http.responses import error_response
 from graph.http.service_authentication import ServiceAuthentication
 from graph.http.service_changes import ServiceChanges
 from graph.observability.metrics import Metrics, serve_metrics
-from graph.schema.build import build_schema, graphql_core_schema
 from graph.server.http_error import HttpError
 from graph.server.limits import RequestLimits
 from graph.server.shutdown import Shutdown
@@ -39,7 +38,7 @@ from graph.settings import Settings
 GRAPHQL_PATH: Final = "/graphql"
 SIMULATOR_PREFIX: Final = "/simulator"
 PROBES: Final = frozenset({"/livez", "/readyz"})
-# Paths whose requests may be larger or slower than the default, or are streamed.
+# Paths whose requests have limits of their own, or are streamed.
 ROUTE_LIMITS: Final = {**wechat_events.LIMITS}
 _UNHURRIED: Final = RequestLimits(request_seconds=3660)
 
@@ -95,7 +94,7 @@ def build_app(
             raise RuntimeError(msg)
         await stack(scope, receive, send)
 
-    shown_schema = graphql_core_schema(build_schema()) if settings.introspection else None
+    shown_schema = parts.executor.documents.schema if settings.introspection else None
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, endpoint),
         Route("/livez", livez),

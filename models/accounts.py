@@ -10,7 +10,7 @@ from tortoise.models import Model
 
 from models.database import Database, Row, Steps
 from models.errors import Conflict
-from models.users import User
+from models.users import User, UserRecord, lock_user
 
 
 class Account(Model):
@@ -84,9 +84,12 @@ RETURNING id, user_id, unionid"""
 _OF_USER: Final = "SELECT id FROM accounts WHERE user_id = $1 ORDER BY id"
 _LOCK: Final = "UPDATE accounts SET user_id = user_id WHERE id = $1 RETURNING user_id, app_id"
 _HOLDER: Final = """
-SELECT own.user_id, CASE WHEN shown.id IS NULL THEN 0 ELSE 1 END AS is_theirs FROM accounts own
+SELECT own.user_id, shown.id AS shown_id FROM accounts own
 LEFT JOIN accounts shown ON shown.user_id = own.user_id AND shown.app_id = $2 AND shown.openid = $3 WHERE own.id = $1"""
 _LOCK_BY_OPENID: Final = "UPDATE accounts SET user_id = user_id WHERE app_id = $1 AND openid = $2 RETURNING user_id"
+_FIND: Final = "SELECT id, user_id, created_at FROM accounts WHERE app_id = $1 AND openid = $2"
+_HAS_OTHERS: Final = "SELECT 1 AS one FROM accounts WHERE user_id = $1 AND id <> $2 LIMIT 1"
+_DELETE: Final = "DELETE FROM accounts WHERE id = $1 AND user_id = $2 RETURNING unionid"
 _MOVE: Final = "UPDATE accounts SET user_id = $2 WHERE user_id = $1 RETURNING id"
 _SET_UNIONID: Final = "UPDATE accounts SET unionid = $2 WHERE id = $1 RETURNING id, user_id, unionid"
 
@@ -141,6 +144,13 @@ def lock_account_of(app_id: str, openid: str) -> Steps[str | None]:
     return rows[0]["user_id"] if rows else None
 
 
+def lock_holder(account_id: int) -> Steps[tuple[Row, UserRecord] | None]:
+    """The account and its user, locked in this order; None when they are gone."""
+    account = yield from lock_account(account_id)
+    user = (yield from lock_user(account["user_id"])) if account is not None else None
+    return None if account is None or user is None else (account, user)
+
+
 def lock_accounts(user_id: str) -> Steps[None]:
     """Waits for logins of the user's accounts, and keeps others waiting until the transaction ends.
 
@@ -160,7 +170,24 @@ def find_holder(account_id: int, app_id: str, openid: str) -> Steps[str | OtherU
     rows = yield _HOLDER, (account_id, app_id, openid)
     if not rows:
         return None
-    return str(rows[0]["user_id"]) if rows[0]["is_theirs"] else OtherUser()
+    return str(rows[0]["user_id"]) if rows[0]["shown_id"] is not None else OtherUser()
+
+
+def find_account(app_id: str, openid: str) -> Steps[Row | None]:
+    """Its id, user and time of creation, not locked; None when there is none."""
+    rows = yield _FIND, (app_id, openid)
+    return rows[0] if rows else None
+
+
+def has_other_accounts(user_id: str, account_id: int) -> Steps[bool]:
+    """Whether a user has an account beside this one."""
+    return bool((yield _HAS_OTHERS, (user_id, account_id)))
+
+
+def delete_account_row(account_id: int, user_id: str) -> Steps[Row | None]:
+    """Deletes an account while it is this user's, whose row is locked; its unionid, or None when it is not."""
+    rows = yield _DELETE, (account_id, user_id)
+    return rows[0] if rows else None
 
 
 def move_accounts(younger: str, older: str) -> Steps[int]:

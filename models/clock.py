@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,3 +34,8 @@ async def clock_ahead(database: Database) -> int:
         _log.info("this machine's clock agrees with the database's again")
     database.clock_differs = differs
     return ahead if abs(ahead) > _IMPRECISION_MS else 0
+
+
+async def shared_now(database: Database, now: Callable[[], int]) -> int:
+    """Now by the database's clock, which all processes share, where `now` gives this one's. Raises `DatabaseError`."""
+    return now() - await clock_ahead(database)

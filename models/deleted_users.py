@@ -50,7 +50,7 @@ class DeletedRecord(NamedTuple):
 # Milliseconds that a row waits for those before it, which other transactions may still have to commit.
 _SETTLED: Final = 5_000
 # The same where a number is missing before it. Most often it was taken by a transaction that ended without a row; one
-# under way may have lost its connection and run again, and the clocks of the two that wrote may differ.
+# in flight may have lost its connection and run again, and the clocks of the two that wrote may differ.
 _SETTLED_BEHIND_GAP: Final = 60_000 + TOLERANCE_MS
 
 _INSERT: Final = """

@@ -10,20 +10,22 @@ times and enumerations.
 """
 
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from models.accounts import OtherUser, find_holder, lock_accounts
+from models.accounts import (
+    OtherUser,
+    delete_account_row,
+    find_account,
+    find_holder,
+    has_other_accounts,
+    lock_accounts,
+)
 from models.audit_log import Audited, record, recorded
 from models.database import Database, Steps
 from models.deleted_users import DeletionReason, find_deletion, record_deletion
 from models.errors import Conflict
 from models.unionids import drop_unused_unionid
-from models.users import delete_user, lock_user
-
-_FIND_ACCOUNT: Final = "SELECT id, user_id, created_at FROM accounts WHERE app_id = $1 AND openid = $2"
-_HAS_OTHER_ACCOUNTS: Final = "SELECT 1 AS one FROM accounts WHERE user_id = $1 AND id <> $2 LIMIT 1"
-# Only while it is the user's whose row is locked.
-_DELETE_ACCOUNT: Final = "DELETE FROM accounts WHERE id = $1 AND user_id = $2 RETURNING unionid"
+from models.users import delete_user, lock_user, require_user
 
 
 class Deletion(NamedTuple):
@@ -91,22 +93,20 @@ def delete_account(
     None where there is no such account, or one that was made after `before`, by a user who came back. `entry` is
     recorded of the account's user, and `user_entry` when they go too. Times in epoch milliseconds.
     """
-    rows = yield _FIND_ACCOUNT, (app_id, openid)
-    if not rows or rows[0]["created_at"] > before:
+    account = yield from find_account(app_id, openid)
+    if account is None or account["created_at"] > before:
         return None
-    account_id, user_id = rows[0]["id"], rows[0]["user_id"]
+    account_id, user_id = account["id"], account["user_id"]
     yield from lock_accounts(user_id)
-    if (yield from lock_user(user_id)) is None:
-        msg = "the user is gone"
-        raise Conflict(msg)
-    is_last = not (yield _HAS_OTHER_ACCOUNTS, (user_id, account_id))
-    deleted = yield _DELETE_ACCOUNT, (account_id, user_id)
-    if not deleted:
+    yield from require_user(user_id)
+    is_last = not (yield from has_other_accounts(user_id, account_id))
+    deleted = yield from delete_account_row(account_id, user_id)
+    if deleted is None:
         msg = "the account is gone, or another user's"
         raise Conflict(msg)
     yield from record(replace(entry, user_id=user_id))
     if is_last:
         yield from delete_user_for_good(user_id, at=at, reason=DeletionReason.WECHAT, entry=user_entry)
-    elif deleted[0]["unionid"] is not None:
-        yield from drop_unused_unionid(deleted[0]["unionid"])
+    elif deleted["unionid"] is not None:
+        yield from drop_unused_unionid(deleted["unionid"])
     return DeletedAccount(user_id, is_last)

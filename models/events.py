@@ -1,4 +1,4 @@
-"""The inbox of WeChat's events: stored before WeChat is answered, applied by one process each, kept for a month."""
+"""The inbox of WeChat's events: stored before WeChat is answered, applied by one process each, and kept for a while."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -48,7 +48,7 @@ class Event(Model):
         indexes = (("state", "due_at"),)
 
 
-# Nothing of the user stays in it, but it still tells a repeat.
+# Nothing of the user stays in it, but a repeat is still recognised.
 _FINISH: Final = """
 UPDATE events SET state = 1, body = '', due_at = $2, tries = tries + 1 WHERE id = $1 AND state = 0 RETURNING id"""
 # More than one, for other processes may take the same at this moment.

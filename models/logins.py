@@ -27,7 +27,7 @@ from models.merging import Merge, MergedRecord, MergeRules, merge_users
 from models.phones import select_phone
 from models.sessions import drop_surplus, insert_session, supersede
 from models.unionids import claim_unionid, drop_unused_unionid, find_owner
-from models.users import UserRecord, by_age, lock_user
+from models.users import UserRecord, by_age, require_user
 
 _INSERT_USER: Final = """
 INSERT INTO users (id, nick_name, avatar_url, gender, city, province, country, language, created_at, updated_at)"""
@@ -196,7 +196,7 @@ def _user_of_new_account(new: NewSession) -> Steps[str]:
     if owner is None:
         msg = "the user is gone"
         raise Conflict(msg)
-    yield from _locked(owner.user_id)
+    yield from require_user(owner.user_id)
     if not owner.is_stored:
         yield from claim_unionid(unionid, owner.user_id, now=now)
     return owner.user_id
@@ -211,7 +211,7 @@ def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> S
     owner_id = owner.user_id if owner else user_id
     # In one order, for a login of the other user may do the same at this moment.
     first, last = sorted((owner_id, user_id))
-    pair = ((yield from _locked(first)), (yield from _locked(last))) if first != last else None
+    pair = ((yield from require_user(first)), (yield from require_user(last))) if first != last else None
     if not (owner and owner.is_stored):
         yield from claim_unionid(unionid, owner_id, now=now)
     account = yield from set_unionid(account["id"], unionid)
@@ -231,14 +231,6 @@ def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> S
     if (yield from propose(older.id, younger.id, now=now)):
         yield from _audit(AuditAction.MERGE_PROPOSED, older.id, key, now, younger=younger.id)
     return account, None
-
-
-def _locked(user_id: str) -> Steps[UserRecord]:
-    user = yield from lock_user(user_id)
-    if user is None:
-        msg = "the user is gone"
-        raise Conflict(msg)
-    return user
 
 
 def _audit(action: AuditAction, user_id: str, key: NewKey, now: int, **detail: object) -> Steps[None]:

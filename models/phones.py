@@ -13,20 +13,19 @@ from typing import Final, TypeAlias
 from tortoise import fields
 from tortoise.models import Model
 
-from models.accounts import lock_account
+from models.accounts import lock_holder
 from models.audit_log import Audited, record, recorded
 from models.database import Database, Row, Steps
 from models.errors import Conflict
 from models.phone_owners import disown, is_owned_by_another, move_owned, own, owns_number
-from models.users import User, lock_user, note_removed_phone, removed_phone_at
+from models.users import User, note_removed_phone, removed_phone_at
 
 
 class PhoneSource(IntEnum):
-    """How a number came: by the code of a button's event, in its encrypted data, or by an operator's import."""
+    """How a number came: by the code of a button's event, or in its encrypted data."""
 
     CODE = 1
     ENCRYPTED = 2
-    IMPORT = 3
 
 
 class Phone(Model):
@@ -147,10 +146,11 @@ async def store_phone(
 def _store(
     account_id: int, phone: NewPhone, entry: Audited, unique: bool, now: int
 ) -> Steps[StoredPhone | PhoneInUse | None]:
-    account = yield from _lock(account_id)
-    if account is None:
+    locked = yield from lock_holder(account_id)
+    if locked is None:
         return None
-    user_id = account["user_id"]
+    account, user = locked
+    user_id = user.id
     if (yield from recorded(entry.id)) is not None:  # of the same call, whose COMMIT was lost
         return StoredPhone(user_id, is_changed=True)
     stored = yield from select_phone(user_id)
@@ -189,22 +189,29 @@ async def remove_phone(database: Database, account_id: int, entry: Audited) -> b
 
 
 def _remove(account_id: int, entry: Audited) -> Steps[bool]:
-    account = yield from _lock(account_id)
+    locked = yield from lock_holder(account_id)
     if (yield from recorded(entry.id)) is not None:
         return True
-    deleted = () if account is None else (yield _DELETE, (account["user_id"],))
-    if account is None or not deleted:
+    if locked is None:
         return False
-    yield from disown(account["user_id"])
-    yield from note_removed_phone(account["user_id"], deleted[0]["verified_at"])
+    account, user = locked
+    if not (yield from _taken_back(user.id, (yield _DELETE, (user.id,)))):
+        return False
     yield from record(replace(entry, **account))
     return True
+
+
+def _taken_back(user_id: str, deleted: Sequence[Row]) -> Steps[bool]:
+    if deleted:
+        yield from disown(user_id)
+        yield from note_removed_phone(user_id, deleted[0]["verified_at"])
+    return bool(deleted)
 
 
 def select_phone(user_id: str) -> Steps[SealedPhone | None]:
     """A user's phone, within a transaction."""
     rows = yield _FIND, (user_id,)
-    return _sealed(rows[0]) if rows else None
+    return SealedPhone(**rows[0]) if rows else None
 
 
 def delete_phone_of_app(user_id: str, app_id: str, *, before: int) -> Steps[bool]:
@@ -212,12 +219,7 @@ def delete_phone_of_app(user_id: str, app_id: str, *, before: int) -> Steps[bool
 
     The transaction has locked the user. `before` is in epoch milliseconds, and the last that counts.
     """
-    deleted = yield _DELETE_OF_APP, (user_id, app_id, before)
-    if not deleted:
-        return False
-    yield from disown(user_id)
-    yield from note_removed_phone(user_id, deleted[0]["verified_at"])
-    return True
+    return (yield from _taken_back(user_id, (yield _DELETE_OF_APP, (user_id, app_id, before))))
 
 
 def move_phone(younger: str, older: str, reseal: Reseal) -> Steps[bool]:
@@ -243,16 +245,6 @@ def move_phone(younger: str, older: str, reseal: Reseal) -> Steps[bool]:
     if number is not None or is_same:
         yield from move_owned(younger, older)
     return number is not None
-
-
-def _lock(account_id: int) -> Steps[Row | None]:
-    """The account, locked with its user; None when they are gone."""
-    account = yield from lock_account(account_id)
-    return account if account is not None and (yield from lock_user(account["user_id"])) is not None else None
-
-
-def _sealed(row: Row) -> SealedPhone:
-    return SealedPhone(*[row[column] for column in _COLUMNS])
 
 
 async def read_phones(database: Database, *, after: str, limit: int) -> Sequence[SealedPhone]:

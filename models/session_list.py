@@ -6,12 +6,11 @@ from typing import Final, NamedTuple
 
 from tortoise.expressions import Subquery
 
-from models.accounts import Account, lock_account
+from models.accounts import Account, lock_account, lock_holder
 from models.audit_log import Audited, record, recorded
 from models.database import Database, Row, Steps
 from models.devices import Device
 from models.sessions import Session
-from models.users import lock_user
 
 
 class StoredSession(NamedTuple):
@@ -96,9 +95,10 @@ async def end_other_sessions(
         if earlier is not None:
             return int(earlier["count"])
         # As logins and merges do: first the account, then the user, whom all their devices share.
-        account = yield from lock_account(account_id)
-        if account is None or (yield from lock_user(account["user_id"])) is None or not (yield _IS_THERE, (own,)):
+        locked = yield from lock_holder(account_id)
+        if locked is None or not (yield _IS_THERE, (own,)):
             return None
+        account, _ = locked
         ended = sum(counts(_stored(row)) for row in (yield _END_OTHERS, (account["user_id"], own)))
         if ended:
             yield from record(replace(entry, **account, detail={"count": ended}))

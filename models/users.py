@@ -7,6 +7,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.database import Database, Row, Steps
+from models.errors import Conflict
 
 
 class User(Model):
@@ -97,6 +98,15 @@ def lock_user(user_id: str) -> Steps[UserRecord | None]:
     """The user, whom no other transaction merges, deletes or gives an account to until this one ends; None if gone."""
     rows = yield _LOCK, (user_id,)
     return UserRecord(*[rows[0][column] for column in USER_COLUMNS]) if rows else None
+
+
+def require_user(user_id: str) -> Steps[UserRecord]:
+    """As `lock_user`. Raises `Conflict` when another transaction has merged or deleted the user meanwhile."""
+    user = yield from lock_user(user_id)
+    if user is None:
+        msg = "the user is gone"
+        raise Conflict(msg)
+    return user
 
 
 def by_age(one: UserRecord, another: UserRecord) -> tuple[UserRecord, UserRecord]:

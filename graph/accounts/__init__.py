@@ -9,5 +9,6 @@
   `event_inbox.py` keeps what WeChat pushes, `events.py` applies it.
 - `merging.py` makes one user of two. `encryption_keys.py` keeps the encryption keys and the database in step,
   `key_rotation.py` seals all with the current one, `forced_refreshes.py` decides which replica may force a new access
-  token, `jobs.py` runs in the background what replicas do together, `cleanup.py` removes what is kept for a time only.
+  token, `jobs.py` runs in the background what replicas do together, `cleanup.py` removes what is kept for a time only,
+  `progress.py` logs how far long work is; `errors.py` is the family of what is refused.
 """

@@ -55,7 +55,7 @@ def cleanup_jobs(database: Database, *, idle_days: int, audit_days: int) -> tupl
 
 
 async def _delete_ended(database: Database, ended: Ended) -> AsyncIterator[int]:
-    place: str | None = ""
-    while place is not None:
-        deleted, place = await delete_ended(database, ended, after=place, size=PAGE)
+    after: str | None = ""
+    while after is not None:
+        deleted, after = await delete_ended(database, ended, after=after, size=PAGE)
         yield deleted

@@ -8,10 +8,11 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from graph.accounts.encryption_keys import KeyCheck, session_key_context
-from graph.accounts.errors import CodeWasted
+from graph.accounts.errors import CodesTooFrequent, CodeWasted
 from graph.security.encryption import KeyRing
 from graph.security.errors import RateLimited
 from graph.security.events import Client, SecurityEvent
@@ -41,16 +42,23 @@ class Exchanged:
     wechat: Code2Session
     asked_at: int
 
+    async def count(self, limit: RateLimit, client: Client, **ids: str) -> None:
+        """Counts the user. Raises `CodesTooFrequent`, for the code is spent."""
+        try:
+            await limit.count("account", user_digest(self.app_id, self.wechat.openid), client, **ids)
+        except RateLimited as limited:
+            raise CodesTooFrequent(limited.retry_after_ms) from None
+
     def seal(self, key_ring: KeyRing) -> NewKey:
         """The session_key, ready to be stored."""
-        place = session_key_context(self.app_id, self.wechat.openid)
+        context = session_key_context(self.app_id, self.wechat.openid)
         session_key = self.wechat.session_key.get_secret_value().encode()
         return NewKey(
             app_id=self.app_id,
             openid=self.wechat.openid,
             unionid=self.wechat.unionid,
-            session_key=key_ring.seal(session_key, place),
-            session_key_fingerprint=key_ring.fingerprint(session_key, place),
+            session_key=key_ring.seal(session_key, context),
+            session_key_fingerprint=key_ring.fingerprint(session_key, context),
             session_key_at=self.asked_at,
         )
 
@@ -155,7 +163,7 @@ class CodeExchange:
             return
         if self._question is None or self._question.done():
             self._question = asyncio.create_task((try_sign_in if doubtful else require_tables)(self.database))
-            self._question.add_done_callback(_retrieve)
+            self._question.add_done_callback(retrieve)
         await asyncio.shield(self._question)
 
     @contextlib.contextmanager
@@ -166,22 +174,30 @@ class CodeExchange:
         if flight is None:
             call = asyncio.create_task(self.wechat.code2session(app, code))
             flight = self._flights[key] = _Flight(call, self.now())
-            call.add_done_callback(_retrieve)
-            call.add_done_callback(lambda _: self._leave(key))
+            call.add_done_callback(retrieve)
+            call.add_done_callback(partial(self._leave, key))
         flight.needed_by += 1
         try:
             yield flight
         finally:
             self._leave(key)
 
-    def _leave(self, key: bytes) -> None:
+    def _leave(self, key: bytes, _call: object = None) -> None:
         flight = self._flights[key]
         flight.needed_by -= 1
         if flight.needed_by == 0:
             del self._flights[key]
 
 
-def _retrieve(task: asyncio.Task[Any]) -> None:
+def user_digest(app_id: str, openid: str) -> str:
+    """Names a user where limits count: a new login after a deletion has the same.
+
+    A storage that is shared with others need not learn who it is.
+    """
+    return hashlib.sha256(f"{app_id}\0{openid}".encode()).hexdigest()
+
+
+def retrieve(task: asyncio.Task[Any]) -> None:
     """Looks at how a task ended, so that asyncio does not report a failure whose callers have all left."""
     if not task.cancelled():
         task.exception()

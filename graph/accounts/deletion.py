@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from graph.accounts.errors import CodeOfAnotherUser, Unauthenticated
-from graph.accounts.reauthentication import Reauthentication
+from graph.accounts.reauthentication import Reauthentication, require_own
 from graph.accounts.sessions import Viewer
 from graph.security.events import Client, SecurityEvent
 from graph.security.tokens import session_id
-from models.accounts import OtherUser
 from models.audit_log import AuditAction
 from models.database import Database
 from models.deletion import delete_holder
@@ -31,20 +29,15 @@ class Deletions:
         The session_key that comes with the code is dropped. Raises what `Reauthentication` does, `CodeOfAnotherUser`,
         `Unauthenticated` when the viewer's account is gone, `DatabaseError`.
         """
-        ids = {"user_id": viewer.user.id, "session_id": session_id(viewer.token_hash)}
         async with self.reauthentication.exchanged(viewer, code, client) as exchanged:
             app_id, openid = exchanged.app_id, exchanged.wechat.openid
             entry = AuditAction.DELETED.entry(
-                now=self.now(), user_id=viewer.user.id, app_id=app_id, session=ids["session_id"]
+                now=self.now(), user_id=viewer.user.id, app_id=app_id, session=session_id(viewer.token_hash)
             )
-            deletion = await delete_holder(
+            found = await delete_holder(
                 self.database, viewer.account_id, viewer.user.id, app_id=app_id, openid=openid, entry=entry
             )
-        if isinstance(deletion, OtherUser):
-            SecurityEvent.CODE_OF_ANOTHER_USER.log(client, **ids)
-            raise CodeOfAnotherUser
-        if deletion is None:
-            raise Unauthenticated
+        deletion = require_own(found, viewer, client)
         if deletion.is_own:
-            SecurityEvent.USER_DELETED.log(client, **ids | {"user_id": deletion.user_id})
+            SecurityEvent.USER_DELETED.log(client, **viewer.ids | {"user_id": deletion.user_id})
         return deletion.at

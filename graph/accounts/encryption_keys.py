@@ -27,12 +27,12 @@ def session_key_context(app_id: str, openid: str) -> SealContext:
     return SealContext("accounts", "session_key", app_id, openid)
 
 
-def open_session_key(key_ring: KeyRing, sealed: str | None, place: SealContext) -> bytes | None:
+def open_session_key(key_ring: KeyRing, sealed: str | None, context: SealContext) -> bytes | None:
     """None is as good as no key: when the user next logs in, a new one is stored."""
     if sealed is None:
         return None
     try:
-        return key_ring.open(Sealed(sealed), place)
+        return key_ring.open(Sealed(sealed), context)
     except SecurityError as error:
         _log.warning("a stored session_key cannot be opened", extra={"reason": type(error).__name__})
         return None

@@ -1,9 +1,7 @@
 """Keeps WeChat's events, and applies them soon: at once by the process that took one, else by any that looks."""
 
 import asyncio
-import base64
 import contextlib
-import hashlib
 import logging
 import random
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
 from graph.accounts.events import apply_event
 from graph.security.encryption import KeyRing, SealContext, Sealed
+from graph.security.tokens import digest
 from graph.wechat.push import PushedEvent, read_event
 from models.clock import clock_ahead
 from models.database import Database
@@ -72,8 +71,7 @@ class EventInbox:
         """Returns when the event is stored, now or before. Raises `KeyRingMismatch`, `DatabaseError`."""
         await self.key_check.ensure()
         # Of the whole message: FromUserName and CreateTime are the same for two users within a second.
-        digest = hashlib.sha256(app_id.encode() + b"\0" + event.message).digest()
-        event_id = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        event_id = digest(app_id.encode() + b"\0" + event.message)
         now = await self._shared_now()
         await store_event(
             self.database,

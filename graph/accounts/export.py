@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from graph.accounts.errors import CodeOfAnotherUser, Unauthenticated
+from graph.accounts.errors import Unauthenticated
 from graph.accounts.phone_encryption import open_phone
-from graph.accounts.reauthentication import Reauthentication
+from graph.accounts.reauthentication import Reauthentication, require_own
 from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Viewer
 from graph.security.encryption import KeyRing
 from graph.security.events import Client, SecurityEvent
 from graph.security.tokens import session_id
-from models.accounts import OtherUser, list_accounts
+from models.accounts import list_accounts
 from models.audit_log import AuditAction, Audited, read_entries
 from models.database import Database
 from models.devices import Platform
@@ -59,20 +59,18 @@ class Exports:
         The session_key that comes with the code is stored, for WeChat has replaced the one that was. Raises what
         `Reauthentication` does, `CodeOfAnotherUser`, `Unauthenticated` when the user is gone, `DatabaseError`.
         """
-        now, ids = self.now(), {"user_id": viewer.user.id, "session_id": session_id(viewer.token_hash)}
+        now = self.now()
         async with self.reauthentication.exchanged(viewer, code, client) as exchanged:
             entry = AuditAction.EXPORTED.entry(
-                now=now, user_id=viewer.user.id, app_id=exchanged.app_id, session=ids["session_id"]
+                now=now, user_id=viewer.user.id, app_id=exchanged.app_id, session=session_id(viewer.token_hash)
             )
             key = exchanged.seal(self.key_ring)
-            user_id = await begin_export(self.database, viewer.account_id, key, entry)
-            kept = await self._read(viewer, user_id) if isinstance(user_id, str) else None
-        if isinstance(user_id, OtherUser):
-            SecurityEvent.CODE_OF_ANOTHER_USER.log(client, **ids)
-            raise CodeOfAnotherUser
-        if user_id is None or kept is None:
+            found = await begin_export(self.database, viewer.account_id, key, entry)
+            kept = await self._read(viewer, found) if isinstance(found, str) else None
+        user_id = require_own(found, viewer, client)
+        if kept is None:
             raise Unauthenticated
-        SecurityEvent.USER_EXPORTED.log(client, **ids | {"user_id": user_id})
+        SecurityEvent.USER_EXPORTED.log(client, **viewer.ids | {"user_id": user_id})
         return Export(_document(kept, now), now)
 
     async def _read(self, viewer: Viewer, user_id: str) -> dict[str, Any] | None:

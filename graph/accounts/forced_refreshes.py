@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from models.clock import clock_ahead
+from models.clock import shared_now
 from models.database import Database
 from models.leases import take_lease
 
@@ -26,7 +26,7 @@ class ForcedRefreshes:
 
     async def may_force(self, app_id: str) -> bool:
         """Whether it is this process's turn. Raises `DatabaseError`."""
-        now = self.now() - await clock_ahead(self.database)
+        now = await shared_now(self.database, self.now)
         name = f"tk:{hashlib.sha256(app_id.encode()).hexdigest()[:12]}"
         mine = await take_lease(self.database, name, until=now + APART_MS, now=now, unless_done_after=now)
         if mine:

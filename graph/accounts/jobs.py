@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graph.accounts.progress import Progress
-from models.clock import clock_ahead
+from models.clock import shared_now
 from models.database import Database
 from models.errors import DatabaseError
 from models.leases import finish_lease, keep_lease, take_lease
@@ -53,7 +53,7 @@ class Jobs:
 
     async def run(self, job: Job, *, unless_done_within_ms: int = 0) -> int | None:
         """How much was done; None when another process is at it, or was within that time. Raises `DatabaseError`."""
-        now = await self._shared_now()
+        now = await shared_now(self.database, self.now)
         mine = await take_lease(
             self.database, job.lease, until=now + LEASE_MS, now=now, unless_done_after=now - unless_done_within_ms
         )
@@ -71,17 +71,13 @@ class Jobs:
         await finish_lease(self.database, job.lease, now=now)
         return done
 
-    async def _shared_now(self) -> int:
-        """Now by the database's clock, which all who want the lease share."""
-        return self.now() - await clock_ahead(self.database)
-
     async def _do(self, job: Job, by: int) -> int:
         total, progress = 0, Progress(job.doing)
         started = time.monotonic()
         async for done in job.pages(by):
             total += done
             if progress.report(count=total):
-                await keep_lease(self.database, job.lease, until=await self._shared_now() + LEASE_MS)
+                await keep_lease(self.database, job.lease, until=await shared_now(self.database, self.now) + LEASE_MS)
             await asyncio.sleep(max(_LEAST_REST_SECONDS, _REST * (time.monotonic() - started)))
             started = time.monotonic()
         return total

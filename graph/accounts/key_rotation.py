@@ -38,7 +38,7 @@ class Rotation:
     # As `unreadable`: these users have to give their number again.
     phones_unreadable: int = 0
     events: int = 0
-    # As above: what they tell is lost.
+    # As above: what they hold is lost.
     events_unreadable: int = 0
 
 
@@ -70,18 +70,18 @@ def _sealed_otherwise(account: SealedAccount, key_ring: KeyRing) -> bool:
 
 
 async def _reseal_account(database: Database, key_ring: KeyRing, account: SealedAccount, outcome: Rotation) -> None:
-    place = session_key_context(account.app_id, account.openid)
-    session_key = open_session_key(key_ring, account.session_key, place)
+    context = session_key_context(account.app_id, account.openid)
+    session_key = open_session_key(key_ring, account.session_key, context)
     if session_key is None:
         outcome.unreadable += 1
         return
-    previous = open_session_key(key_ring, account.previous_session_key, place)
+    previous = open_session_key(key_ring, account.previous_session_key, context)
     done = await reseal(
         database,
         account,
-        session_key=key_ring.seal(session_key, place),
-        fingerprint=key_ring.fingerprint(session_key, place),
-        previous_session_key=None if previous is None else key_ring.seal(previous, place),
+        session_key=key_ring.seal(session_key, context),
+        fingerprint=key_ring.fingerprint(session_key, context),
+        previous_session_key=None if previous is None else key_ring.seal(previous, context),
     )
     if done:
         outcome.resealed += 1
@@ -149,12 +149,12 @@ async def _rotate_events(database: Database, key_ring: KeyRing, outcome: Rotatio
         for event in batch:
             if event.body.startswith(prefix):
                 continue
-            place = body_context(event.app_id, event.id)
+            context = body_context(event.app_id, event.id)
             try:
-                message = key_ring.open(Sealed(event.body), place)
+                message = key_ring.open(Sealed(event.body), context)
             except SecurityError:
                 outcome.events_unreadable += 1
             else:
-                outcome.events += await reseal_event(database, event, key_ring.seal(message, place))
+                outcome.events += await reseal_event(database, event, key_ring.seal(message, context))
         after = batch[-1].id
         progress.report(**asdict(outcome))

@@ -1,17 +1,14 @@
 """Turns a `wx.login` code into a user and a session token."""
 
 import copy
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from graph.accounts.code_exchange import CodeExchange, Exchanged
-from graph.accounts.errors import CodesTooFrequent
 from graph.accounts.merging import log_merge
 from graph.accounts.sessions import Sessions
 from graph.security.encryption import KeyRing
-from graph.security.errors import RateLimited
 from graph.security.events import Client, SecurityEvent
 from graph.security.rate_limit import RateLimit
 from graph.security.tokens import SessionToken, session_id
@@ -75,7 +72,7 @@ class Logins:
         app = request.app
         try:
             async with self.exchange.exchanged(app, request.code, request.client) as exchanged:
-                await self._count_user(request, exchanged.wechat.openid)
+                await exchanged.count(self.rate_limit, request.client)
                 with self.exchange.storing():
                     logged_in = await self._store(request, exchanged)
         except Exception as error:
@@ -87,14 +84,6 @@ class Logins:
             raise
         self.succeeded(app.app_id, logged_in.is_new_user)
         return logged_in
-
-    async def _count_user(self, request: LoginRequest, openid: str) -> None:
-        # A storage shared with others need not learn which users sign in.
-        user = hashlib.sha256(f"{request.app.app_id}\0{openid}".encode()).hexdigest()
-        try:
-            await self.rate_limit.count("account", user, request.client)
-        except RateLimited as limited:
-            raise CodesTooFrequent(limited.retry_after_ms) from None
 
     async def _store(self, request: LoginRequest, exchanged: Exchanged) -> LoggedIn:
         client, unionid = request.client, exchanged.wechat.unionid

@@ -1,9 +1,7 @@
 """Takes the phone number that a user has WeChat give the mini-program, and forgets it."""
 
 import asyncio
-import base64
 import copy
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -11,15 +9,16 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from graph.accounts.code_exchange import retrieve, user_digest
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import NotEnabled, NumberInUse, PhoneNotStored, SessionKeyStale, Unauthenticated
 from graph.accounts.phone_encryption import phone_indexes, seal_phone
 from graph.accounts.session_keys import SessionKeys
-from graph.accounts.sessions import Viewer
+from graph.accounts.sessions import Viewer, require_account
 from graph.security.encryption import KeyRing
 from graph.security.events import Client, SecurityEvent
 from graph.security.rate_limit import RateLimit
-from graph.security.tokens import session_id
+from graph.security.tokens import digest, session_id
 from graph.wechat.client import WeChatClient
 from graph.wechat.crypto import EncryptedData
 from graph.wechat.errors import (
@@ -38,7 +37,7 @@ from graph.wechat.phone_number import (
     require_code,
 )
 from graph.wechat.user_info import require_recent
-from models.accounts import SealedAccount, find_sealed
+from models.accounts import SealedAccount
 from models.audit_log import AuditAction, Audited
 from models.database import Database
 from models.errors import DatabaseBehind, DatabaseUnavailable
@@ -52,7 +51,7 @@ _log = logging.getLogger(__name__)
 _MOST_UNANSWERED: Final = 1000
 # Seconds. What another process has got from WeChat is stored by then.
 _LOOK_AGAIN_AFTER: Final = (0.05, 0.2)
-_CODE_LIVES_SECONDS: Final = 300
+_CODE_TTL_SECONDS: Final = 300
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -88,12 +87,12 @@ class Phones:
         `Unauthenticated` when the user is gone, `DatabaseError` and `KeyRingMismatch` before the code is spent,
         `PhoneNotStored` after.
         """
-        ids = await self._count_address(viewer, client)
+        await self.address_rate_limit.count("address", client.address, client, **viewer.ids)
         require_code(code)
         try:
             user_id = await self._share(viewer, code, client)
         except PhoneCodeInvalid as error:
-            SecurityEvent.SUBMISSION_REFUSED.log(client, reason="phone code", **ids)
+            SecurityEvent.SUBMISSION_REFUSED.log(client, reason="phone code", **viewer.ids)
             if looks_like_login_code(code):
                 hinted = copy.copy(error)  # callers with the same code share it
                 hinted.hint = "This looks like a code of wx.login."
@@ -109,13 +108,13 @@ class Phones:
         """
         if not self.takes_encrypted:
             raise NotEnabled
-        ids = await self._count_address(viewer, client)
+        await self.address_rate_limit.count("address", client.address, client, **viewer.ids)
         encrypted = EncryptedData.parse(encrypted_data=encrypted_data, iv=iv)
-        await self._count_user(await self._account(viewer), viewer, client)
+        await self._count_user(await require_account(self.database, viewer.account_id), viewer, client)
         try:
             number = await self._open(viewer.account_id, encrypted)
         except (SessionKeyStale, DecryptFailed, WatermarkOutOfRange) as error:
-            SecurityEvent.SUBMISSION_REFUSED.log(client, reason=error.reason, **ids)
+            SecurityEvent.SUBMISSION_REFUSED.log(client, reason=error.reason, **viewer.ids)
             raise
         return await self._user(viewer, await self._store(viewer, number, PhoneSource.ENCRYPTED))
 
@@ -124,21 +123,9 @@ class Phones:
         await remove_phone(self.database, viewer.account_id, self._entry(AuditAction.PHONE_REMOVED, viewer))
         return viewer.user
 
-    async def _count_address(self, viewer: Viewer, client: Client) -> dict[str, str]:
-        ids = _ids(viewer)
-        await self.address_rate_limit.count("address", client.address, client, **ids)
-        return ids
-
     async def _count_user(self, account: SealedAccount, viewer: Viewer, client: Client) -> None:
-        """By what a deletion and a new login leave as it is. A storage shared with others need not learn who it is."""
-        user = hashlib.sha256(f"{account.app_id}\0{account.openid}".encode()).hexdigest()
-        await self.account_rate_limit.count("account", user, client, **_ids(viewer))
-
-    async def _account(self, viewer: Viewer) -> SealedAccount:
-        account = await find_sealed(self.database, viewer.account_id)
-        if account is None:
-            raise Unauthenticated
-        return account
+        user = user_digest(account.app_id, account.openid)
+        await self.account_rate_limit.count("account", user, client, **viewer.ids)
 
     async def _share(self, viewer: Viewer, code: str, client: Client) -> str:
         """As `_exchange`, once for all who wait for it; a client that leaves does not end it."""
@@ -147,14 +134,14 @@ class Phones:
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = asyncio.create_task(self._exchange(viewer, code, client))
-            # Looks at the outcome too, so that asyncio does not report a failure whose callers have all left.
-            flight.add_done_callback(lambda task: (self._flights.pop(key), task.cancelled() or task.exception()))
+            flight.add_done_callback(retrieve)
+            flight.add_done_callback(lambda _: self._flights.pop(key))
         return await asyncio.shield(flight)
 
     async def _exchange(self, viewer: Viewer, code: str, client: Client) -> str:
         """Stores the number of this code; the id of the user who has it."""
-        account = await self._account(viewer)
-        code_hash = _hash(account.app_id, code)
+        account = await require_account(self.database, viewer.account_id)
+        code_hash = digest(f"{account.app_id}\0{code}".encode())
         if await self._is_stored(viewer, code_hash):
             return viewer.user.id
         app = self.apps.served(account.app_id)
@@ -193,7 +180,7 @@ class Phones:
 
     def _require_recent(self, number: PhoneNumber) -> None:
         # However short operators want it: a code lives that long.
-        max_age = max(self.watermark_max_age, _CODE_LIVES_SECONDS)
+        max_age = max(self.watermark_max_age, _CODE_TTL_SECONDS)
         now, max_ahead = self.now() / 1000, self.watermark_max_ahead
         try:
             require_recent(number.watermark_at, now=now, max_age=max_age, max_ahead=max_ahead)
@@ -201,9 +188,7 @@ class Phones:
             # WeChat's own, just now: one of the two clocks is wrong.
             _log.warning("WeChat gives a phone number of another time", extra={"reason": error.reason})
             reason = f"unusable phone_info: {error.reason}"
-        else:
-            return
-        raise PhoneNumberUnusable(reason, http_status=200)
+            raise PhoneNumberUnusable(reason, http_status=200) from None
 
     async def _open(self, account_id: int, encrypted: EncryptedData) -> PhoneNumber:
         def read(session_key: SecretStr, account: SealedAccount) -> PhoneNumber | None:
@@ -250,13 +235,3 @@ class Phones:
 
     def _entry(self, action: AuditAction, viewer: Viewer) -> Audited:
         return action.entry(now=self.now(), user_id=viewer.user.id, session=session_id(viewer.token_hash))
-
-
-def _ids(viewer: Viewer) -> dict[str, str]:
-    return {"user_id": viewer.user.id, "session_id": session_id(viewer.token_hash)}
-
-
-def _hash(app_id: str, code: str) -> str:
-    """43 characters."""
-    digest = hashlib.sha256(f"{app_id}\0{code}".encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -11,14 +11,14 @@ _log = logging.getLogger(__name__)
 _TABLE: Final = "phones"
 
 
-def phone_context(user_id: str) -> SealContext:
+def _context(user_id: str) -> SealContext:
     """Where a sealed number belongs: to a user, in whichever mini-program it was given."""
     return SealContext(_TABLE, "number", app_id="", openid=user_id)
 
 
 def seal_phone(key_ring: KeyRing, number: str, user_id: str) -> str:
     """Seals a number in E.164, such as +8613800138000."""
-    return key_ring.seal(number.encode(), phone_context(user_id))
+    return key_ring.seal(number.encode(), _context(user_id))
 
 
 def phone_indexes(key_ring: KeyRing, number: str) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def phone_indexes(key_ring: KeyRing, number: str) -> tuple[str, ...]:
 def open_phone(key_ring: KeyRing, sealed: str, user_id: str) -> str | None:
     """The number; None is as good as no number, until the user gives it again."""
     try:
-        return key_ring.open(Sealed(sealed), phone_context(user_id)).decode()
+        return key_ring.open(Sealed(sealed), _context(user_id)).decode()
     except SecurityError as error:
         _log.warning("a stored phone number cannot be opened", extra={"reason": type(error).__name__})
         return None

@@ -11,7 +11,6 @@ from graph.accounts.session_keys import SessionKeys
 from graph.accounts.sessions import Viewer
 from graph.security.events import Client, SecurityEvent
 from graph.security.rate_limit import RateLimit
-from graph.security.tokens import session_id
 from graph.wechat.crypto import Submission
 from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
 from graph.wechat.user_info import UserInfo
@@ -47,15 +46,14 @@ class Profiles:
         Raises `RateLimited` for the client's address or the account, `SubmissionError` (see `graph.wechat.errors`),
         `SessionKeyStale`, `Unauthenticated` when the user is gone, `DatabaseError`.
         """
-        ids = {"user_id": viewer.user.id, "session_id": session_id(viewer.token_hash)}
-        await self.rate_limit.count("address", client.address, client, **ids)
-        await self.rate_limit.count("account", str(viewer.account_id), client, **ids)
+        await self.rate_limit.count("address", client.address, client, **viewer.ids)
+        await self.rate_limit.count("account", str(viewer.account_id), client, **viewer.ids)
         submission = Submission.parse(raw_data=raw_data, signature=signature, encrypted_data=encrypted_data, iv=iv)
         try:
             info = await self._open(viewer.account_id, submission)
         except (SessionKeyStale, DecryptFailed, WatermarkOutOfRange) as error:
             # The client is sent one code whatever failed; an operator who helps its developer needs to know which.
-            SecurityEvent.SUBMISSION_REFUSED.log(client, reason=error.reason, **ids)
+            SecurityEvent.SUBMISSION_REFUSED.log(client, reason=error.reason, **viewer.ids)
             raise
         profile = _profile(info)
         user = await store_profile(self.database, viewer.user.id, profile, now=self.now())

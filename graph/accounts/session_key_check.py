@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from graph.accounts.encryption_keys import open_session_key, session_key_context
-from graph.accounts.errors import Unauthenticated
-from graph.accounts.sessions import Viewer
+from graph.accounts.sessions import Viewer, require_account
 from graph.security.encryption import KeyRing
 from graph.security.events import Client
 from graph.security.rate_limit import RateLimit
-from graph.security.tokens import session_id
 from graph.wechat.client import WeChatClient
 from graph.wechat.mini_programs import MiniPrograms
-from models.accounts import find_sealed
 from models.database import Database
 
 
@@ -33,14 +30,11 @@ class SessionKeyCheck:
         Raises `RateLimited` for the client's address or the account, `WeChatError`, `Unauthenticated` when the user is
         gone, `DatabaseError`.
         """
-        ids = {"user_id": viewer.user.id, "session_id": session_id(viewer.token_hash)}
-        await self.rate_limit.count("address", client.address, client, **ids)
-        await self.rate_limit.count("account", str(viewer.account_id), client, **ids)
-        account = await find_sealed(self.database, viewer.account_id)
-        if account is None:
-            raise Unauthenticated
-        app, place = self.apps.get(account.app_id), session_key_context(account.app_id, account.openid)
-        session_key = open_session_key(self.key_ring, account.session_key, place)
+        await self.rate_limit.count("address", client.address, client, **viewer.ids)
+        await self.rate_limit.count("account", str(viewer.account_id), client, **viewer.ids)
+        account = await require_account(self.database, viewer.account_id)
+        app, context = self.apps.get(account.app_id), session_key_context(account.app_id, account.openid)
+        session_key = open_session_key(self.key_ring, account.session_key, context)
         if app is None or session_key is None:
             return False
         return await self.wechat.check_session_key(

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Self
 from graph.accounts.errors import NotBearer, Unauthenticated
 from graph.security.errors import SecurityError
 from graph.security.tokens import SessionMacs, SessionToken, TokenHash, opaque_id, session_id
-from models.accounts import NewKey
+from models.accounts import NewKey, SealedAccount, find_sealed
 from models.audit_log import AuditAction, Audited
 from models.database import Database
 from models.devices import UNKNOWN_DEVICE, Device
@@ -31,12 +31,25 @@ def epoch_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+async def require_account(database: Database, account_id: int) -> SealedAccount:
+    """The account of a session. Raises `Unauthenticated` when it is gone, `DatabaseError`."""
+    account = await find_sealed(database, account_id)
+    if account is None:
+        raise Unauthenticated
+    return account
+
+
 class Viewer(NamedTuple):
     """A signed-in user, on one device."""
 
     user: UserRecord
     account_id: int
     token_hash: TokenHash
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """For the log of security events."""
+        return {"user_id": self.user.id, "session_id": session_id(self.token_hash)}
 
 
 # What more sessions are seen for the first time in an hour while others are written, is noted at a later request.

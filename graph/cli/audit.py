@@ -55,17 +55,18 @@ def audit(user_id: str | None, action: str | None, age: int | None, as_json: boo
 
 
 def _json(entry: Audited) -> str:
-    return json.dumps({**asdict(entry), "at": _utc(entry).isoformat(timespec="milliseconds")})
+    return json.dumps({**asdict(entry), "at": utc(entry.at).isoformat(timespec="milliseconds")})
 
 
 def _line(entry: Audited) -> str:
     detail = " ".join(f"{name}={value}" for name, value in entry.detail.items())
     columns = (entry.action, entry.user_id or "", entry.app_id, entry.session, entry.actor, detail)
-    return _LINE.format(f"{_utc(entry):%Y-%m-%d %H:%M:%S}", *columns).rstrip()
+    return _LINE.format(f"{utc(entry.at):%Y-%m-%d %H:%M:%S}", *columns).rstrip()
 
 
-def _utc(entry: Audited) -> datetime:
-    return datetime.fromtimestamp(entry.at / 1000, UTC)
+def utc(epoch_ms: int) -> datetime:
+    """The moment as a `datetime`."""
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC)
 
 
 def command_actor() -> str:

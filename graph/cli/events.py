@@ -1,14 +1,14 @@
 """`wxgate events`: what WeChat has pushed, and what of it could not be applied."""
 
 import json
-from datetime import UTC, datetime
 from typing import Final
 
 import click
 
 from graph.accounts.sessions import epoch_ms
+from graph.cli.audit import utc
 from graph.cli.maintenance import in_database
-from models.clock import clock_ahead
+from models.clock import shared_now
 from models.database import Database
 from models.events import EventState, StoredEvent, read_events, retry_event
 
@@ -24,7 +24,10 @@ def events() -> None:
 @click.option("--failed", is_flag=True, help="Only those that are given up: see the log, then `wxgate events retry`.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(failed: bool, as_json: bool) -> None:
-    """List the events of the last 30 days, newest first, without the users that they name. Times are in UTC."""
+    """List the events of the last 30 days, and what failed in the last 90, newest first.
+
+    Without the users that they name. Times are in UTC.
+    """
     if not as_json:
         click.echo(_LINE.format("ID", "RECEIVED", "APP", "EVENT", "STATE", "TRIES"))
 
@@ -41,7 +44,7 @@ def retry(event_id: str) -> None:
     """Let a running server apply an event that is given up; it does within a minute."""
 
     async def work(database: Database) -> bool:
-        return await retry_event(database, event_id, now=epoch_ms() - await clock_ahead(database))
+        return await retry_event(database, event_id, now=await shared_now(database, epoch_ms))
 
     if not in_database(work):
         msg = f"No event {event_id} is given up: `wxgate events list --failed` shows those that are."
@@ -50,20 +53,16 @@ def retry(event_id: str) -> None:
 
 
 def _line(event: StoredEvent) -> str:
-    at = f"{_utc(event.received_at):%Y-%m-%d %H:%M:%S}"
+    at = f"{utc(event.received_at):%Y-%m-%d %H:%M:%S}"
     return _LINE.format(event.id, at, event.app_id, event.event, _state(event), event.tries)
 
 
 def _json(event: StoredEvent) -> str:
     times = ("created_at", "received_at", "due_at")
-    shown = {name: _utc(getattr(event, name)).isoformat(timespec="milliseconds") for name in times}
+    shown = {name: utc(getattr(event, name)).isoformat(timespec="milliseconds") for name in times}
     about = {"id": event.id, "app_id": event.app_id, "event": event.event, "state": _state(event), "tries": event.tries}
     return json.dumps({**about, **shown})
 
 
 def _state(event: StoredEvent) -> str:
     return EventState(event.state).name.lower()
-
-
-def _utc(time: int) -> datetime:
-    return datetime.fromtimestamp(time / 1000, UTC)

@@ -2,6 +2,7 @@
 
 import click
 
+from graph.security.errors import ServicesError
 from graph.security.service_credentials import ServiceScope, issue_entry
 
 
@@ -29,5 +30,9 @@ def new(name: str, scopes: tuple[str, ...]) -> None:
 
     The service sends both by HTTP Basic, or the secret alone as a bearer token. The entry holds a hash of it.
     """
-    secret, entry = issue_entry(name, scopes)
+    try:
+        secret, entry = issue_entry(name, scopes)
+    except ServicesError:
+        msg = "NAME must be 1 to 32 characters a-z 0-9 _ -."
+        raise click.UsageError(msg) from None
     click.echo(f"secret  {secret.get_secret_value()}\nentry   {entry}")

@@ -7,7 +7,6 @@ import secrets
 from typing import Final
 
 import click
-from pydantic import SecretStr
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from graph.cli.serve import HOST
@@ -15,10 +14,11 @@ from graph.observability.logging import configure_logging
 from graph.server.server import announce, run
 from graph.server.sockets import in_url, listening
 from graph.settings import Settings
-from graph.settings.values import is_loopback
+from graph.settings.values import is_loopback, push_keys
 from graph.simulator import SimulatorState, create_simulator
 from graph.simulator.push import MessagePush
 from graph.simulator.users import DEFAULT_GROUP
+from graph.wechat.mini_programs import PushKeys
 
 ALLOW_REMOTE: Final = click.option(
     "--allow-remote", is_flag=True, help="Listen on an address that other machines can reach."
@@ -55,13 +55,11 @@ def simulate(*, host: str, port: int, seed: int | None, apps: int, events_url: s
         wechat.app_secret.get_secret_value() if wechat.app_secret else invented.app_secret,
         seed=invented.seed,
     )
-    if wechat.events_token and wechat.events_aes_key:
-        _push_with(state, state.app_id, wechat.events_token, wechat.events_aes_key)
+    _push_with(state, state.app_id, push_keys(wechat.events_token, wechat.events_aes_key))
     for app in wechat.mini_programs():
         if app.app_id != state.app_id:
             state.add_app(app.app_id, app.app_secret.get_secret_value())
-            if app.push:
-                _push_with(state, app.app_id, app.push.token, app.push.aes_key)
+            _push_with(state, app.app_id, app.push)
     further = play_several(state, apps)
     push = push_events_to(state, events_url)
     with listening(host, port) as listeners:
@@ -120,9 +118,10 @@ def push_events_to(state: SimulatorState, url: str | None) -> MessagePush:
     return state.apps[state.app_id].push
 
 
-def _push_with(state: SimulatorState, app_id: str, token: SecretStr, aes_key: SecretStr) -> None:
-    push = state.apps[app_id].push
-    push.token, push.aes_key = token.get_secret_value(), aes_key.get_secret_value()
+def _push_with(state: SimulatorState, app_id: str, keys: PushKeys | None) -> None:
+    if keys:
+        push = state.apps[app_id].push
+        push.token, push.aes_key = keys.token.get_secret_value(), keys.aes_key.get_secret_value()
 
 
 def require_loopback(host: str, allow_remote: bool) -> None:

@@ -2,14 +2,13 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 import click
 
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.merging import merge_by_operator
 from graph.accounts.sessions import epoch_ms
-from graph.cli.audit import command_actor
+from graph.cli.audit import command_actor, utc
 from graph.cli.keys import key_ring_of_settings
 from graph.cli.maintenance import in_database
 from models.database import Database
@@ -67,5 +66,5 @@ def proposals(as_json: bool) -> None:
         click.echo(json.dumps([proposal._asdict() for proposal in found]))
         return
     for proposal in found:
-        at = datetime.fromtimestamp(proposal.created_at / 1000, UTC).isoformat(timespec="seconds")
+        at = utc(proposal.created_at).isoformat(timespec="seconds")
         click.echo(f"{at}  {proposal.older}  {proposal.younger}")

@@ -12,8 +12,6 @@ from graphql.language import FieldNode, FragmentDefinitionNode, FragmentSpreadNo
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-# In place of what a resolver below the root field has not returned yet.
-_PENDING: Final = object()
 # Values of exactly these types are their own serialization.
 _PLAIN: Final[Mapping[object, tuple[type, ...]]] = {GraphQLString: (str,), GraphQLID: (str,), GraphQLBoolean: (bool,)}
 
@@ -121,9 +119,9 @@ class Compiler:
         found: dict[str, _Member] = {}
         for node in self.expand_fragments(kind, selections):
             key = response_key(node)
-            # Two fields of one key are one field, says validation; what is below them would have to be merged, and a
+            # Two fields of one key are one field, by validation; what is below them would have to be merged, and a
             # resolver can see how often its field is written.
-            if key in found and (node.selection_set is not None or any(key == field.key for field in resolved or ())):
+            if key in found and (node.selection_set is not None or found[key].write is _pending):
                 raise Unsupported
             found[key] = found.get(key) or self._member(kind, node, resolved)
         members = list(found.values())
@@ -158,10 +156,15 @@ class Compiler:
                 raise Unsupported
             write = self.compile(field.type, node.selection_set)
             resolved.append(ResolvedField(key, kind, node, field.type, field.resolve, write))
-            return _Member(key, "__class__", (), lambda _source: _PENDING)
+            return _Member(key, "__class__", (), _pending)
         nullable = graphql.get_nullable_type(field.type)
         plain = _PLAIN.get(nullable, ()) + (() if graphql.is_non_null_type(field.type) else (NoneType,))
         return _Member(key, definition.python_name, plain, self._compile(nullable, node.selection_set))
+
+
+def _pending(_source: Any) -> Any:
+    """In place of what a resolver below the root field has not returned yet."""
+    return _pending
 
 
 def response_key(node: FieldNode) -> str:

@@ -1,7 +1,6 @@
 """Which service sends a request: HTTP Basic with its name and secret, or the secret alone as a bearer token."""
 
 import base64
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,9 +34,8 @@ class ServiceAuthentication:
         except ScopeMissing:
             raise HttpError(403, ErrorCode.FORBIDDEN, f"This service lacks the scope {scope}.") from None
         except RateLimited as error:
-            wait = {"Retry-After": str(math.ceil(error.retry_after_ms / 1000))}
-            message, milliseconds = "Too many requests from here had a wrong secret.", error.retry_after_ms
-            raise HttpError(429, ErrorCode.RATE_LIMITED, message, headers=wait, retry_after_ms=milliseconds) from None
+            message = "Too many requests from here had a wrong secret."
+            raise HttpError(429, ErrorCode.RATE_LIMITED, message, retry_after_ms=error.retry_after_ms) from None
 
 
 def _name_and_secret(authorization: str) -> tuple[str | None, str]:

@@ -14,7 +14,7 @@ from graph.http.responses import json_response
 from graph.http.service_authentication import ServiceAuthentication
 from graph.security.service_credentials import ServiceScope
 from graph.server.http_error import HttpError, busy
-from models.clock import clock_ahead
+from models.clock import shared_now
 from models.database import Database
 from models.deleted_users import DeletedRecord, read_changes
 from models.errors import DatabaseBehind, DatabaseUnavailable
@@ -45,7 +45,7 @@ class ServiceChanges:
         after, limit = _page(QueryParams(scope["query_string"]))
         try:
             # By the clock that is the same for all replicas, whichever wrote a row and whichever reads it.
-            now = self.now() - await clock_ahead(self.database)
+            now = await shared_now(self.database, self.now)
             changes = await read_changes(self.database, after, limit, now=now)
         except (DatabaseUnavailable, DatabaseBehind):
             msg = "The server cannot work just now."

@@ -24,8 +24,7 @@ _PATH: Final = "/wechat/events"
 # WeChat waits no longer than this for an answer.
 _LIMITS: Final = RequestLimits(body_bytes=65_536, body_seconds=5, request_seconds=5)
 LIMITS: Final[RouteLimits] = {_PATH: _LIMITS, f"{_PATH}/": _LIMITS}
-# Of all mini-programs together, and of what WeChat has signed: strangers cannot use it up. What is refused so WeChat
-# sends again.
+# Of all mini-programs together, and of what WeChat has signed alone. What is refused so WeChat sends again.
 _RATE: Final = RateLimitItemPerMinute(6_000)
 
 

@@ -80,7 +80,7 @@ class Metrics:
         self.logins = counter("wxgate_logins", "Logins: new, returning, or the code of an error.", ("app", "outcome"))
         self.decryptions = counter(
             "wxgate_decryptions",
-            "Submissions, by the session_key that signed them (current, previous, none) and their outcome.",
+            "Submissions, by the session_key that they were made with (current, previous, none), and their outcome.",
             ("key", "outcome"),
         )
         self.forced_token_refreshes = counter(
@@ -183,7 +183,7 @@ class ServerState(Collector):
             for name in _BREAKER_STATES:
                 state.add_metric([app.app_id, name], float(name == breaker))
         yield state
-        logins = self.wechat.logins_under_way
+        logins = self.wechat.login_slots_in_use
         yield GaugeMetricFamily("wxgate_logins_under_way", "Logins that call WeChat, or are about to.", logins)
         yield CounterMetricFamily(
             "wxgate_rate_limit_storage_failures",

@@ -8,7 +8,7 @@ from graph.accounts.login import LoginRequest
 from graph.schema.context import Info
 from graph.schema.types import DeleteMePayload, ExportMePayload, LoginPayload, User
 
-_ERRORS: Final = (
+_FRESH_CODE_ERRORS: Final = (
     "Errors: UNAUTHENTICATED, APP_UNKNOWN, LOGIN_CODE_INVALID, LOGIN_CODE_USED, CODE_OF_ANOTHER_PERSON, USER_BLOCKED, "
     "RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
 )
@@ -147,14 +147,14 @@ class Mutation:
     @strawberry.mutation(
         description="Deletes the user and everything kept of them, in all mini-programs of this server, at once and "
         "for good; all their sessions end, so that a repeat is UNAUTHENTICATED. The next `login` makes a new user: "
-        f"keep the client from it before the call. {_ERRORS}"
+        f"keep the client from it before the call. {_FRESH_CODE_ERRORS}"
     )
     async def delete_me(self, info: Info, code: Annotated[str, _FRESH_CODE]) -> DeleteMePayload:
         context = info.context
         viewer = await context.services.sessions.require_viewer(context.token)
         return DeleteMePayload.of(await context.services.deletions.delete(viewer, code, client=context.client()))
 
-    @strawberry.mutation(description=f"Everything that is kept of the user, as one JSON document. {_ERRORS}")
+    @strawberry.mutation(description=f"Everything that is kept of the user, as one JSON document. {_FRESH_CODE_ERRORS}")
     async def export_me(self, info: Info, code: Annotated[str, _FRESH_CODE]) -> ExportMePayload:
         context = info.context
         viewer = await context.services.sessions.require_viewer(context.token)

@@ -42,11 +42,6 @@ class PhoneNumber:
         return cls(masked=phone.masked, country_code=phone.country_code, verified_at=_time(phone.verified_at))
 
 
-async def _phone_of(root: "User", info: Info) -> PhoneNumber | None:
-    phone = await info.context.services.masked_phones.of(root.id)
-    return None if phone is None else PhoneNumber.of(phone)
-
-
 @strawberry.type(description="A user of the mini-program.")
 class User:
     """The client's view of a row of `users`; what WeChat has not given is null."""
@@ -64,11 +59,12 @@ class User:
     )
     created_at: datetime = strawberry.field(description="When the user first signed in.")
     updated_at: datetime = strawberry.field(description="When their user info was last submitted.")
+
     # By a statement of its own, where it is selected: no other document waits for it.
-    phone: PhoneNumber | None = strawberry.field(
-        resolver=_phone_of,
-        description="The verified phone number, masked; null without one. Errors: SERVICE_UNAVAILABLE.",
-    )
+    @strawberry.field(description="The verified phone number, masked; null without one. Errors: SERVICE_UNAVAILABLE.")
+    async def phone(self, info: Info) -> PhoneNumber | None:
+        phone = await info.context.services.masked_phones.of(self.id)
+        return None if phone is None else PhoneNumber.of(phone)
 
     @classmethod
     def of(cls, record: UserRecord) -> Self:

@@ -1,1 +1,2 @@
-"""Mechanisms without opinions about accounts: session tokens, secrets at rest (encryption), rate limits."""
+"""Mechanisms without opinions about accounts: session tokens, credentials of services, secrets at rest
+(encryption), rate limits, security events."""

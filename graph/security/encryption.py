@@ -4,8 +4,8 @@ A sealed value is text, `v1.<key id>.<base64url(nonce || ciphertext || tag)>`, u
 data are version, key id, table, column, app id and openid, each as UTF-8 after its length in 4 big-endian bytes.
 A value therefore opens in no other row or column, and no two contexts share an encoding.
 
-A row is its account's natural key (app id, openid) and not its primary key: the natural key is known before the row
-exists, so one upsert statement can carry the sealed value.
+A row is named by what is known before it exists, so that one statement can carry the sealed value: by an account's app
+id and openid, a phone's user or an event's id, of which the last two stand in the openid's place.
 
 Every row has its own encryption key: HKDF-SHA256 (RFC 5869, no salt) of the master key, with the length-prefixed
 purpose and the associated data as info. Fingerprints, indexes and `subkeys` have other purposes, hence other keys.

@@ -100,6 +100,6 @@ class ServiceCredentials:
     def _find(self, name: str | None, secret: str) -> Service | None:
         parsed = ServiceSecret.parse(secret)
         secret_hash = parsed.hash() if parsed else ""
-        # All of them, whichever is named: how long it takes tells nothing of the services that there are.
+        # All of them, whichever is named: how long it takes reveals no name.
         same = [service for service in self._services if hmac.compare_digest(service.secret_hash, secret_hash)]
         return next((service for service in same if name in {None, service.name}), None)

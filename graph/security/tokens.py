@@ -122,6 +122,11 @@ class ServiceSecret(_Secret, pattern=SERVICE_SECRET_PATTERN):
     __slots__ = ()
 
 
+def digest(data: bytes) -> str:
+    """SHA-256, as 43 characters of base64url; `_Secret.hash` writes it out, for it is called with each request."""
+    return binascii.b2a_base64(hashlib.sha256(data).digest()).translate(_URL_SAFE, b"=\n").decode("ascii")
+
+
 def session_id(token_hash: str) -> str:
     """The public id of the session with this `TokenHash`: 22 base62 characters that lead back to neither."""
     digest = hashlib.sha256(f"session id{token_hash}".encode("ascii")).digest()

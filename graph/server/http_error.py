@@ -1,5 +1,6 @@
 """What a request is refused with before, or instead of, being executed."""
 
+import math
 from collections.abc import Mapping
 
 from graph.errors import CodedError, ErrorAction, ErrorCode
@@ -21,7 +22,8 @@ class HttpError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.headers = headers
+        wait = {} if retry_after_ms is None else {"Retry-After": str(math.ceil(retry_after_ms / 1000))}
+        self.headers = {**(headers or {}), **wait}
         may_repeat = code in _RETRYABLE
         action = ErrorAction.WAIT if may_repeat else ErrorAction.FIX_REQUEST if status < 500 else ErrorAction.GIVE_UP
         self.coded = CodedError(code, message, action, retry_after_ms)

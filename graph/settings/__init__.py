@@ -1,6 +1,6 @@
 """The settings, by group: `WXGATE_<group>_<name>`, with its default and its range; frozen, and silent about secrets.
 
-`values.py` says what a value may be, `environment.py` where it is read. A limit is defined where it is enforced; its
+`values.py` has what a value may be, `environment.py` where it is read. A limit is defined where it is enforced; its
 group is made of those classes.
 """
 
@@ -125,7 +125,7 @@ class HttpSettings(Group):
 class RateLimitSettings(Group):
     """How often one client address, and one account, may do what costs something."""
 
-    # A whole campus can be behind one address, and so can everybody behind a proxy that is not trusted yet.
+    # A whole campus can be behind one address, and so can all clients behind a proxy that is not trusted yet.
     login: values.Rate = Field("600/minute", description="Logins an address, and an account; empty: unlimited.")
     submit: values.Rate = Field("600/minute", description="The same for submissions, and for checkSession.")
     # WeChat charges for numbers, and a user has few; an address may submit them as often as anything.

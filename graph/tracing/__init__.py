@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, cast
 
+# For the checkers of types and floors: at run time the extra may be missing.
 if TYPE_CHECKING:
     from graph.tracing.spans import Tracing
 

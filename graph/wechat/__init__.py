@@ -1,6 +1,7 @@
 """WeChat's server API and WeChat's cryptography, and nothing of ours.
 
 client.py           the calls, under WeChat's own names
+mini_programs.py    those that are served, which one a request means, and the keys of their message push
 attempts.py         a call on the wire: one deadline, one careful retry
 access_tokens.py    the token that most calls carry: kept, and renewed when it is refused
 circuit_breaker.py  no calls to a WeChat that fails or has said stop, but for a probe

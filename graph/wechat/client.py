@@ -101,7 +101,7 @@ class WeChatClient:
         return breaker
 
     @property
-    def logins_under_way(self) -> int:
+    def login_slots_in_use(self) -> int:
         """How many slots logins hold."""
         return self.slots_in_use - self._shared_slots_in_use
 

@@ -2,6 +2,7 @@
 
     WeChatError                 a call to WeChat did not give what was asked
     ├── WeChatUnavailable       no usable response: network, time, HTTP status, body, errcode -1
+    │   └── PhoneNumberUnusable  the response has no phone number that can be used: the phone code is spent
     ├── CircuitOpen             not even asked, because it does not respond, or too slowly: the code is not spent
     ├── WeChatRateLimited       too many calls: 45011 (this minute), 45009 (today)
     ├── LoginCodeInvalid        40029, 41008: expired, of another app or another kind (a phone code)

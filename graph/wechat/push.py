@@ -10,17 +10,17 @@ Formats (official "message push" page; verified against its samples):
 Message and envelope are JSON or XML, as the operator chose in WeChat's console.
 
 Danger: who has seen one URL of a push can send any unencrypted body under its signature. So only what is decrypted
-counts, unless a setting says otherwise.
+counts, unless a setting allows it.
 """
 
 import hashlib
 import hmac
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 from Crypto.Cipher import AES
 from Crypto.Util.Padding import unpad
@@ -29,9 +29,6 @@ from defusedxml import ElementTree
 from graph.wechat.errors import PushFault, PushRefused
 from graph.wechat.mini_programs import PushKeys
 from graph.wechat.user_info import parse_object
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
 
 # How far WeChat's clock and this one may be apart, and how long a captured URL can be used.
 MAX_SKEW_SECONDS: Final = 600
@@ -157,7 +154,7 @@ def _decrypted(app_id: str, keys: PushKeys, encrypted: str) -> bytes:
 
 
 def _read_fields(text: bytes, fault: PushFault) -> _Fields:
-    """By the first character, whatever a header says: what WeChat sends is text/xml or application/json, or neither."""
+    """By the first character, whatever the headers: what WeChat sends is text/xml or application/json, or neither."""
     try:
         decoded = text.decode("utf-8-sig").strip()
         pairs = _json_pairs(decoded) if decoded.startswith("{") else _xml_pairs(decoded)
@@ -183,16 +180,12 @@ def _xml_pairs(text: str) -> list[tuple[str, str]]:
     if _NAMESPACE(text):
         raise ValueError
     root = ElementTree.fromstring(text, forbid_dtd=True)
-    if any(_too_deep(root, _MAX_DEPTH)):
+    level = [root]
+    for _ in range(_MAX_DEPTH):
+        level = [child for element in level for child in element]
+    if level:
         raise ValueError
     return [(child.tag, child.text or "") for child in root if not len(child)]
-
-
-def _too_deep(element: "Element", levels: int) -> Iterator[bool]:
-    yield levels == 0
-    if levels:
-        for child in element:
-            yield from _too_deep(child, levels - 1)
 
 
 def _refuse(reason: PushFault) -> NoReturn:
