@@ -33,6 +33,6 @@ def new(name: str, scopes: tuple[str, ...]) -> None:
     try:
         secret, entry = issue_entry(name, scopes)
     except ServicesError:
-        msg = "NAME must be 1 to 32 characters a-z 0-9 _ -."
-        raise click.UsageError(msg) from None
+        msg = "NAME must be a name of 1 to 32 characters a-z 0-9 _ -."
+        raise click.ClickException(msg) from None
     click.echo(f"secret  {secret.get_secret_value()}\nentry   {entry}")
