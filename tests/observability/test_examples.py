@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from graph.settings import MetricsSettings
+from models.audit_log import AuditAction
 from tests.observability.exposition import scrape
 from tests.programs import program
 from tests.server import TestServer
@@ -20,6 +21,7 @@ DASHBOARD: Final[dict[str, Any]] = json.loads((EXAMPLES / "dashboard.json").read
 PANELS: Final[list[dict[str, Any]]] = DASHBOARD["panels"]
 SHOWN: Final[list[str]] = [target["expr"] for panel in PANELS for target in panel.get("targets", [])]
 ALERTS: Final = (EXAMPLES / "rules.yml").read_text("utf-8")
+GUIDE: Final = (EXAMPLES / "README.md").read_text("utf-8")
 NAME: Final = re.compile(r"\b(?:wxgate|process|python)_[a-z_]+")
 
 
@@ -93,3 +95,9 @@ def test_the_dashboard_asks_which_prometheus_and_which_replica() -> None:
     sources = {panel["datasource"]["uid"] for panel in PANELS if panel["type"] != "row"}
     assert sources == {"${datasource}"}
     assert [expr for expr in SHOWN if "$instance" not in expr] == []
+
+
+def test_the_guide_explains_every_action_of_the_audit_log() -> None:
+    [table] = re.findall(r"^\| action \|.*?(?=^\n|\Z)", GUIDE, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+    assert {name for row in rows for name in re.findall("`([a-z_]+)`", row)} == {action.value for action in AuditAction}
