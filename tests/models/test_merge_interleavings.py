@@ -8,7 +8,7 @@ import pytest
 from models.database import Database
 from models.logins import NewSession, UnionidRules, _login, sign_in
 from models.merging import merge_users
-from tests.models.interleaving import outcomes
+from tests.models.interleaving import every_meeting
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
 from tests.models.rows import NOON, a_login, column
 
@@ -77,13 +77,7 @@ async def test_a_login_and_a_merge_lose_nothing_wherever_they_meet(
     rules = UnionidRules(merging=RULES if is_blank and not is_of_third else None)
     signing_in, merging = lambda: _login(login, rules), lambda: merge_users(what, RULES)
     met = 0
-    for first, second in ((signing_in, merging), (merging, signing_in)):
-        statements = 0
-        while True:
-            await store_users(database)
-            if not await outcomes(database, first, statements, second):
-                break
-            await check(database, login)
-            statements += 1
-        met += statements
+    async for _ in every_meeting(database, store_users, signing_in, merging):
+        await check(database, login)
+        met += 1
     assert met > 15
