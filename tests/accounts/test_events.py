@@ -12,11 +12,10 @@ from graph.simulator.users import DEFAULT_GROUP
 from tests.accounts.inbox import audited, happens, openid_of, rows, settings_with_events, user_with_profile
 from tests.accounts.phones import SUBMIT_ENCRYPTED
 from tests.accounts.stored import run_sql
-from tests.server import APP_ID, ME, Clock, TestServer, open_server
+from tests.server import APP_ID, ME, SHOP, Clock, TestServer, open_server
 
 MODIFIED: Final = "user_info_modified"
 REVOKE: Final = "user_authorization_revoke"
-SHOP: Final = "wx00c1f0c9be2d3784"
 CANCELLATION: Final = "user_authorization_cancellation"
 
 
