@@ -5,10 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import asyncpg
+import pytest
 
 from models.database import Database, Transaction
 from models.errors import Conflict
 from tests.models.borrowing import raw
+
+# On SQLite transactions run one after the other.
+on_patient_postgres = pytest.mark.parametrize("tables_url", ["patient postgres"], indirect=True)
 
 
 class Driven:

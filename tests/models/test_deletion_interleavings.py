@@ -10,18 +10,12 @@ from models.deleted_users import DeletionReason
 from models.deletion import DeletedAccount, delete_account, delete_user_for_good
 from models.logins import NewSession, SignedInRecord, UnionidRules, _login
 from models.merging import MergedRecord, MissingUser, merge_users
-from tests.models.interleaving import every_meeting
+from tests.models.interleaving import every_meeting, on_patient_postgres
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
 from tests.models.rows import NOON, column
 from tests.models.test_merge_interleavings import LOGINS, OLDER, THIRD, YOUNGER, store_users
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(params=["postgres"])
-def tables_url(migrated_postgres_url: str) -> str:
-    """On SQLite transactions run one after the other."""
-    return f"{migrated_postgres_url}&command_timeout=60"
+pytestmark = [pytest.mark.slow, on_patient_postgres]
 
 
 def entry(action: AuditAction) -> Audited:

@@ -8,11 +8,11 @@ import pytest
 from models.database import Database
 from models.logins import NewSession, UnionidRules, _login, sign_in
 from models.merging import merge_users
-from tests.models.interleaving import every_meeting
+from tests.models.interleaving import every_meeting, on_patient_postgres
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
 from tests.models.rows import NOON, a_login, column
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, on_patient_postgres]
 
 OLDER: Final = "user-1"
 YOUNGER: Final = "user-2"
@@ -29,12 +29,6 @@ LOGINS: Final = {
     "late, of a third to the younger": a_login(9, openid="openid-two", unionid="union-three"),
     "late, of the younger to a third": a_login(9, openid="openid-three", unionid="union-two"),
 }
-
-
-@pytest.fixture(params=["postgres"])
-def tables_url(migrated_postgres_url: str) -> str:
-    """On SQLite transactions run one after the other."""
-    return f"{migrated_postgres_url}&command_timeout=60"
 
 
 async def store_users(database: Database) -> None:

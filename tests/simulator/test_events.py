@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,13 +15,6 @@ from tests.simulator.receiver import Pushed, Receiver, opened, receiving
 
 SHOP_ID = "wx1111111111111111"
 PHONE, CHECK = "/wxa/business/getuserphonenumber", "/wxa/checksession"
-
-
-@pytest.fixture
-def receiver(state: SimulatorState) -> Iterator[Receiver]:
-    with receiving() as receiver:
-        state.apps[APP_ID].push.url = f"{receiver.url}/{APP_ID}"
-        yield receiver
 
 
 def event_of(state: SimulatorState, pushed: Pushed, app_id: str = APP_ID) -> dict[str, Any]:
