@@ -97,14 +97,17 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(autouse=True)
-def no_secret_is_logged() -> Iterator[None]:
-    """Runs the whole suite at DEBUG, and fails any test that makes any logger of the process write a secret."""
+def no_secret_is_logged() -> Iterator[Listener]:
+    """Runs the whole suite at DEBUG, and fails any test that makes any logger of the process write a secret.
+
+    Gives what has been logged so far.
+    """
     listener, root = Listener(), logging.getLogger()
     level = root.level
     root.addHandler(listener)
     root.setLevel(logging.DEBUG)
     silence_verbose_libraries()
-    yield
+    yield listener
     root.removeHandler(listener)
     root.setLevel(level)
     assert [(found, line) for line in listener.lines if (found := secrets_in(line))] == []

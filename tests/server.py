@@ -25,6 +25,7 @@ from tests.secret_patterns import secrets_in
 
 # Made up for the tests; random enough to pass for real ones.
 APP_ID: Final = "wx5a1f0c9be2d37846"
+SHOP: Final = "wx00c1f0c9be2d3784"
 APP_SECRET: Final = "9f3b6d0c47e85a12b8d9e6f1037c4a25"
 ENCRYPTION_KEYS: Final = "k1:h8Zq2mVd7xYt0LrKpWbN4sGjUeQcTfAo1iH9vXyD3kE"
 ANOTHER_K1: Final = ENCRYPTION_KEYS.replace("h8Zq", "h8Zr")

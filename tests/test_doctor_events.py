@@ -9,7 +9,7 @@ from tests.cli.processes import invoke
 from tests.processes import serve_environment
 from tests.secret_patterns import secrets_in
 from tests.server import APP_ID
-from tests.wechat.pushes import AES_KEY, TOKEN
+from tests.wechat.pushes import AES_KEY, TOKEN, VARIABLES
 
 pytestmark = pytest.mark.usefixtures("root_logger_as_before")
 
@@ -25,10 +25,9 @@ def test_what_to_enter_in_wechats_console_is_printed(wechat_simulator: WeChatSim
         return output
 
     assert "events" not in doctor()
-    keys = {"WXGATE_WECHAT_EVENTS_TOKEN": TOKEN, "WXGATE_WECHAT_EVENTS_AES_KEY": AES_KEY}
     line = f"ok     events of {APP_ID}: enter https://<your host>/wechat/events/{APP_ID}, safe mode\n"
-    assert doctor(**keys).endswith(line)
+    assert doctor(**VARIABLES).endswith(line)
     hosts = {"WXGATE_HTTP_ALLOWED_HOSTS": "*.example.com,api.example.com"}
-    assert f"enter https://api.example.com/wechat/events/{APP_ID}," in doctor(**keys, **hosts)
-    assert "events: WXGATE_WECHAT_EVENTS_PLAIN lets anyone" in doctor(**keys, WXGATE_WECHAT_EVENTS_PLAIN="true")
+    assert f"enter https://api.example.com/wechat/events/{APP_ID}," in doctor(**VARIABLES, **hosts)
+    assert "events: WXGATE_WECHAT_EVENTS_PLAIN lets anyone" in doctor(**VARIABLES, WXGATE_WECHAT_EVENTS_PLAIN="true")
     assert "FAULT  settings  WXGATE_WECHAT_EVENTS_AES_KEY is missing" in doctor(WXGATE_WECHAT_EVENTS_TOKEN=TOKEN)

@@ -62,9 +62,12 @@ _ANONYMOUS: Final[Result] = {
 }
 
 
-class UserFields(Fields):
-    user: Annotated[str, Field(min_length=1, max_length=64)] = DEFAULT_USER
+class AppFields(Fields):
     app: Text | None = None
+
+
+class UserFields(AppFields):
+    user: Annotated[str, Field(min_length=1, max_length=64)] = DEFAULT_USER
 
 
 class ProfileFields(Profile, UserFields):
@@ -98,8 +101,7 @@ class PhoneNumberFields(ProfileFields):
     quota: Literal["none"] | None = None
 
 
-class BindFields(Fields):
-    app: Text | None = None
+class BindFields(AppFields):
     group: Text = DEFAULT_GROUP
 
 

@@ -1,4 +1,4 @@
-"""What users take back, on the phone or in WeChat's settings, and the events that tell the server of it.
+"""What users take back, on the phone or in WeChat's settings, and the events that WeChat sends to the server.
 
 EVENT stands for `user` and `app`, as everywhere on the phone's side, and for how the event arrives: `repeat` (times),
 `delay` (seconds), `fault` ("wrong-signature" or "wrong-app"), `hold` (true: it is sent by `release-events`, after what
@@ -17,17 +17,15 @@ those of `SimulatedApp.push`: no request sets them, lest the simulator call what
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from graph.simulator.apps import SimulatedApp
-from graph.simulator.device import Action, ProfileFields, Result, UserFields, app_and_user, app_in_hand
-from graph.simulator.protocol import Fields
-from graph.simulator.push import Event, Fault, Format, Mode, deliver, send, url_check
+from graph.simulator.device import Action, AppFields, ProfileFields, Result, UserFields, app_and_user, app_in_hand
+from graph.simulator.push import Event, EventFault, Format, Mode, deliver, send, url_check
 from graph.simulator.state import SimulatorState
-from graph.simulator.users import Text, User
+from graph.simulator.users import User
 
 # Of RevokeInfo, that of phone numbers.
 PHONE: Final = 8
@@ -36,7 +34,7 @@ PHONE: Final = 8
 class EventFields(UserFields):
     repeat: Annotated[int, Field(ge=1, le=100)] = 1
     delay: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    fault: Fault | None = None
+    fault: EventFault | None = None
     hold: bool = False
 
 
@@ -50,10 +48,6 @@ class ModifiedFields(ProfileFields, EventFields):
     pass
 
 
-class AppFields(Fields):
-    app: Text | None = None
-
-
 class MessagePushFields(AppFields):
     mode: Mode | None = None
     format: Format | None = None
@@ -62,8 +56,8 @@ class MessagePushFields(AppFields):
 async def revoke(state: SimulatorState, fields: RevokeFields) -> Result:
     """The user withdraws permissions. The phone may give each of them again."""
     app, user = app_and_user(state, fields)
-    info = {"RevokeInfo": ",".join(map(str, fields.info))}
-    deliveries = await _push(state, app, user, fields, name="user_authorization_revoke", more=info)
+    info = ",".join(map(str, fields.info))
+    deliveries = await _push(state, app, user, fields, "user_authorization_revoke", RevokeInfo=info)
     return {"errMsg": "revoke:ok", "deliveries": deliveries}
 
 
@@ -71,14 +65,14 @@ async def close_account(state: SimulatorState, fields: EventFields) -> Result:
     """The user's account ends, as this app knows it: the next login is that of another openid."""
     app, user = app_and_user(state, fields)
     app.close_account(fields.user)
-    deliveries = await _push(state, app, user, fields, name="user_authorization_cancellation")
+    deliveries = await _push(state, app, user, fields, "user_authorization_cancellation")
     return {"errMsg": "closeAccount:ok", "deliveries": deliveries}
 
 
 async def modified(state: SimulatorState, fields: ModifiedFields) -> Result:
     """WeChat has cleared the user's name and picture, for they broke its rules."""
     app, user = app_and_user(state, fields)
-    deliveries = await _push(state, app, user, fields, name="user_info_modified")
+    deliveries = await _push(state, app, user, fields, "user_info_modified")
     return {"errMsg": "modified:ok", "deliveries": deliveries}
 
 
@@ -112,13 +106,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
 
 
 async def _push(
-    state: SimulatorState,
-    app: SimulatedApp,
-    user: User,
-    fields: EventFields,
-    *,
-    name: str,
-    more: Mapping[str, str] = MappingProxyType({}),
+    state: SimulatorState, app: SimulatedApp, user: User, fields: EventFields, name: str, **more: str
 ) -> list[object]:
     event = Event(
         name=name,

@@ -16,7 +16,7 @@ from graph.simulator.fake_values import FakeValues
 
 Mode = Literal["safe", "compatible", "plain"]
 Format = Literal["json", "xml"]
-Fault = Literal["wrong-signature", "wrong-app"]
+EventFault = Literal["wrong-signature", "wrong-app"]
 
 MAX_TRIES: Final = 3
 # Of PKCS#7: twice the cipher's own block.
@@ -59,7 +59,7 @@ class Event:
     created_at: int
     openid: str
     more: Mapping[str, str]
-    fault: Fault | None = None
+    fault: EventFault | None = None
     repeat: int = 1
     delay: float = 0.0
 

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from graph.accounts.phone_encryption import phone_indexes, seal_phone
-from graph.security.encryption import KeyRing
-from graph.settings import RateLimitSettings, Settings
+from graph.settings import PhoneSettings, RateLimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
+from tests.accounts.phones import submit, tap
 from tests.accounts.stored import run_sql
-from tests.server import ENCRYPTION_KEYS, TestServer, settings_for, wechat_settings
+from tests.server import SHOP, TestServer, settings_for, wechat_settings
 
-SHOP: Final = "wx00c1f0c9be2d3784"
 UNIONID: Final = "union-of-alice"
 NUMBER: Final = "+8613800138000"
 NAME: Final = "爱丽丝 of Wonderland"
@@ -25,9 +23,10 @@ _TABLES: Final = {
 
 
 def settings_of_two_apps(wechat: WeChatSimulator, database_url: str) -> Settings:
-    """A server of two mini-programs, on which a user may try as often as a test wants."""
-    apps, unlimited = wechat_settings(wechat, wechat.app(SHOP)), RateLimitSettings(privacy="")
-    return settings_for(wechat, database_url).model_copy(update={"wechat": apps, "rate_limit": unlimited})
+    """A server of two mini-programs, on which a phone number is one user's and users try as often as a test wants."""
+    unique, unlimited = PhoneSettings(unique=True), RateLimitSettings(privacy="")
+    settings = settings_for(wechat, database_url, phone=unique, rate_limit=unlimited)
+    return settings.model_copy(update={"wechat": wechat_settings(wechat, wechat.app(SHOP))})
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class FullUser:
     tokens: tuple[str, str, str]
 
 
-async def store_full_user(server: TestServer, settings: Settings) -> FullUser:
+async def store_full_user(server: TestServer) -> FullUser:
     """Alice: of two mini-programs, with a unionid, a profile and a phone number, and proposed for a merge with Bob."""
     shop = server.wechat.app(SHOP)
     login = await server.login("alice", unionId=UNIONID)
@@ -48,23 +47,10 @@ async def store_full_user(server: TestServer, settings: Settings) -> FullUser:
     assert login["user"]["id"] == tablet["user"]["id"] == in_shop["user"]["id"]
     info = server.wechat.user_info("alice", policy="old", nickName=NAME, city="Guangzhou")
     await server.submit(login["token"], info)
-    await give_phone(server, settings, login["user"]["id"])
+    await submit(server, login["token"], tap(server.wechat))
     await server.login("bob")
     await server.login("bob", unionId=UNIONID)
     return FullUser(login["user"]["id"], (login["token"], tablet["token"], in_shop["token"]))
-
-
-async def give_phone(server: TestServer, settings: Settings, user_id: str) -> None:
-    ring, now = KeyRing.parse(ENCRYPTION_KEYS), server.clock()
-    [index] = phone_indexes(ring, NUMBER)
-    sealed = seal_phone(ring, NUMBER, user_id)
-    await run_sql(
-        settings,
-        "INSERT INTO phones (user_id, number, number_index, country_code, app_id, source, code_hash, verified_at, "  # noqa: S608
-        f"created_at, updated_at) VALUES ('{user_id}', '{sealed}', '{index}', '86', '{server.wechat.app_id}', 1, "
-        f"'hash-of-code', {now}, {now}, {now})",
-    )
-    await run_sql(settings, f"INSERT INTO phone_owners (number_index, user_id) VALUES ('{index}', '{user_id}')")  # noqa: S608
 
 
 async def traces(settings: Settings, user_id: str) -> dict[str, list[str]]:

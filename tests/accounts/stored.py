@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -25,6 +26,15 @@ async def run_sql(settings: Settings, statement: str) -> list[dict[str, Any]]:
         return [dict(row) for row in await connection.fetch(statement)]
     finally:
         await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def locked_sqlite(url: str) -> AsyncIterator[None]:
+    """A file that can be read meanwhile, and not written."""
+    path = url.removeprefix("sqlite://").partition("?")[0]
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        yield
 
 
 async def known_keys(settings: Settings) -> list[str]:

@@ -15,7 +15,6 @@ from graph.simulator.serving import WeChatSimulator
 from tests.accounts.full_user import (
     DELETE,
     EXPORT,
-    SHOP,
     UNIONID,
     FullUser,
     delete,
@@ -27,16 +26,7 @@ from tests.accounts.full_user import (
 )
 from tests.accounts.stored import run_sql
 from tests.secret_patterns import secrets_in
-from tests.server import (
-    APP_ID,
-    LOGIN,
-    ME,
-    SUBMIT,
-    Clock,
-    TestServer,
-    open_server,
-    settings_for,
-)
+from tests.server import APP_ID, LOGIN, ME, SHOP, SUBMIT, Clock, TestServer, open_server, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -47,11 +37,6 @@ OUTLIVE: Final = ["audit_log", "deleted_users"]
 @pytest.fixture
 def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
     return settings_of_two_apps(wechat_simulator, database_url)
-
-
-@pytest.fixture
-async def alice(server: TestServer, settings: Settings) -> FullUser:
-    return await store_full_user(server, settings)
 
 
 def content_of_file(settings: Settings) -> bytes | None:
@@ -65,7 +50,7 @@ async def test_after_a_deletion_no_table_knows_the_user(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     async with open_server(settings, wechat_simulator, clock) as server:
-        alice = await store_full_user(server, settings)
+        alice = await store_full_user(server)
         known = await traces(settings, alice.id)
         for kind, texts in known.items():
             assert [text for text in texts if not await tables_with(settings, text)] == [], kind
@@ -142,7 +127,7 @@ async def patient_server(
 async def test_a_login_that_waits_for_a_deletion_makes_a_new_user(
     patient_server: TestServer, settings: Settings
 ) -> None:
-    server, alice = patient_server, await store_full_user(patient_server, settings)
+    server, alice = patient_server, await store_full_user(patient_server)
     async with meeting(settings) as waiting:
         deleting = asyncio.create_task(delete(server, alice.tokens[0]))
         await waiting(1)
@@ -159,7 +144,7 @@ async def test_a_login_that_waits_for_a_deletion_makes_a_new_user(
 async def test_a_submission_that_waits_for_a_deletion_changes_nothing(
     patient_server: TestServer, settings: Settings
 ) -> None:
-    server, alice = patient_server, await store_full_user(patient_server, settings)
+    server, alice = patient_server, await store_full_user(patient_server)
     server.wechat.advance(10)
     submission = server.wechat.user_info("alice", policy="old", nickName="Back again")
     async with meeting(settings) as waiting:

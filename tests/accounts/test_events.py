@@ -12,11 +12,10 @@ from graph.simulator.users import DEFAULT_GROUP
 from tests.accounts.inbox import audited, happens, openid_of, rows, settings_with_events, user_with_profile
 from tests.accounts.phones import SUBMIT_ENCRYPTED
 from tests.accounts.stored import run_sql
-from tests.server import APP_ID, ME, Clock, TestServer, open_server
+from tests.server import APP_ID, ME, SHOP, Clock, TestServer, open_server
 
 MODIFIED: Final = "user_info_modified"
 REVOKE: Final = "user_authorization_revoke"
-SHOP: Final = "wx00c1f0c9be2d3784"
 CANCELLATION: Final = "user_authorization_cancellation"
 
 
@@ -112,7 +111,8 @@ async def test_what_was_collected_before_a_withdrawal_is_not_taken_after_it(
     token, openid = login["token"], await openid_of(settings, login["user"]["id"], APP_ID)
     info = wechat_simulator.user_info("alice", policy="old", nickName="Alice")
     number = wechat_simulator.phone_number("alice")
-    await happens(server, settings, REVOKE, openid, seconds=5, RevokeInfo="6,8")
+    # The data carry the time of the simulator, whose clock runs on.
+    await happens(server, settings, REVOKE, openid, seconds=300, RevokeInfo="6,8")
     assert (await server.submit(token, info))["nickName"] is None
     encrypted = {name: number[name] for name in ("encryptedData", "iv")}
     answer = await server.post(SUBMIT_ENCRYPTED, encrypted, token=token)
@@ -197,7 +197,7 @@ async def test_a_user_of_another_mini_program_loses_one_account_only(
         assert await server.code_of_error(ME, token=login["token"]) == "UNAUTHENTICATED"
         assert (await server.me(kept["token"]))["id"] == login["user"]["id"]
         assert [entry["action"] for entry in await audited(settings)] == ["event_cancellation"]
-        # Of the other mini-program an openid names nobody here.
+        # Of the other mini-program an openid is no user's here.
         foreign = await openid_of(settings, login["user"]["id"], shop.app_id)
         await happens(server, settings, CANCELLATION, foreign)
         assert (await server.me(kept["token"]))["id"] == login["user"]["id"]

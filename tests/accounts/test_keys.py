@@ -127,14 +127,13 @@ async def test_a_rotation_beside_a_live_server_loses_no_session_key(
 
 
 class WatchedKeyRing(KeyRing):
-    """A key ring that tells when a session_key is opened, which is between the reading and the writing of a row."""
+    """A key ring that calls `on_open` before it opens, which is between the reading and the writing of a row."""
 
     __slots__ = ("on_open",)
 
     on_open: Callable[[SealContext], object]
 
     def open(self, sealed: Sealed, place: SealContext) -> bytes:
-        """Tells, then opens."""
         self.on_open(place)
         return super().open(sealed, place)
 

@@ -35,11 +35,12 @@ async def test_the_number_of_a_tap_is_kept_and_shown_masked(server: TestServer) 
     login = await server.login("alice")
     assert await phone(server, login["token"]) is None
     tapped_at = int(server.wechat.state.clock())
+    server.wechat.state.now = lambda: tapped_at
     user = await submit(server, login["token"], tap(server.wechat))
     assert user["id"] == login["user"]["id"]
     shown = user["phone"]
     assert (shown["masked"], shown["countryCode"]) == (MASKED, "86")
-    assert abs(datetime.fromisoformat(shown["verifiedAt"]).timestamp() - tapped_at) <= 1
+    assert datetime.fromisoformat(shown["verifiedAt"]).timestamp() == tapped_at
     assert await phone(server, login["token"]) == shown
     assert (await server.login("alice"))["user"] == login["user"], "a phone number is no user info"
 
@@ -107,11 +108,9 @@ async def test_a_stolen_code_is_refused_while_its_user_submits_it(server: TestSe
     assert await phone(server, bob) is None
 
 
-@pytest.mark.parametrize(
-    ("code", "action"), [("used", "ASK_AGAIN"), ("old", "ASK_AGAIN"), ("f" * 64, "ASK_AGAIN"), ("0" * 20, "ASK_AGAIN")]
-)
+@pytest.mark.parametrize("code", ["used", "old", "f" * 64, "0" * 20])
 @on_sqlite
-async def test_a_code_that_wechat_does_not_know_wants_another_tap(server: TestServer, code: str, action: str) -> None:
+async def test_a_code_that_wechat_does_not_know_wants_another_tap(server: TestServer, code: str) -> None:
     token = (await server.login("alice"))["token"]
     if code in {"used", "old"}:
         kind, code = code, tap(server.wechat)
@@ -124,7 +123,7 @@ async def test_a_code_that_wechat_does_not_know_wants_another_tap(server: TestSe
         "WeChat does not know this phone code: it must come from this user's tap on the button of this mini-program, "
         "less than 5 minutes ago, and works once."
     )
-    refused = {"code": "PHONE_CODE_INVALID", "action": action, "retryable": True, "message": message}
+    refused = {"code": "PHONE_CODE_INVALID", "action": "ASK_AGAIN", "retryable": True, "message": message}
     assert await refusal(server, token, code) == refused
 
 

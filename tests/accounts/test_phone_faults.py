@@ -1,9 +1,7 @@
 """What becomes of a phone code when WeChat, the database or a clock fails, and what the client does then."""
 
 import asyncio
-import contextlib
 import logging
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +21,7 @@ from tests.accounts.phones import (
     submit,
     tap,
 )
-from tests.accounts.stored import run_sql
+from tests.accounts.stored import locked_sqlite, run_sql
 from tests.accounts.test_session_key_check import count_fetches
 from tests.server import Clock, TestServer, open_server, settings_for
 
@@ -208,12 +206,10 @@ async def test_a_code_is_not_spent_while_the_database_cannot_take_its_number(
 async def test_a_number_that_the_database_cannot_take_wants_another_tap(
     wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path
 ) -> None:
-    path = tmp_path / "wxgate.db"
-    settings = settings_for(wechat_simulator, f"sqlite://{path}?busy_timeout=1")
-    async with open_server(settings, wechat_simulator, clock) as server:
+    url = f"sqlite://{tmp_path / 'wxgate.db'}?busy_timeout=1"
+    async with open_server(settings_for(wechat_simulator, url), wechat_simulator, clock) as server:
         token = (await server.login("alice"))["token"]
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
-            writer.execute("BEGIN IMMEDIATE")
+        async with locked_sqlite(url):
             refused = await refusal(server, token, tap(wechat_simulator))
         message = "The phone number could not be kept: have the user tap again."
         advice = {"action": "ASK_AGAIN", "retryable": True, "retryAfterMs": 1000}

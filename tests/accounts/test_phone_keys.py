@@ -3,7 +3,9 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,16 +15,17 @@ from graph.accounts.encryption_keys import key_usage, retire
 from graph.accounts.errors import KeyNotRetired
 from graph.accounts.key_rotation import Rotation, rotate
 from graph.accounts.phone_encryption import open_phone, phone_indexes, seal_phone
-from graph.security.encryption import KeyRing, SealContext, Sealed
+from graph.security.encryption import KeyRing, SealContext
 from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
-from models.audit_log import AuditAction
 from models.database import Database
-from models.phones import NewPhone, PhoneInUse, PhoneSource, StoredPhone, find_phone, store_phone
+from models.phones import PhoneInUse, StoredPhone, find_phone
 from tests.accounts.stored import run_sql, wxgate
-from tests.models.phones import owners
+from tests.accounts.test_keys import WatchedKeyRing
+from tests.models.phones import a_phone, owners
+from tests.models.phones import give as give_sealed
 from tests.secret_patterns import secrets_in
-from tests.server import ENCRYPTION_KEYS, K2, Clock, open_server, with_keys
+from tests.server import APP_ID, ENCRYPTION_KEYS, K2, Clock, open_server, with_keys
 
 NUMBERS: Final = {"alice": "+8613800138000", "bob": "+8613800138001", "carol": "+85251234567"}
 BOTH: Final = f"{K2},{ENCRYPTION_KEYS}"
@@ -48,18 +51,9 @@ async def give(
     database: Database, user_id: str, number: str, ring: KeyRing, *, at: int
 ) -> StoredPhone | PhoneInUse | None:
     """What comes of a user's giving a number to a replica with this key ring."""
-    [account] = await database.fetch("SELECT id, app_id FROM accounts WHERE user_id = $1", user_id)
-    phone = NewPhone(
-        seal=lambda user_id: seal_phone(ring, number, user_id),
-        indexes=phone_indexes(ring, number),
-        country_code="86",
-        app_id=account["app_id"],
-        source=PhoneSource.CODE,
-        code_hash=None,
-        verified_at=at,
-    )
-    entry = AuditAction.PHONE_SET.entry(now=at, user_id=None)
-    return await store_phone(database, account["id"], phone, entry, unique=True, now=at)
+    phone = a_phone(app_id=APP_ID, code_hash=None, verified_at=at)
+    phone = replace(phone, seal=partial(seal_phone, ring, number), indexes=phone_indexes(ring, number))
+    return await give_sealed(database, user_id, phone, now=at)
 
 
 async def numbers_of(database: Database, ring: KeyRing, users: dict[str, str]) -> dict[str, str | None]:
@@ -130,20 +124,6 @@ async def test_a_number_that_a_lost_key_sealed_is_passed_over_and_can_be_given_a
     }
 
 
-class WatchedKeyRing(KeyRing):
-    """A key ring that tells when a number is opened, which is between the reading and the writing of a row."""
-
-    __slots__ = ("on_open",)
-
-    on_open: Callable[[], object]
-
-    def open(self, sealed: Sealed, context: SealContext) -> bytes:
-        """Tells, then opens."""
-        if context.table == "phones":
-            self.on_open()
-        return super().open(sealed, context)
-
-
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("keys", "resealed"), [(ENCRYPTION_KEYS, 3), (BOTH, 2)], ids=["sealed with the old key", "sealed with the new key"]
@@ -155,8 +135,8 @@ async def test_a_number_that_a_user_gives_during_the_rotation_stays(
     ring, giver = WatchedKeyRing.parse(BOTH), KeyRing.parse(keys)
     given = [(seal_phone(giver, number, first), phone_indexes(giver, number)[0], first)]
 
-    def give_another() -> None:
-        if given:
+    def give_another(place: SealContext) -> None:
+        if place.table == "phones" and given:
             with sqlite3.connect(tmp_path / "wxgate.db") as file:
                 file.execute("UPDATE phones SET number = ?, number_index = ? WHERE user_id = ?", given.pop())
             file.close()

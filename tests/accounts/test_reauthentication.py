@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import sqlite3
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -13,7 +12,6 @@ from graph.simulator.serving import WeChatSimulator
 from tests.accounts.full_user import (
     DELETE,
     EXPORT,
-    SHOP,
     FullUser,
     delete,
     error_of,
@@ -21,10 +19,11 @@ from tests.accounts.full_user import (
     store_full_user,
     users,
 )
-from tests.accounts.stored import run_sql
+from tests.accounts.stored import locked_sqlite, run_sql
 from tests.accounts.test_session_list import id_of
 from tests.server import (
     LOGIN,
+    SHOP,
     Clock,
     TestServer,
     open_server,
@@ -39,11 +38,6 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.fixture
 def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
     return settings_of_two_apps(wechat_simulator, database_url)
-
-
-@pytest.fixture
-async def alice(server: TestServer, settings: Settings) -> FullUser:
-    return await store_full_user(server, settings)
 
 
 async def test_a_code_of_another_user_deletes_neither(
@@ -105,7 +99,7 @@ async def test_a_mini_program_that_is_served_no_more_cannot_show_who_is_there(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     async with open_server(settings, wechat_simulator, clock) as server:
-        alice = await store_full_user(server, settings)
+        alice = await store_full_user(server)
     code = wechat_simulator.app(SHOP).login("alice")
     alone = settings.model_copy(update={"wechat": wechat_settings(wechat_simulator)})
     async with open_server(alone, wechat_simulator, clock) as server:
@@ -144,14 +138,6 @@ async def test_a_database_that_fails_after_the_code_is_spent_has_done_nothing(
     kept = settings_for(wechat_simulator, database_url)
     assert await run_sql(kept, "SELECT action FROM audit_log") == [{"action": "user_created"}]
     assert await run_sql(kept, "SELECT user_id FROM deleted_users") == []
-
-
-@contextlib.asynccontextmanager
-async def locked_sqlite(url: str) -> AsyncIterator[None]:
-    """A file that can be read meanwhile, and not written."""
-    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite://"), isolation_level=None)) as writer:
-        writer.execute("BEGIN IMMEDIATE")
-        yield
 
 
 @contextlib.asynccontextmanager

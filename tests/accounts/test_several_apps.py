@@ -11,9 +11,8 @@ from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from graph.wechat.circuit_breaker import STOPS
 from tests.accounts.stored import run_sql
-from tests.server import APP_ID, LOGIN, ME, SUBMIT, Clock, TestServer, open_server, settings_for, wechat_settings
+from tests.server import APP_ID, LOGIN, ME, SHOP, SUBMIT, Clock, TestServer, open_server, settings_for, wechat_settings
 
-SHOP: Final = "wx00c1f0c9be2d3784"
 FOREIGN: Final = "wxffffffffffffffff"
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -1,9 +1,7 @@
 """What becomes of a code that WeChat has taken while the database keeps its login waiting."""
 
 import asyncio
-import contextlib
 import logging
-import sqlite3
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +12,7 @@ from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
 from models.logins import require_tables
+from tests.accounts.stored import locked_sqlite
 from tests.server import LOGIN, Clock, TestServer, open_server, settings_for
 
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -22,12 +21,10 @@ on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=Tru
 async def test_a_login_that_the_database_cannot_take_asks_for_a_new_code(
     wechat_simulator: WeChatSimulator, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "wxgate.db"
-    settings = settings_for(wechat_simulator, f"sqlite://{path}?busy_timeout=1")
-    async with open_server(settings, wechat_simulator, clock) as server:
+    url = f"sqlite://{tmp_path / 'wxgate.db'}?busy_timeout=1"
+    async with open_server(settings_for(wechat_simulator, url), wechat_simulator, clock) as server:
         code = wechat_simulator.login("alice")
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
-            writer.execute("BEGIN IMMEDIATE")
+        async with locked_sqlite(url):
             [error] = (await server.post(LOGIN, {"code": code}))["errors"]
         assert error["extensions"] | {"requestId": ""} == {
             "code": "SERVICE_UNAVAILABLE",

@@ -20,10 +20,9 @@ from graph.simulator.serving import WeChatSimulator, serve
 from models.migrate import migrate
 from tests.benchmarks.cpu import cpu_seconds, database
 from tests.processes import serve_environment, server_process
-from tests.server import APP_ID, APP_SECRET, LOGIN, USER
+from tests.server import APP_ID, APP_SECRET, LOGIN, ME, USER
 
 AT_ONCE: Final = 16
-ME: Final = f"{{ me {{ {USER} }} }}"
 ME_WITH_PHONE: Final = f"{{ me {{ {USER} phone {{ masked }} }} }}"
 SUBMIT: Final = "mutation ($code: String!) { submitPhoneNumber(code: $code) { phone { masked } } }"
 # What is sent, and whether the user has a number.

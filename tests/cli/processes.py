@@ -110,6 +110,13 @@ class Process:
         with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
             return http.get(self.url + path)
 
+    def device(self, action: str, *, under: str = "", **fields: object) -> Any:
+        """What a user's phone is answered; `under` is the path at which WeChat is simulated."""
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+            answer = http.post(f"{self.url}{under}/device/{action}", json=fields)
+        assert answer.is_success, answer.text
+        return answer.json()
+
     def graphql(self, query: str, *, token: str | None = None, **variables: object) -> Any:
         """The data of an answer without errors."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}

@@ -5,7 +5,6 @@ import socket
 import stat
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import httpx
 import orjson
@@ -34,14 +33,8 @@ def database_url(tmp_path: Path) -> str:
     return f"sqlite://{tmp_path / 'elsewhere.db'}"
 
 
-def phone(server: Process, action: str, **fields: object) -> dict[str, Any]:
-    response = httpx.post(f"{server.url}/simulator/device/{action}", json=fields, trust_env=False)
-    answer: dict[str, Any] = response.json()
-    return answer
-
-
 def code_for(server: Process, person: str) -> str:
-    return str(phone(server, "login", user=person)["code"])
+    return str(server.device("login", under="/simulator", user=person)["code"])
 
 
 def test_the_lines_to_paste_sign_in_a_user_who_is_the_same_after_a_restart(tmp_path: Path) -> None:
@@ -108,11 +101,11 @@ def test_what_users_take_back_reaches_the_server_of_each_mini_program(tmp_path: 
         [first, second] = [app["app"] for app in server.get("/simulator/device/apps").json()["apps"]]
         for app in (first, second):
             for action in ("message-push", "revoke", "modified"):
-                answer = phone(server, action, app=app)
+                answer = server.device(action, under="/simulator", app=app)
                 assert answer["errMsg"].endswith(":ok"), answer
                 assert all(delivery["accepted"] for delivery in answer.get("deliveries", []))
         login = server.login(code_for(server, "me"))
-        [delivery] = phone(server, "close-account", user="me")["deliveries"]
+        [delivery] = server.device("close-account", under="/simulator", user="me")["deliveries"]
         assert delivery == {
             "event": "user_authorization_cancellation",
             "accepted": True,
@@ -204,7 +197,7 @@ def test_a_page_from_elsewhere_cannot_order_faults(headers: dict[str, str], stat
 def test_the_phone_answers_after_any_delay_that_was_asked_for(tmp_path: Path) -> None:
     with serving("dev", cwd=tmp_path, WXGATE_LIMIT_REQUEST_SECONDS="0.5") as server:
         server.login(code_for(server, "me"))
-        [delivery] = phone(server, "close-account", user="me", delay=0.6)["deliveries"]
+        [delivery] = server.device("close-account", under="/simulator", user="me", delay=0.6)["deliveries"]
         assert delivery["accepted"]
 
 
@@ -246,8 +239,7 @@ def test_it_plays_several_mini_programs_in_which_a_user_is_one(tmp_path: Path) -
         assert all(f"            {app}\n" in server.output for app in apps)
         users = set()
         for app in apps:
-            body = {"user": "alice", "app": app}
-            code = httpx.post(f"{server.url}/simulator/device/login", json=body, trust_env=False).json()["code"]
+            code = server.device("login", under="/simulator", user="alice", app=app)["code"]
             request = {"query": LOGIN, "variables": {"code": code}}
             headers = {"X-Wxgate-App": app}
             answer = httpx.post(f"{server.url}/graphql", json=request, headers=headers, trust_env=False).json()

@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -21,12 +20,6 @@ def exports(simulator: Process) -> dict[str, str]:
     return dict(re.findall(r"^export (\w+)=(.+)$", simulator.output, re.MULTILINE))
 
 
-def phone(simulator: Process, action: str, **fields: object) -> dict[str, Any]:
-    response = httpx.post(f"{simulator.url}/device/{action}", json=fields, trust_env=False)
-    answer: dict[str, Any] = response.json()
-    return answer
-
-
 def test_with_the_printed_lines_pasted_serve_signs_users_in_and_remembers_them(tmp_path: Path) -> None:
     with serving("simulate", "--seed", "1", cwd=tmp_path) as simulator:
         printed = exports(simulator)
@@ -38,14 +31,14 @@ def test_with_the_printed_lines_pasted_serve_signs_users_in_and_remembers_them(t
         }
         assert run("migrate", cwd=tmp_path, **variables).returncode == 0
         with serving("serve", cwd=tmp_path, **variables) as before:
-            login = before.login(phone(simulator, "login", user="alice")["code"])
-            submission = phone(simulator, "user-info", user="alice", policy="old", nickName="Ailisi")
+            login = before.login(simulator.device("login", user="alice")["code"])
+            submission = simulator.device("user-info", user="alice", policy="old", nickName="Ailisi")
             submitted = before.graphql(SUBMIT, token=login["token"], **submission)["submitUserInfo"]
             assert submitted["nickName"] == "Ailisi"
             assert before.me(login["token"]) == submitted
         with serving("serve", cwd=tmp_path, **variables) as after:
             assert after.me(login["token"]) == submitted
-            again = after.login(phone(simulator, "login", user="alice")["code"])
+            again = after.login(simulator.device("login", user="alice")["code"])
             assert again["user"] == submitted
     assert secrets_in(before.output + after.output) == []
 
@@ -65,7 +58,7 @@ def test_a_seed_gives_the_same_mini_program_users_and_codes_every_time(tmp_path:
     runs = []
     for seed in ("7", "7", "8"):
         with serving("simulate", "--seed", seed, cwd=tmp_path) as simulator:
-            code = phone(simulator, "login", user="alice")["code"]
+            code = simulator.device("login", user="alice")["code"]
             [person] = simulator.get("/device/users").json()["users"]
             printed = exports(simulator)
             app = (printed["WXGATE_WECHAT_APP_ID"], printed["WXGATE_WECHAT_APP_SECRET"])
@@ -109,8 +102,8 @@ def test_it_pushes_events_to_a_url_and_prints_the_secrets_of_them(tmp_path: Path
         with serving("simulate", *arguments, "--events-url", url, cwd=tmp_path) as simulator:
             printed = exports(simulator)
             [further] = json.loads(printed["WXGATE_WECHAT_APPS"].strip("'"))
-            revoked = phone(simulator, "revoke", user="alice")
-            closed = phone(simulator, "close-account", user="alice", app=further["app_id"])
+            revoked = simulator.device("revoke", user="alice")
+            closed = simulator.device("close-account", user="alice", app=further["app_id"])
     assert [each["accepted"] for answer in (revoked, closed) for each in answer["deliveries"]] == [True, True]
     first, second = receiver.pushed
     message, app_id = opened(first.fields["Encrypt"], printed["WXGATE_WECHAT_EVENTS_AES_KEY"])
@@ -136,7 +129,7 @@ def test_it_pushes_with_the_token_and_keys_that_are_set_and_prints_none(tmp_path
         with serving("simulate", "--events-url", url, cwd=tmp_path, **given) as simulator:
             assert set(exports(simulator)) == {"WXGATE_WECHAT_BASE_URL"}
             for app_id in (APP_ID, shop["app_id"]):
-                phone(simulator, "modified", user="alice", app=app_id)
+                simulator.device("modified", user="alice", app=app_id)
     first, second = receiver.pushed
     assert opened(first.fields["Encrypt"], given["WXGATE_WECHAT_EVENTS_AES_KEY"])[1] == APP_ID
     assert first.signed("msg_signature", given["WXGATE_WECHAT_EVENTS_TOKEN"], first.fields["Encrypt"])
@@ -156,8 +149,8 @@ def test_with_the_printed_lines_pasted_serve_takes_its_events(tmp_path: Path) ->
         url = f"{server.url}/wechat/events/{{appid}}"
         # The same mini-program once more, now that the server's port is known.
         with serving("simulate", "--seed", "1", "--events-url", url, cwd=tmp_path) as simulator:
-            checked = phone(simulator, "message-push", format="xml")
-            [delivery] = phone(simulator, "revoke", user="alice")["deliveries"]
+            checked = simulator.device("message-push", format="xml")
+            [delivery] = simulator.device("revoke", user="alice")["deliveries"]
     assert checked["errMsg"] == "messagePush:ok"
     assert delivery["tries"] == [{"status": 200, "answer": "success"}]
 

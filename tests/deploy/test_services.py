@@ -10,31 +10,22 @@ import httpx
 import pytest
 
 from graph.simulator.serving import WeChatSimulator
-from models.database import Database
-from models.deleted_users import DeletionReason, record_deletion
-from models.migrate import migrate
 from tests.cli.processes import environment
 from tests.deploy.files import text_of
 from tests.deploy.proxy import PATIENCE, coded, nginx
 from tests.deploy.replicas import Replica
-from tests.http.service import PATH, bearer, credential
+from tests.http.service import PATH, bearer, credential, delete_users
 from tests.processes import serve_environment
+from tests.server import settings_for
 
 SECRET, ENTRY = credential()
-
-
-async def delete_users(url: str, *users: str) -> None:
-    """Long ago, by the clock of the server."""
-    await migrate(url)
-    async with Database(url) as database:
-        for user in users:
-            await database.transaction(lambda: record_deletion(user, at=0, reason=DeletionReason.USER))  # noqa: B023
 
 
 @pytest.fixture
 def replica(wechat_simulator: WeChatSimulator, tmp_path: Path) -> Iterator[Replica]:
     url = f"sqlite://{tmp_path}/wxgate.db"
-    asyncio.run(delete_users(url, "user-a", "user-b"))
+    # Long ago, by the clock of the server.
+    asyncio.run(delete_users(settings_for(wechat_simulator, url), ("user-a", 0), ("user-b", 0)))
     opened = Replica(serve_environment(wechat_simulator, url, WXGATE_SERVICES=ENTRY), tmp_path / "replica.log")
     try:
         opened.start()

@@ -107,16 +107,11 @@ class Phone:
 
     def device(self, path: str, **body: object) -> None:
         """Does to the owner's WeChat what the simulator lets one do."""
-        self._simulator(path, user=self.user, **body)
+        self.server.device(path, under="/simulator", user=self.user, **body)
 
     def wechat_answers_once(self, errcode: int) -> None:
         """The next request to WeChat's API, whoever makes it, fails so."""
-        self._simulator("faults", kind="errcode", errcode=errcode)
-
-    def _simulator(self, path: str, **body: object) -> None:
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
-            answer = http.post(f"{self.server.url}/simulator/device/{path}", json=body)
-        assert answer.is_success, answer.text
+        self.server.device("faults", under="/simulator", kind="errcode", errcode=errcode)
 
     def waits_for(self, holds: Callable[[], bool], hoped: str) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -7,8 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from graph.settings import Settings, UnionidSettings
+from graph.settings import DatabaseSettings, Settings, UnionidSettings
 from graph.simulator.serving import WeChatSimulator
 from models.migrate import migrate
 from tests.accounts.stored import run_sql
@@ -56,17 +57,23 @@ async def test_a_postgresql_that_becomes_read_only_is_not_ready_until_it_writes(
         await recovered(server, token=token, code=code)
 
 
+async def narrow_role(settings: Settings, rights: str) -> tuple[str, Settings]:
+    """A role that has these rights on all tables, and the settings of a server that signs in with it."""
+    role, url = f"r{uuid.uuid4().hex}", settings.database.url.get_secret_value()
+    await give_tables(url)
+    await run_sql(settings, f"CREATE ROLE {role} LOGIN")
+    await run_sql(settings, f"GRANT {rights} ON ALL TABLES IN SCHEMA public TO {role}")
+    await run_sql(settings, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+    database = DatabaseSettings(url=SecretStr(url.replace("postgres@", f"{role}@")))
+    return role, settings.model_copy(update={"database": database})
+
+
 @on_postgres
 async def test_a_role_that_loses_a_right_costs_one_code_and_is_not_ready(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
-    role, url = f"r{uuid.uuid4().hex}", settings.database.url.get_secret_value()
-    await give_tables(url)
-    await run_sql(settings, f"CREATE ROLE {role} LOGIN")
-    await run_sql(settings, f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}")
-    await run_sql(settings, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+    role, narrow = await narrow_role(settings, "SELECT, INSERT, UPDATE")
     await run_sql(settings, f"GRANT DELETE ON sessions TO {role}")
-    narrow = settings_for(wechat_simulator, url.replace("postgres@", f"{role}@"))
     async with open_server_unmigrated(narrow, wechat_simulator, clock) as server:
         token = (await server.login("alice"))["token"]
         await run_sql(settings, f"REVOKE INSERT ON sessions FROM {role}")
@@ -82,12 +89,7 @@ async def test_a_role_that_loses_a_right_costs_one_code_and_is_not_ready(
 async def test_a_right_that_a_late_unionid_alone_needs_costs_one_code_too(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, table: str
 ) -> None:
-    role, url = f"r{uuid.uuid4().hex}", settings.database.url.get_secret_value()
-    await give_tables(url)
-    await run_sql(settings, f"CREATE ROLE {role} LOGIN")
-    await run_sql(settings, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
-    await run_sql(settings, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
-    narrow = settings_for(wechat_simulator, url.replace("postgres@", f"{role}@"))
+    role, narrow = await narrow_role(settings, "SELECT, INSERT, UPDATE, DELETE")
     narrow = narrow.model_copy(update={"unionid": UnionidSettings(merge="blank")})
     async with open_server_unmigrated(narrow, wechat_simulator, clock) as server:
         await server.login("alice", unionId="union")

@@ -98,6 +98,12 @@ def assert_nothing_was_worth_a_warning(outputs: list[Path]) -> None:
     assert secrets_in(printed) == []
 
 
+async def post(http: httpx.AsyncClient, url: str, query: str, token: str, **variables: str) -> Any:
+    """The response to one request, whatever is in it."""
+    headers, body = {"Authorization": f"Bearer {token}"}, {"query": query, "variables": variables}
+    return (await http.post(f"{url}/graphql", json=body, headers=headers)).json()
+
+
 async def ask(http: httpx.AsyncClient, url: str, query: str, variables: Any = None, token: str | None = None) -> Any:
     """An answer without errors but the one that is nobody's fault: its key was not there in time."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -159,25 +165,20 @@ async def test_a_session_that_one_process_ends_is_known_to_none_at_once(
     urls: list[str], wechat_simulator: WeChatSimulator, outputs: list[Path]
 ) -> None:
     async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
-
-        async def post(url: str, query: str, token: str, **variables: str) -> Any:
-            headers = {"Authorization": f"Bearer {token}"}
-            body = {"query": query, "variables": variables}
-            return (await http.post(f"{url}/graphql", json=body, headers=headers)).json()
-
         for number in range(2 * PROCESSES):
             logins = [await ask(http, url, LOGIN, {"code": wechat_simulator.login("alice")}) for url in urls]
             phone, tablet, laptop = [login["login"]["token"] for login in logins]
             here, there, beyond = urls[number % PROCESSES :] + urls[: number % PROCESSES]
-            assert (await post(here, ME, phone))["data"]["me"] == (await post(there, ME, phone))["data"]["me"]
-            assert await post(here, LOGOUT, phone) == {"data": {"logout": True}}
-            assert (await post(there, ME, phone))["data"] == {"me": None}
-            assert await post(beyond, LOGOUT, phone) == {"data": {"logout": False}}
-            listed = (await post(there, SESSIONS, tablet))["data"]["sessions"]
+            seen = [(await post(http, url, ME, phone))["data"]["me"] for url in (here, there)]
+            assert seen[0] == seen[1]
+            assert await post(http, here, LOGOUT, phone) == {"data": {"logout": True}}
+            assert (await post(http, there, ME, phone))["data"] == {"me": None}
+            assert await post(http, beyond, LOGOUT, phone) == {"data": {"logout": False}}
+            listed = (await post(http, there, SESSIONS, tablet))["data"]["sessions"]
             [other] = [session["id"] for session in listed if not session["isCurrent"]]
-            assert await post(beyond, REVOKE, tablet, id=other) == {"data": {"revokeSession": True}}
-            assert (await post(here, ME, laptop))["data"] == {"me": None}
-            assert await post(here, LOGOUT, tablet) == {"data": {"logout": True}}
+            assert await post(http, beyond, REVOKE, tablet, id=other) == {"data": {"revokeSession": True}}
+            assert (await post(http, here, ME, laptop))["data"] == {"me": None}
+            assert await post(http, here, LOGOUT, tablet) == {"data": {"logout": True}}
     assert_nothing_was_worth_a_warning(outputs)
 
 
@@ -185,10 +186,6 @@ async def test_a_user_whom_one_process_deletes_is_known_to_none_at_once(
     urls: list[str], wechat_simulator: WeChatSimulator, outputs: list[Path]
 ) -> None:
     async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
-
-        async def post(url: str, query: str, token: str, **variables: str) -> Any:
-            body, headers = {"query": query, "variables": variables}, {"Authorization": f"Bearer {token}"}
-            return (await http.post(f"{url}/graphql", json=body, headers=headers)).json()
 
         async def log_in(url: str) -> Any:
             return (await ask(http, url, LOGIN, {"code": wechat_simulator.login("alice")}))["login"]
@@ -198,15 +195,16 @@ async def test_a_user_whom_one_process_deletes_is_known_to_none_at_once(
             assert [login["isNewUser"] for login in logins] == [True, False, False], "a deletion was undone"
             tokens = [login["token"] for login in logins]
             deleting = urls[number]
-            answer = await post(deleting, DELETE, tokens[0], code=wechat_simulator.login("alice"))
+            answer = await post(http, deleting, DELETE, tokens[0], code=wechat_simulator.login("alice"))
             assert "errors" not in answer
-            assert [(await post(url, ME, token))["data"] for url in urls for token in tokens] == [{"me": None}] * 9
+            known = [(await post(http, url, ME, token))["data"] for url in urls for token in tokens]
+            assert known == [{"me": None}] * 9
 
         # Each process has the code of another, and one of them deletes.
         tokens = [(await log_in(url))["token"] for url in urls]
         codes = [wechat_simulator.login("alice") for _ in urls]
         each = zip(urls, tokens, codes, strict=True)
-        answers = await asyncio.gather(*[post(url, DELETE, token, code=code) for url, token, code in each])
+        answers = await asyncio.gather(*[post(http, url, DELETE, token, code=code) for url, token, code in each])
         times = {answer["data"]["deleteMe"]["deletedAt"] for answer in answers if "errors" not in answer}
         assert len(times) == 1
     assert_nothing_was_worth_a_warning(outputs)

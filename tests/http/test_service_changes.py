@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +10,10 @@ import pytest
 
 from graph.settings import Settings, UnionidSettings
 from graph.simulator.serving import WeChatSimulator
-from models.database import Database
-from models.deleted_users import DeletionReason, record_deletion
 from tests.accounts.stored import run_sql
 from tests.databases import give_tables
 from tests.http.answers import assert_safe, refusal
-from tests.http.service import PATH, bearer, changes, credential, with_services
+from tests.http.service import PATH, bearer, changes, credential, delete_users, with_services
 from tests.server import Clock, TestServer, open_server, open_server_unmigrated
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -32,22 +29,6 @@ def secret() -> str:
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return with_services(settings, credential()[1])
-
-
-@pytest.fixture
-async def server(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[TestServer]:
-    merging = settings.model_copy(update={"unionid": UnionidSettings(merge="blank")})
-    async with open_server(merging, wechat_simulator, clock) as opened:
-        yield opened
-
-
-async def delete_users(settings: Settings, *users: tuple[str, int]) -> None:
-    """Appends users to the feed, deleted at these times, while no server is open in this process."""
-    url = settings.database.url.get_secret_value()
-    await give_tables(url)
-    async with Database(url) as database:
-        for user_id, at in users:
-            await database.transaction(lambda: record_deletion(user_id, at=at, reason=DeletionReason.USER))  # noqa: B023
 
 
 def deleted(cursor: str, user_id: str, at: int) -> dict[str, Any]:

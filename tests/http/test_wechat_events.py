@@ -3,11 +3,11 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
 from typing import Final
 
 import httpx
 import pytest
+from limits import RateLimitItemPerMinute
 
 from graph.accounts import event_inbox
 from graph.http import wechat_events
@@ -19,10 +19,9 @@ from tests.http.answers import refusal
 from tests.observability.exposition import scrape
 from tests.processes import free_port
 from tests.secret_patterns import Listener
-from tests.server import APP_ID, ME, Clock, TestServer, open_server
+from tests.server import APP_ID, ME, SHOP, Clock, TestServer, open_server
 from tests.wechat.pushes import AES_KEY, TOKEN, Push, event, push, send, signed
 
-SHOP: Final = "wx00c1f0c9be2d3784"
 OPENID: Final = "oSYNTHETIC0000000000000user1"
 TEMPLATE: Final = "/wechat/events/{app_id}"
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -33,12 +32,6 @@ def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
     """Of two mini-programs, of which the first takes events, and with figures."""
     shop = wechat_simulator.app(SHOP)
     return settings_with_events(wechat_simulator, database_url, shop, metrics=MetricsSettings(port=free_port()))
-
-
-@pytest.fixture
-async def server(settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock) -> AsyncIterator[TestServer]:
-    async with open_server(settings, wechat_simulator, clock) as opened:
-        yield opened
 
 
 def pushed(server: TestServer, *, openid: str = OPENID, mode: str = "safe", seconds: int = 0, info: str = "8") -> Push:
@@ -202,7 +195,7 @@ async def test_other_methods_and_hosts_are_refused_as_everywhere(
 async def test_too_many_pushes_are_to_be_sent_again(
     server: TestServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wechat_events, "_RATE", type(wechat_events._RATE)(2))
+    monkeypatch.setattr(wechat_events, "_RATE", RateLimitItemPerMinute(2))
     forged = pushed(server).with_query(msg_signature="0" * 40)
     for _ in range(3):
         assert refusal(await send(server.http, forged), 403) == "FORBIDDEN"
@@ -267,21 +260,18 @@ async def test_log_and_metrics_name_the_path_by_its_template(
 
 
 @on_sqlite
-async def test_at_debug_level_nothing_of_a_push_is_logged(server: TestServer, settings: Settings) -> None:
-    listener, root = Listener(), logging.getLogger()
-    root.addHandler(listener)
-    try:
-        login = await server.login("alice")
-        openid = await openid_of(settings, login["user"]["id"], APP_ID)
-        good = pushed(server, openid=openid, info="6")
-        bad = [good.with_query(msg_signature="0" * 40), pushed(server, openid=openid, mode="plain")]
-        for one in (good, *bad):
-            await send(server.http, one)
-        await applied(settings)
-        await asyncio.sleep(0)
-    finally:
-        root.removeHandler(listener)
-    assert len(listener.lines) >= 4
+async def test_at_debug_level_nothing_of_a_push_is_logged(
+    server: TestServer, settings: Settings, no_secret_is_logged: Listener
+) -> None:
+    lines, before = no_secret_is_logged.lines, len(no_secret_is_logged.lines)
+    login = await server.login("alice")
+    openid = await openid_of(settings, login["user"]["id"], APP_ID)
+    good = pushed(server, openid=openid, info="6")
+    for one in (good, good.with_query(msg_signature="0" * 40), pushed(server, openid=openid, mode="plain")):
+        await send(server.http, one)
+    await applied(settings)
+    await asyncio.sleep(0)
+    assert len(lines) >= before + 4
     secret = [TOKEN, AES_KEY, openid, json.loads(good.body)["Encrypt"], *map(good.query.get, ("signature", "nonce"))]
-    ours = [line for line in listener.lines if not line.startswith("httpx ")]  # the client's own
+    ours = [line for line in lines if not line.startswith("httpx ")]  # the client's own
     assert [value for value in secret if str(value) in "".join(ours)] == []

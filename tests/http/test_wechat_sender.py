@@ -17,7 +17,7 @@ from tests.databases import give_tables
 from tests.http.answers import refusal
 from tests.processes import serve_environment, serve_process
 from tests.server import APP_ID, LOGIN
-from tests.wechat.pushes import AES_KEY, PLATFORM, TOKEN, event, push
+from tests.wechat.pushes import AES_KEY, PLATFORM, TOKEN, VARIABLES, event, push
 
 pytestmark = pytest.mark.slow
 
@@ -30,15 +30,14 @@ def database_url(tmp_path: Path) -> str:
 @pytest.fixture
 def environment(wechat_simulator: WeChatSimulator, database_url: str) -> dict[str, str]:
     """Of a server that logs all it can."""
-    keys = {"WXGATE_WECHAT_EVENTS_TOKEN": TOKEN, "WXGATE_WECHAT_EVENTS_AES_KEY": AES_KEY}
     asyncio.run(give_tables(database_url))
-    return serve_environment(wechat_simulator, database_url, WXGATE_LOG_LEVEL="DEBUG", **keys)
+    return serve_environment(wechat_simulator, database_url, WXGATE_LOG_LEVEL="DEBUG", **VARIABLES)
 
 
-def sealed_by_wechatpy(openid: str, name: str, style: str) -> tuple[dict[str, str], str]:
+def sealed_by_wechatpy(openid: str, style: str) -> tuple[dict[str, str], str]:
     """Query string and body."""
     timestamp, nonce = str(int(time.time())), "415670741"
-    about = event(name, openid, app_id=APP_ID, at=int(timestamp), RevokeInfo="6")
+    about = event("user_authorization_revoke", openid, app_id=APP_ID, at=int(timestamp), RevokeInfo="6")
     text = "".join(f"<{name}><![CDATA[{value}]]></{name}>" for name, value in about.items())
     message = json.dumps(about) if style == "json" else f"<xml>{text}</xml>"
     envelope: str = WeChatCrypto(TOKEN, AES_KEY, APP_ID).encrypt_message(message, nonce, timestamp)
@@ -67,7 +66,7 @@ def test_an_event_that_wechatpy_seals_is_applied(
         code = wechat_simulator.login("alice")
         answer = http.post(f"{server}/graphql", json={"query": LOGIN, "variables": {"code": code}}).json()
         [account] = asyncio.run(run_sql(settings, "SELECT openid FROM accounts"))
-        query, body = sealed_by_wechatpy(account["openid"], "user_authorization_revoke", style)
+        query, body = sealed_by_wechatpy(account["openid"], style)
         url = f"{server}/wechat/events/{APP_ID}"
         assert http.get(url, params=query | {"echostr": "4375120948345356249"}).text == "4375120948345356249"
         answers = [http.post(url, params=query, content=body) for _ in range(3)]

@@ -31,11 +31,12 @@ async def _find_deadlocks_soon(url: str) -> None:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def tables_url(request: pytest.FixtureRequest, sqlite_path: Path) -> str:
-    """A database with tables, perhaps with rows that an earlier test left."""
-    if request.param == "postgres":
-        return str(request.getfixturevalue("migrated_postgres_url"))
-    asyncio.run(give_tables(f"sqlite://{sqlite_path}"))
-    return f"sqlite://{sqlite_path}"
+    """A database with tables, perhaps with rows that an earlier test left; where it is patient, statements may wait."""
+    if request.param == "sqlite":
+        asyncio.run(give_tables(f"sqlite://{sqlite_path}"))
+        return f"sqlite://{sqlite_path}"
+    url = str(request.getfixturevalue("migrated_postgres_url"))
+    return f"{url}&command_timeout=60" if request.param == "patient postgres" else url
 
 
 @pytest.fixture

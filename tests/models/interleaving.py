@@ -1,13 +1,18 @@
 """Two transactions on PostgreSQL, switched between at a statement: as no test of chance would meet them."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import asyncpg
+import pytest
 
 from models.database import Database, Transaction
 from models.errors import Conflict
 from tests.models.borrowing import raw
+
+# On SQLite transactions run one after the other.
+on_patient_postgres = pytest.mark.parametrize("tables_url", ["patient postgres"], indirect=True)
 
 
 class Driven:
@@ -57,3 +62,25 @@ async def outcomes(database: Database, first: Transaction[Any], statements: int,
             await transaction.commit()
             result = driven.result
     return [result, await other]
+
+
+async def every_meeting(
+    database: Database,
+    prepare: Callable[[Database], Awaitable[object]],
+    one: Transaction[Any],
+    another: Transaction[Any],
+) -> AsyncIterator[list[Any]]:
+    """What both return, in their order, each time that one of them began after some statements of the other.
+
+    Each time the database is as `prepare` leaves it.
+    """
+    for first, second in ((one, another), (another, one)):
+        statements = 0
+        while True:
+            await prepare(database)
+            returned = await outcomes(database, first, statements, second)
+            if not returned:
+                break
+            yield returned if first is one else returned[::-1]
+            statements += 1
+        assert statements > 1, "they never met"

@@ -1,6 +1,5 @@
 """A deletion and a login or merge of its user at one moment, switched between at each statement: nothing is left."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,18 +10,12 @@ from models.deleted_users import DeletionReason
 from models.deletion import DeletedAccount, delete_account, delete_user_for_good
 from models.logins import NewSession, SignedInRecord, UnionidRules, _login
 from models.merging import MergedRecord, MissingUser, merge_users
-from tests.models.interleaving import outcomes
+from tests.models.interleaving import every_meeting, on_patient_postgres
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
 from tests.models.rows import NOON, column
 from tests.models.test_merge_interleavings import LOGINS, OLDER, THIRD, YOUNGER, store_users
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(params=["postgres"])
-def tables_url(migrated_postgres_url: str) -> str:
-    """On SQLite transactions run one after the other."""
-    return f"{migrated_postgres_url}&command_timeout=60"
+pytestmark = [pytest.mark.slow, on_patient_postgres]
 
 
 def entry(action: AuditAction) -> Audited:
@@ -37,21 +30,6 @@ def deleting(user_id: str) -> Transaction[int | None]:
 def cancelling(app_id: str, openid: str) -> Transaction[DeletedAccount | None]:
     cancelled, deleted = entry(AuditAction.EVENT_CANCELLATION), entry(AuditAction.DELETED)
     return lambda: delete_account(app_id, openid, before=NOON + 5, at=NOON + 50, entry=cancelled, user_entry=deleted)
-
-
-async def every_meeting(
-    database: Database, one: Transaction[Any], another: Transaction[Any]
-) -> AsyncIterator[list[Any]]:
-    """What both return, in their order, each time that one of them began after some statements of the other."""
-    for first, second in ((one, another), (another, one)):
-        statements = 0
-        while True:
-            await store_users(database)
-            returned = await outcomes(database, first, statements, second)
-            if not returned:
-                break
-            yield returned if first is one else returned[::-1]
-            statements += 1
 
 
 async def check_tables(database: Database) -> None:
@@ -73,7 +51,9 @@ async def test_a_login_and_a_deletion_leave_nothing_over_wherever_they_meet(
     database: Database, login: NewSession
 ) -> None:
     met = 0
-    async for record, at in every_meeting(database, lambda: _login(login, UnionidRules()), deleting(YOUNGER)):
+    async for record, at in every_meeting(
+        database, store_users, lambda: _login(login, UnionidRules()), deleting(YOUNGER)
+    ):
         assert isinstance(record, SignedInRecord)
         assert at == NOON + 50
         await check_tables(database)
@@ -102,14 +82,16 @@ async def test_a_login_and_a_deletion_of_its_user_never_begin_again(database: Da
         return begin
 
     signing_in = counted(lambda: _login(LOGINS["of the younger"], UnionidRules()))
-    meetings = [returned async for returned in every_meeting(database, signing_in, counted(deleting(YOUNGER)))]
+    meetings = [
+        returned async for returned in every_meeting(database, store_users, signing_in, counted(deleting(YOUNGER)))
+    ]
     # And once more each, to find that it has no more statements.
     assert begun == 2 * len(meetings) + 2
 
 
 async def test_a_merge_and_a_deletion_of_the_younger_do_one_of_both(database: Database) -> None:
     what, seen = a_merge(OLDER, YOUNGER), set()
-    async for merged, at in every_meeting(database, lambda: merge_users(what, RULES), deleting(YOUNGER)):
+    async for merged, at in every_meeting(database, store_users, lambda: merge_users(what, RULES), deleting(YOUNGER)):
         await check_tables(database)
         assert await mentions(database, YOUNGER) == {}
         is_merged = isinstance(merged, MergedRecord)
@@ -122,7 +104,7 @@ async def test_a_merge_and_a_deletion_of_the_younger_do_one_of_both(database: Da
 
 async def test_a_merge_and_a_deletion_of_the_older_delete_what_was_merged(database: Database) -> None:
     what, seen = a_merge(OLDER, YOUNGER), set()
-    async for merged, at in every_meeting(database, lambda: merge_users(what, RULES), deleting(OLDER)):
+    async for merged, at in every_meeting(database, store_users, lambda: merge_users(what, RULES), deleting(OLDER)):
         await check_tables(database)
         assert at == NOON + 50
         assert await mentions(database, OLDER) == {}
@@ -134,7 +116,7 @@ async def test_a_merge_and_a_deletion_of_the_older_delete_what_was_merged(databa
 
 
 async def test_two_deletions_of_a_user_delete_once(database: Database) -> None:
-    async for times in every_meeting(database, deleting(YOUNGER), deleting(YOUNGER)):
+    async for times in every_meeting(database, store_users, deleting(YOUNGER), deleting(YOUNGER)):
         assert times == [NOON + 50] * 2
         await check_tables(database)
         assert await column(database, "SELECT COUNT(*) FROM deleted_users") == [1]
@@ -144,7 +126,7 @@ async def test_two_deletions_of_a_user_delete_once(database: Database) -> None:
 async def test_a_login_and_the_end_of_its_account_leave_no_half(database: Database, name: str) -> None:
     login = LOGINS[name]
     ending = cancelling("wx-one", "openid-two")
-    async for record, ended in every_meeting(database, lambda: _login(login, UnionidRules()), ending):
+    async for record, ended in every_meeting(database, store_users, lambda: _login(login, UnionidRules()), ending):
         await check_tables(database)
         assert ended == DeletedAccount(YOUNGER, is_user_deleted=False)
         is_new = record.user.id == login.user_id
@@ -159,7 +141,7 @@ async def test_a_login_and_the_end_of_its_account_leave_no_half(database: Databa
 async def test_the_end_of_an_account_and_a_deletion_of_its_user_delete_it_once(database: Database) -> None:
     ending = cancelling("wx-one", "openid-two")
     seen = set()
-    async for ended, at in every_meeting(database, ending, deleting(YOUNGER)):
+    async for ended, at in every_meeting(database, store_users, ending, deleting(YOUNGER)):
         await check_tables(database)
         assert at == NOON + 50
         assert ended in (None, DeletedAccount(YOUNGER, is_user_deleted=False))
@@ -171,7 +153,7 @@ async def test_the_end_of_an_account_and_a_deletion_of_its_user_delete_it_once(d
 async def test_the_end_of_an_account_and_a_merge_of_its_user_leave_it_gone(database: Database) -> None:
     what, ending = a_merge(OLDER, YOUNGER), cancelling("wx-one", "openid-two")
     seen = set()
-    async for merged, ended in every_meeting(database, lambda: merge_users(what, RULES), ending):
+    async for merged, ended in every_meeting(database, store_users, lambda: merge_users(what, RULES), ending):
         await check_tables(database)
         assert isinstance(merged, MergedRecord)
         assert ended is not None

@@ -8,11 +8,11 @@ import pytest
 from models.database import Database
 from models.logins import NewSession, UnionidRules, _login, sign_in
 from models.merging import merge_users
-from tests.models.interleaving import outcomes
+from tests.models.interleaving import every_meeting, on_patient_postgres
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
 from tests.models.rows import NOON, a_login, column
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, on_patient_postgres]
 
 OLDER: Final = "user-1"
 YOUNGER: Final = "user-2"
@@ -29,12 +29,6 @@ LOGINS: Final = {
     "late, of a third to the younger": a_login(9, openid="openid-two", unionid="union-three"),
     "late, of the younger to a third": a_login(9, openid="openid-three", unionid="union-two"),
 }
-
-
-@pytest.fixture(params=["postgres"])
-def tables_url(migrated_postgres_url: str) -> str:
-    """On SQLite transactions run one after the other."""
-    return f"{migrated_postgres_url}&command_timeout=60"
 
 
 async def store_users(database: Database) -> None:
@@ -77,13 +71,7 @@ async def test_a_login_and_a_merge_lose_nothing_wherever_they_meet(
     rules = UnionidRules(merging=RULES if is_blank and not is_of_third else None)
     signing_in, merging = lambda: _login(login, rules), lambda: merge_users(what, RULES)
     met = 0
-    for first, second in ((signing_in, merging), (merging, signing_in)):
-        statements = 0
-        while True:
-            await store_users(database)
-            if not await outcomes(database, first, statements, second):
-                break
-            await check(database, login)
-            statements += 1
-        met += statements
+    async for _ in every_meeting(database, store_users, signing_in, merging):
+        await check(database, login)
+        met += 1
     assert met > 15

@@ -10,22 +10,16 @@ from models.database import Database, Transaction
 from models.logins import sign_in
 from models.merging import merge_users
 from models.phones import PhoneInUse, SealedPhone, _remove, _reseal, _store
-from tests.models.interleaving import outcomes
+from tests.models.interleaving import on_patient_postgres, outcomes
 from tests.models.merges import RULES, a_merge, mentions
 from tests.models.phones import a_phone, account_of, an_entry, give, owners, phones_of
 from tests.models.rows import NOON, a_login
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, on_patient_postgres]
 
 OLDER: Final = "user-1"
 YOUNGER: Final = "user-2"
 LATER: Final = NOON + 1
-
-
-@pytest.fixture(params=["postgres"])
-def tables_url(migrated_postgres_url: str) -> str:
-    """On SQLite transactions run one after the other."""
-    return f"{migrated_postgres_url}&command_timeout=60"
 
 
 async def store_users(database: Database) -> dict[str, int]:

@@ -54,12 +54,6 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
 }
 # Raised while the server is put together, or by a command: never by a request.
 FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired, NotMerged}
-_BEFORE_REPEATING: Final = {
-    ErrorAction.LOG_IN,
-    ErrorAction.COLLECT_AGAIN,
-    ErrorAction.WAIT,
-    ErrorAction.ASK_AGAIN,
-}
 # Caught within the client of WeChat.
 WITHIN_THE_CLIENT: Final = {AccessTokenRefused, SessionKeyInvalid}
 
@@ -90,7 +84,7 @@ def test_every_exception_of_a_use_case_has_a_code(kind: type[Exception]) -> None
     assert known.code is not ErrorCode.INTERNAL_SERVER_ERROR
     assert known.message.endswith(".")
     # What may be retried names the step before it; nothing else does.
-    assert known.retryable == (known.action in _BEFORE_REPEATING)
+    assert known.retryable == (known.action not in {ErrorAction.FIX_REQUEST, ErrorAction.GIVE_UP})
 
 
 @pytest.mark.parametrize("defect", [RuntimeError("what"), KeyError("what"), Exception()])

@@ -1,6 +1,6 @@
 """One simulated app, a clock that tests set, and a client for both sides of it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from graph.simulator import SimulatorState, create_simulator
+from tests.simulator.receiver import Receiver, receiving
 
 APP_ID = "wx0123456789abcdef"
 APP_SECRET = "0123456789abcdef0123456789abcdef"
@@ -90,6 +91,14 @@ async def playing(state: SimulatorState) -> AsyncIterator[Simulator]:
     transport = httpx.ASGITransport(app=create_simulator(state))
     async with httpx.AsyncClient(transport=transport, base_url="http://wechat.test") as http:
         yield Simulator(state, http)
+
+
+@pytest.fixture
+def receiver(state: SimulatorState) -> Iterator[Receiver]:
+    """The server of the app, to which its events go."""
+    with receiving() as receiver:
+        state.apps[APP_ID].push.url = f"{receiver.url}/{APP_ID}"
+        yield receiver
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +15,6 @@ from tests.simulator.receiver import Receiver, opened, read, receiving
 VECTORS: Final = json.loads(Path(__file__).with_name("push_vectors.json").read_text("utf-8"))
 RECORDED: Final = VECTORS["events"]
 HEAD: Final = ["ToUserName", "FromUserName", "CreateTime", "MsgType", "Event"]
-
-
-@pytest.fixture
-def receiver(simulator: Simulator) -> Iterator[Receiver]:
-    with receiving() as receiver:
-        simulator.state.apps[APP_ID].push.url = f"{receiver.url}/{APP_ID}"
-        yield receiver
 
 
 @pytest.mark.parametrize("recorded", RECORDED, ids=[recorded["id"] for recorded in RECORDED])

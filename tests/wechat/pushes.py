@@ -13,6 +13,8 @@ from Crypto.Cipher import AES
 
 TOKEN: Final = "wxgateEventsToken1"
 AES_KEY: Final = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+# Of a server that takes events under these.
+VARIABLES: Final = {"WXGATE_WECHAT_EVENTS_TOKEN": TOKEN, "WXGATE_WECHAT_EVENTS_AES_KEY": AES_KEY}
 # Who sends every event of this kind, whichever user it is about.
 PLATFORM: Final = "oPlatformPushService00000000"
 

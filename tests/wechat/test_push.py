@@ -45,7 +45,7 @@ def vector_of(name: str) -> Push:
 
 def test_no_vector_is_left_out() -> None:
     assert len(MADE_UP) == 13
-    assert (VECTORS["app_id"], VECTORS["token"], VECTORS["encoding_aes_key"]) == (APP_ID, TOKEN, AES_KEY)
+    assert (VECTORS["token"], VECTORS["encoding_aes_key"]) == (TOKEN, AES_KEY)
     good = {"revoke-phone-json-blank-keys", "cancellation-xml", "whole-block-of-padding"}
     media = {"media-risky-json-detail-object", "media-download-failed"}
     assert {*MADE_UP} - {*BAD} == good | media
@@ -211,7 +211,7 @@ def test_a_push_of_another_time_is_refused(seconds: int) -> None:
     assert refused(pushed, now=AT + seconds) == "time"
     assert opened(pushed, now=AT + 600 if seconds > 0 else AT - 600) is not None
     with pytest.raises(PushRefused):
-        read_url_check(KEYS, {**VECTORS["url_check"]["query"]}, now=AT + seconds)
+        read_url_check(KEYS, VECTORS["url_check"]["query"], now=AT + seconds)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_push_of_another_time_is_refused(seconds: int) -> None:
     [
         {"timestamp": f"0{AT}"},
         {"timestamp": f"{AT}.0"},
-        {"timestamp": f"+{AT}"[:10]},
+        {"timestamp": f"+{AT}"},
         {"timestamp": "１７６４２８００００"},
         {"nonce": ""},
         {"nonce": "1" * 129},

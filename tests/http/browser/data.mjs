@@ -10,7 +10,9 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   const seen = { phone: {}, withdrawn: {}, data: {}, panes: {}, logins: [], tapped: [] };
   page.on("response", async (response) => {
     const { operationName, variables } = response.request().postDataJSON() ?? {};
-    if (operationName === "SubmitPhoneNumber") seen.tapped.push(variables.code);
+    if (operationName === "SubmitPhoneNumber") {
+      seen.tapped.push({ code: variables.code, body: await response.json() });
+    }
     if (operationName !== "Login") return;
     const { data } = await response.json();
     seen.logins.push({ userId: data.login.user.id, isNewUser: data.login.isNewUser });

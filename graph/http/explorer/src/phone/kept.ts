@@ -12,7 +12,7 @@ const query = "query Kept { me { nickName avatarUrl phone { masked } } }";
 const PAUSE = 200;
 const PATIENCE = 4_000;
 
-/** The fields that hold something; null where nobody is signed in, or the user is gone. */
+/** The fields that hold something; null where no user is signed in, or the user is gone. */
 export async function kept(): Promise<Field[] | null> {
   const asked = authorization.get();
   if (!asked) return null;
