@@ -45,7 +45,11 @@ class Reauthentication:
                 await exchanged.count(self.rate_limit, client, **viewer.ids)
                 with self.exchange.storing():
                     yield exchanged
-        except (LoginCodeInvalid, LoginCodeUsed, WeChatUnavailable, CodeWasted, CodesTooFrequent) as error:
+        except (LoginCodeInvalid, LoginCodeUsed) as error:
+            # Another request may have used the code just now, and deleted the user.
+            await require_account(self.database, viewer.account_id)
+            raise NewCodeNeeded(error) from None
+        except (WeChatUnavailable, CodeWasted, CodesTooFrequent) as error:
             raise NewCodeNeeded(error) from None
 
 

@@ -72,7 +72,6 @@ class Migration(migrations.Migration):
             },
             bases=["Model"],
         ),
-        ops.AddField("User", "removed_phone_at", fields.BigIntField(null=True)),
         # Changes no database: of a key that refers to a table, Tortoise has noted the name of the field instead.
         ops.AlterModelOptions("Phone", _OPTIONS),
     ]

@@ -28,6 +28,7 @@ ALL: Final = [
     "0006_session_devices",
     "0007_phones",
     "0008_events",
+    "0009_removed_phones",
 ]
 
 # Everything that the databases know about a schema, Tortoise's own table aside.
