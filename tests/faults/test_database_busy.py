@@ -69,7 +69,7 @@ async def test_a_request_that_waits_for_the_database_too_long_is_answered_by_the
     settings = settings_for(
         wechat_simulator,
         f"{database_url}&maxsize=2&command_timeout=60",
-        limit=LimitSettings(request_seconds=0.5),
+        limit=LimitSettings(request_seconds=2),
     )
     async with asyncio.timeout(BOUND), open_server(settings, wechat_simulator, clock) as server:
         code = wechat_simulator.login("bob")
