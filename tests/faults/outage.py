@@ -87,6 +87,8 @@ class Crowd:
         self._server = httpx.AsyncClient(base_url=url, timeout=PATIENCE, trust_env=False)
         self._phone = httpx.AsyncClient(base_url=wechat.base_url, timeout=PATIENCE, trust_env=False)
         self.outage = Outage()
+        # Set when all are to stop. They are not cancelled: a connection that is just being opened would be left behind.
+        self.is_over = False
 
     async def sign_in(self, person: str) -> str:
         """A token, while all is well."""
@@ -94,21 +96,21 @@ class Crowd:
         return str(answer["data"]["login"]["token"])
 
     async def read(self, token: str) -> None:
-        """Asks for ever."""
-        while True:
+        """Asks again and again."""
+        while not self.is_over:
             await self._ask("me", ME, {}, token)
             await asyncio.sleep(PAUSE)
 
     async def log_in(self, person: str) -> None:
-        """Logs in for ever; a code that was refused without being spent is sent again."""
-        while True:
+        """Logs in again and again; a code that was refused without being spent is sent again."""
+        while not self.is_over:
             code = await self._code(person)
-            while await self._is_told_to_wait(code):  # noqa: ASYNC110 - as long as it lasts
+            while await self._is_told_to_wait(code) and not self.is_over:  # noqa: ASYNC110 - as long as it lasts
                 await asyncio.sleep(4 * PAUSE)
 
     async def probe(self) -> None:
-        """Asks for ever whether the server is ready."""
-        while True:
+        """Asks again and again whether the server is ready."""
+        while not self.is_over:
             response = await self._server.get("/readyz")
             self.outage.ready.append((time.monotonic(), response.is_success))
             await asyncio.sleep(PAUSE)
@@ -151,11 +153,11 @@ async def watch(
     outage = crowd.outage
     async with contextlib.aclosing(crowd), asyncio.TaskGroup() as group:
         tokens = [await crowd.sign_in(f"reader-{number}") for number in range(READERS)]
-        load = [
-            group.create_task(crowd.probe()),
-            *[group.create_task(crowd.read(token)) for token in tokens],
-            *[group.create_task(crowd.log_in(f"p{number}")) for number in range(LOGGING_IN)],
-        ]
+        group.create_task(crowd.probe())
+        for token in tokens:
+            group.create_task(crowd.read(token))
+        for number in range(LOGGING_IN):
+            group.create_task(crowd.log_in(f"p{number}"))
         await asyncio.sleep(calm)
         outage.left_at = time.monotonic()
         await asyncio.to_thread(leave)
@@ -165,8 +167,7 @@ async def watch(
         while not outage.ready[-1][1]:  # noqa: ASYNC110 - only the server knows
             await asyncio.sleep(PAUSE)
         await asyncio.sleep(calm)
-        for task in load:
-            task.cancel()
+        crowd.is_over = True
     await _await_idle(database, outage)
     return outage
 
