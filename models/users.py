@@ -27,6 +27,15 @@ class User(Model):
     removed_phone_at = fields.BigIntField(null=True)
     created_at = fields.BigIntField()
     updated_at = fields.BigIntField()
+    # The file of an uploaded picture, whose address `avatar_url` is.
+    avatar_name = fields.CharField(max_length=64, db_default="")
+    # When each part was taken that the user typed or uploaded, and whether it was (1) or WeChat signed it (0).
+    nick_name_at = fields.BigIntField(null=True)
+    nick_name_source = fields.SmallIntField(db_default=0)
+    avatar_at = fields.BigIntField(null=True)
+    avatar_source = fields.SmallIntField(db_default=0)
+    # The same of gender, region and language.
+    facts_at = fields.BigIntField(null=True)
 
     class Meta:
         table = "users"

@@ -11,6 +11,10 @@ AccountError
 ├─ NotEnabled         the operators have not switched this on
 ├─ NumberInUse        another user has this phone number, and the operators let one user have it
 ├─ PhoneNotStored     the phone code is spent, but the database could not take the number: another tap can help
+├─ TextRefused        WeChat finds a text not fit to be shown
+├─ PictureRefused     the picture was found not fit to be shown, and is deleted
+├─ UploadNotFound     no upload of this user has this id: used, expired, or another user's
+├─ ProfileInvalid     a value of a profile cannot be right; the message, safe to show, names the argument
 ├─ CodesTooFrequent   the code is spent, but its user did this too often: a new code helps after a while
 ├─ KeyRingMismatch    the encryption keys are not those that the database was written with
 ├─ KeyNotRetired      an encryption key cannot be retired: it still seals something, or was never in use
@@ -69,6 +73,18 @@ class NumberInUse(AccountError): ...
 
 
 class PhoneNotStored(AccountError): ...
+
+
+class TextRefused(AccountError): ...
+
+
+class PictureRefused(AccountError): ...
+
+
+class UploadNotFound(AccountError): ...
+
+
+class ProfileInvalid(AccountError): ...
 
 
 class KeyRingMismatch(AccountError): ...

@@ -67,6 +67,17 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
         Action.ASK_AGAIN,
         retry_after_ms=1000,
     ),
+    accounts.TextRefused: CodedError(
+        Code.TEXT_REFUSED, "WeChat finds this text not fit to be shown: have the user type another.", Action.ASK_AGAIN
+    ),
+    accounts.PictureRefused: CodedError(
+        Code.PICTURE_REFUSED, "This picture is not fit to be shown: have the user choose another.", Action.ASK_AGAIN
+    ),
+    accounts.UploadNotFound: CodedError(
+        Code.UPLOAD_NOT_FOUND,
+        "No upload of this user has this id, or it is older than an hour: upload the picture again.",
+        Action.ASK_AGAIN,
+    ),
     accounts.CodeOfAnotherUser: CodedError(
         Code.CODE_OF_ANOTHER_PERSON,
         "The code of wx.login is another user's than the one who is signed in: sign out first.",

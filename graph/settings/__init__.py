@@ -108,6 +108,31 @@ class PhoneSettings(Group):
     encrypted: bool = Field(True, description="Take numbers of base libraries before 2.21.2, which give no code.")
 
 
+class AvatarsSettings(Group):
+    """Pictures that users upload (`wxgate[avatars]`): where they are kept, and where the world finds them."""
+
+    store: values.PictureStore | None = Field(
+        None, description="`file:///directory`, or `s3://bucket/prefix?endpoint=https://...`; none: no uploads."
+    )
+    public_url: values.PublicUrl | None = Field(
+        None, description="What stands before a picture's name, like `https://api.example.com/avatars`."
+    )
+    max_bytes: int = Field(5_242_880, ge=65_536, le=10_485_760, description="Bytes of an upload.")
+    s3_access_key: SecretStr | None = Field(None, description="Access key of the bucket.")
+    s3_secret_key: SecretStr | None = Field(None, description="Its secret key.")
+
+
+class CheckSettings(Group):
+    """Whether WeChat sees what users write and show, and what becomes of doubt."""
+
+    text: Literal["lenient", "strict", "off"] = Field(
+        "lenient", description="Typed names: `strict` refuses what is doubtful or cannot be checked."
+    )
+    picture: Literal["after", "before", "off"] | None = Field(
+        None, description="Uploads: shown `after` or `before` they are checked; default: after, with message push."
+    )
+
+
 class WatermarkSettings(Group):
     max_age: int = Field(86_400, ge=1, description="Seconds that submitted data may be old.")
     max_ahead: int = Field(300, ge=0, description="Seconds that it may be ahead.")
@@ -130,6 +155,7 @@ class RateLimitSettings(Group):
     submit: values.Rate = Field("600/minute", description="The same for submissions, and for checkSession.")
     # WeChat charges for numbers, and a user has few; an address may submit them as often as anything.
     phone: values.Rate = Field("20/hour", description="Phone numbers an account.")
+    upload: values.Rate = Field("30/hour", description="Uploads an account, and changes of its profile.")
     privacy: values.Rate = Field("5/hour", description="deleteMe and exportMe an account.")
     # What phones send is the same few documents; a client that writes its values into them has to learn better.
     documents: values.Rate = Field(
@@ -172,6 +198,8 @@ class Settings(Group):
     audit: AuditSettings = Field(default_factory=AuditSettings)
     unionid: UnionidSettings = Field(default_factory=UnionidSettings)
     phone: PhoneSettings = Field(default_factory=PhoneSettings)
+    avatars: AvatarsSettings = Field(default_factory=AvatarsSettings)
+    check: CheckSettings = Field(default_factory=CheckSettings)
     watermark: WatermarkSettings = Field(default_factory=WatermarkSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     rate_limit: RateLimitSettings = Field(default_factory=RateLimitSettings)

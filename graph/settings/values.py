@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
 )
 
+from graph.pictures.location import parse_location
 from graph.security.encryption import KeyRing
 from graph.security.errors import KeyRingError, ServicesError
 from graph.security.service_credentials import parse_services
@@ -195,6 +196,12 @@ Rate = Annotated[
         "must be rates like 30/minute or 10/second;500/hour",
     ),
     EMPTY_IS_A_VALUE,
+]
+PictureStore = Annotated[str, _check(parse_location)]
+PublicUrl = Annotated[
+    str,
+    _check(_is_base_url, "must be an http(s) URL without user, query, fragment or blanks"),
+    AfterValidator(lambda url: url.rstrip("/")),
 ]
 StorageUrl = Annotated[
     SecretStr, _check(lambda url: url.startswith(_STORAGES), f"must begin with one of {', '.join(_STORAGES)}")
