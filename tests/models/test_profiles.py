@@ -141,7 +141,8 @@ async def test_nul_is_stored_or_refused_and_breaks_nothing(database: Database) -
         user = await store_profile(database, "user-1", a_profile("nul\0name"), now=NOON + 1)
         assert user is not None
         assert user.nick_name == "nul\0name"
-    assert await store_profile(database, "user-1", a_profile(profile_at=NOON + 1), now=NOON + 1) == ALICE
+    later = ALICE._replace(updated_at=NOON + 2)
+    assert await store_profile(database, "user-1", a_profile(profile_at=NOON + 1), now=NOON + 2) == later
 
 
 async def test_a_profile_of_nobody_is_not_stored(database: Database) -> None:
