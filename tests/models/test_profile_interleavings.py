@@ -49,8 +49,8 @@ async def store_users(database: Database) -> dict[str, int]:
     """The accounts of two users, of whom the younger has a picture, one that waits, and an upload."""
     for table in ("users", "audit_log", "deleted_users", "files_to_delete"):
         await database.fetch(f"DELETE FROM {table}")  # noqa: S608
-    for place, user_id in enumerate((OLDER, YOUNGER), 1):
-        await sign_in(database, a_login(place, openid=f"openid-{place}", now=NOON + place))
+    for number in (1, 2):
+        await sign_in(database, a_login(number, openid=f"openid-{number}", now=NOON + number))
     await save(database, "picture-1", YOUNGER)
     await save(database, "picture-2", YOUNGER, mode="before", now=NOON + 1)
     await store_upload(database, an_upload("picture-3", YOUNGER))
