@@ -45,8 +45,10 @@ def settings_with_pictures(
         "avatars": AvatarsSettings(store=f"file://{store}", public_url=PUBLIC_URL),
         "check": check or CheckSettings(),
     }
-    return settings_with_events(wechat, database_url, *others, **groups) if events else settings_for(
-        wechat, database_url, **groups
+    return (
+        settings_with_events(wechat, database_url, *others, **groups)
+        if events
+        else settings_for(wechat, database_url, **groups)
     )
 
 
@@ -110,12 +112,11 @@ async def text_checks(settings: Settings) -> list[dict[str, Any]]:
 
 
 async def until(settings: Settings, where: str, table: str = "pictures") -> dict[str, Any]:
-    """The only row of which it is true, once there is one."""
+    """The row of which it is true, once there is one and no more."""
     async with asyncio.timeout(PATIENCE):
-        while not (found := await run_sql(settings, f"SELECT * FROM {table} WHERE {where}")):  # noqa: ASYNC110, S608
+        while len(found := await run_sql(settings, f"SELECT * FROM {table} WHERE {where}")) != 1:  # noqa: ASYNC110, S608
             await asyncio.sleep(0.02)
-    [row] = found
-    return row
+    return found[0]
 
 
 async def asked(settings: Settings, upload_id: str) -> str:
