@@ -13,7 +13,7 @@ from graph.simulator.serving import WeChatSimulator
 from models.events import EventState
 from models.pictures import PictureState
 from tests.accounts.inbox import applied, happens, openid_of, rows, tried
-from tests.accounts.pictures import (
+from tests.accounts.profiles import (
     CHECK_PICTURE,
     asked,
     audited,

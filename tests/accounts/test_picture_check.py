@@ -11,7 +11,7 @@ from graph.accounts import picture_check
 from graph.settings import CheckSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from models.pictures import PictureState
-from tests.accounts.pictures import (
+from tests.accounts.profiles import (
     CHECK_PICTURE,
     asked,
     audited,

@@ -9,7 +9,7 @@ import pytest
 
 from graph.settings import CheckSettings, RateLimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.accounts.pictures import (
+from tests.accounts.profiles import (
     CHECK_TEXT,
     audited,
     files,

@@ -15,7 +15,7 @@ from graph.simulator.serving import WeChatSimulator
 from models.database import Database
 from models.text_checks import TextCheckState
 from models.users import UserRecord, find_user
-from tests.accounts.pictures import CHECK_TEXT, audited, profile, refusal, text_checks, until, update
+from tests.accounts.profiles import CHECK_TEXT, audited, profile, refusal, text_checks, until, update
 from tests.accounts.stored import run_sql
 from tests.server import SHOP, Clock, TestServer, open_server, settings_for, wechat_settings
 
