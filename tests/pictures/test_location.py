@@ -116,6 +116,7 @@ def test_what_is_no_prefix_is_refused(prefix: str) -> None:
             f"endpoint={COS}&style=path&style=path",
         ),
         *(f"endpoint={COS}&access_key=x", f"endpoint={COS}&Style=path", f"endpoint={COS}&", f"endpoint={COS}#x"),
+        *("endpoint=https://s3.eu-west-1.amazonaws.com", "endpoint=https://s3.cn-north-1.amazonaws.com.cn:443"),
         *("endpoint=https://10.0.0.7", "endpoint=http://127.0.0.1:9000&style=virtual", "endpoint=https://[::1]"),
     ],
 )
