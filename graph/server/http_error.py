@@ -32,3 +32,8 @@ class HttpError(Exception):
 def busy(message: str = "The server is too busy.") -> HttpError:
     """503, to be repeated in a second."""
     return HttpError(503, ErrorCode.SERVICE_UNAVAILABLE, message, headers={"Retry-After": "1"})
+
+
+def too_large(most: int) -> HttpError:
+    """413, for a body of more than so many bytes; what is left of it is not read."""
+    return HttpError(413, ErrorCode.PAYLOAD_TOO_LARGE, f"The body may have {most} bytes at most.")
