@@ -130,6 +130,9 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
     wechat.WeChatMisconfigured: CodedError(
         Code.WECHAT_MISCONFIGURED, "WeChat refuses this server; its operators must act.", Action.GIVE_UP
     ),
+    wechat.UserUnseen: CodedError(
+        Code.WECHAT_UNAVAILABLE, "WeChat has not seen this user in the mini-program lately: try again.", Action.WAIT
+    ),
     wechat.WeChatRateLimited: CodedError(
         Code.RATE_LIMITED, "WeChat takes no more calls of this mini-program for a while.", Action.WAIT
     ),
@@ -163,7 +166,7 @@ def coded(error: BaseException) -> CodedError | None:
 def _with_particulars(error: BaseException) -> CodedError | None:
     """Where the message depends on what the exception knows."""
     match error:
-        case wechat.MalformedSubmission():
+        case wechat.MalformedSubmission() | accounts.ProfileInvalid():
             return CodedError(Code.BAD_USER_INPUT, str(error), Action.FIX_REQUEST)
         case accounts.SessionKeyStale():
             message = "The data was signed with another session_key: log in, collect it again, submit it again."

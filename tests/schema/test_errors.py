@@ -15,6 +15,7 @@ from graph.accounts.errors import (
     NewCodeNeeded,
     NotMerged,
     PhoneNotStored,
+    ProfileInvalid,
 )
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.schema.errors import coded
@@ -23,6 +24,7 @@ from graph.settings import Settings
 from graph.wechat.errors import (
     AccessTokenRefused,
     CircuitOpen,
+    ContentRisky,
     DecryptFailed,
     MalformedSubmission,
     PhoneNumberUnusable,
@@ -48,6 +50,7 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     RateLimited: {"retry_after_ms": 1_500},
     CodesTooFrequent: {"retry_after_ms": 2_500},
     MalformedSubmission: {"field": "iv", "fault": "must be 16 bytes."},
+    ProfileInvalid: {"argument": "city", "fault": "must have at most 64 characters."},
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
     NewCodeNeeded: {"cause": CodeWasted()},
@@ -55,7 +58,7 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
 # Raised while the server is put together, or by a command: never by a request.
 FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired, NotMerged}
 # Caught within the client of WeChat.
-WITHIN_THE_CLIENT: Final = {AccessTokenRefused, SessionKeyInvalid}
+WITHIN_THE_CLIENT: Final = {AccessTokenRefused, ContentRisky, SessionKeyInvalid}
 
 
 def leaves(family: type[Exception]) -> Iterator[type[Exception]]:
