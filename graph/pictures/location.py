@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 
@@ -12,7 +13,18 @@ class DirectoryLocation:
     path: Path
 
 
-def parse_location(url: str) -> DirectoryLocation:
+@dataclass(frozen=True, slots=True)
+class S3Location:
+    """A bucket of what speaks S3. `endpoint` is `https://host` with a port or without; `prefix` may be empty."""
+
+    bucket: str
+    prefix: str
+    endpoint: str
+    region: str
+    style: Literal["virtual", "path"]
+
+
+def parse_location(url: str) -> DirectoryLocation | S3Location:
     """The store of this URL. Raises `ValueError`."""
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/") or parts.query or parts.fragment:
