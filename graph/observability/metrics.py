@@ -6,12 +6,12 @@ Of what clients choose only a bounded number of values become labels: a label is
 import logging
 import platform
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
-from typing import Final, get_args
+from typing import Final, NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics, start_http_server
 from prometheus_client.gc_collector import GCCollector
@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 _REQUEST_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _CALL_SECONDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_VERDICTS: Final = ("pass", "review", "risky", "unseen", "failed")
+CHECK_OUTCOMES: Final = {"text": _VERDICTS, "picture": (*_VERDICTS, "asked", "undownloadable", "unanswered")}
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 _BREAKER_STATES: Final = ("closed", "half_open", "open")
 OTHER: Final = "(other)"
@@ -99,6 +101,15 @@ class Metrics:
         self.events_refused = counter(
             "wxgate_events_refused", "What came where WeChat pushes events, and was refused, by why.", ("app", "reason")
         )
+        self.uploads = counter("wxgate_uploads", "Uploads of a picture: stored, or the code of an error.", ("outcome",))
+        self.content_checks = counter(
+            "wxgate_content_checks",
+            "What WeChat was asked about texts and pictures, or answered, by kind and outcome.",
+            ("app", "kind", "outcome"),
+        )
+        self.files_deleted = counter(
+            "wxgate_files_deleted", "Files of pictures that no row needs: deleted, or failed to be.", ("outcome",)
+        )
         # Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
         for code in ErrorCode:
             self.errors.labels(code.name)
@@ -110,9 +121,15 @@ class Metrics:
                 self._events.labels(app_id, event)
             for reason in ("rate", *get_args(PushFault)):
                 self.events_refused.labels(app_id, reason)
+            for kind, outcomes in CHECK_OUTCOMES.items():
+                for outcome in outcomes:
+                    self.content_checks.labels(app_id, kind, outcome)
+        self.uploads.labels("stored")
+        for outcome in ("deleted", "failed"):
+            self.files_deleted.labels(outcome)
         for signed, opened in (("current", "opened"), ("previous", "opened"), ("none", "refused")):
             self.decryptions.labels(signed, opened)
-        for what in ("login", "submit", "check_session", "phone"):
+        for what in ("login", "submit", "check_session", "phone", "upload", "profile"):
             for kind in ("account", "address"):
                 self.refusals.labels(what, kind)
         for what in ("documents", "refused_codes", "services"):
@@ -161,6 +178,16 @@ def _bounded(value: str, known: set[str], maximum: int) -> str:
     return value
 
 
+class ContentWaiting(NamedTuple):
+    """What is not judged, by kind (text, picture) and state (waiting, review): how many, and how old the oldest is.
+
+    `files` are those that are due for deletion, and how many seconds the oldest is.
+    """
+
+    checks: Mapping[tuple[str, str], tuple[int, float]]
+    files: tuple[int, float]
+
+
 @dataclass(frozen=True, slots=True)
 class ServerState(Collector):
     """Metrics of what is known elsewhere. The thread of a scrape reads it, and must not wait for anything."""
@@ -171,6 +198,7 @@ class ServerState(Collector):
     storage: RateLimitStorage
     # Seconds that the oldest event waits, and how many have failed.
     events: Callable[[], tuple[float, int]]
+    content: Callable[[], ContentWaiting]
 
     def collect(self) -> Iterator[Metric]:
         state = GaugeMetricFamily(
@@ -195,6 +223,7 @@ class ServerState(Collector):
             "wxgate_events_oldest_seconds", "Seconds that the oldest event waits which is not applied.", oldest
         )
         yield GaugeMetricFamily("wxgate_events_failed", "Events that could not be applied, and are given up.", failed)
+        yield from self._content()
         connections = GaugeMetricFamily(
             "wxgate_database_connections", "Connections to PostgreSQL, idle or busy.", labels=["state"]
         )
@@ -205,6 +234,25 @@ class ServerState(Collector):
             yield connections
             yield GaugeMetricFamily("wxgate_database_connections_max", "How many there may be.", pool.most)
             yield GaugeMetricFamily("wxgate_database_waiting", "Statements that wait for a connection.", pool.waiting)
+
+    def _content(self) -> Iterator[Metric]:
+        labels, content = ["kind", "state"], self.content()
+        waiting = GaugeMetricFamily(
+            "wxgate_content_waiting",
+            "Texts and pictures that wait for WeChat, or in review for an operator.",
+            labels=labels,
+        )
+        oldest = GaugeMetricFamily(
+            "wxgate_content_oldest_seconds", "Seconds that the oldest of them waits.", labels=labels
+        )
+        for names, (number, seconds) in content.checks.items():
+            waiting.add_metric(names, number)
+            oldest.add_metric(names, seconds)
+        yield waiting
+        yield oldest
+        number, seconds = content.files
+        yield GaugeMetricFamily("wxgate_files_due", "Files that no row needs and that are due for deletion.", number)
+        yield GaugeMetricFamily("wxgate_files_due_oldest_seconds", "Seconds that the oldest of them is due.", seconds)
 
 
 @contextmanager
