@@ -178,8 +178,8 @@ class DeleteMePayload:
 @strawberry.type(description="What is kept of a user.")
 class ExportMePayload:
     document: str = strawberry.field(
-        description="JSON, at most 1 MiB in UTF-8: format, version, exportedAt, user, phone, accounts, sessions, and "
-        "events, the newest 1,000 at most. The version grows when members are added."
+        description="JSON, at most 1 MiB in UTF-8: format, version, exportedAt, user, phone, accounts, pictures, the "
+        "newest 100 at most, sessions, and events, the newest 1,000 at most. The version grows when members are added."
     )
     created_at: datetime = strawberry.field(description="When it was made.")
 
