@@ -16,9 +16,9 @@ from models.database import Database
 from models.text_checks import StoredTextCheck, TextCheckState, find_text_check, read_text_checks
 from models.text_verdicts import accept_texts, read_texts, refuse_texts
 
-_LINE: Final = "{:<22}  {:<18}  {:<7}  {:>5}  {:<19}  {:<32}  {}"
+_LINE: Final = "{:<22}  {:<18}  {:<7}  {:>5}  {:<19}  {:<30}  {}"
 # Long, for a user who had two texts of one digest could have the one accepted by the other.
-_DIGEST_DIGITS: Final = 32
+_DIGEST_DIGITS: Final = 30
 
 Decide = Callable[..., Awaitable[bool]]
 _seen = click.option("--seen", metavar="DIGEST", help="What `list` printed beside the texts; without it, asks.")

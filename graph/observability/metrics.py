@@ -110,6 +110,18 @@ class Metrics:
         self.files_deleted = counter(
             "wxgate_files_deleted", "Files of pictures that no row needs: deleted, or failed to be.", ("outcome",)
         )
+        self._begin(app_ids)
+        Info("wxgate_build", "What is running.", registry=registry).info(
+            {"version": version("wxgate"), "python": platform.python_version()}
+        )
+        GCCollector(registry)
+        ProcessCollector(registry=registry)
+        self._operation_names: set[str] = set()
+        for name in operations:
+            self._operation_label(name)
+        self._call_outcomes: set[str] = set()
+
+    def _begin(self, app_ids: Iterable[str]) -> None:
         # Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
         for code in ErrorCode:
             self.errors.labels(code.name)
@@ -135,15 +147,6 @@ class Metrics:
         for what in ("documents", "refused_codes", "services"):
             self.refusals.labels(what, "address")
         self.refusals.labels("privacy", "account")
-        Info("wxgate_build", "What is running.", registry=registry).info(
-            {"version": version("wxgate"), "python": platform.python_version()}
-        )
-        GCCollector(registry)
-        ProcessCollector(registry=registry)
-        self._operation_names: set[str] = set()
-        for name in operations:
-            self._operation_label(name)
-        self._call_outcomes: set[str] = set()
 
     def request_finished(self, method: str, path: str, status: int, seconds: float) -> None:
         """Counts a request. `path`: one that the server knows, or a word for all others."""
