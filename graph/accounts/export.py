@@ -90,9 +90,7 @@ class Exports:
             "user": _user(user),
             "phone": None if phone is None else self._opened(phone),
             "accounts": [_named(account) for account in await list_accounts(self.database, user_id)],
-            "pictures": [
-                _picture(*found) for found in await list_pictures(self.database, user_id, most=_MOST_PICTURES)
-            ],
+            "pictures": [_picture(*found) for found in pictures],
             "sessions": [_session(listed, viewer) for listed in await self.session_list.of(viewer)],
             "events": [_event(entry) for entry in events],
         }
