@@ -1,8 +1,7 @@
 """Where pictures are kept, under their names, and where the world finds them."""
 
 import importlib
-import re
-from typing import Final, Protocol, Self, cast
+from typing import Protocol, Self, cast
 
 from pydantic import SecretStr
 
@@ -10,12 +9,9 @@ from graph.pictures.directory import DirectoryStore
 from graph.pictures.errors import ExtraMissing
 from graph.pictures.location import DirectoryLocation, S3Location
 
-# What a picture's file is called: 22 base62 characters, as ids of this server are, and what it is.
-PICTURE_NAME: Final = re.compile(r"[0-9A-Za-z]{22}\.jpg")
-
 
 class PictureStore(Protocol):
-    """Keeps files that never change. Names that are not of `PICTURE_NAME`'s form raise `ValueError`.
+    """Keeps files that never change. Names that `require_name` refuses raise `ValueError`.
 
     An async context manager; leaving it waits some seconds for calls that have begun, and no longer.
     """

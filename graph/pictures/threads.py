@@ -90,7 +90,7 @@ class Threads:
         if future.set_running_or_notify_cancel():
             try:
                 result = call()
-            except BaseException as error:  # noqa: BLE001 - the caller's to handle
+            except BaseException as error:
                 future.set_exception(error)
             else:
                 future.set_result(result)
