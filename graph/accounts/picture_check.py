@@ -83,9 +83,7 @@ class PictureChecks:
         """How a picture that comes by this mini-program is saved; `url_of` gives a file's address."""
         app = self.apps.get(app_id)
         if self.policy == "off" or (app is not None and app.push is None):
-            return PictureRules(
-                url_of=url_of, state=PictureState.SHOWN, is_shown=True, due_at=None, app_id=app_id
-            )
+            return PictureRules(url_of=url_of, state=PictureState.SHOWN, is_shown=True, due_at=None, app_id=app_id)
         return PictureRules(
             url_of=url_of,
             state=PictureState.CHECKING,
@@ -207,9 +205,7 @@ class PictureChecks:
         else:
             await self._leave_to_operators(picture)
 
-    async def _note(
-        self, picture: StoredPicture, tries: int, *, after_ms: int, trace_id: str | None = None
-    ) -> None:
+    async def _note(self, picture: StoredPicture, tries: int, *, after_ms: int, trace_id: str | None = None) -> None:
         due_at = await shared_now(self.database, self.now) + after_ms
         state = PictureState.CHECKING
         await note_check(self.database, picture, trace_id=trace_id, due_at=due_at, state=state, tries=tries)

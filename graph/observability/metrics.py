@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
-from typing import Final, NamedTuple, get_args
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics, start_http_server
 from prometheus_client.gc_collector import GCCollector
@@ -31,8 +31,7 @@ _log = logging.getLogger(__name__)
 
 _REQUEST_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _CALL_SECONDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-_VERDICTS: Final = ("pass", "review", "risky", "unseen", "failed")
-CHECK_OUTCOMES: Final = {"text": _VERDICTS, "picture": (*_VERDICTS, "asked", "undownloadable", "unanswered")}
+CHECK_OUTCOMES: Final = ("pass", "review", "risky", "unavailable", "unseen", "misconfigured", "asked", "no_result")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 _BREAKER_STATES: Final = ("closed", "half_open", "open")
 OTHER: Final = "(other)"
@@ -104,8 +103,8 @@ class Metrics:
         self.uploads = counter("wxgate_uploads", "Uploads of a picture: stored, or the code of an error.", ("outcome",))
         self.content_checks = counter(
             "wxgate_content_checks",
-            "What WeChat was asked about texts and pictures, or answered, by kind and outcome.",
-            ("app", "kind", "outcome"),
+            "Checks of texts and pictures by WeChat, by what came of them; a picture is asked about first.",
+            ("kind", "outcome"),
         )
         self.files_deleted = counter(
             "wxgate_files_deleted", "Files of pictures that no row needs: deleted, or failed to be.", ("outcome",)
@@ -133,9 +132,9 @@ class Metrics:
                 self._events.labels(app_id, event)
             for reason in ("rate", *get_args(PushFault)):
                 self.events_refused.labels(app_id, reason)
-            for kind, outcomes in CHECK_OUTCOMES.items():
-                for outcome in outcomes:
-                    self.content_checks.labels(app_id, kind, outcome)
+        for kind in ("text", "picture"):
+            for outcome in CHECK_OUTCOMES:
+                self.content_checks.labels(kind, outcome)
         self.uploads.labels("stored")
         for outcome in ("deleted", "failed"):
             self.files_deleted.labels(outcome)
@@ -181,16 +180,6 @@ def _bounded(value: str, known: set[str], maximum: int) -> str:
     return value
 
 
-class ContentWaiting(NamedTuple):
-    """What is not judged, by kind (text, picture) and state (waiting, review): how many, and how old the oldest is.
-
-    `files` are those that are due for deletion, and how many seconds the oldest is.
-    """
-
-    checks: Mapping[tuple[str, str], tuple[int, float]]
-    files: tuple[int, float]
-
-
 @dataclass(frozen=True, slots=True)
 class ServerState(Collector):
     """Metrics of what is known elsewhere. The thread of a scrape reads it, and must not wait for anything."""
@@ -201,7 +190,8 @@ class ServerState(Collector):
     storage: RateLimitStorage
     # Seconds that the oldest event waits, and how many have failed.
     events: Callable[[], tuple[float, int]]
-    content: Callable[[], ContentWaiting]
+    # By what it is that waits: how many there are, and how many seconds the oldest waits.
+    content: Callable[[], Mapping[str, tuple[int, float]]]
 
     def collect(self) -> Iterator[Metric]:
         state = GaugeMetricFamily(
@@ -239,23 +229,19 @@ class ServerState(Collector):
             yield GaugeMetricFamily("wxgate_database_waiting", "Statements that wait for a connection.", pool.waiting)
 
     def _content(self) -> Iterator[Metric]:
-        labels, content = ["kind", "state"], self.content()
-        waiting = GaugeMetricFamily(
+        number = GaugeMetricFamily(
             "wxgate_content_waiting",
-            "Texts and pictures that wait for WeChat, or in review for an operator.",
-            labels=labels,
+            "Texts and pictures that wait for WeChat, or in review for an operator, and files that are to be deleted.",
+            labels=["what"],
         )
         oldest = GaugeMetricFamily(
-            "wxgate_content_oldest_seconds", "Seconds that the oldest of them waits.", labels=labels
+            "wxgate_content_oldest_seconds", "Seconds that the oldest of them waits.", labels=["what"]
         )
-        for names, (number, seconds) in content.checks.items():
-            waiting.add_metric(names, number)
-            oldest.add_metric(names, seconds)
-        yield waiting
+        for what, (waiting, seconds) in self.content().items():
+            number.add_metric([what], waiting)
+            oldest.add_metric([what], seconds)
+        yield number
         yield oldest
-        number, seconds = content.files
-        yield GaugeMetricFamily("wxgate_files_due", "Files that no row needs and that are due for deletion.", number)
-        yield GaugeMetricFamily("wxgate_files_due_oldest_seconds", "Seconds that the oldest of them is due.", seconds)
 
 
 @contextmanager
