@@ -44,7 +44,7 @@ class DirectoryStore(BlockingStore):
                 self._directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
                 descriptor = os.open(part, _NEW_FILE, _FILE_MODE)
             try:
-                with open(descriptor, "wb") as file:
+                with os.fdopen(descriptor, "wb") as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
