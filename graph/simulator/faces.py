@@ -73,7 +73,6 @@ def draw(name: str) -> bytes:
 
 
 def _colour(name: str) -> tuple[int, int, int]:
-    # Darker than either of the two that mean something, and of a hue far from theirs.
-    hue = 0.3 + 0.6 * (zlib.crc32(name.encode()) % 997) / 997
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.55, 0.7)
+    # Of any hue, and paler and darker than the two that mean something.
+    red, green, blue = colorsys.hsv_to_rgb(zlib.crc32(name.encode()) % 360 / 360, 0.55, 0.7)
     return round(255 * red), round(255 * green), round(255 * blue)

@@ -31,7 +31,7 @@ def as_a_server_keeps_it(picture: bytes) -> bytes:
 
 @dataclass
 class Pictures:
-    """Each of `files` at its path; what streams is larger than any picture, and what hangs does not come."""
+    """Each of `files` at its path; what streams has no end, and what hangs does not come."""
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Pictures:
             await request.receive()
         if name == "moved":
             return RedirectResponse("red")
-        return Response(self.files.get(name, b""), 200 if name in self.files else 404)
+        return Response(self.files.get(name, self.files["red"]), 200 if name in self.files else 404)
 
 
 async def _endless() -> AsyncIterator[bytes]:
@@ -57,8 +57,9 @@ async def _endless() -> AsyncIterator[bytes]:
 
 @contextmanager
 def offering() -> Iterator[Pictures]:
+    red = encoded("red")
     files = {
-        "red": encoded("red"),
+        "red": red,
         "yellow": encoded("yellow"),
         "blue": encoded("blue"),
         "nearly-red": encoded((235, 30, 40)),
@@ -68,6 +69,8 @@ def offering() -> Iterator[Pictures]:
         "page": b"<html>",
         "cut": encoded("red", size=640)[:700],
         "nothing": b"",
+        "large": red.ljust(10 * 1024 * 1024),
+        "too-large": red.ljust(10 * 1024 * 1024 + 1),
     }
     pictures = Pictures(files=files)
     with listening(Starlette(routes=[Route("/{name}", pictures.__call__)])) as base_url:

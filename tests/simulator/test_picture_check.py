@@ -99,6 +99,7 @@ async def test_the_response_has_a_trace_id_and_the_event_what_was_found(
         ("blue", "pass"),
         ("orange", "pass"),
         ("red-png", "pass"),
+        ("large", "risky"),
     ],
 )
 async def test_the_centre_of_a_jpeg_decides(
@@ -109,7 +110,7 @@ async def test_the_centre_of_a_jpeg_decides(
 
 
 @pytest.mark.parametrize(
-    "name", ["missing", "moved", "endless", "hangs", "page", "cut", "nothing", "red-webp"], ids=str
+    "name", ["missing", "moved", "too-large", "endless", "hangs", "page", "cut", "nothing", "red-webp"], ids=str
 )
 async def test_what_cannot_be_had_or_is_no_picture_is_reported_as_minus_1008(
     simulator: Simulator,

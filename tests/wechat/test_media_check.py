@@ -121,6 +121,7 @@ def test_what_wechat_writes_in_several_ways_is_the_same(message: str) -> None:
         ({"errcode": [-1008, 1]}, UNKNOWN),
         ({"result": None}, UNKNOWN),
         ({"result": "risky"}, UNKNOWN),
+        ({"result": None, "detail": [{"result": RESULT}]}, UNKNOWN),
         ({"result": {"suggest": "fine", "label": 100}}, UNKNOWN),
         ({"result": [{"suggest": "pass"}, RESULT]}, UNKNOWN),
         ({"result": {"suggest": {"suggest": "pass"}}}, UNKNOWN),
