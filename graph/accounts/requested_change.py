@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NoReturn, TypeAlias
 
 from graph.accounts.errors import ProfileInvalid, UploadNotFound
 from graph.accounts.profile import ANONYMOUS_NICK_NAMES
@@ -68,27 +68,27 @@ def _nick_name(requested: Requested) -> str | None:
     if name is None or requested is None:
         return name
     if not 1 <= len(name) <= MAX_NICK_NAME:
-        raise ProfileInvalid("nickName", f"must have 1 to {MAX_NICK_NAME} characters.")
+        _refuse("nickName", f"must have 1 to {MAX_NICK_NAME} characters.")
     visible = "".join(character for character in name if unicodedata.category(character) not in _UNSEEN).strip()
     if not visible:
-        raise ProfileInvalid("nickName", "must have a character that can be seen.")
+        _refuse("nickName", "must have a character that can be seen.")
     # With invisible characters in it as well, for it would look the same.
     if visible in ANONYMOUS_NICK_NAMES:
-        raise ProfileInvalid("nickName", "is WeChat's placeholder: have the user type a name.")
+        _refuse("nickName", "is WeChat's placeholder: have the user type a name.")
     return name
 
 
 def _place(argument: str, requested: Requested) -> str | None:
     text = _text(argument, requested)
     if text is not None and len(text) > MAX_PLACE:
-        raise ProfileInvalid(argument, f"must have at most {MAX_PLACE} characters.")
+        _refuse(argument, f"must have at most {MAX_PLACE} characters.")
     return text
 
 
 def _language(requested: Requested) -> str | None:
     tag = _text("language", requested)
     if requested is not None and tag is not None and not _LANGUAGE(tag):
-        raise ProfileInvalid("language", "must be a tag like zh_CN.")
+        _refuse("language", "must be a tag like zh_CN.")
     return tag
 
 
@@ -106,8 +106,12 @@ def _text(argument: str, requested: Requested) -> str | None:
         return None
     text = unicodedata.normalize("NFC", requested or "").strip()
     if not all(map(_is_taken, text)):
-        raise ProfileInvalid(argument, "has a character that a profile cannot have.")
+        _refuse(argument, "has a character that a profile cannot have.")
     return text
+
+
+def _refuse(argument: str, fault: str) -> NoReturn:
+    raise ProfileInvalid(argument, fault)
 
 
 def _is_taken(character: str) -> bool:

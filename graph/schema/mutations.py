@@ -79,6 +79,7 @@ class Mutation:
     async def update_profile(
         self,
         info: Info,
+        *,
         nick_name: Annotated[str | None, strawberry.argument(description="1 to 32 characters.")] = strawberry.UNSET,
         avatar: Annotated[
             strawberry.ID | None,
