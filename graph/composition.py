@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.code_exchange import CodeExchange
+from graph.accounts.content_backlog import ContentBacklog
 from graph.accounts.content_checks import CheckOutcome, ContentKind
 from graph.accounts.deletion import Deletions
 from graph.accounts.encryption_keys import KeyCheck
@@ -235,6 +236,9 @@ def compose(
     def freed() -> None:
         jobs.hurry(FILES)
 
+    def deleted(is_gone: bool) -> None:
+        metrics.files_deleted.labels("deleted" if is_gone else "failed").inc()
+
     store = _open_store(settings)
     text_checks = TextChecks(
         wechat=wechat, database=database, apps=apps, policy=settings.check.text, counted=counted, now=now
@@ -258,7 +262,7 @@ def compose(
         freed=freed,
         now=now,
     )
-    files = [PictureFiles(database=database, store=store, now=now).job()] if store else []
+    files = [PictureFiles(database=database, store=store, deleted=deleted, now=now).job()] if store else []
     content_jobs = (text_checks.job(), picture_checks.job(), *files)
     jobs = Jobs(database=database, now=now, jobs=(*cleanup, *content_jobs))
     inbox = EventInbox(
@@ -269,7 +273,10 @@ def compose(
         now=now,
         is_used=any(app.push for app in apps),
     )
-    metrics.registry.register(ServerState(database, wechat, apps, storage, inbox.age_and_failures))
+    backlog = ContentBacklog(database=database, now=now, is_used=settings.metrics.port is not None)
+    metrics.registry.register(
+        ServerState(database, wechat, apps, storage, inbox.age_and_failures, backlog.numbers_and_ages)
+    )
     other_services = parse_services(settings.services.get_secret_value()) if settings.services else ()
     return Parts(
         settings=settings,
@@ -320,6 +327,7 @@ def compose(
             sessions,
             *([store] if store else []),
             picture_checks,
+            backlog,
         ),
     )
 
