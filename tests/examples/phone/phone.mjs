@@ -1,6 +1,7 @@
 // A phone that runs the built mini-program in argv[2] against the server in argv[3], as JSON lines on stdin tell it.
 // Each line is answered with one: what the command gives, or its error.
 
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { JSDOM } from "jsdom";
@@ -17,6 +18,7 @@ const state = {
   authSetting: {},
   offline: false,
   hardware: { brand: "Xiaomi", model: "2211133C" },
+  files: {},
   agent: "Mozilla/5.0 (Linux; Android 14; 2211133C) MicroMessenger/8.0.48.2580(0x28003036) MiniProgramEnv/android",
   shown: [],
 };
@@ -63,7 +65,12 @@ const OPEN_TYPES = {
     if (!state.givesAgain) state.given = await device({ server, state }, "phone-number", asked);
     return ["getphonenumber", state.given];
   },
-  chooseAvatar: () => ["chooseavatar", { avatarUrl: "wxfile://tmp_picture.png" }],
+  // A new temporary file each time: the picture of a test, or one that the simulator has on its phone.
+  async chooseAvatar() {
+    const avatarUrl = `wxfile://tmp_${Object.keys(state.files).length}.${state.picture ? state.picture.split(".").pop() : "png"}`;
+    state.files[avatarUrl] = state.picture ? readFileSync(state.picture) : await chosenPicture({ server, state });
+    return ["chooseavatar", { avatarUrl }];
+  },
 };
 
 const COMMANDS = {

@@ -16,6 +16,12 @@ export interface Delivery {
   tries: { status: number | null; answer: string }[];
 }
 
+/** A picture on the phone, at an address of this page's own origin. */
+export interface Face {
+  name: string;
+  address: string;
+}
+
 interface Success {
   errMsg: string;
 }
@@ -54,6 +60,7 @@ export const wechat = {
     device<{ deliveries: Delivery[] }>("POST", "revoke", { ...fields(holder), info: [info] }),
   modified: (holder: Holder) => device<{ deliveries: Delivery[] }>("POST", "modified", fields(holder)),
   closeAccount: (holder: Holder) => device<{ deliveries: Delivery[] }>("POST", "close-account", fields(holder)),
+  faces: () => device<{ faces: Face[] }>("GET", "faces").then(({ faces }) => faces),
   users: () => device<{ users: { user: string }[] }>("GET", "users"),
   apps: () => device<{ apps: { app: string }[] }>("GET", "apps"),
   faults: () => device<{ faults: unknown[] }>("GET", "faults"),
