@@ -16,9 +16,6 @@ from PIL import Image
 from tests.examples.phone import Phone, SwitchOn
 from tests.examples.test_session import NO_CONNECTION, expire_every_session
 
-RED: Final = (255, 0, 0)
-YELLOW: Final = (255, 255, 0)
-GREEN: Final = (60, 160, 90)
 # In EXIF: the IFD of a place, and its latitude and longitude.
 GPS: Final = 0x8825
 PLACE: Final = {1: "N", 2: (23.0, 7.0, 45.0), 3: "E", 4: (113.0, 15.0, 9.0)}
@@ -29,14 +26,10 @@ TOO_LARGE: Final = "This picture is too large. Choose a smaller one."
 @pytest.fixture
 def green(tmp_path: Path) -> Path:
     """A picture that knows where it was taken."""
-    return picture(tmp_path / "green.jpg", GREEN)
-
-
-def picture(path: Path, colour: tuple[int, int, int]) -> Path:
     exif = Image.Exif()
     exif[GPS] = PLACE
-    Image.new("RGB", (800, 600), colour).save(path, exif=exif)
-    return path
+    Image.new("RGB", (800, 600), "green").save(tmp_path / "green.jpg", exif=exif)
+    return tmp_path / "green.jpg"
 
 
 def look(mine: Phone) -> None:
@@ -47,8 +40,9 @@ def look(mine: Phone) -> None:
     mine.calls()
 
 
-def choose(mine: Phone, path: Path) -> None:
-    mine.tell("set", picture=str(path))
+def choose(mine: Phone, path: Path | None = None, *, face: str | None = None) -> None:
+    """A file, or a face of the simulator's."""
+    mine.tell("set", picture=path and str(path), face=face)
     mine.tap(".choose", page="profile")
     mine.waits_for(lambda: mine.picture(page="profile").startswith("wxfile://"), "the chosen picture")
 
@@ -114,10 +108,10 @@ def test_what_is_no_name_is_not_kept(switch_on: SwitchOn, name: str) -> None:
         assert mine.fields()["Anonymous"] == "true"
 
 
-def test_a_picture_that_wechat_refuses_later_is_gone_and_the_page_shows_it(switch_on: SwitchOn, tmp_path: Path) -> None:
+def test_a_picture_that_wechat_refuses_later_is_gone_and_the_page_shows_it(switch_on: SwitchOn) -> None:
     with switch_on() as mine:
         look(mine)
-        choose(mine, picture(tmp_path / "red.jpg", RED))
+        choose(mine, face="red")
         save(mine, "小红")
         pulled_until(mine, "Your picture was refused and is gone. Choose another one.")
         assert mine.text(".choose", page="profile") == "Choose a picture"
@@ -127,10 +121,10 @@ def test_a_picture_that_wechat_refuses_later_is_gone_and_the_page_shows_it(switc
         assert mine.text(".picture") is None
 
 
-def test_a_doubtful_picture_waits_for_an_operator(switch_on: SwitchOn, tmp_path: Path) -> None:
+def test_a_doubtful_picture_waits_for_an_operator(switch_on: SwitchOn) -> None:
     with switch_on() as mine:
         look(mine)
-        choose(mine, picture(tmp_path / "yellow.jpg", YELLOW))
+        choose(mine, face="yellow")
         save(mine, "")
         pulled_until(mine, "This picture is being looked at.")
         assert "/avatars/" in mine.picture(page="profile")

@@ -12,7 +12,8 @@ export function exchange(url, { method, headers = {}, body, timeout }) {
     sent.on("response", (response) => {
       response.on("error", reject);
       response.toArray().then((chunks) => {
-        resolve({ status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString("utf8") });
+        const content = Buffer.concat(chunks);
+        resolve({ status: response.statusCode, headers: response.headers, content, text: content.toString("utf8") });
       }, reject);
     });
     sent.setTimeout(timeout ?? 60000, () => sent.destroy(new Error("timeout")));

@@ -3,8 +3,10 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { extname } from "node:path";
 import { createInterface } from "node:readline";
 import { JSDOM } from "jsdom";
+import { exchange } from "./http.mjs";
 import { becomeMiniProgram } from "./runtime.mjs";
 import { device, makeWx } from "./wx.mjs";
 
@@ -65,10 +67,13 @@ const OPEN_TYPES = {
     if (!state.givesAgain) state.given = await device({ server, state }, "phone-number", asked);
     return ["getphonenumber", state.given];
   },
-  // A new temporary file each time: the picture of a test, or one that the simulator has on its phone.
+  // A new temporary file each time: a picture of the test's own, or a face from the simulator.
   async chooseAvatar() {
-    const avatarUrl = `wxfile://tmp_${Object.keys(state.files).length}.${state.picture ? state.picture.split(".").pop() : "png"}`;
-    state.files[avatarUrl] = state.picture ? readFileSync(state.picture) : await chosenPicture({ server, state });
+    const chosen = state.picture ?? (await device({ server, state }, "choose-avatar", { face: state.face })).avatarUrl;
+    const avatarUrl = `wxfile://tmp_${Object.keys(state.files).length}${extname(chosen)}`;
+    state.files[avatarUrl] = state.picture
+      ? readFileSync(chosen)
+      : (await exchange(`${server}/simulator${chosen}`, { method: "GET" })).content;
     return ["chooseavatar", { avatarUrl }];
   },
 };

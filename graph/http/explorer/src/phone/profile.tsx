@@ -1,11 +1,11 @@
 // The fifth step: the user types a name and chooses a picture, which is uploaded, saved, and checked by WeChat.
 
 import { Button } from "@graphiql/react";
-import { type ChangeEvent, useEffect, useState, useSyncExternalStore } from "react";
+import { type ChangeEvent, useSyncExternalStore } from "react";
 import { authorization } from "../headers";
 import { useOperations } from "./operations";
 import { addressHere, usePicture } from "./picture";
-import { type Face, wechat } from "./simulator";
+import { faceOf, wechat } from "./simulator";
 import { attempt, type Chosen, report, usePhone } from "./state";
 import { Send, Step } from "./step";
 import { upload as uploadPicture } from "./upload";
@@ -32,7 +32,10 @@ export function OwnProfile() {
 
   return (
     <Step title="Fill in name and picture" outcome={outcomes.profile}>
-      <p>A user types the name, and chooses the picture. Try “risky” as a part of the name.</p>
+      <p>
+        A user types the one and chooses the other. WeChat refuses the red picture and a name with “risky” in it; the
+        yellow one it doubts.
+      </p>
       <label>
         Nickname
         <input value={typedName} onChange={({ target }) => usePhone.setState({ typedName: target.value })} />
@@ -62,25 +65,30 @@ export function OwnProfile() {
   );
 }
 
-/** WeChat's faces, and a file of one's own. */
+/** By their names in the simulator. */
+const strangers = ["Wu Di", "Sun Li", "Qian Ya"];
+const meanings = new Map([
+  ["red", "red, which WeChat refuses"],
+  ["yellow", "yellow, which WeChat doubts"],
+]);
+
+/** Faces from the simulator, and a file of one's own. */
 function Pictures() {
-  const { chosen } = usePhone();
-  const [faces, setFaces] = useState<Face[]>([]);
-  useEffect(() => void attempt("profile", async () => setFaces(await wechat.faces())), []);
+  const { user, app, chosen } = usePhone();
+  const faces = [...new Set([user, ...strangers, ...meanings.keys()])];
 
-  const choose = (next: Chosen) => usePhone.setState({ chosen: next, upload: null });
+  const choose = (next: Chosen) => {
+    usePhone.setState({ chosen: next, upload: null });
+    report("profile", undefined);
+  };
 
-  async function chooseFace({ name, address }: Face) {
-    const response = await fetch(address);
-    choose({ name, src: address, file: await response.blob() });
+  async function chooseFace(face: string) {
+    choose({ face, file: await wechat.chooseAvatar({ user, app }, face) });
   }
 
   function chooseFile({ target }: ChangeEvent<HTMLInputElement>) {
     const [file] = target.files ?? [];
-    if (!file) return;
-    const reader = new FileReader();
-    reader.onload = () => choose({ name: file.name, src: String(reader.result), file });
-    reader.readAsDataURL(file);
+    if (file) choose({ face: null, file });
   }
 
   return (
@@ -88,14 +96,14 @@ function Pictures() {
       <div className="phone-faces" role="group" aria-label="Picture">
         {faces.map((face) => (
           <button
-            key={face.name}
+            key={face}
             type="button"
-            aria-label={face.name}
-            title={face.name}
-            aria-pressed={chosen?.src === face.address}
+            aria-label={`Face: ${meanings.get(face) ?? face}`}
+            title={meanings.get(face) ?? face}
+            aria-pressed={chosen?.face === face}
             onClick={() => attempt("profile", () => chooseFace(face))}
           >
-            <img src={face.address} alt="" width="40" height="40" />
+            <img src={faceOf(face)} alt="" width="36" height="36" />
           </button>
         ))}
       </div>

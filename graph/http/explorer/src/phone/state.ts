@@ -14,10 +14,10 @@ export interface Outcome {
 /** Where an outcome is shown. */
 export type Place = "Login" | "SubmitUserInfo" | "Me" | "phone" | "profile" | "devices" | "data" | "withdrawal" | "faults";
 
-/** A picture that the user has chosen: its address, for the page alone, and itself. */
+/** A picture that the user has chosen. */
 export interface Chosen {
-  name: string;
-  src: string;
+  /** Its name in the simulator; null for a file of one's own. */
+  face: string | null;
   file: Blob;
 }
 
