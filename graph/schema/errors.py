@@ -130,6 +130,9 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
     wechat.WeChatMisconfigured: CodedError(
         Code.WECHAT_MISCONFIGURED, "WeChat refuses this server; its operators must act.", Action.GIVE_UP
     ),
+    wechat.UserUnseen: CodedError(
+        Code.WECHAT_UNAVAILABLE, "WeChat has not seen this user in the mini-program lately: try again.", Action.WAIT
+    ),
     wechat.WeChatRateLimited: CodedError(
         Code.RATE_LIMITED, "WeChat takes no more calls of this mini-program for a while.", Action.WAIT
     ),

@@ -1,5 +1,6 @@
 """WeChat's server and the phone as one ASGI application, for the root of a server or any prefix of another."""
 
+from asyncio import to_thread
 from functools import partial
 
 from starlette.applications import Starlette
@@ -7,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graph.simulator import device, events
+from graph.simulator import device, events, faces
 from graph.simulator.device import Action
 from graph.simulator.endpoints import ENDPOINTS, named_app
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
@@ -21,9 +22,17 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process are independent."""
     server = [Route(path, partial(_call_endpoint, state, path), methods=_METHODS) for path in ENDPOINTS]
-    actions = {**device.ACTIONS, **events.ACTIONS}
+    actions = {**device.ACTIONS, **events.ACTIONS, **faces.ACTIONS}
     phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in actions.items()]
-    return Starlette(routes=[*server, *phone])
+    return Starlette(routes=[*server, *phone, Route(faces.PATH, _face)])
+
+
+async def _face(request: Request) -> Response:
+    name = request.path_params["name"]
+    if len(name) > faces.NAME_LENGTH or not faces.can_draw():
+        return JSONResponse({"errMsg": "faces:fail no such face, or no Pillow: install wxgate[avatars]"}, 404)
+    # A large picture's worth of work for each: in a thread, as WeChat's other calls must not wait.
+    return Response(await to_thread(faces.draw, name), media_type="image/png")
 
 
 async def _act(state: SimulatorState, action: Action, request: Request) -> Response:

@@ -23,6 +23,7 @@ from graph.settings import Settings
 from graph.wechat.errors import (
     AccessTokenRefused,
     CircuitOpen,
+    ContentRisky,
     DecryptFailed,
     MalformedSubmission,
     PhoneNumberUnusable,
@@ -55,7 +56,7 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
 # Raised while the server is put together, or by a command: never by a request.
 FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired, NotMerged}
 # Caught within the client of WeChat.
-WITHIN_THE_CLIENT: Final = {AccessTokenRefused, SessionKeyInvalid}
+WITHIN_THE_CLIENT: Final = {AccessTokenRefused, ContentRisky, SessionKeyInvalid}
 
 
 def leaves(family: type[Exception]) -> Iterator[type[Exception]]:
