@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.code_exchange import CodeExchange
+from graph.accounts.content_checks import CheckOutcome, ContentKind
 from graph.accounts.deletion import Deletions
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.event_inbox import EventInbox
@@ -21,18 +22,26 @@ from graph.accounts.login import Logins
 from graph.accounts.masked_phone import MaskedPhones
 from graph.accounts.merging import unionid_rules
 from graph.accounts.phone import Phones
+from graph.accounts.picture_check import PictureChecks
+from graph.accounts.picture_files import FILES, PictureFiles
+from graph.accounts.pictures import Pictures
 from graph.accounts.profile import Profiles
+from graph.accounts.profile_update import ProfileUpdates
 from graph.accounts.reauthentication import Reauthentication
 from graph.accounts.session_key_check import SessionKeyCheck
 from graph.accounts.session_keys import SessionKeys
 from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions, epoch_ms
+from graph.accounts.text_check import TextChecks
 from graph.errors import INTERNAL
 from graph.execution.documents import Documents
 from graph.execution.executor import Executor
 from graph.execution.trusted_documents import TrustedDocuments
 from graph.http.wechat_events import WeChatEvents
 from graph.observability.metrics import Metrics, ServerState
+from graph.pictures.errors import ExtraMissing
+from graph.pictures.location import parse_location
+from graph.pictures.store import PictureStore, open_store
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.context import Services
 from graph.schema.errors import coded
@@ -41,6 +50,7 @@ from graph.security.rate_limit import RateLimit, RateLimitStorage, TokenBuckets
 from graph.security.service_credentials import FAILURES, ServiceCredentials, parse_services
 from graph.security.tokens import SessionMacs
 from graph.settings import Settings, require_secrets
+from graph.settings.pictures import picture_check
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
 from graph.wechat.mini_programs import MiniPrograms
@@ -218,8 +228,46 @@ def compose(
         rate_limit=RateLimit("privacy", settings.rate_limit.privacy, storage, refused=refused),
     )
     session_list = SessionList(database=database, sessions=sessions, now=now)
+
+    def counted(kind: ContentKind, outcome: CheckOutcome) -> None:
+        metrics.content_checks.labels(kind, outcome.value).inc()
+
+    def freed() -> None:
+        jobs.hurry(FILES)
+
+    store = _open_store(settings)
+    text_checks = TextChecks(
+        wechat=wechat, database=database, apps=apps, policy=settings.check.text, counted=counted, now=now
+    )
+    picture_checks = PictureChecks(
+        wechat=wechat,
+        database=database,
+        apps=apps,
+        policy=picture_check(settings, served),
+        counted=counted,
+        freed=freed,
+        now=now,
+    )
+    profile_updates = ProfileUpdates(
+        database=database,
+        text_checks=text_checks,
+        picture_checks=picture_checks,
+        url_of=store.url if store else None,
+        address_rate_limit=RateLimit("profile", settings.rate_limit.submit, storage, refused=refused),
+        account_rate_limit=RateLimit("profile", settings.rate_limit.upload, storage, refused=refused),
+        freed=freed,
+        now=now,
+    )
+    files = [PictureFiles(database=database, store=store, now=now).job()] if store else []
+    content_jobs = (text_checks.job(), picture_checks.job(), *files)
+    jobs = Jobs(database=database, now=now, jobs=(*cleanup, *content_jobs))
     inbox = EventInbox(
-        database=database, key_ring=key_ring, key_check=key_check, now=now, is_used=any(app.push for app in apps)
+        database=database,
+        key_ring=key_ring,
+        key_check=key_check,
+        picture_checks=picture_checks,
+        now=now,
+        is_used=any(app.push for app in apps),
     )
     metrics.registry.register(ServerState(database, wechat, apps, storage, inbox.age_and_failures))
     other_services = parse_services(settings.services.get_secret_value()) if settings.services else ()
@@ -231,6 +279,8 @@ def compose(
             apps=apps,
             logins=logins,
             profiles=profiles,
+            profile_updates=profile_updates,
+            pictures=Pictures(database=database),
             sessions=sessions,
             session_list=session_list,
             session_key_check=session_key_check,
@@ -260,10 +310,32 @@ def compose(
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,
-        jobs=Jobs(database=database, now=now, jobs=cleanup),
+        jobs=jobs,
         now=now,
-        resources=(*([tracing] if tracing else []), wechat, database, storage, sessions),
+        resources=(
+            *([tracing] if tracing else []),
+            wechat,
+            database,
+            storage,
+            sessions,
+            *([store] if store else []),
+            picture_checks,
+        ),
     )
+
+
+def _open_store(settings: Settings) -> PictureStore | None:
+    """None where no pictures are kept."""
+    avatars = settings.avatars
+    if avatars.store is None or avatars.public_url is None:
+        return None
+    location = parse_location(avatars.store)
+    access_key, secret_key = avatars.s3_access_key, avatars.s3_secret_key
+    try:
+        return open_store(location, public_url=avatars.public_url, access_key=access_key, secret_key=secret_key)
+    except ExtraMissing as error:
+        _log.warning("pictures are not taken", extra={"reason": str(error)})
+        return None
 
 
 def build_documents(settings: Settings, *, plans: bool = True) -> Documents:

@@ -6,11 +6,11 @@ whatever still refers to their row, and cascades over it. A login that waited fo
 waited for the user begins again, and both make a new user. A submission that waited changes no row.
 
 What remains are the user's row in the feed of users that are gone and their entries in the audit log: a random id,
-times and enumerations.
+times and enumerations; and the names of files until those are deleted.
 """
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from models.accounts import (
     OtherUser,
@@ -24,8 +24,13 @@ from models.audit_log import Audited, record, recorded
 from models.database import Database, Steps
 from models.deleted_users import DeletionReason, find_deletion, record_deletion
 from models.errors import Conflict
+from models.pictures import free_pictures
 from models.unionids import drop_unused_unionid
+from models.uploads import free_uploads
 from models.users import delete_user, lock_user, require_user
+
+# Later than any time of a row.
+_EVER: Final = 2**63 - 1
 
 
 class Deletion(NamedTuple):
@@ -80,6 +85,8 @@ def delete_user_for_good(user_id: str, *, at: int, reason: DeletionReason, entry
     if (yield from lock_user(user_id)) is None:
         return (yield from find_deletion(user_id))
     yield from record_deletion(user_id, at=at, reason=reason)
+    yield from free_uploads(user_id, now=at)
+    yield from free_pictures(user_id, before=_EVER, now=at)
     yield from delete_user(user_id)
     yield from record(replace(entry, user_id=user_id))
     return at

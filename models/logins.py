@@ -25,6 +25,7 @@ from models.errors import Conflict
 from models.merge_proposals import propose
 from models.merging import Merge, MergedRecord, MergeRules, merge_users
 from models.phones import select_phone
+from models.pictures import pictures_in_use
 from models.sessions import drop_surplus, insert_session, supersede
 from models.unionids import claim_unionid, drop_unused_unionid, find_owner
 from models.users import UserRecord, by_age, require_user
@@ -221,7 +222,7 @@ def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> S
     if pair is None:
         return account, None
     older, younger = by_age(*pair)
-    if rules.merging and rules.merging.is_blank(younger, now) and not (yield from select_phone(younger.id)):
+    if rules.merging and rules.merging.is_blank(younger, now) and not (yield from _has_given(younger.id)):
         what = Merge(older.id, younger.id, "wechat", DeletionReason.WECHAT, now, key.app_id)
         merged = yield from merge_users(what, rules.merging)
         if not isinstance(merged, MergedRecord):
@@ -231,6 +232,11 @@ def _with_unionid(account: Row, key: NewKey, rules: UnionidRules, now: int) -> S
     if (yield from propose(older.id, younger.id, now=now)):
         yield from _audit(AuditAction.MERGE_PROPOSED, older.id, key, now, younger=younger.id)
     return account, None
+
+
+def _has_given(user_id: str) -> Steps[bool]:
+    """Whether a user has a phone or a picture, which may wait for its check."""
+    return bool((yield from select_phone(user_id)) or (yield from pictures_in_use(user_id)))
 
 
 def _audit(action: AuditAction, user_id: str, key: NewKey, now: int, **detail: object) -> Steps[None]:

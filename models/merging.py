@@ -12,7 +12,7 @@ it a new account's login would not wait, and DELETE would wait for it and take t
 before do not lock the row: of those that give the younger another account at this very moment the session is lost.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,13 +20,18 @@ from models.accounts import lock_accounts, move_accounts
 from models.audit_log import AuditAction, record
 from models.database import Database, Steps
 from models.deleted_users import DeletionReason, find_successors, record_deletion
+from models.files_to_delete import plan_deletion
 from models.merge_proposals import propose, withdraw
 from models.phones import Reseal, move_phone
+from models.pictures import PictureState, move_picture, pictures_in_use, retire_pictures
+from models.profiles import FACTS, Sources, read_sources, write_profile
 from models.session_macs import SignedSession, move_sessions
+from models.text_checks import move_text_check
 from models.unionids import move_unionids
-from models.users import UserRecord, by_age, delete_user, fill_user, lock_user
+from models.uploads import move_uploads
+from models.users import UserRecord, by_age, delete_user, lock_user
 
-_PROFILE: Final = ("nick_name", "avatar_url", "gender", "city", "province", "country", "language")
+_PROFILE: Final = ("nick_name", "avatar_url", *FACTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class MergeRules:
 
     # The older user with what the younger has and they lack.
     fill: Callable[[UserRecord, UserRecord], UserRecord]
+    # Whether a user has a picture of their own, and not WeChat's grey one.
+    has_picture: Callable[[UserRecord], bool]
     # The MAC of a session as the user's with this id; None where the one that it has is not right.
     sign: Callable[[SignedSession, str], str | None]
     reseal: Reseal
@@ -116,8 +123,7 @@ def merge_users(what: Merge, rules: MergeRules) -> Steps[MergedRecord | MissingU
     phones = int((yield from move_phone(younger.id, older.id, rules.reseal)))
     filled = rules.fill(older, younger)
     profile = tuple(name for name in _PROFILE if getattr(filled, name) != getattr(older, name))
-    if profile:
-        yield from fill_user(filled, younger.id, now=what.now)
+    yield from _move_profile((older, filled, younger), profile, rules, now=what.now)
     proposals = yield from _move_proposals(older, younger)
     yield from record_deletion(younger.id, at=what.now, reason=what.reason, merged_into=older.id)
     yield from delete_user(younger.id)
@@ -128,6 +134,57 @@ def merge_users(what: Merge, rules: MergeRules) -> Steps[MergedRecord | MissingU
     )
     yield from record(entry)
     return MergedRecord(older.id, younger.id, accounts, sessions, deleted, unionids, phones, proposals, profile)
+
+
+def _move_profile(
+    users: tuple[UserRecord, UserRecord, UserRecord], parts: Collection[str], rules: MergeRules, *, now: int
+) -> Steps[None]:
+    """Stores the older user as filled, with what comes with these parts of the younger one's profile."""
+    older, filled, younger = users
+    sources, others = (yield from read_sources(older.id)), (yield from read_sources(younger.id))
+    yield from move_uploads(younger.id, older.id)
+    avatar_at = sources.avatar_at
+    if (yield from _move_pictures(users, (sources, others), rules, now=now)):
+        avatar_at = max(filter(None, (avatar_at, others.avatar_at)), default=None)
+    if not parts and avatar_at == sources.avatar_at:
+        return
+    if "nick_name" in parts:
+        sources = sources._replace(nick_name_at=others.nick_name_at, nick_name_source=others.nick_name_source)
+    if "avatar_url" in parts:
+        sources = sources._replace(avatar_name=others.avatar_name, avatar_source=others.avatar_source)
+    if not {*FACTS}.isdisjoint(parts):
+        sources = sources._replace(facts_at=others.facts_at)
+    # Above any watermark that a server of the version before has read: its compare and swap fails, and it looks again.
+    profile_at = max(sources.profile_at or 0, others.profile_at or 0) + 1
+    yield from write_profile(filled, sources._replace(avatar_at=avatar_at, profile_at=profile_at), now=now)
+    if {*parts} - {"avatar_url"}:
+        yield from move_text_check(younger.id, older.id)
+
+
+def _move_pictures(
+    users: tuple[UserRecord, UserRecord, UserRecord], sources: tuple[Sources, Sources], rules: MergeRules, *, now: int
+) -> Steps[bool]:
+    """Whether a picture came along: the one that the younger one's profile shows, or one that waits for its check.
+
+    What stays has its file freed, and its row goes with the user.
+    """
+    older, filled, younger = users
+    has, comes = (yield from pictures_in_use(older.id)), (yield from pictures_in_use(younger.id))
+    waits = {PictureState.CHECKING, PictureState.REVIEW}
+    has_waiting = any(picture.state in waits and picture.name != sources[0].avatar_name for picture in has)
+    takes_shown = filled.avatar_url != older.avatar_url
+    takes_waiting = not rules.has_picture(older) and not has_waiting
+    moved = [
+        picture
+        for picture in comes
+        if (takes_shown if picture.name == sources[1].avatar_name else takes_waiting and picture.state in waits)
+    ]
+    if moved and not has_waiting:
+        yield from retire_pictures(older.id, but=sources[0].avatar_name, now=now)  # refused ones
+    for picture in moved:
+        yield from move_picture(picture.id, older.id)
+    yield from plan_deletion([picture.name for picture in comes if picture not in moved], now)
+    return bool(moved)
 
 
 def _move_proposals(older: UserRecord, younger: UserRecord) -> Steps[int]:

@@ -1,7 +1,6 @@
-"""A user, as the server's clients see them, and which submitted profile replaces which."""
+"""A user, as the server's clients see them."""
 
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from tortoise import fields
 from tortoise.models import Model
@@ -64,43 +63,10 @@ USER_COLUMNS: Final = UserRecord._fields
 _LOCK: Final = f"""
 UPDATE users SET updated_at = updated_at WHERE id = $1 RETURNING {", ".join(USER_COLUMNS)}"""  # noqa: S608 - constants only
 
-# Above any watermark that a submission has read: its compare and swap fails, and it looks again.
-_FILL: Final = """
-UPDATE users SET nick_name = $2, avatar_url = $3, gender = $4, city = $5, province = $6, country = $7, language = $8,
-  profile_at = (SELECT COALESCE(MAX(profile_at), 0) + 1 FROM users WHERE id IN ($1, $9)), updated_at = $10
-WHERE id = $1"""
 _DELETE: Final = "DELETE FROM users WHERE id = $1"
 _REMOVED_PHONE: Final = "SELECT removed_phone_at FROM users WHERE id = $1"
 _NOTE_REMOVED_PHONE: Final = """
 UPDATE users SET removed_phone_at = $2 WHERE id = $1 AND (removed_phone_at IS NULL OR removed_phone_at < $2)"""
-# `updated_at` grows in any case: a submission that has read the row before it looks again.
-_CLEAR: Final = """
-UPDATE users SET {columns}, updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END
-WHERE id = $1 AND profile_at IS NOT NULL AND (profile_at <= $2 OR updated_at <= $2) RETURNING id"""
-_NOTE_WITHDRAWAL: Final = """
-UPDATE users SET profile_at = $2 WHERE id = $1 AND (profile_at IS NULL OR profile_at < $2)"""
-_CLEAR_NAME: Final = _CLEAR.format(columns="nick_name = '', avatar_url = ''")
-_CLEAR_PROFILE: Final = _CLEAR.format(
-    columns="nick_name = '', avatar_url = '', gender = 0, city = '', province = '', country = '', language = ''"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """User info to store. `profile_at` is the watermark's time in epoch milliseconds."""
-
-    nick_name: str
-    nick_name_is_real: bool
-    avatar_url: str
-    avatar_url_is_real: bool
-    # False when WeChat gave nothing but placeholders: then a 0 or an empty text erases nothing.
-    is_real: bool
-    gender: int
-    city: str
-    province: str
-    country: str
-    language: str
-    profile_at: int
 
 
 def lock_user(user_id: str) -> Steps[UserRecord | None]:
@@ -122,23 +88,6 @@ def by_age(one: UserRecord, another: UserRecord) -> tuple[UserRecord, UserRecord
     """The older of two users, and the younger."""
     older, younger = sorted((one, another), key=lambda user: (user.created_at, user.id))
     return older, younger
-
-
-def fill_user(filled: UserRecord, younger: str, *, now: int) -> Steps[None]:
-    """Stores a user's profile with what another, who is merged into them, had; both are locked."""
-    user_id, *profile = filled[:8]
-    yield _FILL, (user_id, *profile, younger, now)
-
-
-def clear_profile(user_id: str, *, withdrawn_at: int, before: int, name_only: bool, now: int) -> Steps[bool]:
-    """Clears a profile that was collected, or stored, by `before`; whether it was such a one.
-
-    With `name_only` the nickname and the picture alone. Afterwards the watermark is hardly earlier than `withdrawn_at`:
-    what was collected earlier and is submitted later does not come back.
-    """
-    cleared = yield _CLEAR_NAME if name_only else _CLEAR_PROFILE, (user_id, before, now)
-    yield _NOTE_WITHDRAWAL, (user_id, withdrawn_at - 1)  # of the same second it may have been given again
-    return bool(cleared)
 
 
 def delete_user(user_id: str) -> Steps[None]:
@@ -168,39 +117,3 @@ async def read_user(database: Database, user_id: str) -> Row | None:
     """All columns of a user; None when they are gone. Raises `DatabaseError`."""
     rows = await database.run(lambda: User.filter(id=user_id).values(), reads=True)
     return next(iter(rows), None)
-
-
-async def store_profile(database: Database, user_id: str, profile: Profile, *, now: int) -> UserRecord | None:
-    """The user after the submission: changed if its watermark is newer than any before, else unchanged.
-
-    A repeated or overtaken submission changes nothing. None when the user is gone. Raises `DatabaseError`.
-    """
-    stored = User.filter(id=user_id)
-    while True:
-        rows = await database.run(lambda: stored.values_list(*USER_COLUMNS, "profile_at"), reads=True)
-        if not rows:
-            return None
-        *columns, profile_at = rows[0]
-        user = found = UserRecord._make(columns)
-        if profile_at is not None and profile_at >= profile.profile_at:
-            return user
-        user = _merged(user, profile)._replace(updated_at=now)
-        # Compare and swap: with what another submission stored or an event cleared meanwhile, look again.
-        unchanged = stored.filter(profile_at=profile_at, updated_at=found.updated_at)
-        changes = {name: value for name, value in user._asdict().items() if name not in {"id", "created_at"}}
-        if await database.run(lambda: unchanged.update(**changes, profile_at=profile.profile_at)):  # noqa: B023
-            return user
-
-
-def _merged(user: UserRecord, profile: Profile) -> UserRecord:
-    """What is real replaces what is there; anything fills what is empty."""
-    changes: dict[str, Any] = {
-        name: getattr(profile, name)
-        for name in ("gender", "city", "province", "country", "language")
-        if profile.is_real or getattr(profile, name)
-    }
-    if profile.nick_name_is_real or not user.nick_name:
-        changes["nick_name"] = profile.nick_name
-    if profile.avatar_url_is_real or not user.avatar_url:
-        changes["avatar_url"] = profile.avatar_url
-    return user._replace(**changes)

@@ -1,4 +1,4 @@
-"""Removes what is kept for a time only: sessions, the audit log, the feed of users that are gone, events."""
+"""Removes what is kept for a time only: sessions, the audit log, the feed of deleted users, events, pictures."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -9,8 +9,10 @@ from models.audit_log import AuditEntry
 from models.database import Database
 from models.deleted_users import DeletedUser
 from models.events import delete_old
+from models.pictures import delete_replaced
 from models.retention import delete_before
 from models.sessions import Ended, delete_ended
+from models.uploads import expire_uploads
 
 PAGE: Final = 1000
 # How long a service may be away that reads the feed.
@@ -19,6 +21,10 @@ _FEED_DAYS: Final = 90
 _EVENT_DAYS: Final = 30
 # How long operators have for one that failed, whose user may be gone by then.
 _FAILED_DAYS: Final = 90
+# How long operators can see what became of a picture that another one has replaced.
+_REPLACED_DAYS: Final = 30
+# Each frees a file, in one transaction.
+_UPLOADS_PAGE: Final = 100
 
 
 def cleanup_jobs(database: Database, *, idle_days: int, audit_days: int) -> tuple[Job, ...]:
@@ -51,7 +57,24 @@ def cleanup_jobs(database: Database, *, idle_days: int, audit_days: int) -> tupl
                 database, done=now - _EVENT_DAYS * DAY_MS, failed=now - _FAILED_DAYS * DAY_MS, size=PAGE
             ),
         ),
+        Job(
+            lease="uploads",
+            doing="removing uploads that have expired",
+            done="uploads removed",
+            pages=lambda now: _expire_uploads(database, now),
+        ),
+        Job(
+            lease="pictures_old",
+            doing="removing rows of pictures that were replaced",
+            done="rows of replaced pictures removed",
+            pages=lambda now: delete_replaced(database, before=now - _REPLACED_DAYS * DAY_MS, size=PAGE),
+        ),
     )
+
+
+async def _expire_uploads(database: Database, now: int) -> AsyncIterator[int]:
+    while expired := await expire_uploads(database, now=now, size=_UPLOADS_PAGE):
+        yield expired
 
 
 async def _delete_ended(database: Database, ended: Ended) -> AsyncIterator[int]:

@@ -2,6 +2,8 @@
 
 `format` is "wxgate export", and `version` grows with what is added. Version 1 has `exportedAt`, `user`, `phone`,
 `accounts`, `sessions` and `events`; names, times and enumerations are as in the schema, and what is empty is null.
+Version 2 adds `pictures`, newest first, and to `user` where its parts came from: `nickNameSource` and `avatarSource`
+are WECHAT or USER, `nickNameAt`, `avatarAt` and `factsAt` (of gender, region and language) when the user gave them.
 There is no session_key and no hash of a token in it, which are secrets of the server's, and of operators no name.
 """
 
@@ -25,11 +27,14 @@ from models.database import Database
 from models.devices import Platform
 from models.exports import begin_export
 from models.phones import SealedPhone, find_phone
+from models.pictures import PictureState, StoredPicture, list_pictures
+from models.profiles import Source
 from models.session_list import ListedSession
 from models.users import read_user
 
 # The newest ones.
 _MOST_EVENTS: Final = 1000
+_MOST_PICTURES: Final = 100
 _MOST_BYTES: Final = 1_048_576
 # By what `users.gender` holds.
 _GENDERS: Final = ("UNKNOWN", "MALE", "FEMALE")
@@ -79,11 +84,13 @@ class Exports:
         if user is None:
             return None
         phone = await find_phone(self.database, user_id)
+        pictures = await list_pictures(self.database, user_id, most=_MOST_PICTURES)
         events: Sequence[Audited] = await anext(read_entries(self.database, user_id=user_id, size=_MOST_EVENTS), [])
         return {
-            "user": _named(user) | {"gender": _GENDERS[user["gender"]]},
+            "user": _user(user),
             "phone": None if phone is None else self._opened(phone),
             "accounts": [_named(account) for account in await list_accounts(self.database, user_id)],
+            "pictures": [_picture(*found) for found in pictures],
             "sessions": [_session(listed, viewer) for listed in await self.session_list.of(viewer)],
             "events": [_event(entry) for entry in events],
         }
@@ -94,13 +101,28 @@ class Exports:
 
 
 def _document(kept: dict[str, Any], now: int) -> str:
-    head: dict[str, Any] = {"format": "wxgate export", "version": 1, "exportedAt": _time(now)}
+    head: dict[str, Any] = {"format": "wxgate export", "version": 2, "exportedAt": _time(now)}
     events: list[object] = kept["events"]
     while True:
         document = json.dumps({**head, **kept, "events": events}, ensure_ascii=False, separators=(",", ":"))
         if len(document.encode()) <= _MOST_BYTES or not events:
             return document
         events = events[: len(events) // 2]
+
+
+def _user(row: Mapping[str, Any]) -> dict[str, Any]:
+    sources = {_camel_case(name): Source(row[name]).name for name in ("nick_name_source", "avatar_source")}
+    return _named(row) | {"gender": _GENDERS[row["gender"]]} | sources
+
+
+def _picture(picture: StoredPicture, is_in_use: bool) -> dict[str, object]:
+    is_kept = is_in_use and picture.state is not PictureState.REFUSED
+    return {
+        "state": picture.state.name,
+        # None once the file is deleted.
+        "url": picture.url if is_kept else None,
+        "uploadedAt": _time(picture.created_at),
+    }
 
 
 def _named(row: Mapping[str, Any]) -> dict[str, Any]:

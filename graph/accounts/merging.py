@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from graph.accounts.errors import NotMerged
 from graph.accounts.phone_encryption import open_phone, seal_phone
-from graph.accounts.profile import filled, is_anonymous
+from graph.accounts.profile import filled, is_anonymous, is_own_avatar
 from graph.accounts.sessions import DAY_MS
 from graph.security.encryption import KeyRing
 from graph.security.errors import SecurityError
@@ -37,7 +37,13 @@ def merge_rules(key_ring: KeyRing) -> MergeRules:
         number = open_phone(key_ring, sealed, younger)
         return None if number is None else seal_phone(key_ring, number, older)
 
-    return MergeRules(fill=filled, sign=sign, reseal=reseal, is_blank=_is_blank)
+    return MergeRules(
+        fill=filled,
+        has_picture=lambda user: is_own_avatar(user.avatar_url),
+        sign=sign,
+        reseal=reseal,
+        is_blank=_is_blank,
+    )
 
 
 def unionid_rules(

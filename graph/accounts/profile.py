@@ -16,7 +16,8 @@ from graph.wechat.errors import DecryptFailed, WatermarkOutOfRange
 from graph.wechat.user_info import UserInfo
 from models.accounts import SealedAccount, find_user_of_account
 from models.database import Database
-from models.users import Profile, UserRecord, store_profile
+from models.profiles import FACTS, Profile, store_profile
+from models.users import UserRecord
 
 # Not submitted yet, or what WeChat hands out in place of the real one.
 ANONYMOUS_NICK_NAMES: Final = frozenset({"", "微信用户"})
@@ -85,16 +86,17 @@ class Profiles:
 
 def is_anonymous(user: UserRecord) -> bool:
     """Whether neither name nor picture are the user's own."""
-    return not _is_own_name(user.nick_name) and not _is_own_avatar(user.avatar_url)
+    return not _is_own_name(user.nick_name) and not is_own_avatar(user.avatar_url)
 
 
 def filled(older: UserRecord, younger: UserRecord) -> UserRecord:
-    """The older user with what the younger has and they lack: what is their own stays."""
-    changes = {
-        name: getattr(older, name) or getattr(younger, name)
-        for name in ("gender", "city", "province", "country", "language")
-    }
-    for name, is_own in (("nick_name", _is_own_name), ("avatar_url", _is_own_avatar)):
+    """The older user with what the younger has and they lack: what is their own stays.
+
+    Gender, region and language belong together: half a region of each would be of neither.
+    """
+    has_facts = any(getattr(older, name) for name in FACTS)
+    changes = {} if has_facts else {name: getattr(younger, name) for name in FACTS}
+    for name, is_own in (("nick_name", _is_own_name), ("avatar_url", is_own_avatar)):
         one, other = getattr(older, name), getattr(younger, name)
         changes[name] = other if is_own(other) and not is_own(one) else one or other
     return older._replace(**changes)
@@ -104,7 +106,8 @@ def _is_own_name(nick_name: str) -> bool:
     return nick_name not in ANONYMOUS_NICK_NAMES
 
 
-def _is_own_avatar(avatar_url: str) -> bool:
+def is_own_avatar(avatar_url: str) -> bool:
+    """Whether a picture is not WeChat's grey one, nor none."""
     return bool(avatar_url) and not any(path in avatar_url for path in _ANONYMOUS_AVATARS)
 
 
@@ -114,7 +117,7 @@ def _profile(info: UserInfo) -> Profile:
         nick_name=info.nick_name,
         nick_name_is_real=named,
         avatar_url=info.avatar_url,
-        avatar_url_is_real=_is_own_avatar(info.avatar_url),
+        avatar_url_is_real=is_own_avatar(info.avatar_url),
         is_real=named,
         gender=info.gender,
         city=info.city,

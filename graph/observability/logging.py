@@ -18,7 +18,16 @@ Style = Literal["text", "json"]
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 # At DEBUG or INFO these write statements with their values, URLs with their secrets, or headers.
-_VERBOSE_LIBRARIES: Final = ("aiosqlite", "asyncio", "asyncpg", "httpcore", "httpx", "tortoise", "uvicorn.access")
+_VERBOSE_LIBRARIES: Final = (
+    "aiosqlite",
+    "asyncio",
+    "asyncpg",
+    "httpcore",
+    "httpx",
+    "tortoise",
+    "urllib3",
+    "uvicorn.access",
+)
 
 
 class _TextFormatter(logging.Formatter):

@@ -99,6 +99,11 @@ class Metrics:
         self.events_refused = counter(
             "wxgate_events_refused", "What came where WeChat pushes events, and was refused, by why.", ("app", "reason")
         )
+        self.content_checks = counter(
+            "wxgate_content_checks",
+            "Checks of texts and pictures by WeChat, by what came of them; a picture is asked about first.",
+            ("kind", "outcome"),
+        )
         # Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
         for code in ErrorCode:
             self.errors.labels(code.name)

@@ -166,7 +166,7 @@ def coded(error: BaseException) -> CodedError | None:
 def _with_particulars(error: BaseException) -> CodedError | None:
     """Where the message depends on what the exception knows."""
     match error:
-        case wechat.MalformedSubmission():
+        case wechat.MalformedSubmission() | accounts.ProfileInvalid():
             return CodedError(Code.BAD_USER_INPUT, str(error), Action.FIX_REQUEST)
         case accounts.SessionKeyStale():
             message = "The data was signed with another session_key: log in, collect it again, submit it again."

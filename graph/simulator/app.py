@@ -24,7 +24,7 @@ def create_simulator(state: SimulatorState) -> Starlette:
     server = [Route(path, partial(_call_endpoint, state, path), methods=_METHODS) for path in ENDPOINTS]
     actions = {**device.ACTIONS, **events.ACTIONS, **faces.ACTIONS}
     phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in actions.items()]
-    return Starlette(routes=[*server, *phone, Route(faces.PATH, _face)])
+    return Starlette(routes=[*server, *phone, Route(faces.ROUTE, _face)])
 
 
 async def _face(request: Request) -> Response:

@@ -17,7 +17,8 @@ from graph.simulator.device import Action, ProfileFields, Result, app_and_user
 from graph.simulator.protocol import BadRequest
 from graph.simulator.state import SimulatorState
 
-PATH: Final = "/device/faces/{name}.png"
+# A name may hold a slash.
+ROUTE: Final = "/device/faces/{name:path}.png"
 NAME_LENGTH: Final = 64
 # Pixels. The letters stand in the upper third.
 _SIZE: Final = 320
@@ -39,7 +40,8 @@ def choose_avatar(state: SimulatorState, fields: FaceFields) -> Result:
         message = "the simulator needs Pillow for this: install wxgate[avatars]"
         raise BadRequest(message)
     user.last_seen = state.clock()
-    return {"errMsg": "chooseAvatar:ok", "avatarUrl": PATH.format(name=quote(fields.face or fields.user, safe=""))}
+    name = fields.face or fields.user
+    return {"errMsg": "chooseAvatar:ok", "avatarUrl": f"/device/faces/{quote(name, safe='')}.png"}
 
 
 ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
@@ -71,7 +73,6 @@ def draw(name: str) -> bytes:
 
 
 def _colour(name: str) -> tuple[int, int, int]:
-    # Darker than either of the two that mean something, and of a hue far from theirs.
-    hue = 0.3 + 0.6 * (zlib.crc32(name.encode()) % 997) / 997
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.55, 0.7)
+    # Of any hue, and paler and darker than the two that mean something.
+    red, green, blue = colorsys.hsv_to_rgb(zlib.crc32(name.encode()) % 360 / 360, 0.55, 0.7)
     return round(255 * red), round(255 * green), round(255 * blue)

@@ -59,7 +59,7 @@ def read_verdict(suggest: object, label: object) -> tuple[Suggest, int] | None:
         suggested = Suggest(str(suggest).strip().lower())
     except ValueError:
         return None
-    if not isinstance(label, bool) and _LABEL(str(label)):
+    if _LABEL(str(label)):
         return suggested, int(str(label))
     return suggested, PASSED if suggested is Suggest.PASS else OTHER
 

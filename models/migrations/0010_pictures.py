@@ -71,6 +71,7 @@ class Migration(migrations.Migration):
                 ("checked_at", fields.BigIntField(null=True)),
                 ("due_at", fields.BigIntField(null=True)),
                 ("created_at", fields.BigIntField()),
+                ("replaced_at", fields.BigIntField(null=True, db_index=True)),
             ],
             options={
                 "table": "pictures",

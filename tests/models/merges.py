@@ -31,7 +31,13 @@ def _reseal(sealed: str, younger: str, older: str) -> str | None:
     return f"{version}.{key_id}.{number}.{older}" if user_id == younger else None
 
 
-RULES: Final = MergeRules(fill=_fill, sign=_sign, reseal=_reseal, is_blank=lambda user, _now: not user.nick_name)
+RULES: Final = MergeRules(
+    fill=_fill,
+    has_picture=lambda user: bool(user.avatar_url),
+    sign=_sign,
+    reseal=_reseal,
+    is_blank=lambda user, _now: not user.nick_name,
+)
 
 
 def a_merge(older: str, younger: str, *, now: int = NOON) -> Merge:

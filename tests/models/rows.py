@@ -7,7 +7,7 @@ from models.accounts import NewKey, SealedAccount, find_sealed
 from models.audit_log import Audited
 from models.database import Database
 from models.logins import NewSession, SignedInRecord, sign_in
-from models.users import Profile
+from models.profiles import Profile
 
 NOON: Final = 1_750_000_000_000
 MINUTE: Final = 60_000

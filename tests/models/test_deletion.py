@@ -11,7 +11,7 @@ from models.deleted_users import DeletionReason
 from models.deletion import DeletedAccount, delete_account, delete_user_for_good
 from models.logins import sign_in
 from models.merging import merge
-from models.users import store_profile
+from models.profiles import store_profile
 from tests.models.merges import RULES, a_merge, mentions
 from tests.models.rows import DAY, NOON, a_login, a_profile, column
 

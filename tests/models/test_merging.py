@@ -10,7 +10,8 @@ from models.database import Database
 from models.logins import UnionidRules, sign_in
 from models.merging import MergedRecord, MissingUser, merge
 from models.phones import NewPhone
-from models.users import User, store_profile
+from models.profiles import store_profile
+from models.users import User
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
 from tests.models.phones import a_phone, give, owners, phones_of
 from tests.models.rows import DAY, MINUTE, NOON, a_login, a_profile, column, stored

@@ -15,6 +15,7 @@ from graph.accounts.errors import (
     NewCodeNeeded,
     NotMerged,
     PhoneNotStored,
+    ProfileInvalid,
 )
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.schema.errors import coded
@@ -49,6 +50,7 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     RateLimited: {"retry_after_ms": 1_500},
     CodesTooFrequent: {"retry_after_ms": 2_500},
     MalformedSubmission: {"field": "iv", "fault": "must be 16 bytes."},
+    ProfileInvalid: {"argument": "city", "fault": "must have at most 64 characters."},
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
     NewCodeNeeded: {"cause": CodeWasted()},

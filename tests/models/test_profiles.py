@@ -1,14 +1,14 @@
 """Which submitted user info replaces which."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from models.database import Database
 from models.errors import DatabaseError, DatabaseUnavailable
 from models.logins import sign_in
-from models.users import USER_COLUMNS, Profile, UserRecord, clear_profile, store_profile
+from models.profiles import Profile, store_profile
+from models.users import USER_COLUMNS, UserRecord
 from tests.models.rows import MINUTE, NOON, a_login, a_profile, column
 
 ALICE = UserRecord(
@@ -153,23 +153,3 @@ async def test_other_people_keep_their_profiles(database: Database) -> None:
     bob = await sign_in(database, a_login(2, openid="openid-bob"))
     await store_profile(database, "user-1", a_profile(), now=NOON + 1)
     assert await column(database, "SELECT nick_name FROM users WHERE id = $1", bob.user.id) == [""]
-
-
-async def test_what_is_cleared_while_a_submission_is_stored_does_not_come_back(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await store_profile(database, "user-1", a_profile(), now=NOON)
-    run = database.run
-
-    async def run_and_clear(query: Any, *, reads: bool = False) -> Any:
-        rows = await run(query, reads=reads)
-        monkeypatch.undo()  # once: between the submission's look and its write
-        await database.transaction(
-            lambda: clear_profile("user-1", withdrawn_at=NOON, before=NOON, name_only=True, now=NOON)
-        )
-        return rows
-
-    monkeypatch.setattr(database, "run", run_and_clear)
-    user = await store_profile(database, "user-1", ANONYMOUS, now=NOON + MINUTE)
-    assert user is not None
-    assert (user.nick_name, user.city) == ("微信用户", "Guangzhou")
