@@ -24,10 +24,11 @@ _PAGE: Final = 10
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PictureFiles:
-    """`now` gives epoch milliseconds."""
+    """`deleted` hears of each file whether it is gone, for metrics. `now` gives epoch milliseconds."""
 
     database: Database
     store: PictureStore
+    deleted: Callable[[bool], None]
     now: Callable[[], int]
 
     def job(self) -> Job:
@@ -61,7 +62,9 @@ class PictureFiles:
             reason = str(error) if isinstance(error, PictureError) else type(error).__name__
             _log.warning("could not delete the file of a picture", extra={"reason": reason})
             due_at = await shared_now(self.database, self.now) + _AGAIN_AFTER_MS
+            self.deleted(False)
             await put_off_file(self.database, file, due_at=due_at)
             return False
+        self.deleted(True)
         await forget_file(self.database, file)
         return True
