@@ -11,8 +11,6 @@ from graph.pictures.threads import QueueFull, Threads
 
 _T = TypeVar("_T")
 
-# Seconds that a call may take with its turn in the queue. Uploads have 30 in all.
-_TIMEOUT: Final = 12.0
 _BACKLOG: Final = 24
 
 _PROBE: Final = b"wxgate checks whether pictures can be stored here"
@@ -25,6 +23,8 @@ class BlockingStore(ABC):
     """
 
     calls_at_once: ClassVar[int] = 8
+    seconds: ClassVar[float] = 12.0
+    """That a call may take, with its wait for a turn. An upload has 30 in all."""
 
     def __init__(self, public_url: str) -> None:
         self._public_url = public_url
@@ -63,7 +63,7 @@ class BlockingStore(ABC):
     async def _call(self, call: Callable[[], _T]) -> _T:
         reason = "too many calls wait"
         try:
-            async with asyncio.timeout(_TIMEOUT):
+            async with asyncio.timeout(self.seconds):
                 return await self._threads.run(call)
         except QueueFull:
             pass

@@ -19,6 +19,7 @@ _ADDRESS: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}$)[0-9A-Za-z_.-]{1,255}")
 _REGION: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HOST: Final = re.compile(r"(?=.{1,253}$)(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
+_AWS: Final = re.compile(r"\.amazonaws\.com(?:\.cn)?(?::|$)")
 _QUERY: Final = {"endpoint", "region", "style"}
 
 
@@ -74,7 +75,8 @@ def _bucket(parts: SplitResult) -> S3Location:
         raise ValueError(message)
     options = _options(parts.query)
     endpoint = _endpoint(options.get("endpoint", ""))
-    region = options.get("region", "us-east-1")
+    # Others than AWS mostly take any; there, the name of a host has one.
+    region = options.get("region", "" if _AWS.search(endpoint) else "us-east-1")
     if _REGION.fullmatch(region) is None:
         message = "must have a region like ap-shanghai"
         raise ValueError(message)

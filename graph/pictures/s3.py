@@ -7,7 +7,7 @@ import re
 import ssl
 from collections.abc import Callable
 from io import BytesIO
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 import certifi
@@ -19,10 +19,6 @@ from pydantic import SecretStr
 from graph.pictures.blocking import BlockingStore
 from graph.pictures.errors import StoreMisconfigured, StoreUnavailable
 from graph.pictures.location import S3Location
-
-# Seconds, below the time limit of a call.
-_CONNECT_TIMEOUT: Final = 3.0
-_READ_TIMEOUT: Final = 8.0
 
 _CONTENT_TYPE: Final = "image/jpeg"
 # A name is never used twice.
@@ -39,6 +35,10 @@ _CODE: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 class S3Store(BlockingStore):
     """Objects that clients of the public URL can read: the bucket, or what stands before it, has to let them."""
 
+    # Together below the seconds of a call.
+    connect_seconds: ClassVar[float] = 3.0
+    read_seconds: ClassVar[float] = 8.0
+
     def __init__(
         self, location: S3Location, *, public_url: str, access_key: SecretStr | None, secret_key: SecretStr | None
     ) -> None:
@@ -51,7 +51,7 @@ class S3Store(BlockingStore):
         is_https = endpoint.scheme == "https"
         self._connections = urllib3.PoolManager(
             maxsize=self.calls_at_once,
-            timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT, read=_READ_TIMEOUT),
+            timeout=urllib3.Timeout(connect=self.connect_seconds, read=self.read_seconds),
             # urllib3 would log the URL of what it repeats. A redirection is an answer as well.
             retries=False,
             ssl_context=_trusted() if is_https else None,
@@ -66,7 +66,7 @@ class S3Store(BlockingStore):
                 http_client=self._connections,
             )
         except ValueError:
-            reason = "the endpoint and the region do not fit"
+            reason = "the endpoint is none of S3's"
             raise StoreMisconfigured(reason) from None
         if location.style == "virtual":
             self._client.enable_virtual_style_endpoint()
@@ -114,6 +114,9 @@ def _translated(call: Callable[[], object]) -> None:
             raise _refusal(error) from None
     except ServerError as error:
         reason = f"HTTP status {error.status_code}"
+        raise StoreUnavailable(reason) from None
+    except urllib3.exceptions.NewConnectionError:
+        reason = "no connection"
         raise StoreUnavailable(reason) from None
     except urllib3.exceptions.TimeoutError:
         reason = "no answer in time"

@@ -198,7 +198,7 @@ async def test_of_an_animation_the_first_frame_is_shown(normalizer: Normalizer, 
 
 
 async def test_pictures_that_are_too_many_are_refused_at_once(normalizer: Normalizer) -> None:
-    file = plain("PNG", (2000, 2000))
+    file = plain("PNG", (1200, 1200))
     async with asyncio.TaskGroup() as tasks:
         started = [tasks.create_task(outcome(normalizer, file)) for _ in range(40)]
     outcomes = [task.result() for task in started]
@@ -216,8 +216,8 @@ async def outcome(normalizer: Normalizer, file: bytes) -> str:
 
 
 async def test_callers_that_leave_give_their_places_to_others(normalizer: Normalizer) -> None:
-    file = plain("PNG", (2000, 2000))
-    for _ in range(5):
+    file = plain("PNG", (1200, 1200))
+    for _ in range(3):
         leaving = [asyncio.create_task(normalizer.normalize(file)) for _ in range(16)]
         await asyncio.sleep(0.01)
         for task in leaving:
