@@ -40,7 +40,7 @@ RESULT_WITHIN_MS: Final = 3_600_000
 MOST_ASKED: Final = 2
 # When the job asks about a picture that was saved, if the process that saved it has not.
 _UNASKED_AFTER_MS: Final = 60_000
-_LOOK_EVERY_SECONDS: Final = 15.0
+LOOK_EVERY_SECONDS: Final = 15.0
 _PAGE: Final = 10
 # In `tries`, the tens count how often WeChat took the picture, and the ones how often it could not be asked since.
 _TAKEN: Final = 10
@@ -107,7 +107,7 @@ class PictureChecks:
             pages=self._ask_due,
             has_work=self._is_any_due,
             every_ms=0,
-            look_every_seconds=_LOOK_EVERY_SECONDS,
+            look_every_seconds=LOOK_EVERY_SECONDS,
         )
 
     async def take_result(self, event_id: str, app_id: str, check: MediaCheck, *, now: int) -> bool:

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 FILES: Final = "files"
 # When a file is tried again that could not be deleted.
 _AGAIN_AFTER_MS: Final = 300_000
-_LOOK_EVERY_SECONDS: Final = 30.0
+LOOK_EVERY_SECONDS: Final = 30.0
 _PAGE: Final = 10
 
 
@@ -40,7 +40,7 @@ class PictureFiles:
             pages=self._delete_due,
             has_work=self._is_any_due,
             every_ms=0,
-            look_every_seconds=_LOOK_EVERY_SECONDS,
+            look_every_seconds=LOOK_EVERY_SECONDS,
         )
 
     async def _is_any_due(self, now: int) -> bool:

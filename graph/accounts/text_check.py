@@ -28,7 +28,7 @@ TextPolicy: TypeAlias = Literal["lenient", "strict", "off"]
 
 # After these times texts that could not be checked are checked again; then an operator has to.
 CHECK_AGAIN_AFTER_MS: Final = (600_000, 3_600_000)
-_LOOK_EVERY_SECONDS: Final = 30.0
+LOOK_EVERY_SECONDS: Final = 30.0
 _PAGE: Final = 10
 
 
@@ -84,7 +84,7 @@ class TextChecks:
             pages=self._check_due,
             has_work=self._is_any_due,
             every_ms=0,
-            look_every_seconds=_LOOK_EVERY_SECONDS,
+            look_every_seconds=LOOK_EVERY_SECONDS,
         )
 
     async def _ask(self, app_id: str, openid: str, user: UserRecord) -> TextVerdict:
