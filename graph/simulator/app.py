@@ -11,6 +11,7 @@ from starlette.routing import Route
 from graph.simulator import device, events, faces
 from graph.simulator.device import Action
 from graph.simulator.endpoints import ENDPOINTS, named_app
+from graph.simulator.pictures import load_images
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
 
@@ -28,11 +29,10 @@ def create_simulator(state: SimulatorState) -> Starlette:
 
 
 async def _face(request: Request) -> Response:
-    name = request.path_params["name"]
-    if len(name) > faces.NAME_LENGTH or not faces.can_draw():
+    name, images = request.path_params["name"], load_images()
+    if len(name) > faces.NAME_LENGTH or images is None:
         return JSONResponse({"errMsg": "faces:fail no such face, or no Pillow: install wxgate[avatars]"}, 404)
-    # A large picture's worth of work for each: in a thread, as WeChat's other calls must not wait.
-    return Response(await to_thread(faces.draw, name), media_type="image/png")
+    return Response(await to_thread(images.draw_face, name), media_type="image/png")
 
 
 async def _act(state: SimulatorState, action: Action, request: Request) -> Response:

@@ -1,9 +1,10 @@
 """How WeChat checks a picture: it downloads it, and judges what it sees."""
 
 import asyncio
+import importlib
 import logging
 from dataclasses import KW_ONLY, dataclass, field
-from io import BytesIO
+from types import ModuleType
 from typing import Final, Literal
 
 import httpx
@@ -19,9 +20,6 @@ DOWNLOAD_SECONDS: Final = 20.0
 MAX_BYTES: Final = 10 * 1024 * 1024
 # What WeChat labels each suggestion with, of the many labels that it has.
 LABELS: Final[dict[Suggestion, int]] = {"pass": 100, "review": 21000, "risky": 20002}
-# WeChat takes no others; of a moving picture it looks at the first frame.
-_FORMATS: Final = ("JPEG", "PNG", "BMP", "GIF")
-_MAX_PIXELS: Final = 25_000_000
 # How much of a colour the centre of a JPEG must have, or lack: no encoder keeps a colour quite pure.
 _MUCH, _LITTLE = 225, 50
 
@@ -71,24 +69,24 @@ async def judged(url: str) -> PictureVerdict:
 def judge(data: bytes) -> Suggestion:
     """By the centre of a JPEG: red is risky, yellow is for review. All else passes, and without Pillow everything.
 
-    Raises various exceptions for what is no picture, one of a format that WeChat does not take, or a huge one.
+    Raises various exceptions for what WeChat does not take for a picture.
     """
-    try:
-        from PIL import Image  # noqa: PLC0415 - an extra
-    except ImportError:
-        return "pass"
-    with Image.open(BytesIO(data), formats=_FORMATS) as picture:
-        width, height = picture.size
-        if width * height > _MAX_PIXELS:
-            raise ValueError
-        is_jpeg, pixels = picture.format == "JPEG", picture.convert("RGB")
-    centre = pixels.getpixel((width // 2, height // 2))
-    if not is_jpeg or not isinstance(centre, tuple):
+    images = load_images()
+    centre = None if images is None else images.centre_of_jpeg(data)
+    if centre is None:
         return "pass"
     red, green, blue = centre
     if red < _MUCH or blue > _LITTLE:
         return "pass"
     return "risky" if green <= _LITTLE else "review" if green >= _MUCH else "pass"
+
+
+def load_images() -> ModuleType | None:
+    """`graph.simulator.images`, or None without Pillow."""
+    try:
+        return importlib.import_module("graph.simulator.images")
+    except ImportError:
+        return None
 
 
 async def _downloaded(url: str) -> bytes | None:

@@ -62,6 +62,7 @@ async def test_a_name_that_is_too_long_has_no_face(simulator: Simulator) -> None
 
 async def test_without_pillow_it_is_asked_for(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.delitem(sys.modules, "graph.simulator.images", raising=False)
     response = await simulator.http.post("/device/choose-avatar", json={})
     assert response.status_code == 400
     assert "wxgate[avatars]" in response.json()["errMsg"]
