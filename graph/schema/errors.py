@@ -17,6 +17,7 @@ from graph.accounts import errors as accounts
 from graph.errors import CodedError
 from graph.errors import ErrorAction as Action
 from graph.errors import ErrorCode as Code
+from graph.pictures import errors as pictures
 from graph.security.errors import RateLimited
 from graph.wechat import errors as wechat
 from models.errors import DatabaseBehind, DatabaseUnavailable, UnsupportedDatabase
@@ -35,6 +36,9 @@ ENUMS: Final = (
 )
 
 _UNAVAILABLE: Final = CodedError(Code.SERVICE_UNAVAILABLE, "The server cannot work just now.", Action.WAIT)
+_PICTURES_BUSY: Final = CodedError(
+    Code.SERVICE_UNAVAILABLE, "Too many pictures are being uploaded just now.", Action.WAIT, retry_after_ms=1000
+)
 _CODE_MAY_BE_SPENT: Final = CodedError(
     Code.WECHAT_UNAVAILABLE,
     "WeChat does not respond just now: try again with a new code, for this one may be spent.",
@@ -78,6 +82,10 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
         "No upload of this user has this id, or it is older than an hour: upload the picture again.",
         Action.ASK_AGAIN,
     ),
+    accounts.UploadsBusy: _PICTURES_BUSY,
+    pictures.PicturesBusy: _PICTURES_BUSY,
+    pictures.StoreUnavailable: _UNAVAILABLE,
+    pictures.StoreMisconfigured: _UNAVAILABLE,
     accounts.CodeOfAnotherUser: CodedError(
         Code.CODE_OF_ANOTHER_PERSON,
         "The code of wx.login is another user's than the one who is signed in: sign out first.",
@@ -168,6 +176,8 @@ def _with_particulars(error: BaseException) -> CodedError | None:
     match error:
         case wechat.MalformedSubmission() | accounts.ProfileInvalid():
             return CodedError(Code.BAD_USER_INPUT, str(error), Action.FIX_REQUEST)
+        case pictures.PictureUnusable():
+            return CodedError(Code.PICTURE_UNUSABLE, str(error), Action.ASK_AGAIN)
         case accounts.SessionKeyStale():
             message = "The data was signed with another session_key: log in, collect it again, submit it again."
             message = f"{message} {error.hint}" if error.hint else message
