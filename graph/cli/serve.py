@@ -22,6 +22,7 @@ from graph.server.sockets import listening
 from graph.server.watchdog import Watchdog
 from graph.server.workers import STARTUP_FAILURE, Workers
 from graph.settings import Settings, unknown_settings
+from graph.settings.pictures import require_public_url
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def serve(host: str, port: int, workers: int) -> None:
     ends the wait. SIGQUIT, SIGUSR1 and SIGUSR2 are ignored.
     """
     settings = Settings.load(serving=True)
+    require_public_url(settings)
     parts = compose(settings)
     for worker in range(workers if settings.metrics.port else 0):
         # Refuses a port that is taken, before any worker starts.
