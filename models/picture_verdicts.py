@@ -75,7 +75,8 @@ def apply_verdict(
         return Verdict(user.id, is_current, changed=False, shown=is_shown)
     yield from set_verdict(picture.id, state=state, label=picture.label if label is None else label, now=now)
     if refused:
-        yield from plan_deletion([picture.name], now)
+        if is_current:  # else it was planned when another one took its place
+            yield from plan_deletion([picture.name], now)
         if is_shown:
             yield from write_profile(*without_avatar(user, sources), now=now)
             is_shown = False

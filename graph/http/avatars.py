@@ -17,13 +17,12 @@ _HEADERS: Final = {
     # A name is never used twice.
     "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "cross-origin",
 }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Avatars:
-    """Whoever has a name may have its picture: the name is what is random."""
+    """Gives a picture to every client that has its name, which is random."""
 
     store: DirectoryStore
 
@@ -42,7 +41,7 @@ class Avatars:
         if picture is None:
             raise _missing()
         headers = {**_HEADERS, "ETag": f'"{name}"'}
-        if headers["ETag"] in _named_tags(request):
+        if not {"*", headers["ETag"]}.isdisjoint(_named_tags(request)):
             return Response(status_code=304, headers=headers)
         return Response(picture, headers=headers, media_type="image/jpeg")
 

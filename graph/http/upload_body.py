@@ -1,7 +1,6 @@
 """The picture in the body of an upload: one file of a form, as mini-programs send it, or the bare bytes."""
 
 import codecs
-import logging
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -16,9 +15,6 @@ from graph.errors import ErrorCode
 from graph.http.request import Headers
 from graph.http.responses import named_media_type
 from graph.server.http_error import HttpError, too_large
-
-# It logs what it parses.
-logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 _FORM: Final = "multipart/form-data"
 _PICTURES: Final = frozenset({"image/jpeg", "image/png", "image/webp"})

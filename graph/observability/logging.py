@@ -28,6 +28,8 @@ _VERBOSE_LIBRARIES: Final = (
     "urllib3",
     "uvicorn.access",
 )
+# Below ERROR it writes what of a form it does not like, which a client can repeat at will.
+_QUIETER_LIBRARY: Final = "python_multipart"
 
 
 class _TextFormatter(logging.Formatter):
@@ -72,3 +74,4 @@ def silence_verbose_libraries() -> None:
     level = max(logging.WARNING, logging.getLogger().level)
     for name in _VERBOSE_LIBRARIES:
         logging.getLogger(name).setLevel(level)
+    logging.getLogger(_QUIETER_LIBRARY).setLevel(max(logging.ERROR, level))

@@ -36,12 +36,12 @@ class BlockingStore(ABC):
         Raises `StoreUnavailable`, after which it may still be stored, and `StoreMisconfigured`.
         """
         require_name(name)
-        await self._call(lambda: self._put(name, data))
+        await self.call(lambda: self._put(name, data))
 
     async def delete(self, name: str) -> None:
         """Returns once there is no such file, also where there was none. Raises as `put` does."""
         require_name(name)
-        await self._call(lambda: self._delete(name))
+        await self.call(lambda: self._delete(name))
 
     def url(self, name: str) -> str:
         """Where the world finds it."""
@@ -60,11 +60,12 @@ class BlockingStore(ABC):
     async def __aexit__(self, *_: object) -> None:
         await self._threads.close()
 
-    async def _call(self, call: Callable[[], _T]) -> _T:
+    async def call(self, call: Callable[[], _T], threads: Threads | None = None) -> _T:
+        """Makes a call in one of the threads, or of others. Raises what it does, and `StoreUnavailable`."""
         reason = "too many calls wait"
         try:
             async with asyncio.timeout(self.seconds):
-                return await self._threads.run(call)
+                return await (threads or self._threads).run(call)
         except QueueFull:
             pass
         except TimeoutError:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,13 +11,22 @@ from typing import Final
 from graph.pictures.blocking import BlockingStore
 from graph.pictures.errors import StoreMisconfigured, StoreUnavailable
 from graph.pictures.names import require_name
+from graph.pictures.threads import Threads
 
 # For the server, and for a web server of its group that serves the files.
 _FILE_MODE: Final = 0o640
 _DIRECTORY_MODE: Final = 0o750
+# Requests that read a file: a page shows many pictures, and what writes must not wait for them, nor they for it.
+_READS_AT_ONCE: Final = 4
+_READS_WAITING: Final = 1000
+# No link, and no wait for what writes into a pipe.
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # What no repetition mends.
 _LASTING: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR}
+
+# The latter of a link.
+_NOT_THERE: Final = {errno.ENOENT, errno.ELOOP}
 
 
 class DirectoryStore(BlockingStore):
@@ -29,11 +39,16 @@ class DirectoryStore(BlockingStore):
     def __init__(self, directory: Path, *, public_url: str) -> None:
         super().__init__(public_url)
         self._directory = directory
+        self._reading = Threads("picture files", _READS_AT_ONCE, _READS_WAITING)
+
+    async def __aexit__(self, *error: object) -> None:
+        await super().__aexit__(*error)
+        await self._reading.close()
 
     async def read(self, name: str) -> bytes | None:
-        """The file, or None. Raises `StoreUnavailable`, `StoreMisconfigured`."""
+        """The file, or None where there is no plain one. Raises `StoreUnavailable`, `StoreMisconfigured`."""
         require_name(name)
-        return await self._call(lambda: self._read(name))
+        return await self.call(lambda: self._read(name), self._reading)
 
     def _put(self, name: str, data: bytes) -> None:
         part = self._part(name)
@@ -67,9 +82,18 @@ class DirectoryStore(BlockingStore):
     def _read(self, name: str) -> bytes | None:
         with _translated():
             try:
-                return (self._directory / name).read_bytes()
-            except FileNotFoundError:
-                return None
+                descriptor = os.open(self._directory / name, _READ)
+            except OSError as error:
+                if error.errno in _NOT_THERE:
+                    return None
+                raise
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    return None
+                with os.fdopen(descriptor, "rb", closefd=False) as file:
+                    return file.read()
+            finally:
+                os.close(descriptor)
 
     def _part(self, name: str) -> Path:
         return self._directory / f".{name}.part"

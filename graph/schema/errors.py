@@ -166,6 +166,8 @@ def coded(error: BaseException) -> CodedError | None:
             return _CODE_MAY_BE_SPENT
         case wechat.WeChatError(retry_after=float() | int() as seconds) if known:
             return replace(known, retry_after_ms=math.ceil(1000 * seconds))
+        case pictures.PictureUnusable():
+            return CodedError(Code.PICTURE_UNUSABLE, str(error), Action.ASK_AGAIN)
         case RateLimited() | accounts.CodesTooFrequent() if known:
             return replace(known, retry_after_ms=error.retry_after_ms)
     return _with_particulars(error) or known
@@ -176,8 +178,6 @@ def _with_particulars(error: BaseException) -> CodedError | None:
     match error:
         case wechat.MalformedSubmission() | accounts.ProfileInvalid():
             return CodedError(Code.BAD_USER_INPUT, str(error), Action.FIX_REQUEST)
-        case pictures.PictureUnusable():
-            return CodedError(Code.PICTURE_UNUSABLE, str(error), Action.ASK_AGAIN)
         case accounts.SessionKeyStale():
             message = "The data was signed with another session_key: log in, collect it again, submit it again."
             message = f"{message} {error.hint}" if error.hint else message

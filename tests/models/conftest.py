@@ -43,7 +43,7 @@ def tables_url(request: pytest.FixtureRequest, sqlite_path: Path) -> str:
 async def database(tables_url: str) -> AsyncIterator[Database]:
     async with Database(tables_url) as opened:
         # Accounts, sessions and what else belongs to a user go with the users.
-        for table in ("users", "encryption_keys", "audit_log", "deleted_users"):
+        for table in ("users", "encryption_keys", "audit_log", "deleted_users", "files_to_delete"):
             await opened.fetch(f"DELETE FROM {table}")  # noqa: S608
         yield opened
 

@@ -23,7 +23,8 @@ def _sign(session: SignedSession, user_id: str) -> str | None:
 
 
 def _fill(older: UserRecord, younger: UserRecord) -> UserRecord:
-    return older._replace(nick_name=older.nick_name or younger.nick_name, city=older.city or younger.city)
+    names = ("nick_name", "avatar_url", "city")
+    return older._replace(**{name: getattr(older, name) or getattr(younger, name) for name in names})
 
 
 def _reseal(sealed: str, younger: str, older: str) -> str | None:

@@ -10,10 +10,14 @@ from models.database import Database
 from models.logins import UnionidRules, sign_in
 from models.merging import MergedRecord, MissingUser, merge
 from models.phones import NewPhone
+from models.profile_updates import CheckedText
 from models.profiles import store_profile
+from models.text_checks import TextCheckState
+from models.uploads import store_upload
 from models.users import User
 from tests.models.merges import RULES, a_merge, mentions, wrong_sessions
 from tests.models.phones import a_phone, give, owners, phones_of
+from tests.models.pictures import an_upload, changed, save
 from tests.models.rows import DAY, MINUTE, NOON, a_login, a_profile, column, stored
 
 BLANK = UnionidRules(merging=RULES)
@@ -57,6 +61,9 @@ async def test_every_table_that_refers_to_users_is_moved_by_a_merge(database: Da
     """A table that is added, and that no merge moves, would lose its rows with the younger user."""
     await store_two(database)
     relations: Any = User._meta.fields_map
+    await changed(database, "user-2", nick_name="Bob", checked=CheckedText(content="Bob", state=TextCheckState.REVIEW))
+    await save(database, "picture-2", "user-2")
+    await store_upload(database, an_upload("picture-3", "user-2"))
     names = User._meta.backward_fk_fields | User._meta.backward_o2o_fields
     tables = sorted({relations[name].related_model._meta.db_table for name in names})
     before = {table: await column(database, f"SELECT COUNT(*) FROM {table}") for table in tables}  # noqa: S608

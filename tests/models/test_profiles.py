@@ -7,8 +7,11 @@ import pytest
 from models.database import Database
 from models.errors import DatabaseError, DatabaseUnavailable
 from models.logins import sign_in
+from models.profile_updates import CheckedText
 from models.profiles import Profile, store_profile
+from models.text_checks import TextCheckState, find_text_check
 from models.users import USER_COLUMNS, UserRecord
+from tests.models.pictures import avatar_of, changed, files, pictures_of, profile_of, save
 from tests.models.rows import MINUTE, NOON, a_login, a_profile, column
 
 ALICE = UserRecord(
@@ -141,7 +144,8 @@ async def test_nul_is_stored_or_refused_and_breaks_nothing(database: Database) -
         user = await store_profile(database, "user-1", a_profile("nul\0name"), now=NOON + 1)
         assert user is not None
         assert user.nick_name == "nul\0name"
-    assert await store_profile(database, "user-1", a_profile(profile_at=NOON + 1), now=NOON + 1) == ALICE
+    later = ALICE._replace(updated_at=NOON + 2)
+    assert await store_profile(database, "user-1", a_profile(profile_at=NOON + 1), now=NOON + 2) == later
 
 
 async def test_a_profile_of_nobody_is_not_stored(database: Database) -> None:
@@ -153,3 +157,54 @@ async def test_other_people_keep_their_profiles(database: Database) -> None:
     bob = await sign_in(database, a_login(2, openid="openid-bob"))
     await store_profile(database, "user-1", a_profile(), now=NOON + 1)
     assert await column(database, "SELECT nick_name FROM users WHERE id = $1", bob.user.id) == [""]
+
+
+async def test_a_signed_part_replaces_what_the_user_gave_earlier_and_not_what_came_later(database: Database) -> None:
+    await save(database)
+    await changed(database, nick_name="Typed", city="Xi'an", now=NOON + 5)
+    await store_profile(database, "user-1", a_profile(profile_at=NOON + 1), now=NOON + 6)
+    row = await profile_of(database)
+    assert (row["nick_name"], row["city"], row["nick_name_source"], row["facts_at"]) == ("Typed", "Xi'an", 1, NOON + 5)
+    # Of the picture it is the newer one.
+    assert await avatar_of(database) == ("https://thirdwx.qlogo.cn/alice", "", 0)
+    assert await files(database) == {"picture-1.jpg": NOON + 6}
+    await store_profile(database, "user-1", a_profile(profile_at=NOON + MINUTE), now=NOON + 7)
+    row = await profile_of(database)
+    assert (row["nick_name"], row["city"], row["nick_name_source"], row["facts_at"]) == ("Alice", "Guangzhou", 0, None)
+
+
+async def test_wechats_anonymous_pair_never_replaces_what_the_user_gave(database: Database) -> None:
+    await save(database)
+    await changed(database, nick_name="Typed", city="Xi'an")
+    before = await profile_of(database)
+    anonymous = a_profile("微信用户", real=False, profile_at=NOON + MINUTE)
+    await store_profile(database, "user-1", anonymous, now=NOON + MINUTE)
+    times = {"profile_at": NOON + MINUTE, "updated_at": NOON + MINUTE}
+    assert await profile_of(database) == before | times
+    assert await files(database) == {}
+
+
+async def test_a_grey_picture_fills_the_place_of_one_that_waits_for_its_check(database: Database) -> None:
+    await save(database, mode="before")
+    anonymous = a_profile("微信用户", real=False, avatar_url="https://grey.example/0", profile_at=NOON + MINUTE)
+    await store_profile(database, "user-1", anonymous, now=NOON + MINUTE)
+    assert await avatar_of(database) == ("https://grey.example/0", "", 0)
+    assert (await pictures_of(database))["picture-1"] == ("user-1", "CHECKING", True)
+
+
+async def test_a_signed_picture_that_came_later_ends_the_wait_of_an_upload(database: Database) -> None:
+    await save(database, mode="before")
+    await store_profile(database, "user-1", a_profile(profile_at=NOON + MINUTE), now=NOON + MINUTE)
+    assert (await pictures_of(database))["picture-1"] == ("user-1", "CHECKING", False)
+    assert await files(database) == {"picture-1.jpg": NOON + MINUTE}
+
+
+async def test_texts_that_wechat_signs_are_in_doubt_no_more(database: Database) -> None:
+    doubt = CheckedText(content="Typed\nXi'an", state=TextCheckState.REVIEW)
+    await changed(database, nick_name="Typed", city="Xi'an", checked=doubt)
+    only_name = a_profile(profile_at=NOON + MINUTE)
+    await database.fetch("UPDATE users SET facts_at = $1 WHERE id = 'user-1'", NOON + 2 * MINUTE)
+    await store_profile(database, "user-1", only_name, now=NOON + MINUTE)
+    assert await find_text_check(database, "user-1") is not None, "the region is typed"
+    await store_profile(database, "user-1", a_profile(profile_at=NOON + 3 * MINUTE), now=NOON + 3 * MINUTE)
+    assert await find_text_check(database, "user-1") is None

@@ -1,18 +1,12 @@
-"""Builds the parts of the server from its settings, and opens and closes them."""
+"""Builds the parts of the server from its settings."""
 
 import asyncio
-import contextlib
-import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.code_exchange import CodeExchange
 from graph.accounts.content_backlog import ContentBacklog
-from graph.accounts.content_checks import CheckOutcome, ContentKind
 from graph.accounts.deletion import Deletions
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.event_inbox import EventInbox
@@ -23,26 +17,22 @@ from graph.accounts.login import Logins
 from graph.accounts.masked_phone import MaskedPhones
 from graph.accounts.merging import unionid_rules
 from graph.accounts.phone import Phones
-from graph.accounts.picture_check import PictureChecks
-from graph.accounts.picture_files import FILES, PictureFiles
+from graph.accounts.picture_files import FILES
 from graph.accounts.pictures import Pictures
 from graph.accounts.profile import Profiles
-from graph.accounts.profile_update import ProfileUpdates
 from graph.accounts.reauthentication import Reauthentication
 from graph.accounts.session_key_check import SessionKeyCheck
 from graph.accounts.session_keys import SessionKeys
 from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions, epoch_ms
-from graph.accounts.text_check import TextChecks
+from graph.composition.content import compose_content
+from graph.composition.parts import Parts
 from graph.errors import INTERNAL
 from graph.execution.documents import Documents
 from graph.execution.executor import Executor
 from graph.execution.trusted_documents import TrustedDocuments
 from graph.http.wechat_events import WeChatEvents
 from graph.observability.metrics import Metrics, ServerState
-from graph.pictures.errors import ExtraMissing
-from graph.pictures.location import parse_location
-from graph.pictures.store import PictureStore, open_store
 from graph.schema.build import build_schema, graphql_core_schema
 from graph.schema.context import Services
 from graph.schema.errors import coded
@@ -51,60 +41,10 @@ from graph.security.rate_limit import RateLimit, RateLimitStorage, TokenBuckets
 from graph.security.service_credentials import FAILURES, ServiceCredentials, parse_services
 from graph.security.tokens import SessionMacs
 from graph.settings import Settings, require_secrets
-from graph.settings.pictures import picture_check
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
 from graph.wechat.mini_programs import MiniPrograms
-from models.clock import clock_ahead
 from models.database import Database
-from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
-
-if TYPE_CHECKING:
-    from graph.tracing.spans import Tracing
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of one server, built and not yet open: see `opened`."""
-
-    settings: Settings
-    database: Database
-    key_check: KeyCheck
-    services: Services
-    wechat_events: WeChatEvents
-    # None where there are no other services.
-    service_credentials: ServiceCredentials | None
-    executor: Executor
-    metrics: Metrics
-    tracing: "Tracing | None"
-    jobs: Jobs
-    now: Callable[[], int]
-    resources: tuple[AbstractAsyncContextManager[object], ...]
-
-    @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        """Opens what has to be closed, whether or not the database answers.
-
-        Raises `KeyRingMismatch`, and `UnsupportedDatabase` for one that is not in UTF8.
-        """
-        async with contextlib.AsyncExitStack() as stack:
-            for resource in self.resources:
-                await stack.enter_async_context(resource)
-            try:
-                await self.key_check.ensure()
-                await clock_ahead(self.database)  # logs it
-            except UnsupportedDatabase:
-                raise
-            except DatabaseAhead:
-                _log.warning("not ready: the database is newer than this version of the server")
-            except DatabaseBehind:
-                _log.warning("starting without the tables of this version: run `wxgate migrate`")
-            except DatabaseError as error:
-                _log.info("starting without the database", extra={"reason": str(error)})
-            async with self.jobs.in_background(), self.wechat_events.inbox:
-                yield
 
 
 def compose(
@@ -230,46 +170,26 @@ def compose(
     )
     session_list = SessionList(database=database, sessions=sessions, now=now)
 
-    def counted(kind: ContentKind, outcome: CheckOutcome) -> None:
-        metrics.content_checks.labels(kind, outcome.value).inc()
+    def rate_limit(what: str, rates: str, times: int) -> RateLimit:
+        return RateLimit(what, rates, storage, times=times, refused=refused)
 
-    def freed() -> None:
-        jobs.hurry(FILES)
-
-    def deleted(is_gone: bool) -> None:
-        metrics.files_deleted.labels("deleted" if is_gone else "failed").inc()
-
-    store = _open_store(settings)
-    text_checks = TextChecks(
-        wechat=wechat, database=database, apps=apps, policy=settings.check.text, counted=counted, now=now
-    )
-    picture_checks = PictureChecks(
+    content = compose_content(
+        settings,
+        served,
         wechat=wechat,
         database=database,
         apps=apps,
-        policy=picture_check(settings, served),
-        counted=counted,
-        freed=freed,
+        metrics=metrics,
+        rate_limit=rate_limit,
+        freed=lambda: jobs.hurry(FILES),
         now=now,
     )
-    profile_updates = ProfileUpdates(
-        database=database,
-        text_checks=text_checks,
-        picture_checks=picture_checks,
-        url_of=store.url if store else None,
-        address_rate_limit=RateLimit("profile", settings.rate_limit.submit, storage, refused=refused),
-        account_rate_limit=RateLimit("profile", settings.rate_limit.upload, storage, refused=refused),
-        freed=freed,
-        now=now,
-    )
-    files = [PictureFiles(database=database, store=store, deleted=deleted, now=now).job()] if store else []
-    content_jobs = (text_checks.job(), picture_checks.job(), *files)
-    jobs = Jobs(database=database, now=now, jobs=(*cleanup, *content_jobs))
+    jobs = Jobs(database=database, now=now, jobs=(*cleanup, *content.jobs))
     inbox = EventInbox(
         database=database,
         key_ring=key_ring,
         key_check=key_check,
-        picture_checks=picture_checks,
+        picture_checks=content.picture_checks,
         now=now,
         is_used=any(app.push for app in apps),
     )
@@ -286,7 +206,7 @@ def compose(
             apps=apps,
             logins=logins,
             profiles=profiles,
-            profile_updates=profile_updates,
+            profile_updates=content.profile_updates,
             pictures=Pictures(database=database),
             sessions=sessions,
             session_list=session_list,
@@ -302,6 +222,7 @@ def compose(
                 now=now,
             ),
         ),
+        content=content,
         wechat_events=WeChatEvents(
             apps=apps,
             inbox=inbox,
@@ -325,25 +246,10 @@ def compose(
             database,
             storage,
             sessions,
-            *([store] if store else []),
-            picture_checks,
+            *content.resources,
             backlog,
         ),
     )
-
-
-def _open_store(settings: Settings) -> PictureStore | None:
-    """None where no pictures are kept."""
-    avatars = settings.avatars
-    if avatars.store is None or avatars.public_url is None:
-        return None
-    location = parse_location(avatars.store)
-    access_key, secret_key = avatars.s3_access_key, avatars.s3_secret_key
-    try:
-        return open_store(location, public_url=avatars.public_url, access_key=access_key, secret_key=secret_key)
-    except ExtraMissing as error:
-        _log.warning("pictures are not taken", extra={"reason": str(error)})
-        return None
 
 
 def build_documents(settings: Settings, *, plans: bool = True) -> Documents:
