@@ -100,6 +100,7 @@ class Metrics:
         self.events_refused = counter(
             "wxgate_events_refused", "What came where WeChat pushes events, and was refused, by why.", ("app", "reason")
         )
+        self.uploads = counter("wxgate_uploads", "Uploads of a picture: stored, or the code of an error.", ("outcome",))
         self.content_checks = counter(
             "wxgate_content_checks",
             "Checks of texts and pictures by WeChat, by what came of them; a picture is asked about first.",
@@ -134,6 +135,7 @@ class Metrics:
         for kind in ("text", "picture"):
             for outcome in CHECK_OUTCOMES:
                 self.content_checks.labels(kind, outcome)
+        self.uploads.labels("stored")
         for outcome in ("deleted", "failed"):
             self.files_deleted.labels(outcome)
         for signed, opened in (("current", "opened"), ("previous", "opened"), ("none", "refused")):
