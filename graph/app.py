@@ -16,10 +16,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graph.accounts.sessions import epoch_ms
-from graph.composition import Parts, compose
+from graph.composition import compose
+from graph.composition.parts import Parts
 from graph.errors import ErrorCode
-from graph.http import wechat_events
+from graph.http import uploads, wechat_events
 from graph.http.access_log import AccessLog, Observer, RequestRecord
+from graph.http.avatars import Avatars
 from graph.http.client_address import ClientAddresses
 from graph.http.explorer_page import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
@@ -31,15 +33,13 @@ from graph.http.service_authentication import ServiceAuthentication
 from graph.http.service_changes import ServiceChanges
 from graph.observability.metrics import Metrics, serve_metrics
 from graph.server.http_error import HttpError
-from graph.server.limits import RequestLimits
+from graph.server.limits import RequestLimits, RouteLimits
 from graph.server.shutdown import Shutdown
 from graph.settings import Settings
 
 GRAPHQL_PATH: Final = "/graphql"
 SIMULATOR_PREFIX: Final = "/simulator"
 PROBES: Final = frozenset({"/livez", "/readyz"})
-# Paths whose requests have limits of their own, or are streamed.
-ROUTE_LIMITS: Final = {**wechat_events.LIMITS}
 _UNHURRIED: Final = RequestLimits(request_seconds=3660)
 
 
@@ -53,6 +53,11 @@ def create_app(
 ) -> Starlette:
     """The server as an ASGI application with a lifespan. What it takes and raises, as for `compose`."""
     return build_app(compose(settings, plans=plans, now=now, monotonic=monotonic, sleep=sleep))
+
+
+def route_limits(settings: Settings) -> RouteLimits:
+    """Of the paths whose requests have limits of their own, or are streamed."""
+    return {**wechat_events.LIMITS, **uploads.limits(settings.avatars.max_bytes)}
 
 
 def build_app(
@@ -101,6 +106,7 @@ def build_app(
         Route("/readyz", Readiness(parts.database, parts.key_check, shutdown or Shutdown()).answer),
         *_service_routes(parts, address_of),
         *parts.wechat_events.routes(),
+        *_picture_routes(parts, address_of),
         *(explorer_routes(with_phone=simulator is not None, schema=shown_schema) if settings.graphiql else ()),
         *([Mount(SIMULATOR_PREFIX, simulator)] if simulator is not None else ()),
     ]
@@ -115,11 +121,13 @@ def build_app(
         concurrency=settings.limit.concurrency,
         probes=PROBES,
         shortcut=(GRAPHQL_PATH, endpoint),
+        apart={uploads.PATH: uploads.CONCURRENCY},
     )
     if settings.http.cors_origins:
         stack = ListedOriginsMiddleware(stack, frozenset(settings.http.cors_origins))
     # The simulator's phone answers when the server has taken what it pushed, with whatever delay was asked for.
-    limits = ROUTE_LIMITS | ({f"{SIMULATOR_PREFIX}/device/": _UNHURRIED} if simulator is not None else {})
+    unhurried = {f"{SIMULATOR_PREFIX}/device/": _UNHURRIED} if simulator is not None else {}
+    limits = {**route_limits(settings), **unhurried}
     stack = RequestMiddleware(stack, app.router.routes, observers, settings.limit, limits)
     if parts.tracing:
         stack = parts.tracing.middleware(stack, PROBES)
@@ -133,6 +141,19 @@ def _service_routes(parts: Parts, address_of: Callable[[Scope], str]) -> list[Ba
         return []
     authentication = ServiceAuthentication(parts.service_credentials, address_of)
     return [Route("/service/changes", ServiceChanges(authentication, parts.database, parts.now))]
+
+
+def _picture_routes(parts: Parts, address_of: Callable[[Scope], str]) -> list[BaseRoute]:
+    """Where pictures are sent, and where they are found unless a bucket gives them out."""
+    content = parts.content
+    endpoint = uploads.UploadEndpoint(
+        uploads=content.uploads,
+        sessions=parts.services.sessions,
+        address_of=address_of,
+        counted=lambda outcome: parts.metrics.uploads.labels(outcome).inc(),
+    )
+    given_out = Avatars(content.directory).routes() if content.directory is not None else []
+    return [Route(uploads.PATH, endpoint), *given_out]
 
 
 def _count_request(metrics: Metrics, record: RequestRecord) -> None:

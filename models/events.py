@@ -125,9 +125,17 @@ async def retry_event(database: Database, event_id: str, *, now: int) -> bool:
     return await database.run(lambda: row.update(state=EventState.NEW, due_at=now, taken_until=0, tries=0)) == 1
 
 
-async def read_backlog(database: Database) -> Backlog:
-    """What is not applied."""
-    rows = Event.filter(state__in=[EventState.NEW, EventState.FAILED]).group_by("state")
+async def next_due_at(database: Database, *, now: int) -> int | None:
+    """When the next event is due that is not yet, if there is one."""
+    waiting = Event.filter(state=EventState.NEW, due_at__gt=now).order_by("due_at").limit(1)
+    rows = await database.run(lambda: waiting.values_list("due_at"), reads=True)
+    return int(rows[0][0]) if rows else None
+
+
+async def read_backlog(database: Database, *, patient: str) -> Backlog:
+    """What is not applied. An event with the name `patient` that has been tried may wait for what it is about."""
+    waiting = Q(state=EventState.NEW) & ~Q(event=patient, tries__gt=0)
+    rows = Event.filter(waiting | Q(state=EventState.FAILED)).group_by("state")
     counted = rows.annotate(number=Count("id"), oldest=Min("received_at")).values_list("state", "number", "oldest")
     found = {state: (number, oldest) for state, number, oldest in await database.run(lambda: counted, reads=True)}
     return Backlog(found.get(EventState.NEW, (0, None))[1], found.get(EventState.FAILED, (0, None))[0])

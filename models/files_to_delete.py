@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from tortoise import fields
+from tortoise.functions import Count, Min
 from tortoise.models import Model
 
 from models.database import Database, Steps
@@ -55,6 +56,13 @@ async def due_files(database: Database, *, now: int, after: str, limit: int) -> 
     """The next files by name that are due."""
     due = FileToDelete.filter(due_at__lte=now, name__gt=after).order_by("name").limit(limit)
     return [FileDue(*row) for row in await database.run(lambda: due.values_list(*FileDue._fields), reads=True)]
+
+
+async def count_due_files(database: Database, *, now: int) -> tuple[int, int | None]:
+    """How many files are due, and since when the first is, in epoch milliseconds."""
+    due = FileToDelete.filter(due_at__lte=now).annotate(number=Count("name"), oldest=Min("due_at"))
+    [(number, oldest)] = await database.run(lambda: due.values_list("number", "oldest"), reads=True)
+    return number, oldest
 
 
 async def forget_file(database: Database, file: FileDue) -> None:

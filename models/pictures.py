@@ -85,6 +85,7 @@ _INSERT: Final = """
 INSERT INTO pictures (id, user_id, app_id, name, url, state, tries, due_at, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)"""
 _JUDGE: Final = "UPDATE pictures SET state = $2, label = $3, checked_at = $4, due_at = NULL WHERE id = $1"
+_MAKE_DUE: Final = "UPDATE pictures SET due_at = $2 WHERE id = $1 AND due_at > $2"
 _RETIRE: Final = """
 UPDATE pictures SET replaced_at = $3, due_at = NULL WHERE user_id = $1 AND name <> $2 AND replaced_at IS NULL
 RETURNING name, state"""
@@ -120,6 +121,11 @@ def insert_picture(picture: StoredPicture) -> Steps[None]:
 def set_verdict(picture_id: str, *, state: PictureState, label: int | None, now: int) -> Steps[None]:
     """Stores what a picture was found to be; it waits for nothing any more."""
     yield _JUDGE, (picture_id, int(state), label, now)
+
+
+def make_due(picture_id: str, now: int) -> Steps[None]:
+    """Has a picture that waits for the result of its check looked at at once."""
+    yield _MAKE_DUE, (picture_id, now)
 
 
 def retire_pictures(user_id: str, *, but: str, now: int) -> Steps[int]:
@@ -162,14 +168,21 @@ async def due_pictures(database: Database, *, now: int, after: str, limit: int) 
 
 
 async def note_check(
-    database: Database, picture: StoredPicture, *, trace_id: str | None, due_at: int | None, state: PictureState
+    database: Database,
+    picture: StoredPicture,
+    *,
+    trace_id: str | None,
+    due_at: int | None,
+    state: PictureState,
+    tries: int | None = None,
 ) -> bool:
     """Notes that WeChat was asked about a picture, or could not be; False where it is not as it was read any more.
 
-    Without a `trace_id` the one that it has stays.
+    Without a `trace_id` the one that it has stays. `tries` is what to count from now on, and grows in any case: by one
+    where it is None.
     """
     same = Picture.filter(id=picture.id, tries=picture.tries, state=picture.state, replaced_at=None)
-    change: dict[str, Any] = {"due_at": due_at, "state": state, "tries": picture.tries + 1}
+    change: dict[str, Any] = {"due_at": due_at, "state": state, "tries": tries or picture.tries + 1}
     if trace_id is not None:
         change["trace_id"] = trace_id
     return await database.run(lambda: same.update(**change)) == 1

@@ -105,6 +105,11 @@ class _Taken:
     saved_at: int
 
 
+def changed_user(user: UserRecord, change: ProfileChange) -> UserRecord:
+    """The user with what is typed; a picture is another matter."""
+    return user._replace(**{name: value for name in _TYPED if (value := getattr(change, name)) is not None})
+
+
 async def update_profile(
     database: Database,
     account_id: int,
@@ -143,7 +148,7 @@ def _update(
     account, user = locked
     if (yield from recorded(entry.id)) is not None:  # of the same call, whose COMMIT was lost
         return Updated(user, change.upload_id, changed=True)
-    changed = user._replace(**{name: value for name in _TYPED if (value := getattr(change, name)) is not None})
+    changed = changed_user(user, change)
     if checked is not None and checked.is_strict and _is_unseen(user, changed, checked):
         return TextChanged(user)
     upload = yield from _take_upload(user.id, change.upload_id, now)

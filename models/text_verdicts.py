@@ -4,13 +4,21 @@ What was judged is a content as it was read (see `profile_text`). Where the user
 done: then other texts are stored, with a row in `text_checks` of their own if they are in doubt.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from models.audit_log import Audited, record, recorded
 from models.database import Database, Steps
 from models.profiles import profile_text, read_sources, without_name, write_profile
 from models.text_checks import drop_text_check
-from models.users import lock_user
+from models.users import USER_COLUMNS, User, UserRecord, lock_user
+
+
+async def read_texts(database: Database, user_ids: Collection[str]) -> Mapping[str, str]:
+    """The content of these users' profiles, by their ids; not of those who are gone. Raises `DatabaseError`."""
+    users = User.filter(id__in=list(user_ids))
+    rows = await database.run(lambda: users.values_list(*USER_COLUMNS), reads=True)
+    return {user.id: profile_text(user) for user in map(UserRecord._make, rows)}
 
 
 async def accept_texts(database: Database, user_id: str, content: str, *, entry: Audited | None, now: int) -> bool:

@@ -13,6 +13,7 @@ AccountError
 ├─ PhoneNotStored     the phone code is spent, but the database could not take the number: another tap can help
 ├─ TextRefused        WeChat finds a text not fit to be shown
 ├─ PictureRefused     the picture was found not fit to be shown, and is deleted
+├─ UploadsBusy        as many pictures are being uploaded as there is room for: another try can help
 ├─ UploadNotFound     no upload of this user has this id: used, expired, or another user's
 ├─ ProfileInvalid     a value of a profile cannot be right; the message, safe to show, names the argument
 ├─ CodesTooFrequent   the code is spent, but its user did this too often: a new code helps after a while
@@ -81,10 +82,17 @@ class TextRefused(AccountError): ...
 class PictureRefused(AccountError): ...
 
 
+class UploadsBusy(AccountError): ...
+
+
 class UploadNotFound(AccountError): ...
 
 
-class ProfileInvalid(AccountError): ...
+class ProfileInvalid(AccountError):
+    """`str()` is a sentence that may be shown to the client; it begins with the client's name of the argument."""
+
+    def __init__(self, argument: str, fault: str) -> None:
+        super().__init__(f"{argument} {fault}")
 
 
 class KeyRingMismatch(AccountError): ...

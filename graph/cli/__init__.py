@@ -11,15 +11,20 @@ from graph.cli.errors import CommandGroup
 from graph.cli.events import events
 from graph.cli.keys import keys, retire
 from graph.cli.maintenance import cleanup, migrate, schema, settings
+from graph.cli.pictures import pictures
 from graph.cli.serve import serve
 from graph.cli.services import services
 from graph.cli.simulate import simulate
+from graph.cli.texts import texts
 from graph.cli.users import users
 
 
 @click.group(
     cls=CommandGroup,
-    commands=[dev, serve, simulate, migrate, cleanup, schema, settings, keys, users, events, services, audit, doctor],
+    commands=[
+        *(dev, serve, simulate, migrate, cleanup, schema, settings),
+        *(keys, users, pictures, texts, events, services, audit, doctor),
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(package_name="wxgate")

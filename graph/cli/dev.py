@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import click
 from pydantic import SecretStr
@@ -60,6 +61,7 @@ def dev(host: str, port: int, data: Path, apps: int, allow_remote: bool) -> None
     with listening(host, port) as listeners:
         own_port = listeners[0].getsockname()[1]
         url = f"http://{in_url(host)}:{own_port}"
+        own_host = "127.0.0.1" if host in {"0.0.0.0", "::"} else in_url(host)  # noqa: S104 - compared, not bound
         own_database = (data / "wxgate.db").absolute()
         settings = Settings.load(
             defaults={
@@ -69,6 +71,8 @@ def dev(host: str, port: int, data: Path, apps: int, allow_remote: bool) -> None
                 "WXGATE_HTTP_ALLOWED_HOSTS": ",".join(local_hosts(host)),
                 "WXGATE_INTROSPECTION": "true",
                 "WXGATE_GRAPHIQL": "true",
+                "WXGATE_AVATARS_STORE": f"file://{quote(str((data / 'avatars').absolute()))}",
+                "WXGATE_AVATARS_PUBLIC_URL": f"http://{own_host}:{own_port}/avatars",
                 "WXGATE_RATE_LIMIT_DOCUMENTS": "",
             }
         )
@@ -76,7 +80,6 @@ def dev(host: str, port: int, data: Path, apps: int, allow_remote: bool) -> None
         if not (settings.wechat.app_id or settings.wechat.app_secret or settings.wechat.apps):
             further = play_several(state, apps)
             simulator = create_simulator(state)
-            own_host = "127.0.0.1" if host in {"0.0.0.0", "::"} else in_url(host)  # noqa: S104 - compared, not bound
             push = push_events_to(state, f"http://{own_host}:{own_port}/wechat/events/{{appid}}")
             wechat = WeChatSettings(
                 app_id=state.app_id,

@@ -15,6 +15,7 @@ from limits import RateLimitItemPerSecond
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
 from graph.accounts.sessions import epoch_ms
+from graph.cli.doctor_pictures import examine_pictures
 from graph.composition import build_documents
 from graph.execution.trusted_documents import TrustedDocumentsError
 from graph.observability.logging import configure_logging
@@ -49,7 +50,7 @@ _WECHAT_ADVICE: Final = {
 
 @click.command()
 def doctor() -> None:
-    """Check settings, database, migrations, keys, clock and WeChat credentials, and say what to do."""
+    """Check settings, database, migrations, keys, clock, WeChat credentials and pictures, and say what to do."""
     configure_logging(level="ERROR", style="text")
     sys.exit(0 if asyncio.run(_print_results(_load_settings())) else 1)
 
@@ -93,6 +94,8 @@ async def _examine(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
     yield "clock", await _clock_advice(settings)
     for name, app in _wechat_apps(settings):
         yield name, await _wechat_advice(settings, app)
+    async for result in examine_pictures(settings):
+        yield result
     for line in _events(settings):
         yield line, None
 

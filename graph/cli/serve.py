@@ -10,9 +10,10 @@ from typing import Final
 import click
 from starlette.types import ASGIApp
 
-from graph.app import PROBES, ROUTE_LIMITS, build_app
+from graph.app import PROBES, build_app, route_limits
 from graph.cli.errors import Lifespan, faults_in_one_message
-from graph.composition import Parts, compose
+from graph.composition import compose
+from graph.composition.parts import Parts
 from graph.http.access_log import AccessLog, Observer
 from graph.http.client_address import ClientAddresses
 from graph.observability.logging import configure_logging
@@ -22,6 +23,7 @@ from graph.server.sockets import listening
 from graph.server.watchdog import Watchdog
 from graph.server.workers import STARTUP_FAILURE, Workers
 from graph.settings import Settings, unknown_settings
+from graph.settings.pictures import require_public_url
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ def serve(host: str, port: int, workers: int) -> None:
     ends the wait. SIGQUIT, SIGUSR1 and SIGUSR2 are ignored.
     """
     settings = Settings.load(serving=True)
+    require_public_url(settings)
     parts = compose(settings)
     for worker in range(workers if settings.metrics.port else 0):
         # Refuses a port that is taken, before any worker starts.
@@ -65,6 +68,8 @@ def serve_parts(
     configure_logging(level=settings.log.level, style=settings.log.format)
     for sentence in unknown_settings():
         _log.warning(sentence)
+    if parts.content.missing is not None:
+        _log.warning("pictures are not taken: WXGATE_AVATARS_STORE %s", parts.content.missing)
     freeze_heap()
     announce(listeners[0], workers=workers)
     watchdog = Watchdog(os.environ.get("NOTIFY_SOCKET"))
@@ -105,7 +110,7 @@ def _serve(
             lifespan=lifespan,
             limits=settings.limit,
             default_limits=settings.limit,
-            route_limits=ROUTE_LIMITS,
+            route_limits=route_limits(settings),
             owner_of=ClientAddresses(settings.http.trusted_proxies).owner_of,
             shutdown=shutdown,
             keep_running=keep_running,

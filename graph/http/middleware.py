@@ -6,7 +6,7 @@ import random
 import re
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, cast
 
@@ -109,12 +109,21 @@ def _defect(error: BaseException, request_id: str) -> HttpError:
     return HttpError(500, INTERNAL.code, INTERNAL.message)
 
 
+@dataclass(slots=True)
+class _Room:
+    """For so many requests at once."""
+
+    most: int
+    taken: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class HostAndConcurrencyMiddleware:
     """Admits requests for known hosts, so many at once, and the one path that does without Starlette's router.
 
     `hosts` are names without ports, `*.` in front for any subdomain; none means any. `concurrency` counts requests that
-    have arrived whole; probes are always answered, or an orchestrator would take a busy server for a dead one.
+    have arrived whole; probes are always answered, or an orchestrator would take a busy server for a dead one. Paths in
+    `apart`, whose clients may take long to send a body, have room for so many of their own.
     """
 
     app: ASGIApp
@@ -123,7 +132,13 @@ class HostAndConcurrencyMiddleware:
     concurrency: int
     probes: frozenset[str]
     shortcut: tuple[str, ASGIApp]
-    _active: int = field(default=0, init=False)
+    apart: Mapping[str, int] = field(default_factory=dict)
+    _room: "_Room" = field(init=False)
+    _apart: Mapping[str, "_Room"] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._room = _Room(self.concurrency)
+        self._apart = {path: _Room(most) for path, most in self.apart.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self.probes:
@@ -132,17 +147,19 @@ class HostAndConcurrencyMiddleware:
         error: HttpError | None = scope.get("extensions", {}).get("http_error")
         if error is None and self.hosts and not self._is_known(scope["state"]["headers"].get(b"host", "")):
             error = HttpError(400, ErrorCode.BAD_REQUEST, "Unknown host.")
-        if error is None and self._active >= self.concurrency:
+        path = scope["path"]
+        room = self._apart.get(path, self._room)
+        if error is None and room.taken >= room.most:
             error = busy()
         if error is not None:
             await error_response(error, scope)(scope, receive, send)
             return
-        self._active += 1
+        room.taken += 1
         try:
-            path, endpoint = self.shortcut
-            await (endpoint if scope["path"] == path else self.app)(scope, receive, send)
+            shortcut, endpoint = self.shortcut
+            await (endpoint if path == shortcut else self.app)(scope, receive, send)
         finally:
-            self._active -= 1
+            room.taken -= 1
 
     def _is_known(self, host: str) -> bool:
         name = re.sub(r":[0-9]*$", "", host.lower())

@@ -18,7 +18,18 @@ Style = Literal["text", "json"]
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 # At DEBUG or INFO these write statements with their values, URLs with their secrets, or headers.
-_VERBOSE_LIBRARIES: Final = ("aiosqlite", "asyncio", "asyncpg", "httpcore", "httpx", "tortoise", "uvicorn.access")
+_VERBOSE_LIBRARIES: Final = (
+    "aiosqlite",
+    "asyncio",
+    "asyncpg",
+    "httpcore",
+    "httpx",
+    "tortoise",
+    "urllib3",
+    "uvicorn.access",
+)
+# Below ERROR it writes what of a form it does not like, which a client can repeat at will.
+_QUIETER_LIBRARY: Final = "python_multipart"
 
 
 class _TextFormatter(logging.Formatter):
@@ -63,3 +74,4 @@ def silence_verbose_libraries() -> None:
     level = max(logging.WARNING, logging.getLogger().level)
     for name in _VERBOSE_LIBRARIES:
         logging.getLogger(name).setLevel(level)
+    logging.getLogger(_QUIETER_LIBRARY).setLevel(max(logging.ERROR, level))

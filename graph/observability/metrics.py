@@ -6,7 +6,7 @@ Of what clients choose only a bounded number of values become labels: a label is
 import logging
 import platform
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 _REQUEST_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _CALL_SECONDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+CHECK_OUTCOMES: Final = ("pass", "review", "risky", "unavailable", "unseen", "misconfigured", "asked", "no_result")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 _BREAKER_STATES: Final = ("closed", "half_open", "open")
 OTHER: Final = "(other)"
@@ -99,6 +100,27 @@ class Metrics:
         self.events_refused = counter(
             "wxgate_events_refused", "What came where WeChat pushes events, and was refused, by why.", ("app", "reason")
         )
+        self.uploads = counter("wxgate_uploads", "Uploads of a picture: stored, or the code of an error.", ("outcome",))
+        self.content_checks = counter(
+            "wxgate_content_checks",
+            "Checks of texts and pictures by WeChat, by what came of them; a picture is asked about first.",
+            ("kind", "outcome"),
+        )
+        self.files_deleted = counter(
+            "wxgate_files_deleted", "Files of pictures that no row needs: deleted, or failed to be.", ("outcome",)
+        )
+        self._begin(app_ids)
+        Info("wxgate_build", "What is running.", registry=registry).info(
+            {"version": version("wxgate"), "python": platform.python_version()}
+        )
+        GCCollector(registry)
+        ProcessCollector(registry=registry)
+        self._operation_names: set[str] = set()
+        for name in operations:
+            self._operation_label(name)
+        self._call_outcomes: set[str] = set()
+
+    def _begin(self, app_ids: Iterable[str]) -> None:
         # Counters whose labels are known begin at 0: Prometheus sees no increase in one that was not there before.
         for code in ErrorCode:
             self.errors.labels(code.name)
@@ -110,23 +132,20 @@ class Metrics:
                 self._events.labels(app_id, event)
             for reason in ("rate", *get_args(PushFault)):
                 self.events_refused.labels(app_id, reason)
+        for kind in ("text", "picture"):
+            for outcome in CHECK_OUTCOMES:
+                self.content_checks.labels(kind, outcome)
+        self.uploads.labels("stored")
+        for outcome in ("deleted", "failed"):
+            self.files_deleted.labels(outcome)
         for signed, opened in (("current", "opened"), ("previous", "opened"), ("none", "refused")):
             self.decryptions.labels(signed, opened)
-        for what in ("login", "submit", "check_session", "phone"):
+        for what in ("login", "submit", "check_session", "phone", "upload", "profile"):
             for kind in ("account", "address"):
                 self.refusals.labels(what, kind)
         for what in ("documents", "refused_codes", "services"):
             self.refusals.labels(what, "address")
         self.refusals.labels("privacy", "account")
-        Info("wxgate_build", "What is running.", registry=registry).info(
-            {"version": version("wxgate"), "python": platform.python_version()}
-        )
-        GCCollector(registry)
-        ProcessCollector(registry=registry)
-        self._operation_names: set[str] = set()
-        for name in operations:
-            self._operation_label(name)
-        self._call_outcomes: set[str] = set()
 
     def request_finished(self, method: str, path: str, status: int, seconds: float) -> None:
         """Counts a request. `path`: one that the server knows, or a word for all others."""
@@ -171,6 +190,8 @@ class ServerState(Collector):
     storage: RateLimitStorage
     # Seconds that the oldest event waits, and how many have failed.
     events: Callable[[], tuple[float, int]]
+    # By what it is that waits: how many there are, and how many seconds the oldest waits.
+    content: Callable[[], Mapping[str, tuple[int, float]]]
 
     def collect(self) -> Iterator[Metric]:
         state = GaugeMetricFamily(
@@ -195,6 +216,7 @@ class ServerState(Collector):
             "wxgate_events_oldest_seconds", "Seconds that the oldest event waits which is not applied.", oldest
         )
         yield GaugeMetricFamily("wxgate_events_failed", "Events that could not be applied, and are given up.", failed)
+        yield from self._content()
         connections = GaugeMetricFamily(
             "wxgate_database_connections", "Connections to PostgreSQL, idle or busy.", labels=["state"]
         )
@@ -205,6 +227,21 @@ class ServerState(Collector):
             yield connections
             yield GaugeMetricFamily("wxgate_database_connections_max", "How many there may be.", pool.most)
             yield GaugeMetricFamily("wxgate_database_waiting", "Statements that wait for a connection.", pool.waiting)
+
+    def _content(self) -> Iterator[Metric]:
+        number = GaugeMetricFamily(
+            "wxgate_content_waiting",
+            "Texts and pictures that wait for WeChat, or in review for an operator, and files that are to be deleted.",
+            labels=["what"],
+        )
+        oldest = GaugeMetricFamily(
+            "wxgate_content_oldest_seconds", "Seconds that the oldest of them waits.", labels=["what"]
+        )
+        for what, (waiting, seconds) in self.content().items():
+            number.add_metric([what], waiting)
+            oldest.add_metric([what], seconds)
+        yield number
+        yield oldest
 
 
 @contextmanager

@@ -10,7 +10,9 @@ from graph.accounts.export import Exports
 from graph.accounts.login import Logins
 from graph.accounts.masked_phone import MaskedPhones
 from graph.accounts.phone import Phones
+from graph.accounts.pictures import Pictures
 from graph.accounts.profile import Profiles
+from graph.accounts.profile_update import ProfileUpdates
 from graph.accounts.session_key_check import SessionKeyCheck
 from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions
@@ -26,6 +28,8 @@ class Services:
     apps: MiniPrograms
     logins: Logins
     profiles: Profiles
+    profile_updates: ProfileUpdates
+    pictures: Pictures
     sessions: Sessions
     session_list: SessionList
     session_key_check: SessionKeyCheck

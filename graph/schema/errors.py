@@ -17,6 +17,7 @@ from graph.accounts import errors as accounts
 from graph.errors import CodedError
 from graph.errors import ErrorAction as Action
 from graph.errors import ErrorCode as Code
+from graph.pictures import errors as pictures
 from graph.security.errors import RateLimited
 from graph.wechat import errors as wechat
 from models.errors import DatabaseBehind, DatabaseUnavailable, UnsupportedDatabase
@@ -35,6 +36,9 @@ ENUMS: Final = (
 )
 
 _UNAVAILABLE: Final = CodedError(Code.SERVICE_UNAVAILABLE, "The server cannot work just now.", Action.WAIT)
+_PICTURES_BUSY: Final = CodedError(
+    Code.SERVICE_UNAVAILABLE, "Too many pictures are being uploaded just now.", Action.WAIT, retry_after_ms=1000
+)
 _CODE_MAY_BE_SPENT: Final = CodedError(
     Code.WECHAT_UNAVAILABLE,
     "WeChat does not respond just now: try again with a new code, for this one may be spent.",
@@ -78,6 +82,10 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
         "No upload of this user has this id, or it is older than an hour: upload the picture again.",
         Action.ASK_AGAIN,
     ),
+    accounts.UploadsBusy: _PICTURES_BUSY,
+    pictures.PicturesBusy: _PICTURES_BUSY,
+    pictures.StoreUnavailable: _UNAVAILABLE,
+    pictures.StoreMisconfigured: _UNAVAILABLE,
     accounts.CodeOfAnotherUser: CodedError(
         Code.CODE_OF_ANOTHER_PERSON,
         "The code of wx.login is another user's than the one who is signed in: sign out first.",
@@ -130,6 +138,9 @@ _KNOWN: Final[Mapping[type[BaseException], CodedError]] = {
     wechat.WeChatMisconfigured: CodedError(
         Code.WECHAT_MISCONFIGURED, "WeChat refuses this server; its operators must act.", Action.GIVE_UP
     ),
+    wechat.UserUnseen: CodedError(
+        Code.WECHAT_UNAVAILABLE, "WeChat has not seen this user in the mini-program lately: try again.", Action.WAIT
+    ),
     wechat.WeChatRateLimited: CodedError(
         Code.RATE_LIMITED, "WeChat takes no more calls of this mini-program for a while.", Action.WAIT
     ),
@@ -155,6 +166,8 @@ def coded(error: BaseException) -> CodedError | None:
             return _CODE_MAY_BE_SPENT
         case wechat.WeChatError(retry_after=float() | int() as seconds) if known:
             return replace(known, retry_after_ms=math.ceil(1000 * seconds))
+        case pictures.PictureUnusable():
+            return CodedError(Code.PICTURE_UNUSABLE, str(error), Action.ASK_AGAIN)
         case RateLimited() | accounts.CodesTooFrequent() if known:
             return replace(known, retry_after_ms=error.retry_after_ms)
     return _with_particulars(error) or known
@@ -163,7 +176,7 @@ def coded(error: BaseException) -> CodedError | None:
 def _with_particulars(error: BaseException) -> CodedError | None:
     """Where the message depends on what the exception knows."""
     match error:
-        case wechat.MalformedSubmission():
+        case wechat.MalformedSubmission() | accounts.ProfileInvalid():
             return CodedError(Code.BAD_USER_INPUT, str(error), Action.FIX_REQUEST)
         case accounts.SessionKeyStale():
             message = "The data was signed with another session_key: log in, collect it again, submit it again."

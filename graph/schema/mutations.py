@@ -1,12 +1,13 @@
 """The mutations."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import strawberry
 
 from graph.accounts.login import LoginRequest
+from graph.accounts.requested_change import RequestedChange
 from graph.schema.context import Info
-from graph.schema.types import DeleteMePayload, ExportMePayload, LoginPayload, User
+from graph.schema.types import DeleteMePayload, ExportMePayload, Gender, LoginPayload, User
 
 _FRESH_CODE_ERRORS: Final = (
     "Errors: UNAUTHENTICATED, APP_UNKNOWN, LOGIN_CODE_INVALID, LOGIN_CODE_USED, CODE_OF_ANOTHER_PERSON, USER_BLOCKED, "
@@ -15,6 +16,8 @@ _FRESH_CODE_ERRORS: Final = (
 _FRESH_CODE: Final = strawberry.argument(
     description="A fresh code of wx.login in the session's mini-program, which proves that the user is at hand."
 )
+
+_PLACE: Final = strawberry.argument(description="At most 64 characters.")
 
 
 @strawberry.type(description="What a client can do.")
@@ -66,6 +69,46 @@ class Mutation:
             iv=iv,
         )
         return User.of(user)
+
+    @strawberry.mutation(
+        description="Changes what the user shows of themselves. What is absent stays; null clears. What is typed is "
+        "checked by WeChat, and so is a picture, later. Repeating it changes nothing. Errors: UNAUTHENTICATED, "
+        "BAD_USER_INPUT, APP_UNKNOWN, TEXT_REFUSED, PICTURE_REFUSED, UPLOAD_NOT_FOUND, NOT_ENABLED, RATE_LIMITED, "
+        "WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
+    )
+    async def update_profile(
+        self,
+        info: Info,
+        *,
+        nick_name: Annotated[str | None, strawberry.argument(description="1 to 32 characters.")] = strawberry.UNSET,
+        avatar: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(
+                description="The `avatar` that POST /uploads/avatar answered, of this user, less than an hour ago."
+            ),
+        ] = strawberry.UNSET,
+        gender: Annotated[
+            Gender | None, strawberry.argument(description="As the user has it; null is UNKNOWN.")
+        ] = strawberry.UNSET,
+        city: Annotated[str | None, _PLACE] = strawberry.UNSET,
+        province: Annotated[str | None, _PLACE] = strawberry.UNSET,
+        country: Annotated[str | None, _PLACE] = strawberry.UNSET,
+        language: Annotated[
+            str | None, strawberry.argument(description="A BCP 47 or WeChat tag, like zh_CN.")
+        ] = strawberry.UNSET,
+    ) -> User:
+        context = info.context
+        viewer = await context.services.sessions.require_viewer(context.token)
+        change = _requested(
+            nick_name=nick_name,
+            avatar=avatar,
+            gender=gender and gender.value,
+            city=city,
+            province=province,
+            country=country,
+            language=language,
+        )
+        return User.of(await context.services.profile_updates.update(viewer, change, client=context.client()))
 
     @strawberry.mutation(
         description="Takes the code that a button with open-type getPhoneNumber or getRealtimePhoneNumber gives, asks "
@@ -159,3 +202,8 @@ class Mutation:
         context = info.context
         viewer = await context.services.sessions.require_viewer(context.token)
         return ExportMePayload.of(await context.services.exports.export(viewer, code, client=context.client()))
+
+
+def _requested(**arguments: Any) -> RequestedChange:
+    """The change, without the arguments that are absent from the request."""
+    return RequestedChange(**{name: value for name, value in arguments.items() if value is not strawberry.UNSET})

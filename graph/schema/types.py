@@ -10,10 +10,11 @@ import strawberry
 from graph.accounts.export import Export
 from graph.accounts.login import LoggedIn
 from graph.accounts.masked_phone import MaskedPhone
+from graph.accounts.pictures import ShownPicture
 from graph.accounts.profile import ANONYMOUS_NICK_NAMES
 from graph.schema.context import Info
 from graph.security.tokens import session_id
-from models import devices
+from models import devices, pictures
 from models.session_list import ListedSession
 from models.users import UserRecord
 
@@ -42,29 +43,66 @@ class PhoneNumber:
         return cls(masked=phone.masked, country_code=phone.country_code, verified_at=_time(phone.verified_at))
 
 
+@strawberry.enum(description="Where the check of a picture stands.")
+class PictureState(Enum):
+    CHECKING = strawberry.enum_value(
+        pictures.PictureState.CHECKING.value,
+        description="Not judged yet: shown meanwhile or not, as the operators decide.",
+    )
+    SHOWN = strawberry.enum_value(pictures.PictureState.SHOWN.value, description="Shown.")
+    REVIEW = strawberry.enum_value(
+        pictures.PictureState.REVIEW.value,
+        description="Doubtful: an operator decides; shown meanwhile or not, as for CHECKING.",
+    )
+    REFUSED = strawberry.enum_value(
+        pictures.PictureState.REFUSED.value, description="Refused, by WeChat or an operator, and deleted."
+    )
+
+
+@strawberry.type(description="A picture that the user uploaded.")
+class Picture:
+    url: str | None = strawberry.field(description="Its address; null once it is refused.")
+    state: PictureState = strawberry.field(description="Where its check stands.")
+    uploaded_at: datetime = strawberry.field(description="When it was saved.")
+
+    @classmethod
+    def of(cls, picture: ShownPicture) -> Self:
+        return cls(url=picture.url, state=PictureState(picture.state.value), uploaded_at=_time(picture.created_at))
+
+
 @strawberry.type(description="A user of the mini-program.")
 class User:
-    """The client's view of a row of `users`; what WeChat has not given is null."""
+    """The client's view of a row of `users`; what neither WeChat nor the user has given is null."""
 
     id: strawberry.ID = strawberry.field(description="Identifies the user in this server. Opaque; not WeChat's openid.")
-    nick_name: str | None = strawberry.field(description="Nickname as last submitted; null before that.")
-    avatar_url: str | None = strawberry.field(description="Address of the picture as last submitted; null before that.")
-    gender: Gender = strawberry.field(description="Gender as last submitted.")
-    city: str | None = strawberry.field(description="City; null where WeChat gives none.")
-    province: str | None = strawberry.field(description="Province; null where WeChat gives none.")
-    country: str | None = strawberry.field(description="Country; null where WeChat gives none.")
-    language: str | None = strawberry.field(description="Language that city, province and country are in, like zh_CN.")
+    nick_name: str | None = strawberry.field(description="Nickname as last submitted or typed; null before that.")
+    avatar_url: str | None = strawberry.field(
+        description="Address of the picture as last submitted or saved, once it may be shown; null before that."
+    )
+    gender: Gender = strawberry.field(description="Gender as last submitted or saved.")
+    city: str | None = strawberry.field(description="City; null where none is given.")
+    province: str | None = strawberry.field(description="Province; null where none is given.")
+    country: str | None = strawberry.field(description="Country; null where none is given.")
+    language: str | None = strawberry.field(description="Language of the user, or of the places above, like zh_CN.")
     is_anonymous: bool = strawberry.field(
-        description="True while the user has no nickname of their own: none submitted, or WeChat's 微信用户."
+        description="True while the user has no nickname of their own: none submitted or typed, or WeChat's 微信用户."
     )
     created_at: datetime = strawberry.field(description="When the user first signed in.")
-    updated_at: datetime = strawberry.field(description="When their user info was last submitted.")
+    updated_at: datetime = strawberry.field(description="When their profile last changed.")
 
     # By a statement of its own, where it is selected: no other document waits for it.
     @strawberry.field(description="The verified phone number, masked; null without one. Errors: SERVICE_UNAVAILABLE.")
     async def phone(self, info: Info) -> PhoneNumber | None:
         phone = await info.context.services.masked_phones.of(self.id)
         return None if phone is None else PhoneNumber.of(phone)
+
+    @strawberry.field(
+        description="The picture that was uploaded last, whatever its check finds; null without one. Errors: "
+        "SERVICE_UNAVAILABLE."
+    )
+    async def picture(self, info: Info) -> Picture | None:
+        picture = await info.context.services.pictures.of(self.id)
+        return None if picture is None else Picture.of(picture)
 
     @classmethod
     def of(cls, record: UserRecord) -> Self:

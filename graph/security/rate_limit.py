@@ -185,11 +185,13 @@ class RateLimit:
         rates: str,
         storage: RateLimitStorage,
         *,
+        times: int = 1,
         refused: Callable[[str, str], None] = lambda _what, _kind: None,
     ) -> None:
-        """`refused` receives what was refused, and to which kind."""
+        """Allows so many `times` what the rates say. `refused` receives what was refused, and to which kind."""
         self._what = what
-        self._rates = parse_many(rates) if rates else []
+        parsed = parse_many(rates) if rates else []
+        self._rates = [type(rate)(times * rate.amount, rate.multiples) for rate in parsed]
         self._storage = storage
         self._refused = refused
 

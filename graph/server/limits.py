@@ -15,7 +15,11 @@ class RequestLimits(BaseModel, frozen=True):
 
 
 class StreamedLimits(RequestLimits, frozen=True):
-    """Those of a route whose application reads the body in pieces, instead of getting it whole."""
+    """Those of a route whose application reads the body in pieces, instead of getting it whole.
+
+    It is called when the head has arrived. Its `receive` raises `HttpError` where the rest of the body cannot follow:
+    too large, too late, not HTTP.
+    """
 
 
 RouteLimits: TypeAlias = Mapping[str, RequestLimits]

@@ -16,11 +16,12 @@ from starlette.types import ASGIApp, Scope
 from uvicorn.server import ServerState
 
 from graph.errors import ErrorCode
+from graph.server.body_stream import BodyStream
 from graph.server.connections import Connections
 from graph.server.http_error import HttpError, busy
 from graph.server.limits import ConnectionLimits, RequestLimits
-from graph.server.request_cycle import RequestCycle
-from graph.server.request_parser import RequestParser, base_scope, too_large
+from graph.server.request_cycle import CONTINUE, RequestCycle
+from graph.server.request_parser import RequestParser, base_scope
 
 _log: Final = logging.getLogger(__name__)
 
@@ -29,8 +30,6 @@ _log: Final = logging.getLogger(__name__)
 _LINGER_BYTES: Final = 32 * 1024 * 1024
 _LINGER_SECONDS: Final = 2.0
 _SHUTDOWN_SECONDS: Final = 1.0  # how long the first request of a new connection may be on its way when the server stops
-# A body that is streamed is read no further while so much of it waits for the application.
-_STREAM_BUFFER: Final = 64 * 1024
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -95,9 +94,9 @@ class HttpProtocol(asyncio.Protocol):
         self._stopped = True
         self._parser.close()
         self.connections.release(self._owner, sum(cycle.held for cycle in self._pipeline))
+        for cycle in (*self._pipeline, *([self._cycle] if self._cycle else [])):
+            cycle.disconnect()
         self._pipeline.clear()
-        if self._cycle is not None:
-            self._cycle.disconnect()
         self._cycle = self._stream = None
 
     def eof_received(self) -> bool:
@@ -163,11 +162,6 @@ class HttpProtocol(asyncio.Protocol):
             self.writable.set()
             self.writable = None
 
-    def resume_reading(self) -> None:
-        """For a streamed request whose application has read what there was."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-
     def _arm(self, seconds: float, action: Callable[[], object]) -> None:
         self._timer = self._loop.call_later(seconds, action)
 
@@ -220,18 +214,16 @@ class HttpProtocol(asyncio.Protocol):
     def continue_expected(self) -> None:
         """From the parser, as the next three."""
         if self._cycle is None:
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n", now=True)
+            self.write(CONTINUE, now=True)
 
-    def stream_begun(self, scope: Scope, *, keep_alive: bool) -> None:
-        self._streamed, self._stream = 0, RequestCycle(self, scope, b"", keep_alive=keep_alive, ended=False)
+    def stream_begun(self, scope: Scope, *, keep_alive: bool, invites: bool) -> None:
+        body = BodyStream(self._transport, self.connections, self._owner, self._parser.limits.body_bytes, invites)
+        self._stream = RequestCycle(self, scope, b"", keep_alive=keep_alive, stream=body)
         self._start(self._stream)
 
     def body_received(self, piece: bytes) -> None:
-        self._streamed += len(piece)
-        if self._stream is None or self._streamed > self._parser.limits.body_bytes:
-            self._refuse(too_large(self._parser.limits))
-        elif self._stream.feed(piece) > _STREAM_BUFFER:
-            self._transport.pause_reading()
+        if self._stream is not None:
+            self._stream.feed(piece)
 
     def request_received(self, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
         if self._timer is not None:
@@ -240,7 +232,7 @@ class HttpProtocol(asyncio.Protocol):
             self._release()
         self.fresh = False
         if self._stream is None:
-            self._start(RequestCycle(self, scope, body, keep_alive=keep_alive, ended=True))
+            self._start(RequestCycle(self, scope, body, keep_alive=keep_alive))
         else:
             self._stream.end()
             self._stream = None
@@ -251,10 +243,10 @@ class HttpProtocol(asyncio.Protocol):
         self._release()
         self._stopped = self._refused = True
         if self._stream is not None:
-            self.abort()  # its response may have begun
+            self._stream.fail(error)
             return
         scope = {**self._parser.give_up(), "state": self._app_state.copy(), "extensions": {"http_error": error}}
-        self._start(RequestCycle(self, scope, b"", keep_alive=False, ended=True))
+        self._start(RequestCycle(self, scope, b"", keep_alive=False))
 
     # Responses
 
@@ -271,12 +263,15 @@ class HttpProtocol(asyncio.Protocol):
         else:
             # A response would have no place in the order of responses.
             self._stopped = self._refused = True
+            self._stream = None
             (self._pipeline[-1] if self._pipeline else self._cycle).keep_alive = False
 
     def cycle_complete(self, cycle: RequestCycle) -> None:
         """The response of the current request is written."""
         self.server_state.total_requests += 1
         self._cycle = None
+        if cycle is self._stream:
+            self._stream = None  # the rest of its body is not wanted
         if self._pipeline and cycle.keep_alive:
             self.connections.release(self._owner, self._pipeline[0].held)
             self._start(self._pipeline.popleft())

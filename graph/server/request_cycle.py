@@ -9,11 +9,15 @@ from typing import Final, Protocol, cast
 from starlette.types import ASGIApp, Message, Scope
 from uvicorn.server import ServerState
 
+from graph.server.body_stream import BodyStream
+from graph.server.http_error import HttpError
+
 _log: Final = logging.getLogger(__name__)
 
 _STATUS_LINE: Final = {
     int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in http.HTTPStatus
 }
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE: Final = (b"connection", b"close")
 # How a response is framed is for this module, not for the application.
 _FRAMING: Final = frozenset({b"connection", b"transfer-encoding"})
@@ -31,7 +35,6 @@ class Connection(Protocol):
 
     def write(self, data: bytes, *, now: bool) -> None: ...
     def abort(self) -> None: ...
-    def resume_reading(self) -> None: ...
     def cycle_complete(self, cycle: "RequestCycle") -> None: ...
 
 
@@ -39,15 +42,15 @@ class Connection(Protocol):
 class RequestCycle:
     """One request and its response, whose head and body leave as one write.
 
-    `unread` is what the application has not read of the body; `ended` says whether all of it has arrived: if not, the
-    application reads it in pieces, as they come. `held` is what it counts for while it waits for the one before it.
+    `unread` is the body, or `stream` what gives it to the application in pieces, as they come. `held` is what it counts
+    for while it waits for the one before it.
     """
 
     protocol: Connection
     scope: Scope
     unread: bytes
     keep_alive: bool
-    ended: bool
+    stream: BodyStream | None = None
     held: int = 0
     task: asyncio.Task[None] | None = None
     complete: bool = False
@@ -81,17 +84,30 @@ class RequestCycle:
                     self._respond(b"Internal Server Error", more=False)
 
     async def receive(self) -> Message:
-        """What there is of the body; after all of it, once the client has gone or has its response, the end."""
-        while not (self.unread or self.ended or self._disconnected):
-            await self._news()
-        if self._read or (self._disconnected and not self.ended):
+        """What there is of the body; after all of it, once the client has gone or has its response, the end.
+
+        Raises `HttpError` where the rest of a streamed body cannot follow.
+        """
+        if self.stream is not None and not self._read:
+            return await self._receive_piece(self.stream)
+        if self._read:
             await self._news()
             return {"type": "http.disconnect"}
-        piece, self.unread = self.unread, b""
-        if not self.ended:
-            self.protocol.resume_reading()
-        self._read = self.ended
-        return {"type": "http.request", "body": piece, "more_body": not self.ended}
+        piece, self.unread, self._read = self.unread, b"", True
+        return {"type": "http.request", "body": piece, "more_body": False}
+
+    async def _receive_piece(self, stream: BodyStream) -> Message:
+        if stream.invites and not (stream.unread or self._start):
+            self.protocol.write(CONTINUE, now=True)
+        stream.invites = False
+        while not (stream.unread or stream.ended or stream.error or self._disconnected or self.complete):
+            await self._news()
+        if stream.error is not None:
+            raise stream.error
+        if self._disconnected or self.complete:
+            return {"type": "http.disconnect"}
+        self._read = stream.ended
+        return {"type": "http.request", "body": stream.take(), "more_body": not self._read}
 
     async def _news(self) -> None:
         if not self._disconnected and not self.complete:
@@ -99,16 +115,29 @@ class RequestCycle:
             await self._event.wait()
             self._event.clear()
 
-    def feed(self, piece: bytes) -> int:
-        """Takes a piece of the body; returns how many bytes the application has not read yet."""
-        self.unread += piece
-        self._wake()
-        return len(self.unread)
+    def feed(self, piece: bytes) -> None:
+        """Takes a piece of the body that is streamed. Raises `HttpError` as `BodyStream.feed`."""
+        if self.stream is not None:
+            self.stream.feed(piece)
+            self._wake()
 
     def end(self) -> None:
-        """The body has arrived."""
-        self.ended = True
-        self._wake()
+        """All of the body that is streamed has arrived."""
+        if self.stream is not None:
+            self.stream.ended = True
+            self._wake()
+
+    def fail(self, error: HttpError) -> None:
+        """The rest of the body that is streamed cannot follow: the response says why, unless it has begun."""
+        if self.stream is not None and self._start is None:
+            self.stream.error = error
+            self._wake()
+        else:
+            self.protocol.abort()
+
+    def _wake(self) -> None:
+        if self._event is not None:
+            self._event.set()
 
     async def send(self, message: Message) -> None:
         """Takes the response, in pieces if need be; waits while the client does not read."""
@@ -128,11 +157,9 @@ class RequestCycle:
     def disconnect(self) -> None:
         """The client has gone."""
         self._disconnected = True
+        if self.stream is not None:
+            self.stream.take()
         self._wake()
-
-    def _wake(self) -> None:
-        if self._event is not None:
-            self._event.set()
 
     def _respond(self, body: bytes, *, more: bool) -> None:
         head = b"" if self._head_sent else self._head(None if more else len(body))
@@ -146,6 +173,8 @@ class RequestCycle:
         if self.complete:
             if self._event is not None:
                 self._wake()
+            if self.stream is not None:
+                self.stream.take()  # what the application did not want
             self.protocol.cycle_complete(self)
 
     def _head(self, length: int | None) -> bytes:
@@ -153,7 +182,8 @@ class RequestCycle:
         status: int = self._start["status"]
         headers = [*self.protocol.server_state.default_headers, *self._start.get("headers", ())]
         names = [name for name, _ in headers]
-        self.keep_alive = self.keep_alive and self.ended  # what is left of a body is not waited for
+        if self.stream is not None and not self.stream.ended:
+            self.keep_alive = False  # what is left of a body is not waited for
         if not _FRAMING.isdisjoint(names):
             self.keep_alive = self.keep_alive and _CLOSE not in headers
             headers = [header for header in headers if header[0] not in _FRAMING]

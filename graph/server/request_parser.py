@@ -13,7 +13,7 @@ import httptools
 from starlette.types import Scope
 
 from graph.errors import ErrorCode
-from graph.server.http_error import HttpError
+from graph.server.http_error import HttpError, too_large
 from graph.server.limits import ConnectionLimits, RequestLimits, RouteLimits, StreamedLimits
 
 # A proxy and this server could believe different ones.
@@ -52,7 +52,7 @@ class Receiver(Protocol):
     """What is called with requests: the connection."""
 
     def continue_expected(self) -> None: ...
-    def stream_begun(self, scope: Scope, *, keep_alive: bool) -> None: ...
+    def stream_begun(self, scope: Scope, *, keep_alive: bool, invites: bool) -> None: ...
     def body_received(self, piece: bytes) -> None: ...
     def request_received(self, scope: Scope, body: bytes, *, keep_alive: bool) -> None: ...
 
@@ -163,11 +163,12 @@ class RequestParser:
         ):
             self._check(headers, version)
         if int(headers.get(b"content-length", b"0")) > limits.body_bytes:
-            self._refuse(too_large(limits))
-        if version == "1.1" and headers.get(b"expect", b"").lower() == b"100-continue":
-            self.receiver.continue_expected()
+            self._refuse(too_large(limits.body_bytes))
+        invites = version == "1.1" and headers.get(b"expect", b"").lower() == b"100-continue"
         if isinstance(limits, StreamedLimits):
-            self.receiver.stream_begun(self.scope, keep_alive=self._keeps_alive())
+            self.receiver.stream_begun(self.scope, keep_alive=self._keeps_alive(), invites=invites)
+        elif invites:
+            self.receiver.continue_expected()
 
     def _check(self, headers: Mapping[bytes, bytes], version: str) -> None:
         """Refuses what a proxy and this server could read differently."""
@@ -198,11 +199,14 @@ class RequestParser:
 
     def on_body(self, piece: bytes) -> None:
         if isinstance(self.limits, StreamedLimits):
-            self.receiver.body_received(piece)
+            try:
+                self.receiver.body_received(piece)
+            except HttpError as error:
+                self._refuse(error)
             return
         self._body = self._body + piece if self._body else piece
         if len(self._body) > self.limits.body_bytes:
-            self._refuse(too_large(self.limits))
+            self._refuse(too_large(self.limits.body_bytes))
 
     def on_message_complete(self) -> None:
         if not self._upgrade:
@@ -212,8 +216,3 @@ class RequestParser:
     def _keeps_alive(self) -> bool:
         # A client of HTTP/1.0 that asks for it waits for a header in the response, or else for the end.
         return self.scope["http_version"] == "1.1" and bool(self._parser.should_keep_alive())
-
-
-def too_large(limits: RequestLimits) -> HttpError:
-    """413: what is left of the body is not read, so that nothing can follow it on the connection."""
-    return HttpError(413, ErrorCode.PAYLOAD_TOO_LARGE, f"The body may have {limits.body_bytes} bytes at most.")

@@ -1,5 +1,6 @@
 """WeChat's server and the phone as one ASGI application, for the root of a server or any prefix of another."""
 
+from asyncio import to_thread
 from functools import partial
 
 from starlette.applications import Starlette
@@ -7,9 +8,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graph.simulator import device, events
+from graph.simulator import device, events, faces
 from graph.simulator.device import Action
 from graph.simulator.endpoints import ENDPOINTS, named_app
+from graph.simulator.pictures import load_images
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
 
@@ -21,9 +23,16 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process are independent."""
     server = [Route(path, partial(_call_endpoint, state, path), methods=_METHODS) for path in ENDPOINTS]
-    actions = {**device.ACTIONS, **events.ACTIONS}
+    actions = {**device.ACTIONS, **events.ACTIONS, **faces.ACTIONS}
     phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in actions.items()]
-    return Starlette(routes=[*server, *phone])
+    return Starlette(routes=[*server, *phone, Route(faces.ROUTE, _face)])
+
+
+async def _face(request: Request) -> Response:
+    name, images = request.path_params["name"], load_images()
+    if len(name) > faces.NAME_LENGTH or images is None:
+        return JSONResponse({"errMsg": "faces:fail no such face, or no Pillow: install wxgate[avatars]"}, 404)
+    return Response(await to_thread(images.draw_face, name), media_type="image/png")
 
 
 async def _act(state: SimulatorState, action: Action, request: Request) -> Response:

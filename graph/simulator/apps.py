@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from graph.simulator.credentials import AccessTokens, Codes, Renewal, SessionKeys
 from graph.simulator.fake_values import FakeValues
+from graph.simulator.pictures import PictureCheck
 from graph.simulator.protocol import Errcode
 from graph.simulator.push import Event, MessagePush
 from graph.simulator.users import User, Users
@@ -41,6 +42,8 @@ class SimulatedApp:
         )
         # Events that have happened and are not sent before they are released.
         self.held_events: list[Event] = []
+        # By trace_id, the oldest first.
+        self.picture_checks = dict[str, PictureCheck]()
 
     def close_account(self, name: str) -> None:
         """The user's openid is gone, with the codes and the session_key of it; the next login has another one."""

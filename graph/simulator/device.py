@@ -18,7 +18,11 @@ for a fake one).
     GET  /device/apps                                                   -> all apps, without secrets
     POST /device/faults              the fields of `Fault`              -> the active faults; times null: for good
     GET, DELETE /device/faults                                          -> the active faults
-    POST /device/revoke, /device/close-account, /device/modified, /device/release-events, /device/message-push: `events`
+    POST /device/choose-avatar       USER, deny, face (any name, that of the user without it; a check finds "red" risky
+                                     and "yellow" in need of a review)  -> avatarUrl, a path for a temporary file
+    GET  /device/faces/NAME.png                                         -> the picture at that path, a PNG
+    POST /device/revoke, /device/close-account, /device/modified, /device/release-events, /device/message-push,
+    POST /device/picture-verdict, GET /device/picture-checks: `events`
 
 A user has one openid in each app, and one unionid in all apps of a `group`, which is an Open Platform account (any
 name, "" without it). `bind-open-platform` adds the app to one: from then on its logins bring that unionid.

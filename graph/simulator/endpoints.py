@@ -4,10 +4,12 @@ import hmac
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
+from urllib.parse import urlsplit
 
 import orjson
 from starlette.requests import Request
 
+from graph.simulator import picture_checks
 from graph.simulator.apps import SimulatedApp
 from graph.simulator.protocol import Errcode, ErrcodeError, require
 from graph.simulator.state import SimulatorState
@@ -15,6 +17,7 @@ from graph.simulator.users import User
 
 SEEN_WITHIN = 2 * 3600.0
 CONTENT_LIMIT = 2500
+_PICTURE: Final = 2
 # The verdict on a text, by the word that it holds. Of several words, the first one here decides: the worst.
 RISKY_WORDS: Final[Mapping[str, dict[str, object]]] = {
     "risky": {"suggest": "risky", "label": 21000},
@@ -91,8 +94,7 @@ def msg_sec_check(state: SimulatorState, request: Request, body: bytes) -> dict[
         raise ErrcodeError(Errcode.MALFORMED_POST)
     require(len(content) <= CONTENT_LIMIT, Errcode.CONTENT_TOO_LONG)
     require(fields.get("scene") in (1, 2, 3, 4), Errcode.INVALID_SCENE)
-    user = app.users.by_openid(fields.get("openid"))
-    require(user.last_seen is not None and state.clock() - user.last_seen <= SEEN_WITHIN, Errcode.USER_UNSEEN)
+    _seen_user(state, app, fields)
     texts = [content, *(str(fields.get(name, "")) for name in ("nickname", "title", "signature"))]
     # A word counts only where the body spells it in real UTF-8: WeChat overlooks Chinese written as \uXXXX, and so
     # must this, or a client with that mistake would pass every test and check nothing in production.
@@ -100,9 +102,22 @@ def msg_sec_check(state: SimulatorState, request: Request, body: bytes) -> dict[
     word = next(found, None)
     result = {"suggest": "pass", "label": 100} if word is None else RISKY_WORDS[word]
     detail: list[dict[str, object]] = [{"strategy": "content_model", "errcode": 0, **result, "prob": 90}]
-    if word is not None:
-        detail.append({"strategy": "keyword", "errcode": 0, **result, "level": 90, "keyword": word})
+    # Of what does not find anything there is no suggestion.
+    found_by_word = {} if word is None else {**result, "level": 90, "keyword": word}
+    detail.append({"strategy": "keyword", "errcode": 0, **found_by_word})
     return {**_OK, "result": result, "detail": detail, "trace_id": state.fakes.rid(state.clock())}
+
+
+def media_check_async(state: SimulatorState, request: Request, body: bytes) -> dict[str, object]:
+    app, fields = _authorised_post(state, request, body, Errcode.WRONG_METHOD)
+    url = fields.get("media_url")
+    require(url, Errcode.EMPTY_POST)
+    if fields.get("version") not in (2, "2") or not isinstance(url, str) or fields.get("media_type") != _PICTURE:
+        raise ErrcodeError(Errcode.MALFORMED_POST)
+    require(fields.get("scene") in (1, 2, 3, 4), Errcode.INVALID_SCENE)
+    require(_is_web_address(url), Errcode.INVALID_URL)
+    user = _seen_user(state, app, fields)
+    return {**_OK, "trace_id": picture_checks.start(state, app, user, url).trace_id}
 
 
 ENDPOINTS: Mapping[str, Callable[[SimulatorState, Request, bytes], dict[str, object]]] = {
@@ -113,6 +128,7 @@ ENDPOINTS: Mapping[str, Callable[[SimulatorState, Request, bytes], dict[str, obj
     "/wxa/resetusersessionkey": resetusersessionkey,
     "/wxa/business/getuserphonenumber": getuserphonenumber,
     "/wxa/msg_sec_check": msg_sec_check,
+    "/wxa/media_check_async": media_check_async,
 }
 
 
@@ -166,6 +182,20 @@ def _authorised_post(
     # WeChat reads a token from the query only, and this is how it speaks of one in the body.
     require(access_token or b'"access_token"' not in body, Errcode.MALFORMED_POST)
     return _authorised_app(state, access_token), _object(body)
+
+
+def _seen_user(state: SimulatorState, app: SimulatedApp, fields: Mapping[str, object]) -> User:
+    """The user of the openid. Raises ErrcodeError with 40003, or 61010 for one who was not there within two hours."""
+    user = app.users.by_openid(fields.get("openid"))
+    require(user.last_seen is not None and state.clock() - user.last_seen <= SEEN_WITHIN, Errcode.USER_UNSEEN)
+    return user
+
+
+def _is_web_address(url: str) -> bool:
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return False
 
 
 def _object(body: bytes) -> dict[str, object]:

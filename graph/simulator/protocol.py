@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 
 class Errcode(IntEnum):
-    """WeChat's own wordings, spelling mistakes included. Those of 43302 and 45002 are not recorded."""
+    """WeChat's own wordings, spelling mistakes included. Those of 40066, 43302 and 45002 are not recorded."""
 
     errmsg: str
 
@@ -31,6 +31,7 @@ class Errcode(IntEnum):
     INVALID_APPID = 40013, "invalid appid"
     INVALID_ACCESS_TOKEN = 40014, "invalid access_token"
     INVALID_CODE = 40029, "invalid code"
+    INVALID_URL = 40066, "invalid url"
     INVALID_APPSECRET = 40125, "invalid appsecret"
     INVALID_SCENE = 40129, "invalid scene"
     CODE_USED = 40163, "code been used"

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -32,7 +32,7 @@ class MessagePush:
     """An app's message push, as its owner sets it in WeChat's console. Without a `url` nothing is pushed.
 
     `aes_key` is the EncodingAESKey: 43 letters and digits. WeChat waits `timeout` seconds for a response, and starts a
-    try `interval` seconds after the one before.
+    try `interval` seconds after the one before. The check of a picture ends `check_delay` seconds after its download.
     """
 
     app_id: str
@@ -46,19 +46,21 @@ class MessagePush:
     format: Format = "json"
     timeout: float = 5.0
     interval: float = 5.0
+    check_delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event, and how it arrives: `repeat` times, `delay` seconds late, or with a `fault`.
 
-    `more` are the fields behind OpenID and AppID. "wrong-app" is the event of another app with the same token and key.
+    `more` are the fields behind OpenID and AppID, or without an `openid` behind "appid", and may be nested. "wrong-app"
+    is the event of another app with the same token and key.
     """
 
     name: str
     created_at: int
-    openid: str
-    more: Mapping[str, str]
+    openid: str | None
+    more: Mapping[str, object]
     fault: EventFault | None = None
     repeat: int = 1
     delay: float = 0.0
@@ -76,7 +78,7 @@ def event_request(push: MessagePush, url: str, event: Event, fakes: FakeValues, 
     wrong_app, wrong_signature = event.fault == "wrong-app", event.fault == "wrong-signature"
     app_id = ANOTHER_APP if wrong_app else push.app_id
     token = f"not {push.token}" if wrong_signature else push.token
-    head: dict[str, str | int] = {
+    head: dict[str, object] = {
         "ToUserName": push.user_name,
         "FromUserName": push.platform,
         "CreateTime": event.created_at,
@@ -84,8 +86,12 @@ def event_request(push: MessagePush, url: str, event: Event, fakes: FakeValues, 
         "Event": event.name,
     }
     own = {"OpenID": event.openid, "AppID": app_id, **event.more}
-    # The blank is in WeChat's own samples of JSON, and cannot be in XML.
-    fields = {**head, **({f" {name}": value for name, value in own.items()} if push.format == "json" else own)}
+    if event.openid is None:
+        own = {"appid": app_id, **event.more}
+    elif push.format == "json":
+        # The blank is in WeChat's own samples of JSON, and cannot be in XML.
+        own = {f" {name}": value for name, value in own.items()}
+    fields = head | own
     timestamp, nonce = str(int(now)), fakes.nonce()
     query = {"timestamp": timestamp, "nonce": nonce, "openid": push.platform}
     if push.mode == "plain":
@@ -152,15 +158,22 @@ def seal(aes_key: str, salt: bytes, message: bytes, app_id: str) -> str:
     return base64.b64encode(AES.new(key, AES.MODE_CBC, key[:16]).encrypt(pad(plain, PADDING_BLOCK))).decode()
 
 
-def write(fields: Mapping[str, str | int], written_as: Format) -> bytes:
-    """An object of JSON without blanks between its tokens, or XML with its texts as CDATA."""
+def write(fields: Mapping[str, object], written_as: Format) -> bytes:
+    """An object of JSON without blanks between its tokens, or XML with its texts as CDATA and no element for a list."""
     if written_as == "json":
         return orjson.dumps(dict(fields))
-    elements = (
-        f"<{name}>{value if isinstance(value, int) else f'<![CDATA[{value}]]>'}</{name}>"
-        for name, value in fields.items()
-    )
-    return f"<xml>{''.join(elements)}</xml>".encode()
+    return _element("xml", fields).encode()
+
+
+def _element(name: str, value: object) -> str:
+    match value:
+        case Mapping():
+            return f"<{name}>{''.join(_element(*field) for field in value.items())}</{name}>"
+        case str():
+            return f"<{name}><![CDATA[{value}]]></{name}>"
+        case Sequence():
+            return "".join(_element(name, each) for each in value)
+    return f"<{name}>{value}</{name}>"
 
 
 def _accepted(tries: list[dict[str, object]]) -> bool:

@@ -21,6 +21,14 @@ all apps of this Open Platform account see:
         shop.fail("errcode", errcode=45011)  # in this app only
         wechat_simulator.bind_open_platform("us")  # from now on alice's logins in the first app bring her unionid
 
+The check of a picture, by what its centre shows or by order; its event goes to `wechat_simulator.push.url`:
+
+    def test_a_picture(wechat_simulator):
+        picture = wechat_simulator.choose_avatar("alice", face="red")  # a PNG, which WeChat will find risky as a JPEG
+        wechat_simulator.push.check_delay = 3600  # seconds
+        ...
+        wechat_simulator.picture_verdict("alice", suggest="review")  # or errcode=-1008
+
 `wechat_simulator.state.calls[path]` counts the calls of an endpoint, and `shop.access_tokens.forced_refreshes` the
 access tokens that were replaced by force.
 

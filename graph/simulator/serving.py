@@ -93,6 +93,26 @@ class WeChatSimulator:
     def modified(self, user: str = DEFAULT_USER, **fields: object) -> list[dict[str, Any]]:
         return self._deliveries("modified", user=user, **fields)
 
+    def choose_avatar(self, user: str = DEFAULT_USER, **fields: object) -> bytes:
+        """The picture that the phone would keep as a temporary file: a PNG. Needs Pillow."""
+        path = str(self.device("POST", "choose-avatar", user=user, **fields)["avatarUrl"])
+        status, body = self._request("GET", path)
+        if status != http.client.OK:
+            raise ValueError(body.decode())
+        return body
+
+    def picture_verdict(self, user: str = DEFAULT_USER, **fields: object) -> list[dict[str, Any]]:
+        """Decides about the user's last picture that WeChat was asked about, or one of a `traceId`; as `revoke`.
+
+        Where WeChat is not to decide by itself first, `push.check_delay` must be long.
+        """
+        return self._deliveries("picture-verdict", user=user, **fields)
+
+    def picture_checks(self) -> list[dict[str, Any]]:
+        """Those of the app, the oldest first: user, traceId, and the verdict once its event is sent."""
+        checks: list[dict[str, Any]] = self.device("GET", "picture-checks")["checks"]
+        return [check for check in checks if check["app"] == self.app_id]
+
     def release_events(self) -> list[dict[str, Any]]:
         """Sends the events of the app that were made with `hold=True`."""
         return self._deliveries("release-events")
@@ -110,13 +130,17 @@ class WeChatSimulator:
         """One request to `/device/{action}`. Raises ValueError with the simulator's sentence if it is refused."""
         if method == "POST" and self._app_id is not None:
             fields = {"app": self._app_id} | fields
-        with closing(http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=30)) as connection:
-            connection.request(method, f"/device/{action}", orjson.dumps(fields) if fields else None)
-            response = connection.getresponse()
-            result: dict[str, Any] = orjson.loads(response.read())
-        if response.status != http.client.OK:
+        status, body = self._request(method, f"/device/{action}", orjson.dumps(fields) if fields else None)
+        result: dict[str, Any] = orjson.loads(body)
+        if status != http.client.OK:
             raise ValueError(result["errMsg"])
         return result
+
+    def _request(self, method: str, path: str, content: bytes | None = None) -> tuple[int, bytes]:
+        with closing(http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=30)) as connection:
+            connection.request(method, path, content)
+            response = connection.getresponse()
+            return response.status, response.read()
 
     def _deliveries(self, action: str, **fields: object) -> list[dict[str, Any]]:
         deliveries: list[dict[str, Any]] = self.device("POST", action, **fields)["deliveries"]

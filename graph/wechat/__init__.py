@@ -10,6 +10,7 @@ responses.py        WeChat's responses: bytes in, what was asked or one of `erro
 crypto.py           signatures, AES-128-CBC, and a submission of wx.getUserInfo opened under every check
 user_info.py        what opened user info must be: strict JSON, shapes, watermark, agreement with the signed rawData
 phone_number.py     a phone number in either form, and what is strict about it
+content_check.py    what WeChat finds of a text, at once, or of a picture, by an event
 push.py             what WeChat pushes: signatures, AES-256-CBC, the few fields that count
 errors.py           what goes wrong, as four trees
 """

@@ -13,11 +13,13 @@ import httpx
 from graph.wechat import responses
 from graph.wechat.errors import (
     AccessTokenRefused,
+    ContentRisky,
     LoginCodeInvalid,
     LoginCodeUsed,
     PhoneCodeInvalid,
     SessionKeyInvalid,
     UserBlocked,
+    UserUnseen,
     WeChatError,
     WeChatMisconfigured,
     WeChatUnavailable,
@@ -127,7 +129,7 @@ class Attempts:
 
 def _level(error: WeChatError) -> int:
     match error:
-        case LoginCodeInvalid() | LoginCodeUsed() | UserBlocked() | SessionKeyInvalid():
+        case LoginCodeInvalid() | LoginCodeUsed() | UserBlocked() | SessionKeyInvalid() | UserUnseen() | ContentRisky():
             return logging.DEBUG  # any client can cause these, as often as it is let; metrics count them
         case PhoneCodeInvalid() if error.errcode != responses.INVALID_APP_ID:
             return logging.DEBUG  # the same

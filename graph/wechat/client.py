@@ -18,8 +18,10 @@ from graph.wechat import responses
 from graph.wechat.access_tokens import AccessTokens
 from graph.wechat.attempts import Attempts, CallObserver
 from graph.wechat.circuit_breaker import RETRY_AFTER, CircuitBreaker
+from graph.wechat.content_check import OTHER, Suggest, TextVerdict
 from graph.wechat.errors import (
     CircuitOpen,
+    ContentRisky,
     LoginCodeInvalid,
     PhoneCodeInvalid,
     SessionKeyInvalid,
@@ -40,6 +42,7 @@ _TOKEN_ALLOWANCE: Final = 1.5
 _HEADERS: Final = httpx.Headers({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wxgate"})
 _JSON_HEADERS: Final = httpx.Headers({**_HEADERS, "Content-Type": "application/json"})
 _JS_CODE = re.compile(r"[\x20-\x7e]{1,128}")
+_PICTURE: Final = 2  # of the media that WeChat checks; 1 is sound
 _MOCK_CODE = "the code is a mock one"  # the DevTools' tourist
 
 
@@ -156,10 +159,7 @@ class WeChatClient:
         def read(fields: Fields) -> PhoneNumber:
             return responses.read_phone_info(fields, app_id=app.app_id)
 
-        def request(access_token: Mapping[str, str]) -> httpx.Request:
-            path = f"/wxa/business/getuserphonenumber?{urlencode(access_token)}"
-            return self._post(path, {"code": code, "openid": openid})
-
+        request = self._authorised_post("/wxa/business/getuserphonenumber", {"code": code, "openid": openid})
         try:
             return await self._authorised(app, "get_phone_number", request, read)
         except PhoneCodeInvalid as error:
@@ -196,6 +196,29 @@ class WeChatClient:
         except SessionKeyInvalid:
             return False
 
+    async def check_text(self, app: MiniProgram, *, openid: str, content: str, nickname: str) -> TextVerdict:
+        """What WeChat's msg_sec_check finds of a text for a profile: 1 to 2,500 characters, `nickname` "" for none.
+
+        Raises `UserUnseen` for a user who was not in the mini-program within two hours. WeChat takes 4,000 a minute and
+        2,000,000 a day.
+        """
+        body = _check(openid) | {"content": content} | ({"nickname": nickname} if nickname else {})
+        request = self._authorised_post("/wxa/msg_sec_check", body)
+        try:
+            return await self._authorised(app, "check_text", request, responses.read_text_verdict)
+        except ContentRisky:
+            return TextVerdict(Suggest.RISKY, OTHER)
+
+    async def check_picture(self, app: MiniProgram, *, openid: str, url: str) -> str:
+        """Have WeChat download and check a picture for a profile; its event will have the trace_id that is returned.
+
+        Raises `UserUnseen` as above. WeChat takes 2,000 a minute and 200,000 a day. After a second try of ours there
+        may be two events, one of them with a trace_id that was lost.
+        """
+        body = _check(openid) | {"media_type": _PICTURE, "media_url": url}
+        request = self._authorised_post("/wxa/media_check_async", body)
+        return await self._authorised(app, "check_picture", request, responses.read_trace_id)
+
     def _get(self, path: str, query: Mapping[str, str]) -> httpx.Request:
         url = f"{self._base_url}{path}?{urlencode(query, quote_via=quote)}"
         return httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": self._timeout})
@@ -207,6 +230,9 @@ class WeChatClient:
         return httpx.Request(
             "POST", f"{self._base_url}{path}", headers=_JSON_HEADERS, content=content, extensions=extensions
         )
+
+    def _authorised_post(self, path: str, body: Mapping[str, object]) -> Callable[[Mapping[str, str]], httpx.Request]:
+        return lambda access_token: self._post(f"{path}?{urlencode(access_token)}", body)
 
     async def _authorised(
         self,
@@ -234,6 +260,11 @@ class WeChatClient:
         with self.breaker(app, endpoint).call() as is_probe:
             request.extensions[FRESH] = is_probe
             return await self._attempts.make(app.app_id, endpoint, request, read)
+
+
+def _check(openid: str) -> dict[str, object]:
+    """What a check of either kind must have; scene 1 is a profile."""
+    return {"version": 2, "scene": 1, "openid": openid}
 
 
 async def _never(_app_id: str) -> bool:

@@ -9,6 +9,8 @@
     ├── LoginCodeUsed           40163: spent by a double submit, or by a first try of ours whose response was lost
     ├── UserBlocked             40226: a high-risk user, who alone can settle it with WeChat
     ├── PhoneCodeInvalid        40029, 40013, 40003 of a phone code: expired, used, of another user, app or kind
+    ├── UserUnseen              61010, 40003, 43104 of a check: not in the mini-program lately, or unknown to it
+    ├── ContentRisky            87014: not fit to be shown, as older versions of a check put it
     ├── AccessTokenRefused      40001, 40014, 42001 of a call with an access token: repeated once with another
     ├── SessionKeyInvalid       87009, 40003: WeChat has another session_key for the user by now, or no such user
     └── WeChatMisconfigured     any other errcode (app id, secret, IP, frozen account): an alarm, never retried
@@ -119,6 +121,18 @@ class PhoneCodeInvalid(WeChatError):
 
     summary = "The phone code is not valid"
     hint: str | None = None
+
+
+class UserUnseen(WeChatError):
+    """WeChat checks only what users show who were in the mini-program within two hours."""
+
+    summary = "WeChat has not seen the user lately"
+
+
+class ContentRisky(WeChatError):
+    """Stays within the client."""
+
+    summary = "The content is not fit to be shown"
 
 
 class AccessTokenRefused(WeChatError):

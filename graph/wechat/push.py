@@ -17,7 +17,7 @@ import hashlib
 import hmac
 import re
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final, NoReturn
@@ -26,6 +26,7 @@ from Crypto.Cipher import AES
 from Crypto.Util.Padding import unpad
 from defusedxml import ElementTree
 
+from graph.wechat.content_check import MediaCheck, is_trace_id, read_media_check
 from graph.wechat.errors import PushFault, PushRefused
 from graph.wechat.mini_programs import PushKeys
 from graph.wechat.user_info import parse_object
@@ -45,8 +46,8 @@ _NUMBERS: Final = re.compile(r"[0-9]{1,9}")
 # WeChat uses none. Of one with a long name a parser makes a copy for each element: hundreds of megabytes of one body.
 _NAMESPACE: Final = re.compile(r"<[^<>]*\sxmlns").search
 
-# By name, without blanks around it and in lower case, for WeChat writes names in several ways. Nested values are left
-# out.
+# By name, without blanks around it and in lower case, for WeChat writes names in several ways. A value in an object has
+# the names of both with a slash between them; what is nested deeper is left out.
 _Fields = Mapping[str, Sequence[str]]
 
 
@@ -57,12 +58,14 @@ class EventName(StrEnum):
     MODIFIED = "user_info_modified"
     REVOKE = "user_authorization_revoke"
     CANCELLATION = "user_authorization_cancellation"
+    MEDIA_CHECK = "wxa_media_check"
 
 
 @dataclass(frozen=True, slots=True)
 class PushedEvent:
-    """What WeChat reports about a user. `created_at` is in epoch milliseconds, with a second's precision.
+    """What WeChat reports. `created_at` is in epoch milliseconds, with a second's precision.
 
+    `openid` is "" for a MEDIA_CHECK, which names no user: its `media_check` has the trace_id of what was asked.
     `revoked` are WeChat's numbers of what a REVOKE takes back. `message` is the text of all this, for `read_event`.
     """
 
@@ -71,6 +74,7 @@ class PushedEvent:
     created_at: int
     revoked: tuple[int, ...]
     message: bytes = field(repr=False)
+    media_check: MediaCheck | None = None
 
 
 def read_url_check(keys: PushKeys, query: Mapping[str, str], *, now: float) -> str:
@@ -107,11 +111,31 @@ def read_event(message: bytes, app_id: str) -> PushedEvent | None:
     kind, name = _only(fields, "msgtype"), _only(fields, "event")
     if kind is None or name is None or kind.lower() != "event" or name.lower() not in set(EventName):
         return None
-    openid, created_at = _only(fields, "openid"), _only(fields, "createtime")
-    if openid is None or created_at is None or not _OPENID(openid) or not _SECONDS(created_at):
+    event, openid, created_at = EventName(name.lower()), _only(fields, "openid"), _only(fields, "createtime")
+    if created_at is None or not _SECONDS(created_at):
+        _refuse("message")
+    at = 1000 * int(created_at)
+    if event is EventName.MEDIA_CHECK:
+        return PushedEvent(event, "", at, (), message, _media_check(fields))
+    if openid is None or not _OPENID(openid):
         _refuse("message")
     revoked = _NUMBERS.findall(" ".join(fields.get("revokeinfo", ())))
-    return PushedEvent(EventName(name.lower()), openid, 1000 * int(created_at), (*map(int, revoked),), message)
+    return PushedEvent(event, openid, at, (*map(int, revoked),), message)
+
+
+def _media_check(fields: _Fields) -> MediaCheck:
+    trace_id = _only(fields, "trace_id")
+    if trace_id is None or not is_trace_id(trace_id):
+        _refuse("message")
+    # The name in version 1, whose fields are still seen beside the others'. Of two errors that differ, none is known.
+    errors = {*fields.get("errcode", ()), *fields.get("status_code", ())} - {"", "0"}
+    return read_media_check(
+        trace_id,
+        errcode=" ".join(sorted(errors)) or None,
+        suggest=_only(fields, "result/suggest"),
+        label=_only(fields, "result/label"),
+        is_risky=_only(fields, "isrisky") == "1",
+    )
 
 
 def _require_signature(keys: PushKeys, query: Mapping[str, str], name: str, now: float, *signed: str) -> None:
@@ -171,8 +195,16 @@ def _json_pairs(text: str) -> list[tuple[str, str]]:
     found = parse_object(text)
     if found is None:
         raise ValueError
-    listed = ((name, value if isinstance(value, list) else [value]) for name, value in found.items())
-    return [(name, str(value)) for name, values in listed for value in values if type(value) in {str, int}]
+    return [*_flat(found)]
+
+
+def _flat(fields: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    listed = ((name.strip(), value if isinstance(value, list) else [value]) for name, value in fields.items())
+    for name, value in ((name, value) for name, values in listed for value in values):
+        if isinstance(value, dict) and not above:
+            yield from _flat(value, f"{name}/")
+        elif type(value) in {str, int}:
+            yield f"{above}{name}", str(value)
 
 
 def _xml_pairs(text: str) -> list[tuple[str, str]]:
@@ -185,7 +217,9 @@ def _xml_pairs(text: str) -> list[tuple[str, str]]:
         level = [child for element in level for child in element]
     if level:
         raise ValueError
-    return [(child.tag, child.text or "") for child in root if not len(child)]
+    nested = [(f"{child.tag}/{within.tag}", within) for child in root for within in child]
+    fields = [*((child.tag, child) for child in root), *nested]
+    return [(name, element.text or "") for name, element in fields if not len(element)]
 
 
 def _refuse(reason: PushFault) -> NoReturn:

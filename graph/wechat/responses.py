@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from graph.wechat import errors
+from graph.wechat.content_check import TextVerdict, is_trace_id, read_verdict
 from graph.wechat.phone_number import PhoneNumber, read_phone_number
 
 Fields = dict[str, object]
@@ -17,6 +18,7 @@ Fields = dict[str, object]
 SYSTEM_BUSY = -1
 INVALID_APP_ID = 40013
 _IP_NOT_ALLOWED = 40164
+_USER_UNSEEN: Final = 61010
 # By number alone: the words differ between hosts and years.
 _REFUSALS: Final[Mapping[int, type[errors.WeChatError]]] = {
     SYSTEM_BUSY: errors.WeChatUnavailable,
@@ -25,6 +27,8 @@ _REFUSALS: Final[Mapping[int, type[errors.WeChatError]]] = {
 }
 # Of a call that carries an access token. Where one is asked for, 40001 is a wrong AppSecret.
 _TOKEN_REFUSALS: Final = dict.fromkeys((40001, 40014, 42001), errors.AccessTokenRefused)
+# Of a check. 40003, 43104: no user's openid, or not in this mini-program, such as of a user who has left WeChat.
+_CHECK_REFUSALS: Final = {**_TOKEN_REFUSALS, **dict.fromkeys((_USER_UNSEEN, 40003, 43104), errors.UserUnseen)}
 # What means something else, or something only, to one endpoint.
 _REFUSALS_OF: Final[Mapping[str, Mapping[int, type[errors.WeChatError]]]] = {
     "code2session": {
@@ -41,7 +45,10 @@ _REFUSALS_OF: Final[Mapping[str, Mapping[int, type[errors.WeChatError]]]] = {
         **_TOKEN_REFUSALS,
         **dict.fromkeys((40029, INVALID_APP_ID, 40003), errors.PhoneCodeInvalid),
     },
+    "check_text": {**_CHECK_REFUSALS, 87014: errors.ContentRisky},
+    "check_picture": _CHECK_REFUSALS,
 }
+_REASONS: Final = {SYSTEM_BUSY: "system busy", _USER_UNSEEN: "not within two hours"}
 # The daily quota comes back at midnight in Beijing, or when an operator clears it: worth a look once an hour.
 _RETRY_AFTER = {45011: 60, 45009: 3600}
 
@@ -121,6 +128,23 @@ def read_phone_info(fields: Fields, *, app_id: str) -> PhoneNumber:
     raise errors.PhoneNumberUnusable(reason, http_status=200)
 
 
+def read_text_verdict(fields: Fields) -> TextVerdict:
+    """Raises WeChatUnavailable without a result. Never of the first version, which had none: it is not asked for."""
+    result, trace_id = fields.get("result"), fields.get("trace_id")
+    verdict = read_verdict(result.get("suggest"), result.get("label")) if isinstance(result, dict) else None
+    if verdict is None:
+        raise _unusable(reason="missing result")
+    return TextVerdict(*verdict, trace_id if isinstance(trace_id, str) and is_trace_id(trace_id) else "")
+
+
+def read_trace_id(fields: Fields) -> str:
+    """By which the event of a picture's check is known. Raises WeChatUnavailable."""
+    trace_id = fields.get("trace_id")
+    if not isinstance(trace_id, str) or not is_trace_id(trace_id):
+        raise _unusable(reason="missing trace_id")
+    return trace_id
+
+
 def _text(fields: Fields, name: str, shape: re.Pattern[str] = _TOKEN) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not shape.fullmatch(value):
@@ -147,7 +171,7 @@ def _refusal(endpoint: str, errcode: int, errmsg: str) -> errors.WeChatError:
     rid = _RID.search(errmsg)
     kind = _REFUSALS_OF.get(endpoint, {}).get(errcode) or _REFUSALS.get(errcode, errors.WeChatMisconfigured)
     return kind(
-        "system busy" if errcode == SYSTEM_BUSY else None,
+        _REASONS.get(errcode),
         errcode=errcode,
         rid=rid[1] if rid else None,
         http_status=200,

@@ -41,9 +41,18 @@ def unit() -> dict[str, list[str]]:
     return found
 
 
-def nginx_seconds(directive: str) -> float:
-    """A time in nginx's configuration."""
-    [seconds] = set(re.findall(rf"\b{directive}[ =](\d+)s", text_of("nginx.conf")))
+_LOCATION: Final = re.compile(r"^ +location ([^\n]*) \{\n(.*?)^        \}$", re.MULTILINE | re.DOTALL)
+
+
+def nginx_location(name: str) -> str:
+    """What stands in one location of nginx's configuration."""
+    return {found: str(text) for found, text in _LOCATION.findall(text_of("nginx.conf"))}[name]
+
+
+def nginx_seconds(directive: str, *, location: str | None = None) -> float:
+    """A time in nginx's configuration: that of a location, or the one that holds for those without."""
+    text = nginx_location(location) if location else _LOCATION.sub("", text_of("nginx.conf"))
+    [seconds] = set(re.findall(rf"\b{directive}[ =](\d+)s", text))
     return float(seconds)
 
 

@@ -10,9 +10,22 @@ from typing import Final
 import pytest
 
 from graph.cli import main
-from graph.settings import LimitSettings, Settings, variables
+from graph.http import uploads
+from graph.pictures.location import DirectoryLocation, parse_location
+from graph.settings import AvatarsSettings, LimitSettings, Settings, variables
 from graph.settings.environment import is_secret
-from tests.deploy.files import DIRECTORY, checked, commands, compose, kubernetes, nginx_seconds, pods, text_of, unit
+from tests.deploy.files import (
+    DIRECTORY,
+    checked,
+    commands,
+    compose,
+    kubernetes,
+    nginx_location,
+    nginx_seconds,
+    pods,
+    text_of,
+    unit,
+)
 from tests.deploy.proxy import command, configure
 from tests.programs import program
 
@@ -25,7 +38,7 @@ DRAIN_SECONDS: Final = float(Settings.model_fields["drain_seconds"].default)
 def test_every_variable_is_a_setting(path: Path) -> None:
     settings = variables()
     known = {*settings, *(f"{name}_FILE" for name, field in settings.items() if is_secret(field))}
-    named = set(re.findall(r"\bWXGATE_[A-Z_]+", path.read_text("utf-8")))
+    named = set(re.findall(r"\bWXGATE_[A-Z0-9_]+", path.read_text("utf-8")))
     assert named - known == set()
 
 
@@ -49,6 +62,11 @@ def test_nginx_and_the_server_agree_about_time_and_size() -> None:
     assert nginx_seconds("fail_timeout") + 1 < DRAIN_SECONDS
     [most] = re.findall(r"client_max_body_size (\d+)k;", text_of("nginx.conf"))
     assert int(most) * 1024 > limits.body_bytes
+    upload, of_uploads = f"= {uploads.PATH}", uploads.limits(AvatarsSettings().max_bytes)[uploads.PATH]
+    [largest] = re.findall(r"client_max_body_size (\d+)m;", nginx_location(upload))
+    assert int(largest) * 1024 * 1024 > of_uploads.body_bytes
+    assert f"client_body_buffer_size {largest}m;" in nginx_location(upload)
+    assert nginx_seconds("proxy_read_timeout", location=upload) > of_uploads.request_seconds
     assert "non_idempotent;" not in text_of("nginx.conf")
 
 
@@ -68,6 +86,11 @@ def test_in_compose_everything_has_its_place() -> None:
         assert "http://127.0.0.1:8000/readyz" in replica["healthcheck"]["test"][-1]
         assert int(replica["stop_grace_period"].removesuffix("s")) > DRAIN_SECONDS + IN_FLIGHT_SECONDS
         assert replica["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+        store = parse_location(replica["environment"]["WXGATE_AVATARS_STORE"])
+        assert isinstance(store, DirectoryLocation)
+        assert replica["volumes"] == [f"avatars:{store.path}"]
+        assert f" -o 10001 -g 10001 {store.path}\n" in text_of("Dockerfile")
+        assert set(replica["volumes"][0].split(":")) & set(compose()["volumes"]) == {"avatars"}
     for service in (services["migrate"], *replicas.values()):
         files = {value for value in service["environment"].values() if value.startswith("/run/secrets/")}
         assert {*files, "/run/secrets/database_ca"} == {f"/run/secrets/{name}" for name in service["secrets"]}
@@ -176,6 +199,7 @@ def test_in_the_unit_everything_has_its_place() -> None:
     given = {value.partition(":")[0] for value in directives["LoadCredential"]}
     assert {value.removeprefix("%d/") for name, value in settings.items() if name.endswith("_FILE")} == given
     assert settings["WXGATE_DATABASE_URL"].startswith(f"sqlite:///var/lib/{directives['StateDirectory'][0]}/")
+    assert settings["WXGATE_AVATARS_STORE"].startswith(f"file:///var/lib/{directives['StateDirectory'][0]}/")
 
 
 def test_readme_names_what_is_there() -> None:

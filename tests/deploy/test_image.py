@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from tests.deploy.files import DIRECTORY, checked, compose, text_of
 
 ROOT: Final = DIRECTORY.parents[1]
+PINNED_EXTRAS: Final = ("avatars", "postgres", "redis", "s3")
 
 
 def test_the_dockerfile_is_good() -> None:
@@ -64,12 +65,13 @@ def test_what_is_pinned_fits_what_the_package_asks_for(name: str) -> None:
     pinned = {package: version for package, version, marker in pins if not marker or Marker(marker).evaluate()}
     about = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     extras = about["project"]["optional-dependencies"]
-    wanted = [*about["project"]["dependencies"], *extras["postgres"], *extras["redis"]]
+    wanted = [*about["project"]["dependencies"], *(wish for name in PINNED_EXTRAS for wish in extras[name])]
     for requirement in map(Requirement, wanted if name == "requirements.txt" else about["build-system"]["requires"]):
         assert requirement.specifier.contains(pinned[requirement.name]), requirement
     # As README.md says.
     [command] = re.findall(r"^#    (uv .*)$", text_of(name), re.MULTILINE)
     assert command in text_of("README.md")
+    assert re.findall(r"--extra (\w+)", command) == (list(PINNED_EXTRAS) if name == "requirements.txt" else [])
 
 
 def test_what_docker_is_sent_is_what_the_dockerfile_copies() -> None:

@@ -74,7 +74,7 @@ async def test_what_the_server_does_not_act_on_is_success_and_not_stored(
     server: TestServer, settings: Settings
 ) -> None:
     at = server.clock.ms // 1000
-    for message in ({"MsgType": "text", "Content": "hello"}, {"MsgType": "event", "Event": "wxa_media_check"}, {}):
+    for message in ({"MsgType": "text", "Content": "hello"}, {"MsgType": "event", "Event": "debug_demo"}, {}):
         assert (await send(server.http, push({**message}, app_id=APP_ID, at=at))).text == "success"
     assert await rows(settings) == []
     received = (await scrape(settings.metrics)).figures("wxgate_events_received_total")

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from graph.app import ROUTE_LIMITS, create_app
+from graph.app import create_app, route_limits
 from graph.server.connections import Connections
 from graph.server.limits import ConnectionLimits
 from graph.server.server import protocol_class
@@ -58,7 +58,7 @@ async def server(
     app = create_app(settings)
     app.router.routes.append(Route("/bare", bare, methods=["GET", "POST"]))
     shared = Connections(ConnectionLimits(url_bytes=200, headers=8, head_bytes=1024, head_seconds=0.5))
-    protocol = protocol_class(app, shared, settings.limit, ROUTE_LIMITS)
+    protocol = protocol_class(app, shared, settings.limit, route_limits(settings))
     running = uvicorn.Server(uvicorn.Config(app, http=protocol, ws="none", log_config=None, server_header=False))
     with listen("127.0.0.1", 0) as listener:
         task = asyncio.create_task(running.serve(sockets=[listener]))

@@ -52,7 +52,7 @@ def test_what_a_client_loses_is_found(before: str, after: str, sentence: str) ->
         ("  city: String\n", "  city: String\n  county: String\n"),
         ("  city: String\n", '  city: String @deprecated(reason: "WeChat gives none.")\n'),
         ("  me: User\n", "  me(of: ID): User\n"),
-        ("nickName: String\n", "nickName: String!\n"),
+        ("avatarUrl: String\n", "avatarUrl: String!\n"),
         ('"""Not given."""', '"""Unknown."""'),
     ],
 )

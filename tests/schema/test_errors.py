@@ -15,14 +15,25 @@ from graph.accounts.errors import (
     NewCodeNeeded,
     NotMerged,
     PhoneNotStored,
+    ProfileInvalid,
+    UploadsBusy,
 )
 from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
+from graph.pictures.errors import (
+    ExtraMissing,
+    PictureError,
+    PicturesBusy,
+    PictureUnusable,
+    StoreMisconfigured,
+    StoreUnavailable,
+)
 from graph.schema.errors import coded
 from graph.security.errors import RateLimited
 from graph.settings import Settings
 from graph.wechat.errors import (
     AccessTokenRefused,
     CircuitOpen,
+    ContentRisky,
     DecryptFailed,
     MalformedSubmission,
     PhoneNumberUnusable,
@@ -48,14 +59,18 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     RateLimited: {"retry_after_ms": 1_500},
     CodesTooFrequent: {"retry_after_ms": 2_500},
     MalformedSubmission: {"field": "iv", "fault": "must be 16 bytes."},
+    ProfileInvalid: {"argument": "city", "fault": "must have at most 64 characters."},
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
     NewCodeNeeded: {"cause": CodeWasted()},
+    PictureUnusable: {"fault": "kind", "reason": "is none"},
+    StoreUnavailable: {"reason": "ENOSPC"},
+    StoreMisconfigured: {"reason": "EACCES"},
 }
 # Raised while the server is put together, or by a command: never by a request.
-FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired, NotMerged}
+FOR_OPERATORS: Final = {UnsupportedDatabase, KeyNotRetired, NotMerged, ExtraMissing}
 # Caught within the client of WeChat.
-WITHIN_THE_CLIENT: Final = {AccessTokenRefused, SessionKeyInvalid}
+WITHIN_THE_CLIENT: Final = {AccessTokenRefused, ContentRisky, SessionKeyInvalid}
 
 
 def leaves(family: type[Exception]) -> Iterator[type[Exception]]:
@@ -66,7 +81,7 @@ def leaves(family: type[Exception]) -> Iterator[type[Exception]]:
 
 KINDS: Final = [
     kind
-    for family in (WeChatError, SubmissionError, AccountError, DatabaseError)
+    for family in (WeChatError, SubmissionError, AccountError, PictureError, DatabaseError)
     for kind in leaves(family)
     if kind.__module__.startswith(("graph.", "models.")) and kind not in FOR_OPERATORS | WITHIN_THE_CLIENT
 ] + [RateLimited, WeChatUnavailable]
@@ -111,6 +126,8 @@ def test_only_what_time_may_mend_has_a_time() -> None:
         PhoneNumberUnusable: 1000,
         CircuitOpen: 251,
         PhoneNotStored: 1000,
+        PicturesBusy: 1000,
+        UploadsBusy: 1000,
         CodeWasted: 1000,
         NewCodeNeeded: 1000,
         RateLimited: 1_500,

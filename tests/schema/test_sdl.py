@@ -108,6 +108,7 @@ def test_the_roots_have_these_operations_and_no_others() -> None:
     assert list(SCHEMA.mutation_type.fields) == [
         "login",
         "submitUserInfo",
+        "updateProfile",
         "submitPhoneNumber",
         "submitEncryptedPhoneNumber",
         "removePhoneNumber",

@@ -14,6 +14,8 @@ from tests.settings.environment import (
     EVENTS_TOKEN,
     PASSWORD_URL,
     PROXY_URL,
+    S3_ACCESS_KEY,
+    S3_SECRET_KEY,
     SERVICES,
     STORAGE_URL,
     SetVariables,
@@ -23,7 +25,8 @@ from tests.settings.environment import (
 
 # Where an empty value switches the limit off.
 OFF_WHEN_EMPTY = {
-    f"WXGATE_RATE_LIMIT_{what}": "" for what in ("LOGIN", "SUBMIT", "PHONE", "PRIVACY", "DOCUMENTS", "REFUSED_CODES")
+    f"WXGATE_RATE_LIMIT_{what}": ""
+    for what in ("LOGIN", "SUBMIT", "PHONE", "UPLOAD", "PRIVACY", "DOCUMENTS", "REFUSED_CODES")
 }
 # Each variable with its default, a value that is another, and what becomes of that.
 SETTINGS: dict[str, tuple[object, str, object]] = {
@@ -52,6 +55,13 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_UNIONID_ON_CHANGE": ("keep", "replace", "replace"),
     "WXGATE_PHONE_UNIQUE": (False, "true", True),
     "WXGATE_PHONE_ENCRYPTED": (True, "false", False),
+    "WXGATE_AVATARS_STORE": (None, "file:///srv/avatars", "file:///srv/avatars"),
+    "WXGATE_AVATARS_PUBLIC_URL": (None, "https://cdn.example.com/avatars/", "https://cdn.example.com/avatars"),
+    "WXGATE_AVATARS_MAX_BYTES": (5_242_880, "65536", 65_536),
+    "WXGATE_AVATARS_S3_ACCESS_KEY": (None, S3_ACCESS_KEY, SecretStr(S3_ACCESS_KEY)),
+    "WXGATE_AVATARS_S3_SECRET_KEY": (None, S3_SECRET_KEY, SecretStr(S3_SECRET_KEY)),
+    "WXGATE_CHECK_TEXT": ("lenient", "strict", "strict"),
+    "WXGATE_CHECK_PICTURE": (None, "before", "before"),
     "WXGATE_WATERMARK_MAX_AGE": (86_400, "1", 1),
     "WXGATE_WATERMARK_MAX_AHEAD": (300, "0", 0),
     "WXGATE_HTTP_ALLOWED_HOSTS": (
@@ -65,6 +75,7 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_RATE_LIMIT_LOGIN": ("600/minute", "10/second;500/hour", "10/second;500/hour"),
     "WXGATE_RATE_LIMIT_SUBMIT": ("600/minute", "1 per 2 minutes", "1 per 2 minutes"),
     "WXGATE_RATE_LIMIT_PHONE": ("20/hour", "1 per 2 minutes", "1 per 2 minutes"),
+    "WXGATE_RATE_LIMIT_UPLOAD": ("30/hour", "1/minute", "1/minute"),
     "WXGATE_RATE_LIMIT_PRIVACY": ("5/hour", "1/day", "1/day"),
     "WXGATE_RATE_LIMIT_DOCUMENTS": ("600/minute", "10/second", "10/second"),
     "WXGATE_RATE_LIMIT_REFUSED_CODES": ("100/minute", "10/second", "10/second"),
@@ -182,6 +193,16 @@ def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) 
         ("WXGATE_SESSION_MAX_PER_USER", "1001"),
         ("WXGATE_UNIONID_MERGE", "always"),
         ("WXGATE_UNIONID_ON_CHANGE", "first"),
+        ("WXGATE_AVATARS_STORE", "/srv/Qx7"),
+        ("WXGATE_AVATARS_STORE", "file://Qx7/avatars"),
+        ("WXGATE_AVATARS_STORE", "ftp://Qx7/avatars"),
+        ("WXGATE_AVATARS_PUBLIC_URL", "cdn.example.com/Qx7"),
+        ("WXGATE_AVATARS_PUBLIC_URL", "https://Qx7@cdn.example.com"),
+        ("WXGATE_AVATARS_PUBLIC_URL", "https://cdn.example.com/?Qx7"),
+        ("WXGATE_AVATARS_MAX_BYTES", "65535"),
+        ("WXGATE_AVATARS_MAX_BYTES", "10485761"),
+        ("WXGATE_CHECK_TEXT", "always"),
+        ("WXGATE_CHECK_PICTURE", "Qx7"),
         ("WXGATE_WATERMARK_MAX_AGE", "0"),
         ("WXGATE_WATERMARK_MAX_AHEAD", "-1"),
         ("WXGATE_LOG_LEVEL", "Qx7"),

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from graph.simulator import SimulatorState, create_simulator
+from tests.simulator.pictures import Pictures, offering
 from tests.simulator.receiver import Receiver, receiving
 
 APP_ID = "wx0123456789abcdef"
@@ -99,6 +100,13 @@ def receiver(state: SimulatorState) -> Iterator[Receiver]:
     with receiving() as receiver:
         state.apps[APP_ID].push.url = f"{receiver.url}/{APP_ID}"
         yield receiver
+
+
+@pytest.fixture
+def host() -> Iterator[Pictures]:
+    """The server that keeps the app's pictures."""
+    with offering() as host:
+        yield host
 
 
 @pytest.fixture

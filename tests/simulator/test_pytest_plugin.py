@@ -13,6 +13,7 @@ from graph.simulator import SimulatorState, pytest_plugin
 from graph.simulator.serving import WeChatSimulator, serve
 from tests.ports import CLOSED
 from tests.simulator.conftest import APP_ID, APP_SECRET
+from tests.simulator.receiver import receiving
 
 # The fixture as it is, and not what stands in its place in the rest of this suite.
 wechat_simulator = pytest_plugin.wechat_simulator
@@ -99,6 +100,25 @@ def test_the_fixture_ends_the_access_tokens_of_one_app(wechat_simulator: WeChatS
     path = "/wxa/business/getuserphonenumber"
     answers = [http.post(path, params={"access_token": token}, json={"no": "code"}).json() for token in tokens]
     assert [answer["errcode"] for answer in answers] == [41008, 42001]
+
+
+def test_the_fixture_chooses_pictures_and_decides_about_them(
+    wechat_simulator: WeChatSimulator, http: httpx.Client
+) -> None:
+    wechat_simulator.push.check_delay = 3600
+    session = exchange(wechat_simulator, http, wechat_simulator.login("alice")).json()
+    token = wechat_simulator.access_tokens.fetch()["access_token"]
+    body = {"version": 2, "scene": 1, "openid": session["openid"], "media_type": 2, "media_url": "http://127.0.0.1:1/a"}
+    answer = http.post("/wxa/media_check_async", params={"access_token": str(token)}, json=body).json()
+
+    assert wechat_simulator.choose_avatar("alice", face="red").startswith(b"\x89PNG")
+    with receiving() as receiver:
+        wechat_simulator.push.url = f"{receiver.url}/{APP_ID}"
+        [delivery] = wechat_simulator.picture_verdict("alice", suggest="pass")
+    assert delivery["accepted"]
+    [check] = wechat_simulator.picture_checks()
+    assert (check["traceId"], check["suggest"]) == (answer["trace_id"], "pass")
+    assert wechat_simulator.app("wx1111111111111111").picture_checks() == []
 
 
 def test_a_wrong_field_raises_with_the_simulators_sentence(wechat_simulator: WeChatSimulator) -> None:

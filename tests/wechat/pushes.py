@@ -38,6 +38,8 @@ def written(fields: dict[str, Any], style: str) -> str:
 
 
 def _xml(value: object) -> str:
+    if isinstance(value, dict):
+        return "".join(f"<{name}>{_xml(inner)}</{name}>" for name, inner in value.items())
     return f"<![CDATA[{value}]]>" if isinstance(value, str) else escape(str(value))
 
 

@@ -65,9 +65,8 @@ def test_an_account_is_cancelled_in_xml() -> None:
     assert (found.name, found.openid, found.revoked) == (EventName.CANCELLATION, OPENID, ())
 
 
-@pytest.mark.parametrize("name", ["whole-block-of-padding", "media-risky-json-detail-object", "media-download-failed"])
-def test_what_the_server_does_not_act_on_is_no_event(name: str) -> None:
-    assert opened(vector_of(name)) is None
+def test_what_the_server_does_not_act_on_is_no_event() -> None:
+    assert opened(vector_of("whole-block-of-padding")) is None
 
 
 @pytest.mark.parametrize(
@@ -125,7 +124,7 @@ def test_the_sample_of_wechats_own_code_has_a_key_that_is_not_canonical() -> Non
 
 @pytest.mark.parametrize("style", ["json", "xml"])
 @pytest.mark.parametrize("mode", ["safe", "compatible"])
-@pytest.mark.parametrize("name", EventName)
+@pytest.mark.parametrize("name", [name for name in EventName if name is not EventName.MEDIA_CHECK])
 def test_each_event_is_read_in_each_format_and_mode(name: EventName, mode: str, style: str) -> None:
     message = event(name, OPENID, app_id=APP_ID, at=AT - 10, RevokeInfo="6,8")
     found = opened(push(message, app_id=APP_ID, at=AT, style=style, mode=mode))

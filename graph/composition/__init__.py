@@ -1,16 +1,12 @@
-"""Builds the parts of the server from its settings, and opens and closes them."""
+"""Builds the parts of the server from its settings."""
 
 import asyncio
-import contextlib
-import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.code_exchange import CodeExchange
+from graph.accounts.content_backlog import ContentBacklog
 from graph.accounts.deletion import Deletions
 from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.event_inbox import EventInbox
@@ -21,12 +17,16 @@ from graph.accounts.login import Logins
 from graph.accounts.masked_phone import MaskedPhones
 from graph.accounts.merging import unionid_rules
 from graph.accounts.phone import Phones
+from graph.accounts.picture_files import FILES
+from graph.accounts.pictures import Pictures
 from graph.accounts.profile import Profiles
 from graph.accounts.reauthentication import Reauthentication
 from graph.accounts.session_key_check import SessionKeyCheck
 from graph.accounts.session_keys import SessionKeys
 from graph.accounts.session_list import SessionList
 from graph.accounts.sessions import Sessions, epoch_ms
+from graph.composition.content import compose_content
+from graph.composition.parts import Parts
 from graph.errors import INTERNAL
 from graph.execution.documents import Documents
 from graph.execution.executor import Executor
@@ -44,56 +44,7 @@ from graph.settings import Settings, require_secrets
 from graph.tracing import load_tracing
 from graph.wechat.client import MAX_CONNECTIONS, WeChatClient
 from graph.wechat.mini_programs import MiniPrograms
-from models.clock import clock_ahead
 from models.database import Database
-from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
-
-if TYPE_CHECKING:
-    from graph.tracing.spans import Tracing
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of one server, built and not yet open: see `opened`."""
-
-    settings: Settings
-    database: Database
-    key_check: KeyCheck
-    services: Services
-    wechat_events: WeChatEvents
-    # None where there are no other services.
-    service_credentials: ServiceCredentials | None
-    executor: Executor
-    metrics: Metrics
-    tracing: "Tracing | None"
-    jobs: Jobs
-    now: Callable[[], int]
-    resources: tuple[AbstractAsyncContextManager[object], ...]
-
-    @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        """Opens what has to be closed, whether or not the database answers.
-
-        Raises `KeyRingMismatch`, and `UnsupportedDatabase` for one that is not in UTF8.
-        """
-        async with contextlib.AsyncExitStack() as stack:
-            for resource in self.resources:
-                await stack.enter_async_context(resource)
-            try:
-                await self.key_check.ensure()
-                await clock_ahead(self.database)  # logs it
-            except UnsupportedDatabase:
-                raise
-            except DatabaseAhead:
-                _log.warning("not ready: the database is newer than this version of the server")
-            except DatabaseBehind:
-                _log.warning("starting without the tables of this version: run `wxgate migrate`")
-            except DatabaseError as error:
-                _log.info("starting without the database", extra={"reason": str(error)})
-            async with self.jobs.in_background(), self.wechat_events.inbox:
-                yield
 
 
 def compose(
@@ -218,10 +169,34 @@ def compose(
         rate_limit=RateLimit("privacy", settings.rate_limit.privacy, storage, refused=refused),
     )
     session_list = SessionList(database=database, sessions=sessions, now=now)
-    inbox = EventInbox(
-        database=database, key_ring=key_ring, key_check=key_check, now=now, is_used=any(app.push for app in apps)
+
+    def rate_limit(what: str, rates: str, times: int) -> RateLimit:
+        return RateLimit(what, rates, storage, times=times, refused=refused)
+
+    content = compose_content(
+        settings,
+        served,
+        wechat=wechat,
+        database=database,
+        apps=apps,
+        metrics=metrics,
+        rate_limit=rate_limit,
+        freed=lambda: jobs.hurry(FILES),
+        now=now,
     )
-    metrics.registry.register(ServerState(database, wechat, apps, storage, inbox.age_and_failures))
+    jobs = Jobs(database=database, now=now, jobs=(*cleanup, *content.jobs))
+    inbox = EventInbox(
+        database=database,
+        key_ring=key_ring,
+        key_check=key_check,
+        picture_checks=content.picture_checks,
+        now=now,
+        is_used=any(app.push for app in apps),
+    )
+    backlog = ContentBacklog(database=database, now=now, is_used=settings.metrics.port is not None)
+    metrics.registry.register(
+        ServerState(database, wechat, apps, storage, inbox.age_and_failures, backlog.numbers_and_ages)
+    )
     other_services = parse_services(settings.services.get_secret_value()) if settings.services else ()
     return Parts(
         settings=settings,
@@ -231,6 +206,8 @@ def compose(
             apps=apps,
             logins=logins,
             profiles=profiles,
+            profile_updates=content.profile_updates,
+            pictures=Pictures(database=database),
             sessions=sessions,
             session_list=session_list,
             session_key_check=session_key_check,
@@ -245,6 +222,7 @@ def compose(
                 now=now,
             ),
         ),
+        content=content,
         wechat_events=WeChatEvents(
             apps=apps,
             inbox=inbox,
@@ -260,9 +238,17 @@ def compose(
         executor=Executor(documents, coded, buckets("documents", settings.rate_limit.documents)),
         metrics=metrics,
         tracing=tracing,
-        jobs=Jobs(database=database, now=now, jobs=cleanup),
+        jobs=jobs,
         now=now,
-        resources=(*([tracing] if tracing else []), wechat, database, storage, sessions),
+        resources=(
+            *([tracing] if tracing else []),
+            wechat,
+            database,
+            storage,
+            sessions,
+            *content.resources,
+            backlog,
+        ),
     )
 
 

@@ -1,0 +1,48 @@
+"""Pictures drawn and looked at with Pillow, which is an extra: only `load_images` imports this module."""
+
+import colorsys
+import zlib
+from io import BytesIO
+from typing import Final
+
+from PIL import Image, ImageDraw, ImageFont
+
+# WeChat takes no others; of a moving picture it looks at the first frame.
+_FORMATS: Final = ("JPEG", "PNG", "BMP", "GIF")
+MAX_PIXELS: Final = 25_000_000
+# In pixels. The letters of a face stand in its upper third.
+_SIZE: Final = 320
+_LETTERS: Final = 72
+_COLOURS: Final = {"red": (255, 0, 0), "yellow": (255, 255, 0)}
+
+
+def centre_of_jpeg(data: bytes) -> tuple[int, ...] | None:
+    """Red, green and blue of its middle pixel; None for a picture of another format that WeChat takes.
+
+    Raises various exceptions for what is no picture, one of a format that WeChat does not take, or a huge one.
+    """
+    with Image.open(BytesIO(data), formats=_FORMATS) as picture:
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise ValueError
+        is_jpeg, pixels = picture.format == "JPEG", picture.convert("RGB")
+    pixel = pixels.getpixel((width // 2, height // 2))
+    return pixel if is_jpeg and isinstance(pixel, tuple) else None
+
+
+def draw_face(name: str) -> bytes:
+    """A PNG with the initials of the name on a colour, always the same."""
+    picture = Image.new("RGB", (_SIZE, _SIZE), _COLOURS.get(name) or _colour(name))
+    # The font that Pillow brings has no others than these; of a name without them there is the colour alone.
+    initials = "".join(word[0] for word in name.split() if word[0].isascii() and word[0].isalnum())[:2].upper()
+    position = (_SIZE // 2, _SIZE // 4)
+    ImageDraw.Draw(picture).text(position, initials, "white", ImageFont.load_default(_LETTERS), anchor="mm")
+    file = BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _colour(name: str) -> tuple[int, int, int]:
+    # Of any hue, and paler and darker than the two that mean something.
+    red, green, blue = colorsys.hsv_to_rgb(zlib.crc32(name.encode()) % 360 / 360, 0.55, 0.7)
+    return round(255 * red), round(255 * green), round(255 * blue)

@@ -1,0 +1,1 @@
+"""Tests of pictures: what is made of files, honest and not, and where they are kept."""
