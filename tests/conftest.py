@@ -44,6 +44,8 @@ SLOW: Final = (
         "models/test_tls",
         "observability/test_log_writer",
         "observability/test_metrics_server",
+        "pictures/test_ending",
+        "pictures/test_memory",
     ),
     *("schema/plans/test_equality", "test_doctor", "test_packaging", "tracing/"),
 )

@@ -6,12 +6,14 @@ from typing import Any, Final
 from graph.settings import PhoneSettings, RateLimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.accounts.phones import submit, tap
+from tests.accounts.pictures import add_picture, add_upload, show_picture, type_name
 from tests.accounts.stored import run_sql
 from tests.server import SHOP, TestServer, settings_for, wechat_settings
 
 UNIONID: Final = "union-of-alice"
 NUMBER: Final = "+8613800138000"
 NAME: Final = "爱丽丝 of Wonderland"
+PICTURES: Final = ("shownPictureOfAlice", "waitingPictureOfAlice", "stagedPictureOfAlice")
 
 DELETE: Final = "mutation ($code: String!) { deleteMe(code: $code) { deletedAt } }"
 EXPORT: Final = "mutation ($code: String!) { exportMe(code: $code) { document createdAt } }"
@@ -37,7 +39,7 @@ class FullUser:
     tokens: tuple[str, str, str]
 
 
-async def store_full_user(server: TestServer) -> FullUser:
+async def store_full_user(server: TestServer, settings: Settings) -> FullUser:
     """Alice: of two mini-programs, with a unionid, a profile and a phone number, and proposed for a merge with Bob."""
     shop = server.wechat.app(SHOP)
     login = await server.login("alice", unionId=UNIONID)
@@ -50,7 +52,17 @@ async def store_full_user(server: TestServer) -> FullUser:
     await submit(server, login["token"], tap(server.wechat))
     await server.login("bob")
     await server.login("bob", unionId=UNIONID)
+    await _store_given(server, settings, login["user"]["id"])
     return FullUser(login["user"]["id"], (login["token"], tablet["token"], in_shop["token"]))
+
+
+async def _store_given(server: TestServer, settings: Settings, user_id: str) -> None:
+    """What the user has typed and uploaded: a picture that is shown, one that waits for its check, one not saved."""
+    at = server.clock.ms
+    await type_name(settings, user_id, NAME, at=at)
+    await show_picture(settings, user_id, PICTURES[0], at=at)
+    await add_picture(settings, user_id, PICTURES[1], at=at + 1, state=0)
+    await add_upload(settings, user_id, PICTURES[2], expires_at=at + 3_600_000)
 
 
 async def traces(settings: Settings, user_id: str) -> dict[str, list[str]]:
@@ -70,6 +82,7 @@ async def traces(settings: Settings, user_id: str) -> dict[str, list[str]]:
         "number": [phone["number"], phone["number_index"]],
         "name": [NAME],
         "city": ["Guangzhou"],
+        "picture": list(PICTURES),
     }
 
 

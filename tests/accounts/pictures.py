@@ -1,152 +1,49 @@
-"""A server that takes pictures and names, and what WeChat finds of them."""
+"""What users typed and uploaded, stored behind the server's back: what is kept of them, without how it came."""
 
-import asyncio
-import secrets
-from pathlib import Path
 from typing import Any, Final
 
-from graph.settings import AvatarsSettings, CheckSettings, Settings
-from graph.simulator.serving import WeChatSimulator
-from tests.accounts.inbox import PATIENCE, applied, settings_with_events
+from graph.settings import Settings
 from tests.accounts.stored import run_sql
-from tests.server import USER, TestServer, settings_for
-from tests.wechat.pushes import event, push, send
+from tests.server import APP_ID
 
-PROFILE: Final = f"{USER} picture {{ url state uploadedAt }}"
-UPDATE: Final = f"""
-mutation (
-  $nickName: String, $avatar: ID, $gender: Gender, $city: String, $province: String, $country: String, $language: String
-) {{
-  updateProfile(
-    nickName: $nickName, avatar: $avatar, gender: $gender, city: $city, province: $province, country: $country,
-    language: $language
-  ) {{ {PROFILE} }}
-}}"""
-MY_PROFILE: Final = f"{{ me {{ {PROFILE} }} }}"
-CHECK_TEXT: Final = "/wxa/msg_sec_check"
-CHECK_PICTURE: Final = "/wxa/media_check_async"
-# Refuses every connection at once: WeChat's own download is of no interest here.
-PUBLIC_URL: Final = "http://127.0.0.1:9/avatars"
+PUBLIC_URL: Final = "https://api.example.com/avatars"
 
 
-def settings_with_pictures(
-    wechat: WeChatSimulator,
-    database_url: str,
-    directory: Path,
-    *others: WeChatSimulator,
-    events: bool = True,
-    check: CheckSettings | None = None,
-    **groups: Any,
-) -> Settings:
-    """Settings of a server that keeps pictures in a directory; with `events`, it takes WeChat's."""
-    store = directory / "avatars"
-    store.mkdir(exist_ok=True)
-    groups |= {
-        "avatars": AvatarsSettings(store=f"file://{store}", public_url=PUBLIC_URL),
-        "check": check or CheckSettings(),
-    }
-    return settings_with_events(wechat, database_url, *others, **groups) if events else settings_for(
-        wechat, database_url, **groups
-    )
+def address_of(picture: str) -> str:
+    return f"{PUBLIC_URL}/{picture}.jpg"
 
 
-async def upload(settings: Settings, user_id: str, *, expires_at: int | None = None) -> str:
-    """The id of a picture that a user has uploaded."""
-    upload_id = secrets.token_hex(11)
-    name = f"{upload_id}.jpg"
-    (directory_of(settings) / name).write_bytes(b"a picture")
-    at = expires_at or 2**53
-    values = f"('{upload_id}', '{user_id}', '{name}', 640, 640, {at})"
-    columns = "(id, user_id, name, width, height, expires_at)"
-    await run_sql(settings, f"INSERT INTO uploads {columns} VALUES {values}")  # noqa: S608 - of this file
-    return upload_id
+async def add_picture(settings: Settings, user_id: str, picture: str, *, at: int, state: int = 1) -> None:
+    """A picture of this time in epoch milliseconds, which the profile does not show."""
+    columns = "id, user_id, app_id, name, url, state, tries, created_at"
+    values = f"'{picture}', '{user_id}', '{APP_ID}', '{picture}.jpg', '{address_of(picture)}', {state}, 0, {at}"
+    await run_sql(settings, f"INSERT INTO pictures ({columns}) VALUES ({values})")  # noqa: S608 - of this file
 
 
-def directory_of(settings: Settings) -> Path:
-    """Where the server keeps pictures."""
-    assert settings.avatars.store is not None
-    return Path(settings.avatars.store.removeprefix("file://"))
+async def show_picture(settings: Settings, user_id: str, picture: str, *, at: int, state: int = 1) -> None:
+    """As `add_picture`, one that the profile shows."""
+    await add_picture(settings, user_id, picture, at=at, state=state)
+    shown = f"avatar_url = '{address_of(picture)}', avatar_name = '{picture}.jpg', avatar_source = 1, avatar_at = {at}"
+    await run_sql(settings, f"UPDATE users SET {shown} WHERE id = '{user_id}'")  # noqa: S608 - of this file
 
 
-def files(settings: Settings) -> list[str]:
-    """The pictures that are kept, by their uploads' ids."""
-    return sorted(path.stem for path in directory_of(settings).iterdir())
+async def add_upload(settings: Settings, user_id: str, picture: str, *, expires_at: int) -> None:
+    """A picture that was uploaded and not saved."""
+    values = f"'{picture}', '{user_id}', '{picture}.jpg', 640, 640, {expires_at}"
+    columns = "id, user_id, name, width, height, expires_at"
+    await run_sql(settings, f"INSERT INTO uploads ({columns}) VALUES ({values})")  # noqa: S608 - of this file
 
 
-def url_of(upload_id: str) -> str:
-    """Where the world finds a picture."""
-    return f"{PUBLIC_URL}/{upload_id}.jpg"
+async def type_name(settings: Settings, user_id: str, name: str, *, at: int) -> None:
+    """A nickname that the user has typed, and that an operator must see."""
+    typed = f"nick_name = '{name}', nick_name_source = 1, nick_name_at = {at}"
+    await run_sql(settings, f"UPDATE users SET {typed} WHERE id = '{user_id}'")  # noqa: S608 - of this file
+    values = f"'{user_id}', '{APP_ID}', 1, 0, {at}"
+    columns = "user_id, app_id, state, tries, created_at"
+    await run_sql(settings, f"INSERT INTO text_checks ({columns}) VALUES ({values})")  # noqa: S608 - of this file
 
 
-async def update(server: TestServer, token: str, **arguments: object) -> Any:
-    """The user after a change that succeeds."""
-    answer = await server.post(UPDATE, arguments, token=token)
-    assert "errors" not in answer, answer
-    return answer["data"]["updateProfile"]
-
-
-async def refusal(server: TestServer, token: str, **arguments: object) -> dict[str, Any]:
-    """The one error of a change, without its requestId."""
-    [error] = (await server.post(UPDATE, arguments, token=token))["errors"]
-    extensions = {name: value for name, value in error["extensions"].items() if name != "requestId"}
-    return {"message": error["message"], **extensions}
-
-
-async def profile(server: TestServer, token: str) -> Any:
-    """What `me` shows."""
-    answer = await server.post(MY_PROFILE, token=token)
-    assert "errors" not in answer, answer
-    return answer["data"]["me"]
-
-
-async def pictures(settings: Settings) -> list[dict[str, Any]]:
-    """The rows of pictures, oldest first."""
-    return await run_sql(settings, "SELECT * FROM pictures ORDER BY created_at, id")
-
-
-async def text_checks(settings: Settings) -> list[dict[str, Any]]:
-    """The rows of texts that have not been passed."""
-    return await run_sql(settings, "SELECT * FROM text_checks")
-
-
-async def until(settings: Settings, where: str, table: str = "pictures") -> dict[str, Any]:
-    """The only row of which it is true, once there is one."""
-    async with asyncio.timeout(PATIENCE):
-        while not (found := await run_sql(settings, f"SELECT * FROM {table} WHERE {where}")):  # noqa: ASYNC110, S608
-            await asyncio.sleep(0.02)
-    [row] = found
-    return row
-
-
-async def asked(settings: Settings, upload_id: str) -> str:
-    """The trace_id under which WeChat checks a picture, once the server has stored it."""
-    row = await until(settings, f"id = '{upload_id}' AND trace_id IS NOT NULL")
-    return str(row["trace_id"])
-
-
-async def result(
-    server: TestServer,
-    settings: Settings,
-    trace_id: str,
-    suggest: str = "pass",
-    *,
-    errcode: int = 0,
-    style: str = "json",
-    unapplied: int = 0,
-) -> None:
-    """Pushes what WeChat found, and returns when it is applied; `unapplied` events may wait by then."""
-    app_id, at = server.wechat.app_id, server.clock.ms // 1000
-    labels = {"pass": 100, "review": 21000, "risky": 20002}
-    found = {"suggest": suggest, "label": labels[suggest]}
-    more = {"trace_id": trace_id, "version": 2, "errcode": errcode, "result": found}
-    message = event("wxa_media_check", "", app_id=app_id, at=at, **more)
-    del message["OpenID"]
-    answer = await send(server.http, push(message, app_id=app_id, at=at, style=style))
-    assert (answer.status_code, answer.text) == (200, "success")
-    await applied(settings, but=unapplied)
-
-
-async def audited(settings: Settings, *actions: str) -> list[dict[str, Any]]:
-    """The entries of the audit log with these actions, oldest first."""
-    names = ", ".join(f"'{action}'" for action in actions)
-    return await run_sql(settings, f"SELECT * FROM audit_log WHERE action IN ({names}) ORDER BY at, id")  # noqa: S608
+async def files_to_delete(settings: Settings) -> dict[str, Any]:
+    """The files that no row needs, and from when on they go."""
+    rows = await run_sql(settings, "SELECT name, due_at FROM files_to_delete ORDER BY name")
+    return {row["name"]: row["due_at"] for row in rows}

@@ -24,6 +24,7 @@ from tests.accounts.full_user import (
     tables_with,
     traces,
 )
+from tests.accounts.pictures import files_to_delete
 from tests.accounts.stored import run_sql
 from tests.secret_patterns import secrets_in
 from tests.server import APP_ID, LOGIN, ME, SHOP, SUBMIT, Clock, TestServer, open_server, settings_for
@@ -50,7 +51,7 @@ async def test_after_a_deletion_no_table_knows_the_user(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     async with open_server(settings, wechat_simulator, clock) as server:
-        alice = await store_full_user(server)
+        alice = await store_full_user(server, settings)
         known = await traces(settings, alice.id)
         for kind, texts in known.items():
             assert [text for text in texts if not await tables_with(settings, text)] == [], kind
@@ -62,7 +63,11 @@ async def test_after_a_deletion_no_table_knows_the_user(
         assert {text: await tables_with(settings, text) for text in known["id"]} == {alice.id: OUTLIVE}
         # Bob has shown the same unionid: it is his as well.
         assert await tables_with(settings, UNIONID) == ["accounts"]
-        personal = [text for kind, texts in known.items() if kind not in {"id", "unionid"} for text in texts]
+        # Random names, of files that a job deletes next.
+        assert await files_to_delete(settings) == {f"{picture}.jpg": clock() for picture in known["picture"]}
+        kept = {"id", "unionid", "picture"}
+        personal = [text for kind, texts in known.items() if kind not in kept for text in texts]
+        assert [await tables_with(settings, text) for text in known["picture"]] == [["files_to_delete"]] * 3
         assert {text: tables for text in personal if (tables := await tables_with(settings, text))} == {}
         entries = await run_sql(settings, f"SELECT action, actor, detail FROM audit_log WHERE user_id = '{alice.id}'")  # noqa: S608
         assert {"action": "deleted", "actor": "user", "detail": "{}"} in entries
@@ -127,7 +132,7 @@ async def patient_server(
 async def test_a_login_that_waits_for_a_deletion_makes_a_new_user(
     patient_server: TestServer, settings: Settings
 ) -> None:
-    server, alice = patient_server, await store_full_user(patient_server)
+    server, alice = patient_server, await store_full_user(patient_server, settings)
     async with meeting(settings) as waiting:
         deleting = asyncio.create_task(delete(server, alice.tokens[0]))
         await waiting(1)
@@ -144,7 +149,7 @@ async def test_a_login_that_waits_for_a_deletion_makes_a_new_user(
 async def test_a_submission_that_waits_for_a_deletion_changes_nothing(
     patient_server: TestServer, settings: Settings
 ) -> None:
-    server, alice = patient_server, await store_full_user(patient_server)
+    server, alice = patient_server, await store_full_user(patient_server, settings)
     server.wechat.advance(10)
     submission = server.wechat.user_info("alice", policy="old", nickName="Back again")
     async with meeting(settings) as waiting:

@@ -11,6 +11,7 @@ from graph.simulator.serving import WeChatSimulator
 from graph.simulator.users import DEFAULT_GROUP
 from tests.accounts.inbox import audited, happens, openid_of, rows, settings_with_events, user_with_profile
 from tests.accounts.phones import SUBMIT_ENCRYPTED
+from tests.accounts.pictures import add_picture, add_upload, files_to_delete, show_picture, type_name
 from tests.accounts.stored import run_sql
 from tests.server import APP_ID, ME, SHOP, Clock, TestServer, open_server
 
@@ -148,7 +149,86 @@ async def test_a_revoked_phone_goes_if_it_came_here_before(
     assert ("phone" in json.loads(entry["detail"])["removed"]) is goes
 
 
-@pytest.mark.parametrize("info", ["5", "19", "20", "1,2,3,4,7,12,13,14,15,16,18,201", ""])
+async def user_with_pictures(server: TestServer, settings: Settings) -> tuple[str, str, str]:
+    """The token, openid and id of a user who has typed a name and uploaded pictures, on top of what WeChat signed.
+
+    The newest picture waits for its check, and the one before is shown.
+    """
+    token, openid = await user_with_profile(server, settings)
+    user_id = (await server.me(token))["id"]
+    at = server.clock.ms
+    await type_name(settings, user_id, "Typed", at=at)
+    await show_picture(settings, user_id, "shown", at=at)
+    await add_picture(settings, user_id, "waiting", at=at + 1, state=0)
+    server.clock.advance(seconds=5)
+    return token, openid, user_id
+
+
+@pytest.mark.parametrize(
+    ("name", "info", "gone", "removed"),
+    [
+        (REVOKE, "6", {"gender", "city", "province", "country", "language"}, ["profile"]),
+        (REVOKE, "19", {"nickName"}, ["nick_name"]),
+        (REVOKE, "20", {"avatarUrl"}, ["picture"]),
+        (REVOKE, "19,20", {"nickName", "avatarUrl"}, ["nick_name", "picture"]),
+        (MODIFIED, None, {"nickName", "avatarUrl"}, ["name"]),
+    ],
+)
+async def test_a_withdrawal_takes_what_it_names_by_where_it_came_from(
+    server: TestServer, settings: Settings, name: str, info: str | None, gone: set[str], removed: list[str]
+) -> None:
+    token, openid, _ = await user_with_pictures(server, settings)
+    before = await server.me(token)
+    await happens(server, settings, name, openid, RevokeInfo=info)
+    after = await server.me(token)
+    empty = dict.fromkeys(gone) | ({"gender": "UNKNOWN"} if "gender" in gone else {})
+    assert after == {**before, **empty, "isAnonymous": "nickName" in gone, "updatedAt": after["updatedAt"]}
+    assert after["updatedAt"] > before["updatedAt"]
+    [entry] = await audited(settings)
+    assert json.loads(entry["detail"])["removed"] == removed
+    freed = {"shown.jpg", "waiting.jpg"} if "avatarUrl" in gone else set()
+    assert {*await files_to_delete(settings)} == freed
+    assert len(await run_sql(settings, "SELECT id FROM pictures")) == 2 - len(freed)
+    [user] = await run_sql(settings, "SELECT nick_name_source, avatar_source, avatar_name FROM users")
+    assert user == {
+        "nick_name_source": int("nickName" not in gone),
+        "avatar_source": int("avatarUrl" not in gone),
+        "avatar_name": "" if "avatarUrl" in gone else "shown.jpg",
+    }
+    assert len(await run_sql(settings, "SELECT user_id FROM text_checks")) == int("nickName" not in gone)
+
+
+@pytest.mark.parametrize(("name", "info"), [(REVOKE, "19,20"), (MODIFIED, None)])
+async def test_what_was_typed_and_uploaded_after_an_event_stays(
+    server: TestServer, settings: Settings, name: str, info: str | None
+) -> None:
+    token, openid = await user_with_profile(server, settings)
+    user_id = (await server.me(token))["id"]
+    second = server.clock.ms // 1000
+    # A minute later than the event it may still be meant by it.
+    await type_name(settings, user_id, "Typed", at=(second + 60) * 1000 + 1)
+    await show_picture(settings, user_id, "shown", at=(second + 60) * 1000 + 1)
+    before = await server.me(token)
+    await happens(server, settings, name, openid, seconds=second - server.clock.ms // 1000, RevokeInfo=info)
+    after = await server.me(token)
+    assert (after["nickName"], after["avatarUrl"]) == (before["nickName"], before["avatarUrl"])
+    assert await files_to_delete(settings) == {}
+    await happens(server, settings, name, openid, seconds=second + 1 - server.clock.ms // 1000, RevokeInfo=info)
+    after = await server.me(token)
+    assert (after["nickName"], after["avatarUrl"]) == (None, None)
+    assert {*await files_to_delete(settings)} == {"shown.jpg"}
+
+
+async def test_a_closed_wechat_account_takes_the_pictures_along(server: TestServer, settings: Settings) -> None:
+    _, openid, user_id = await user_with_pictures(server, settings)
+    await add_upload(settings, user_id, "staged", expires_at=server.clock.ms + 3_600_000)
+    await happens(server, settings, CANCELLATION, openid)
+    assert {*await files_to_delete(settings)} == {"shown.jpg", "waiting.jpg", "staged.jpg"}
+    for table in ("pictures", "uploads", "text_checks"):
+        assert await run_sql(settings, f"SELECT user_id FROM {table}") == []  # noqa: S608 - of this file
+
+
+@pytest.mark.parametrize("info", ["5", "19,20", "1,2,3,4,7,12,13,14,15,16,18,201", ""])
 async def test_what_the_server_keeps_nothing_of_is_recorded_only(
     server: TestServer, settings: Settings, info: str
 ) -> None:

@@ -15,17 +15,20 @@ from tests.accounts.full_user import (
     EXPORT,
     NAME,
     NUMBER,
+    PICTURES,
     UNIONID,
     FullUser,
     settings_of_two_apps,
     traces,
 )
+from tests.accounts.pictures import add_picture, address_of
 from tests.accounts.stored import run_sql
 from tests.accounts.test_session_list import SESSIONS, hash_of, id_of
 from tests.secret_patterns import secrets_in
 from tests.server import APP_ID, APP_SECRET, SHOP, TestServer
 
 MIB: Final = 1_048_576
+MORE: Final = ("pictures", "sessions", "events")
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -59,8 +62,8 @@ async def test_an_export_holds_all_that_the_tables_do(server: TestServer, settin
     server.clock.advance(minutes=5)
     document = await export(server, alice.tokens[1])
 
-    assert list(document) == ["format", "version", "exportedAt", "user", "phone", "accounts", "sessions", "events"]
-    assert (document["format"], document["version"]) == ("wxgate export", 1)
+    assert list(document) == ["format", "version", "exportedAt", "user", "phone", "accounts", *MORE]
+    assert (document["format"], document["version"]) == ("wxgate export", 2)
     [row] = await run_sql(settings, f"SELECT * FROM users WHERE id = '{alice.id}'")  # noqa: S608
     assert document["user"] == {
         "id": alice.id,
@@ -75,7 +78,14 @@ async def test_an_export_holds_all_that_the_tables_do(server: TestServer, settin
         "removedPhoneAt": None,
         "createdAt": moment(row["created_at"]),
         "updatedAt": moment(row["updated_at"]),
+        "avatarName": f"{PICTURES[0]}.jpg",
+        "nickNameAt": moment(row["nick_name_at"]),
+        "nickNameSource": "USER",
+        "avatarAt": moment(row["avatar_at"]),
+        "avatarSource": "USER",
+        "factsAt": None,
     }
+    assert row["avatar_url"] == address_of(PICTURES[0])
     assert len(document["user"]) == len(row)
     [phone] = await run_sql(settings, "SELECT verified_at FROM phones")
     assert document["phone"] == {"number": NUMBER, "verifiedAt": moment(phone["verified_at"])}
@@ -110,6 +120,22 @@ async def test_an_export_holds_all_that_the_tables_do(server: TestServer, settin
         "user_created",
     }
     assert document["events"][0]["session"] == id_of(alice.tokens[1])
+
+
+async def test_an_export_lists_the_newest_pictures_and_where_their_files_are(
+    server: TestServer, settings: Settings, alice: FullUser
+) -> None:
+    at = server.clock.ms
+    await add_picture(settings, alice.id, "refused", at=at + 2, state=3)
+    await add_picture(settings, alice.id, "replaced", at=at - 1)
+    await run_sql(settings, f"UPDATE pictures SET replaced_at = {at} WHERE id = 'replaced'")  # noqa: S608 - a number
+    document = await export(server, alice.tokens[0])
+    assert document["pictures"] == [
+        {"state": "REFUSED", "url": None, "uploadedAt": moment(at + 2)},
+        {"state": "CHECKING", "url": address_of(PICTURES[1]), "uploadedAt": moment(at + 1)},
+        {"state": "SHOWN", "url": address_of(PICTURES[0]), "uploadedAt": moment(at)},
+        {"state": "SHOWN", "url": None, "uploadedAt": moment(at - 1)},
+    ]
 
 
 async def test_the_sessions_of_an_export_are_those_that_the_user_sees(server: TestServer, alice: FullUser) -> None:

@@ -1,8 +1,7 @@
-"""Users type a name and more, and save a picture: what is kept, what is refused, and what comes of repeats and races."""
+"""Users type a name and more, and save a picture: what is kept or refused, and what comes of repeats and races."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,17 +9,16 @@ import pytest
 
 from graph.settings import CheckSettings, RateLimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
-from tests.accounts.pictures import (
+from tests.accounts.profiles import (
     CHECK_TEXT,
     audited,
-    directory_of,
     files,
     pictures,
     profile,
     refusal,
     settings_with_pictures,
-    update,
     until,
+    update,
     upload,
     url_of,
 )
@@ -159,7 +157,6 @@ async def test_what_cannot_be_right_is_refused_before_anything_is_done(
     assert await profile(server, token) == before
     assert texts(server.wechat) == 0
     assert len(await run_sql(settings, "SELECT * FROM uploads")) == 1
-
 
 
 async def test_a_saved_picture_takes_the_place_of_the_one_before_and_its_file_goes(

@@ -99,7 +99,7 @@ async def test_a_mini_program_that_is_served_no_more_cannot_show_who_is_there(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     async with open_server(settings, wechat_simulator, clock) as server:
-        alice = await store_full_user(server)
+        alice = await store_full_user(server, settings)
     code = wechat_simulator.app(SHOP).login("alice")
     alone = settings.model_copy(update={"wechat": wechat_settings(wechat_simulator)})
     async with open_server(alone, wechat_simulator, clock) as server:

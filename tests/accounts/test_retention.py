@@ -19,7 +19,7 @@ from tests.server import Clock, open_server
 
 PATIENCE = 30
 DAY_MS = 86_400_000
-JOBS = ["sweep", "audit", "deleted_users", "events"]
+JOBS = ["sweep", "audit", "deleted_users", "events", "uploads", "pictures_old"]
 
 
 async def in_table(settings: Settings, table: str) -> list[str]:
@@ -102,6 +102,8 @@ async def test_an_operator_keeps_the_audit_log_for_as_long_as_the_setting_says(
         "1 entries of the audit log removed",
         "2 rows of the feed of deleted users removed",
         "0 events removed",
+        "0 uploads removed",
+        "0 rows of replaced pictures removed",
     ]
     assert await in_table(settings, "audit_log") == ["001", "003", "091"]
     assert await in_table(settings, "deleted_users") == ["001", "003"]
@@ -133,6 +135,8 @@ async def test_of_several_replicas_one_does_each_job(settings: Settings, databas
         ("audit", "removing old entries of the audit log"),
         ("deleted_users", "removing old rows of the feed of deleted users"),
         ("events", "removing old events"),
+        ("uploads", "removing uploads that have expired"),
+        ("pictures_old", "removing rows of pictures that were replaced"),
     ],
 )
 async def test_a_job_that_another_process_is_at_is_named_and_the_others_are_done(

@@ -26,7 +26,10 @@ from tests.secret_patterns import secrets_in
 from tests.server import ENCRYPTION_KEYS, Clock, TestServer, open_server
 
 PATIENCE = 30
-OTHERS = "0 entries of the audit log removed\n0 rows of the feed of deleted users removed\n0 events removed\n"
+OTHERS = (
+    "0 entries of the audit log removed\n0 rows of the feed of deleted users removed\n0 events removed\n"
+    "0 uploads removed\n0 rows of replaced pictures removed\n"
+)
 REMOVED = "{} sessions removed\n" + OTHERS
 
 

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import cycle
 from typing import Any, Final
 
 import pytest
 
+from tests.accounts.profiles import UPDATE, update
 from tests.faults.recovery import every_connection_is_idle
 from tests.server import LOGIN, ME, SUBMIT, TestServer
 
@@ -55,12 +57,15 @@ async def test_six_hundred_cancelled_requests_leave_a_server_that_answers(server
     token = (await server.login("alice"))["token"]
     submission = server.wechat.user_info("alice", policy="old")
     person = await server.submit(token, submission)
+    typed = (await server.login("carol"))["token"]
+    genders = cycle(("MALE", "FEMALE"))
 
     def requests() -> Sequence[Request]:
         # The logins are somebody else's, so that no session of Alice's becomes one too many.
         logins = [partial(server.post, LOGIN, {"code": server.wechat.login("bob")}) for _ in range(AT_ONCE // 5)]
         others = [partial(server.post, SUBMIT, submission, token=token), partial(server.post, ME, token=token)]
-        return logins + others * (2 * AT_ONCE // 5)
+        changes = [partial(server.post, UPDATE, {"gender": next(genders), "nickName": "Carol"}, token=typed)]
+        return logins + others * (AT_ONCE // 5) + changes * (2 * AT_ONCE // 5)
 
     await turns_until_done(requests())  # opens every connection
     most, struck, started = await turns_until_done(requests()), 0, 0
@@ -77,5 +82,6 @@ async def test_six_hundred_cancelled_requests_leave_a_server_that_answers(server
         assert await server.me(token) == person
         assert not (await server.login("bob"))["isNewUser"]
         assert await server.submit(token, submission) == person
+        assert (await update(server, typed, gender=None))["nickName"] == "Carol"
         await asyncio.gather(*[server.me(token) for _ in range(2 * AT_ONCE)])
         await every_connection_is_idle()

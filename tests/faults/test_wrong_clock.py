@@ -145,7 +145,8 @@ async def test_a_cleanup_by_a_wrong_clock_removes_no_live_session_and_puts_no_ot
         wrong = run("cleanup", cwd=tmp_path, **variables, **wrong_by(offset))
         assert (wrong.returncode, wrong.stdout) == (0, REMOVED.format(1))
         leases = await run_sql(settings, "SELECT name, held_until, done_at FROM leases")
-        assert {lease["name"] for lease in leases} == {"sweep", "audit", "deleted_users", "events"}
+        jobs = {"sweep", "audit", "deleted_users", "events", "uploads", "pictures_old"}
+        assert {lease["name"] for lease in leases} == jobs
         for lease in leases:
             assert lease["held_until"] == 0
             assert before - 1000 <= lease["done_at"] <= time.time_ns() // 1_000_000 + 1000

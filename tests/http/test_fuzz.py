@@ -48,6 +48,8 @@ OUTCOMES: Final = {
         "DECRYPTION_FAILED",
         "GRAPHQL_VALIDATION_FAILED",
     },
+    ("Mutation.updateProfile", "anonymous"): {"UNAUTHENTICATED", "GRAPHQL_VALIDATION_FAILED"},
+    ("Mutation.updateProfile", "signed in"): {"data", "BAD_USER_INPUT", "NOT_ENABLED", "GRAPHQL_VALIDATION_FAILED"},
     ("Mutation.submitPhoneNumber", "anonymous"): {"UNAUTHENTICATED", "GRAPHQL_VALIDATION_FAILED"},
     ("Mutation.submitPhoneNumber", "signed in"): {
         "data",
@@ -141,7 +143,7 @@ def visitors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitors]:
     asyncio.run(migrate(database_url))
     with serve(SimulatorState(APP_ID, APP_SECRET, seed=0)) as wechat:
         # Without rate limits: two hundred cases an operation are more than any person would send.
-        limits = ("LOGIN", "SUBMIT", "PHONE", "PRIVACY", "DOCUMENTS", "REFUSED_CODES")
+        limits = ("LOGIN", "SUBMIT", "PHONE", "UPLOAD", "PRIVACY", "DOCUMENTS", "REFUSED_CODES")
         unlimited = {f"WXGATE_RATE_LIMIT_{what}": "" for what in limits}
         environment = serve_environment(wechat, database_url, WXGATE_LOG_LEVEL="DEBUG", **unlimited)
         with serve_process(environment, log) as url:

@@ -46,10 +46,12 @@ def test_what_sessions_returns_is_written_by_a_plan() -> None:
     assert written[0]["device"] == {"label": None, "platform": "IOS", "weChatVersion": "8.0.48", "appVersion": "0"}
 
 
-@pytest.mark.parametrize("text", [ME, "mutation { removePhoneNumber { id } }"])
-def test_only_the_plan_of_a_document_that_selects_the_phone_number_reads_it(text: str) -> None:
-    with_phone = text.replace("id ", "id phone { masked } ", 1)
-    for document, read in ((text, []), (with_phone, ["phone"])):
+@pytest.mark.parametrize("text", [ME, "mutation { removePhoneNumber { id } }", "mutation { updateProfile { id } }"])
+@pytest.mark.parametrize(("field", "selected"), [("phone", "phone { masked }"), ("picture", "picture { url state }")])
+def test_only_the_plan_of_a_document_that_selects_a_phone_number_or_picture_reads_it(
+    text: str, field: str, selected: str
+) -> None:
+    for document, read in ((text, []), (text.replace("id ", f"id {selected} ", 1), [field])):
         plan = operations_of(build_schema()._schema, parse(document), plans=True)[None].plan
         assert plan is not None
         assert [field.key for field, _ in plan._below] == read
