@@ -62,7 +62,8 @@ def pulled_until(mine: Phone, message: str | None) -> None:
 
 
 def test_a_name_and_a_picture_are_saved_and_served_without_a_place(switch_on: SwitchOn, green: Path) -> None:
-    assert Image.open(green).getexif().get_ifd(GPS)
+    with Image.open(green) as image:
+        assert image.getexif().get_ifd(GPS)
     with switch_on() as mine:
         look(mine)
         choose(mine, green)
@@ -76,9 +77,9 @@ def test_a_name_and_a_picture_are_saved_and_served_without_a_place(switch_on: Sw
         assert mine.fields()["Anonymous"] == "false"
         served = httpx.get(mine.picture(), trust_env=False)
     assert served.headers["content-type"] == "image/jpeg"
-    image = Image.open(io.BytesIO(served.content))
-    assert image.size == (600, 600)
-    assert dict(image.getexif()) == {}
+    with Image.open(io.BytesIO(served.content)) as image:
+        assert image.size == (600, 600)
+        assert dict(image.getexif()) == {}
     assert b"Exif" not in served.content
 
 

@@ -66,7 +66,7 @@ export function OwnProfile() {
 }
 
 /** By their names in the simulator. */
-const strangers = ["Wu Di", "Sun Li", "Qian Ya"];
+const strangers = ["Zhou Yu", "Guo Jing", "Chen Bo"];
 const meanings = new Map([
   ["red", "red, which WeChat refuses"],
   ["yellow", "yellow, which WeChat doubts"],
