@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
 
+from graph.pictures.directory import DirectoryStore
 from graph.settings import HttpSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.http.answers import refusal
@@ -100,7 +102,14 @@ async def test_neither_a_link_nor_a_pipe_nor_a_directory_is_a_picture(server: Te
             assert refusal(await get(server, name), 404) == "NOT_FOUND"
 
 
-async def test_a_page_of_many_pictures_has_all_of_them(server: TestServer) -> None:
+async def test_a_page_of_many_pictures_has_all_of_them(server: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = DirectoryStore._read
+
+    def read_slowly(store: DirectoryStore, name: str) -> bytes | None:
+        time.sleep(0.01)
+        return read(store, name)
+
+    monkeypatch.setattr(DirectoryStore, "_read", read_slowly)
     responses = await asyncio.gather(*[get(server) for _ in range(200)])
     assert {response.status_code for response in responses} == {200}
 

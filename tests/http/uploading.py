@@ -38,7 +38,7 @@ def large_picture() -> bytes:
 
 
 def with_store(settings: Settings, directory: Path, **avatars: Any) -> Settings:
-    """The same server, which keeps pictures in a directory and has nobody check them."""
+    """The same server, which keeps pictures in a directory, and has WeChat check none."""
     values = {"store": f"file://{directory}", "public_url": PUBLIC_URL, **avatars}
     return settings.model_copy(update={"avatars": AvatarsSettings(**values), "check": CheckSettings(picture="off")})
 
