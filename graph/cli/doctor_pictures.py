@@ -1,6 +1,6 @@
 """What `wxgate doctor` finds of pictures and of what WeChat checks: all but the first upload shows otherwise."""
 
-import ipaddress
+import importlib
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -8,7 +8,8 @@ from graph.pictures import load_normalizer
 from graph.pictures.errors import ExtraMissing, StoreMisconfigured, StoreUnavailable
 from graph.pictures.location import DirectoryLocation, parse_location
 from graph.pictures.store import open_store
-from graph.settings import Settings
+from graph.settings import Settings, SettingsError
+from graph.settings.pictures import picture_check, require_public_url
 
 # A subject, and for a fault what is wrong and what to do.
 Result = tuple[str, str | None]
@@ -20,18 +21,13 @@ async def examine_pictures(settings: Settings) -> AsyncIterator[Result]:
     if avatars.store is None:
         yield "pictures: no uploads, WXGATE_AVATARS_STORE is not set", None
     else:
-        try:
-            load_normalizer()
-        except ExtraMissing as error:
-            yield "pictures", f"WXGATE_AVATARS_STORE {error}."
-        else:
-            yield "pictures", None
+        yield "pictures", _packages_advice()
         location = parse_location(avatars.store)
         is_directory = isinstance(location, DirectoryLocation)
         yield "picture store", await _store_advice(settings)
         if is_directory:
             yield "picture store: a directory, which all replicas must share", None
-        advice = _address_advice(avatars.public_url)
+        advice = _address_advice(settings)
         yield "picture addresses", advice
         if advice is None and is_directory:
             for line in _directory_lines(settings, str(avatars.public_url)):
@@ -41,6 +37,18 @@ async def examine_pictures(settings: Settings) -> AsyncIterator[Result]:
     policy = settings.check.text
     # Only WeChat could tell more, and it checks no text without a user who was in the mini-program lately.
     yield f"text checks: {policy}" + ("" if policy == "off" else ", not tried, which takes a user's openid"), None
+
+
+def _packages_advice() -> str | None:
+    try:
+        load_normalizer()
+        # What reads the forms in which pictures come.
+        importlib.import_module("python_multipart")
+    except ExtraMissing as error:
+        return f"WXGATE_AVATARS_STORE {error}."
+    except ImportError:
+        return f"WXGATE_AVATARS_STORE {ExtraMissing('avatars')}."
+    return None
 
 
 async def _store_advice(settings: Settings) -> str | None:
@@ -63,22 +71,12 @@ async def _store_advice(settings: Settings) -> str | None:
     return None
 
 
-def _address_advice(public_url: str | None) -> str | None:
-    """What keeps WeChat from downloading pictures to check them, and phones from showing them."""
-    variable = "WXGATE_AVATARS_PUBLIC_URL"
-    if public_url is None:
-        return (
-            f"{variable} is missing: it is what stands before a picture's name, like https://api.example.com/avatars."
-        )
-    url = urlsplit(public_url)
-    if url.scheme != "https":
-        return f"{variable} must begin with https://, or phones do not show pictures."
-    host = url.hostname or ""
+def _address_advice(settings: Settings) -> str | None:
     try:
-        is_public = ipaddress.ip_address(host).is_global
-    except ValueError:
-        is_public = "." in host.strip(".") and host.rpartition(".")[2] not in {"internal", "local", "localhost"}
-    return None if is_public else f"{variable} must name a host that WeChat can reach, for it downloads what it checks."
+        require_public_url(settings)
+    except SettingsError as error:
+        return str(error)
+    return None
 
 
 def _directory_lines(settings: Settings, public_url: str) -> list[str]:
@@ -99,14 +97,14 @@ def _directory_lines(settings: Settings, public_url: str) -> list[str]:
 
 def _picture_checks(settings: Settings) -> list[Result]:
     """WeChat's verdicts come by message push alone."""
-    policy, apps = settings.check.picture, settings.wechat.mini_programs()
-    without = [app.app_id for app in apps if not app.push]
-    push = "message push (WXGATE_WECHAT_EVENTS_TOKEN and _AES_KEY)"
+    apps = settings.wechat.mini_programs()
+    try:
+        policy = picture_check(settings, apps)
+    except SettingsError as error:
+        return [("picture checks", str(error))]
     if policy == "off":
-        return [("picture checks: off", None)]
-    if policy is None and len(without) == len(apps):
-        return [(f"picture checks: off without {push}", None)]
-    if policy is not None and without:
-        return [("picture checks", f"WXGATE_CHECK_PICTURE={policy} needs {push}, which {', '.join(without)} lacks.")]
-    lines: list[Result] = [(f"picture checks: {policy or 'after'}", None)]
-    return lines + [(f"picture checks: none in {app_id} without {push}", None) for app_id in without]
+        chosen = settings.check.picture is not None or any(app.push for app in apps)
+        return [("picture checks: off" if chosen else "picture checks: off, for they need message push", None)]
+    without = [app.app_id for app in apps if not app.push]
+    unchecked = [(f"picture checks: none in {app_id}, which has no message push", None) for app_id in without]
+    return [(f"picture checks: {policy}", None), *unchecked]

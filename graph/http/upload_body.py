@@ -32,6 +32,15 @@ class _MemoryParser(MultiPartParser):
     """Keeps the file in memory: the number of uploads at once bounds it, and what is no picture yet meets no disk."""
 
     spool_max_size = 1 << 30
+    open_parts = 0
+
+    def on_part_begin(self) -> None:
+        self.open_parts += 1
+        super().on_part_begin()
+
+    def on_part_end(self) -> None:
+        self.open_parts -= 1
+        super().on_part_end()
 
 
 async def read_picture(headers: Headers, receive: Receive, *, max_bytes: int) -> bytes:
@@ -90,17 +99,26 @@ async def _pieces(receive: Receive, most: int) -> AsyncGenerator[bytes, None]:
 
 async def _file(content_type: str, pieces: AsyncGenerator[bytes, None]) -> bytes:
     """The one file of a form; fields beside it mean nothing here."""
-    parser = _MemoryParser(
-        StarletteHeaders({"content-type": content_type}),
-        pieces,
-        max_files=1,
-        max_fields=_MOST_FIELDS,
-        max_part_size=_LONGEST_FIELD,
-    )
+
+    async def whole() -> AsyncGenerator[bytes, None]:
+        async for piece in pieces:
+            yield piece
+        if parser.open_parts:  # Starlette would leave it out, and its file open
+            msg = "The form ends in the middle of a part."
+            raise HttpError(400, ErrorCode.BAD_REQUEST, msg)
+
     try:
         # Starlette would take one that does not exist for another.
         codecs.lookup(named[1].strip() if (named := _CHARSET.search(content_type)) else "utf-8")
-        form = await parser.parse()
+        async with aclosing(whole()) as stream:
+            parser = _MemoryParser(
+                StarletteHeaders({"content-type": content_type}),
+                stream,
+                max_files=1,
+                max_fields=_MOST_FIELDS,
+                max_part_size=_LONGEST_FIELD,
+            )
+            form = await parser.parse()
     except MultiPartException as error:
         msg = f"The form cannot be read: {error.message}"
         raise HttpError(400, ErrorCode.BAD_REQUEST, msg) from None

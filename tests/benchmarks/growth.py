@@ -25,6 +25,7 @@ from models.devices import Platform
 from models.migrate import migrate
 from models.phone_owners import PhoneOwner
 from models.phones import Phone, PhoneSource
+from models.pictures import Picture, PictureState
 from models.sessions import Session
 from models.unionids import Unionid
 from models.users import User
@@ -39,12 +40,12 @@ SELECT t.relname AS table_name, i.relname AS index_name, pg_relation_size(coales
 FROM pg_class t LEFT JOIN LATERAL (
   SELECT oid, relname FROM pg_class WHERE oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = t.oid)
   UNION ALL SELECT NULL, '') i ON true
-WHERE t.relname IN ('users', 'accounts', 'unionids', 'sessions', 'audit_log', 'phones', 'phone_owners')
+WHERE t.relname IN ('users', 'accounts', 'unionids', 'sessions', 'audit_log', 'phones', 'phone_owners', 'pictures')
 ORDER BY 1, 2"""
 _SQLITE_SIZES: Final = """
 SELECT tbl_name AS table_name, CASE type WHEN 'index' THEN m.name ELSE '' END AS index_name, sum(d.pgsize) AS bytes
 FROM dbstat d JOIN sqlite_master m ON m.name = d.name
-WHERE tbl_name IN ('users', 'accounts', 'unionids', 'sessions', 'audit_log', 'phones', 'phone_owners')
+WHERE tbl_name IN ('users', 'accounts', 'unionids', 'sessions', 'audit_log', 'phones', 'phone_owners', 'pictures')
 GROUP BY 1, 2 ORDER BY 1, 2"""
 
 
@@ -54,7 +55,7 @@ def _text(size: int) -> str:
 
 
 async def fill(database: Database, count: int) -> None:
-    """So many users who have submitted their user info, each audited, with one session, both session_keys, a phone."""
+    """So many users who have submitted their user info, each audited, with a session, both keys, a phone, a picture."""
     now, chance = epoch_ms(), random.Random(0)  # noqa: S311 - nothing secret
     for first in range(0, count, BATCH):
         numbers = range(first + 1, min(first + BATCH, count) + 1)
@@ -88,6 +89,7 @@ async def fill(database: Database, count: int) -> None:
             PhoneOwner(number_index=phone.number_index, user_id=user.id)
             for phone, user in zip(phones, users, strict=True)
         )
+        await Picture.bulk_create(_picture(user, now) for user in users)
         entries = [
             AuditAction.USER_CREATED.entry(now=now, user_id=user.id, app_id=APP_ID, session=opaque_id())
             for user in users
@@ -140,6 +142,25 @@ def _phone(user: User, now: int) -> Phone:
         verified_at=now,
         created_at=now,
         updated_at=now,
+    )
+
+
+def _picture(user: User, now: int) -> Picture:
+    picture_id = opaque_id()
+    name = f"{picture_id}.jpg"
+    return Picture(
+        id=picture_id,
+        user_id=user.id,
+        app_id=APP_ID,
+        name=name,
+        url=f"https://api.example.com/avatars/{name}",
+        state=PictureState.SHOWN,
+        trace_id=_text(35),
+        label=100,
+        tries=10,
+        checked_at=now,
+        due_at=None,
+        created_at=now,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from graph.cli import main
+from graph.http import uploads
 from graph.pictures.location import DirectoryLocation, parse_location
 from graph.settings import AvatarsSettings, LimitSettings, Settings, variables
 from graph.settings.environment import is_secret
@@ -30,9 +31,6 @@ from tests.programs import program
 
 PROGRAMS: Final = Path(sys.executable).parent
 IN_FLIGHT_SECONDS: Final = 10
-# As the answers of POST /uploads/avatar show, 408 and 413.
-UPLOAD_SECONDS: Final = 30
-FORM_BYTES: Final = 16 * 1024
 DRAIN_SECONDS: Final = float(Settings.model_fields["drain_seconds"].default)
 
 
@@ -64,9 +62,11 @@ def test_nginx_and_the_server_agree_about_time_and_size() -> None:
     assert nginx_seconds("fail_timeout") + 1 < DRAIN_SECONDS
     [most] = re.findall(r"client_max_body_size (\d+)k;", text_of("nginx.conf"))
     assert int(most) * 1024 > limits.body_bytes
-    [largest] = re.findall(r"client_max_body_size (\d+)m;", nginx_location("= /uploads/avatar"))
-    assert int(largest) * 1024 * 1024 > AvatarsSettings().max_bytes + FORM_BYTES
-    assert nginx_seconds("proxy_read_timeout", location="= /uploads/avatar") > UPLOAD_SECONDS
+    upload, of_uploads = f"= {uploads.PATH}", uploads.limits(AvatarsSettings().max_bytes)[uploads.PATH]
+    [largest] = re.findall(r"client_max_body_size (\d+)m;", nginx_location(upload))
+    assert int(largest) * 1024 * 1024 > of_uploads.body_bytes
+    assert f"client_body_buffer_size {largest}m;" in nginx_location(upload)
+    assert nginx_seconds("proxy_read_timeout", location=upload) > of_uploads.request_seconds
     assert "non_idempotent;" not in text_of("nginx.conf")
 
 

@@ -9,8 +9,8 @@ const SCHEMA = {
     "error",
     { types: true, rootField: true, FieldDefinition: true, InputValueDefinition: true, EnumValueDefinition: true },
   ],
-  // A payload is an event and a device a part of its session, neither a thing that a client's cache could know again.
-  "@graphql-eslint/strict-id-in-types": ["error", { exceptions: { types: ["Device", "PhoneNumber"], suffixes: ["Payload"] } }],
+  // A payload is an event, a device a part of its session, a picture of its user: none that a cache could know again.
+  "@graphql-eslint/strict-id-in-types": ["error", { exceptions: { types: ["Device", "PhoneNumber", "Picture"], suffixes: ["Payload"] } }],
 };
 const OPERATIONS = graphql.configs["flat/operations-all"].rules;
 

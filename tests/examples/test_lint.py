@@ -50,7 +50,7 @@ def test_the_linter_finds_nothing(documents: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "before", "after", "rule"),
     [
-        ("schema.graphql", '  """City; null where WeChat gives none."""\n', "", "require-description"),
+        ("schema.graphql", '  """City; null where none is given."""\n', "", "require-description"),
         ("schema.graphql", "city: String", "userCity: String", "no-typename-prefix"),
         ("schema.graphql", "  id: ID!", "  number: ID!", "strict-id-in-types"),
         ("operations.graphql", "  createdAt\n", "  createdAt\n  openid\n", "fields-on-correct-type"),

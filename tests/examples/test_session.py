@@ -27,7 +27,7 @@ def test_the_first_launch_logs_in_once_for_all_pages(switch_on: SwitchOn, storag
         mine.launch("home", "profile")
         mine.sees(".name", "Nameless")
         mine.sees(".message", None, page="profile")
-        assert mine.calls() == {"wx.login": 1, "Login": 1, "Me": 1}
+        assert mine.calls() == {"wx.login": 1, "Login": 1, "Me": 1, "Profile": 1}
         fields = mine.fields()
         assert fields.keys() >= {"Id", "Gender", "City", "Province", "Country", "Language", "Updated"}
         assert fields["Id"] == stored(storage)["wxgate.userInfo"]["id"]
@@ -43,7 +43,7 @@ def test_a_restart_does_not_log_in_again(switch_on: SwitchOn) -> None:
         mine.launch("home", "profile")
         mine.sees(".name", "Nameless")
         mine.sees(".nick-name", "", page="profile")
-        assert mine.calls() == {"CheckSession": 1, "Me": 1}
+        assert mine.calls() == {"CheckSession": 1, "Me": 1, "Profile": 1}
         assert mine.fields() == fields
 
 

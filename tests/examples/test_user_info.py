@@ -88,21 +88,3 @@ def test_a_permission_that_wechat_forgot_is_asked_for_again(switch_on: SwitchOn,
             "wx.login": 1,
             "Login": 1,
         }
-
-
-def test_a_chosen_name_and_picture_stay_on_the_phone(switch_on: SwitchOn, storage: Path) -> None:
-    with switch_on() as mine:
-        mine.launch("home", "profile")
-        mine.tap(".choose", page="profile")
-        mine.sees(".message", "The picture is kept on this phone.", page="profile")
-        assert mine.picture(page="profile") == "wxfile://store_picture.png"
-        mine.tell("submit", page="profile", selector=".choice", value={"nickName": " "})
-        mine.sees(".message", "Choose another name.", page="profile")
-        mine.tell("submit", page="profile", selector=".choice", value={"nickName": "小红"})
-        mine.sees(".message", "The name is kept on this phone.", page="profile")
-    with switch_on() as mine:
-        mine.launch("home")
-        mine.tap(".collect")
-        mine.sees(".name", "小红")
-        assert mine.picture() == "wxfile://store_picture.png"
-    assert stored(storage)["wxgate.userInfo"]["nickName"] == mine.user

@@ -63,7 +63,7 @@ def test_the_fourth_step_gives_the_phone_number_which_comes_back_masked(tour: An
 
 
 def test_a_reload_keeps_the_tabs_and_forgets_the_token(tour: Any) -> None:
-    assert tour["tabs"] == ["Me", "Sessions", "SubmitPhoneNumber", "Typed"]
+    assert tour["tabs"] == ["Me", "UpdateProfile", "Sessions", "SubmitPhoneNumber", "Typed"]
     assert tour["tabsAfterReload"] == tour["tabs"]
     assert tour["steps"]["afterReload"].startswith("null: no user is signed in.")
 

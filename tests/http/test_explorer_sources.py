@@ -30,6 +30,7 @@ def test_the_lock_file_pins_contents_and_names_no_place_to_load_them_from() -> N
     ("document", "operations"),
     [
         ("opening", ["Login", "SubmitUserInfo", "Me"]),
+        ("profile", ["UpdateProfile", "Picture"]),
         ("devices", ["Sessions", "RevokeSession", "RevokeOtherSessions", "Logout"]),
         (
             "data",

@@ -1,7 +1,7 @@
 /** What differs between your phone, your tests and production. */
 
 export const config = {
-  /** Where wxgate is. A release needs https, and the domain in the mini-program's list of request domains. */
+  /** Where wxgate is. A release needs https, and the domain in its lists of request and uploadFile domains. */
   server: 'http://127.0.0.1:8000',
   /** Names operations by their ids, for a server with WXGATE_TRUSTED_DOCUMENTS. */
   trustedDocuments: false,

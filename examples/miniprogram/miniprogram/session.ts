@@ -39,12 +39,17 @@ export function logIn(): Promise<string> {
 }
 
 /** Runs an operation as the signed-in user, and does what errors ask for: to wait, or to log in and repeat. */
-export async function run<Data, Variables>(
+export function run<Data, Variables>(
   document: TypedDocumentString<Data, Variables>, variables: Variables,
 ): Promise<Data> {
+  return asUser((token) => send(document, variables, token))
+}
+
+/** As `run`, for any request that takes a token and raises `ServerError`. */
+export async function asUser<Result>(request: (token: string) => Promise<Result>): Promise<Result> {
   let token = await currentToken()
   return obeying(
-    () => send(document, variables, token),
+    () => request(token),
     async () => { token = await replace(token) },
   )
 }

@@ -1,5 +1,6 @@
 // One HTTP exchange, by node:http: fetch would need what a mini-program's runtime does not have.
 
+import { randomBytes } from "node:crypto";
 import { Agent, request } from "node:http";
 
 const agent = new Agent({ keepAlive: true });
@@ -11,10 +12,24 @@ export function exchange(url, { method, headers = {}, body, timeout }) {
     sent.on("response", (response) => {
       response.on("error", reject);
       response.toArray().then((chunks) => {
-        resolve({ status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString("utf8") });
+        const content = Buffer.concat(chunks);
+        resolve({ status: response.statusCode, headers: response.headers, content, text: content.toString("utf8") });
       }, reject);
     });
     sent.setTimeout(timeout ?? 60000, () => sent.destroy(new Error("timeout")));
     sent.end(body);
   });
+}
+
+/** A form with these fields and one file, and its media type. WeChat takes the file's from the ending of its name. */
+export function multipart(fields, { name, filename, content }) {
+  const boundary = `----WeChat${randomBytes(12).toString("hex")}`;
+  const part = (head, body) => [`--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n`, body, "\r\n"];
+  const type = `image/${filename.endsWith(".png") ? "png" : "jpeg"}`;
+  const parts = [
+    ...Object.entries(fields).flatMap(([field, value]) => part(`name="${field}"`, String(value))),
+    ...part(`name="${name}"; filename="${filename}"\r\nContent-Type: ${type}`, content),
+    `--${boundary}--\r\n`,
+  ];
+  return { type: `multipart/form-data; boundary=${boundary}`, body: Buffer.concat(parts.map((one) => Buffer.from(one))) };
 }

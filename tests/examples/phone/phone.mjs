@@ -1,9 +1,12 @@
 // A phone that runs the built mini-program in argv[2] against the server in argv[3], as JSON lines on stdin tell it.
 // Each line is answered with one: what the command gives, or its error.
 
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { extname } from "node:path";
 import { createInterface } from "node:readline";
 import { JSDOM } from "jsdom";
+import { exchange } from "./http.mjs";
 import { becomeMiniProgram } from "./runtime.mjs";
 import { device, makeWx } from "./wx.mjs";
 
@@ -17,6 +20,7 @@ const state = {
   authSetting: {},
   offline: false,
   hardware: { brand: "Xiaomi", model: "2211133C" },
+  files: {},
   agent: "Mozilla/5.0 (Linux; Android 14; 2211133C) MicroMessenger/8.0.48.2580(0x28003036) MiniProgramEnv/android",
   shown: [],
 };
@@ -63,7 +67,15 @@ const OPEN_TYPES = {
     if (!state.givesAgain) state.given = await device({ server, state }, "phone-number", asked);
     return ["getphonenumber", state.given];
   },
-  chooseAvatar: () => ["chooseavatar", { avatarUrl: "wxfile://tmp_picture.png" }],
+  // A new temporary file each time: a picture of the test's own, or a face from the simulator.
+  async chooseAvatar() {
+    const chosen = state.picture ?? (await device({ server, state }, "choose-avatar", { face: state.face })).avatarUrl;
+    const avatarUrl = `wxfile://tmp_${Object.keys(state.files).length}${extname(chosen)}`;
+    state.files[avatarUrl] = state.picture
+      ? readFileSync(chosen)
+      : (await exchange(`${server}/simulator${chosen}`, { method: "GET" })).content;
+    return ["chooseavatar", { avatarUrl }];
+  },
 };
 
 const COMMANDS = {

@@ -1,7 +1,7 @@
 // The part of `wx` that the example uses: real HTTP, WeChat's answers from the simulator, storage in a file.
 
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { exchange } from "./http.mjs";
+import { exchange, multipart } from "./http.mjs";
 
 // As WeChat does: callbacks where there are any, otherwise a promise.
 function answering(name, act) {
@@ -55,7 +55,25 @@ export function makeWx({ server, storageFile, state, log, open }) {
     }
   }
 
+  // One file a call, always by POST and as multipart/form-data; the body of the response is text, whatever it is.
+  async function uploadFile({ url, filePath, name, header = {}, formData = {}, timeout }) {
+    log.push("wx.uploadFile");
+    if (state.offline) return { errMsg: "uploadFile:fail net::ERR_INTERNET_DISCONNECTED" };
+    const content = state.files[filePath];
+    if (!content) return { errMsg: "uploadFile:fail file not found" };
+    try {
+      const { type, body } = multipart(formData, { name, filename: filePath.split("/").pop(), content });
+      const headers = { ...header, "Content-Type": type, "User-Agent": state.agent };
+      const { status, text } = await exchange(url, { method: "POST", headers, body, timeout });
+      if (state.lost?.[0] === "wx.uploadFile") return { errMsg: `uploadFile:fail no answer to ${state.lost.shift()}` };
+      return { errMsg: "uploadFile:ok", statusCode: status, data: text };
+    } catch (error) {
+      return { errMsg: `uploadFile:fail ${error.message}` };
+    }
+  }
+
   const requested = answering("request", ask);
+  const uploaded = answering("uploadFile", uploadFile);
 
   return {
     request: (options) => {
@@ -64,6 +82,10 @@ export function makeWx({ server, storageFile, state, log, open }) {
     },
     // As Taro has it.
     requested,
+    uploadFile: (options) => {
+      uploaded(options);
+      return { abort() {} };
+    },
     login: answering("login", () => {
       log.push("wx.login");
       if (state.offline) return { errMsg: "login:fail net::ERR_INTERNET_DISCONNECTED" };
@@ -110,12 +132,6 @@ export function makeWx({ server, storageFile, state, log, open }) {
     getStorageSync: (key) => stored()[key] ?? "",
     setStorageSync: (key, value) => keep({ ...stored(), [key]: value }),
     removeStorageSync: (key) => keep({ ...stored(), [key]: undefined }),
-    getFileSystemManager: () => ({
-      saveFile: answering("saveFile", ({ tempFilePath }) => ({
-        errMsg: "saveFile:ok",
-        savedFilePath: tempFilePath.replace("tmp", "store"),
-      })),
-    }),
   };
 }
 

@@ -74,7 +74,12 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await outcome("Tell nickname", "Proved and kept");
   await page.getByRole("button", { name: "Withdraw permission" }).focus();
   await page.keyboard.press("Enter");
-  for (const label of ["Revoke phone number", "Revoke nickname and picture"]) {
+  for (const label of [
+    "Revoke phone number",
+    "Revoke nickname and picture",
+    "Revoke typed nickname",
+    "Revoke chosen picture",
+  ]) {
     await page.locator(":focus", { hasText: label }).waitFor();
     await page.keyboard.press("ArrowDown");
   }

@@ -6,7 +6,7 @@ import type { TypedDocumentString } from '../generated/graphql'
 
 interface ErrorExtensions { code: ErrorCode; action: ErrorAction; requestId: string; retryAfterMs?: number }
 
-interface Answer<Data> { data?: Data; errors?: { message: string; extensions: ErrorExtensions }[] }
+export interface Answer<Data> { data?: Data; errors?: { message: string; extensions: ErrorExtensions }[] }
 
 /** The server's answer is an error; `extensions.action` says what to do about it. */
 export class ServerError extends Error {

@@ -84,8 +84,8 @@ Page({
     const info = getGlobalUserInfo()
     this.setData({
       signedIn: info !== null,
-      name: info?.chosenNickName || info?.nickName || 'Nameless',
-      picture: info?.chosenAvatar || info?.avatarUrl || '',
+      name: info?.nickName || 'Nameless',
+      picture: info?.avatarUrl || '',
       fields: info ? LABELS.map(([field, label]) => ({ label, value: `${info[field] ?? '-'}` })) : [],
     })
   },

@@ -14,7 +14,7 @@ onAnswer(({ operation, body }) => {
 
 const well = (text: string): Outcome => ({ went: "well", text });
 const back = (text: string): Outcome => ({ went: "back", text });
-const results: Record<Exclude<Operation, "Sessions">, [Place, (data: any) => Outcome | undefined]> = {
+const results: Record<Exclude<Operation, "Sessions" | "Picture">, [Place, (data: any) => Outcome | undefined]> = {
   Login: [
     "Login",
     ({ login }) =>
@@ -36,7 +36,12 @@ const results: Record<Exclude<Operation, "Sessions">, [Place, (data: any) => Out
     ({ me }) =>
       me === null
         ? { went: "wrong", text: "null: no user is signed in. Begin with step 1." }
-        : me && well(me.nickName ? `You are “${me.nickName}”.` : "You have no nickname yet: step 2 submits it."),
+        : me && well(me.nickName ? `You are “${me.nickName}”.` : "You have no nickname yet: steps 2 and 5 are for that."),
+  ],
+  UpdateProfile: [
+    "profile",
+    ({ updateProfile: user }) =>
+      user && well(user.nickName ? `Kept: you are “${user.nickName}”.` : "Kept. You have no nickname yet."),
   ],
   RevokeSession: [
     "devices",

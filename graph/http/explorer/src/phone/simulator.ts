@@ -20,9 +20,14 @@ interface Success {
   errMsg: string;
 }
 
+const at = (path: string) => new URL(`simulator${path}`, document.baseURI);
+
+/** Where the made-up picture of this name is shown: "red" and "yellow" have a meaning to WeChat, others have none. */
+export const faceOf = (name: string) => at(`/device/faces/${encodeURIComponent(name)}.png`).href;
+
 /** Raises WeChat's `errMsg` unless it says ok. */
 async function device<T>(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<T & Success> {
-  const response = await fetch(new URL(`simulator/device/${path}`, document.baseURI), {
+  const response = await fetch(at(`/device/${path}`), {
     method,
     ...(body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
   });
@@ -54,6 +59,11 @@ export const wechat = {
     device<{ deliveries: Delivery[] }>("POST", "revoke", { ...fields(holder), info: [info] }),
   modified: (holder: Holder) => device<{ deliveries: Delivery[] }>("POST", "modified", fields(holder)),
   closeAccount: (holder: Holder) => device<{ deliveries: Delivery[] }>("POST", "close-account", fields(holder)),
+  /** The temporary file, which the simulator keeps. */
+  async chooseAvatar(holder: Holder, face: string): Promise<Blob> {
+    const { avatarUrl } = await device<{ avatarUrl: string }>("POST", "choose-avatar", { ...fields(holder), face });
+    return (await fetch(at(avatarUrl))).blob();
+  },
   users: () => device<{ users: { user: string }[] }>("GET", "users"),
   apps: () => device<{ apps: { app: string }[] }>("GET", "apps"),
   faults: () => device<{ faults: unknown[] }>("GET", "faults"),

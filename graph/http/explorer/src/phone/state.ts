@@ -3,6 +3,7 @@
 import { create } from "zustand";
 import { authorization, miniProgram } from "../headers";
 import { type Holder, type Policy, wechat } from "./simulator";
+import type { Upload } from "./upload";
 
 export interface Outcome {
   /** "back": what the user has done is undone, or was not to be kept. */
@@ -11,7 +12,14 @@ export interface Outcome {
 }
 
 /** Where an outcome is shown. */
-export type Place = "Login" | "SubmitUserInfo" | "Me" | "phone" | "devices" | "data" | "withdrawal" | "faults";
+export type Place = "Login" | "SubmitUserInfo" | "Me" | "phone" | "profile" | "devices" | "data" | "withdrawal" | "faults";
+
+/** A picture that the user has chosen. */
+export interface Chosen {
+  /** Its name in the simulator; null for a file of one's own. */
+  face: string | null;
+  file: Blob;
+}
 
 interface Phone extends Holder {
   users: string[];
@@ -21,6 +29,10 @@ interface Phone extends Holder {
   collected: boolean;
   isLibraryOld: boolean;
   hasTapped: boolean;
+  typedName: string;
+  chosen: Chosen | null;
+  /** Of the chosen picture. */
+  upload: Upload | null;
   /** The document of the last export. */
   exported: string | null;
   isWeChatDown: boolean;
@@ -28,7 +40,16 @@ interface Phone extends Holder {
   outcomes: Partial<Record<Place, Outcome>>;
 }
 
-const nothingDone = { code: null, collected: false, hasTapped: false, exported: null, outcomes: {} };
+const nothingDone = {
+  code: null,
+  collected: false,
+  hasTapped: false,
+  typedName: "",
+  chosen: null,
+  upload: null,
+  exported: null,
+  outcomes: {},
+};
 // Each mini-program keeps a token of its own on each user's phone.
 const tokens = new Map<string, string | null>();
 
@@ -65,7 +86,7 @@ authorization.subscribe(() => {
   const held = authorization.get();
   tokens.set(keptFor(), held);
   // These speak of the token before.
-  const places: Place[] = held ? ["Me", "devices", "data", "withdrawal"] : ["Login", "Me"];
+  const places: Place[] = held ? ["Me", "profile", "devices", "data", "withdrawal"] : ["Login", "Me"];
   for (const place of places) report(place, undefined);
 });
 

@@ -2,6 +2,7 @@
 
 import { PhoneNumber } from "./number";
 import { useOperations } from "./operations";
+import { OwnProfile } from "./profile";
 import { type Policy, wechat } from "./simulator";
 import { attempt, report, usePhone } from "./state";
 import { Ask, Send, Step } from "./step";
@@ -52,6 +53,7 @@ export function Steps() {
         <Send operation="Me" onClick={send} />
       </Step>
       <PhoneNumber />
+      <OwnProfile />
     </ol>
   );
 }

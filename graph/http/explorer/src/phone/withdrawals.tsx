@@ -3,6 +3,7 @@
 import { DropdownMenu } from "@graphiql/react";
 import { type Field, kept, keptWithout, names } from "./kept";
 import { useOperations } from "./operations";
+import { forgetPicture } from "./picture";
 import { type Delivery, type Holder, wechat } from "./simulator";
 import { attempt, begin, type Outcome, type Place, report, usePhone } from "./state";
 import { OutcomeLine } from "./step";
@@ -12,12 +13,31 @@ interface Withdrawal {
   push: (holder: Holder) => Promise<{ deliveries: Delivery[] }>;
   /** What the server should remove; without them, the user. */
   fields?: Field[];
+  /** What of these is not meant, and stays. */
+  others?: string;
 }
 
 const profile: Field[] = ["nickName", "avatarUrl"];
 const withdrawals: Withdrawal[] = [
   { label: "Revoke phone number", push: (holder) => wechat.revoke(holder, 8), fields: ["phone"] },
-  { label: "Revoke nickname and picture", push: (holder) => wechat.revoke(holder, 6), fields: profile },
+  {
+    label: "Revoke nickname and picture",
+    push: (holder) => wechat.revoke(holder, 6),
+    fields: profile,
+    others: "What was typed or uploaded has permissions of its own.",
+  },
+  {
+    label: "Revoke typed nickname",
+    push: (holder) => wechat.revoke(holder, 19),
+    fields: ["nickName"],
+    others: "What WeChat signed has a permission of its own.",
+  },
+  {
+    label: "Revoke chosen picture",
+    push: (holder) => wechat.revoke(holder, 20),
+    fields: ["avatarUrl"],
+    others: "What WeChat signed has a permission of its own.",
+  },
   { label: "Change WeChat profile", push: wechat.modified, fields: profile },
   { label: "Close WeChat account", push: wechat.closeAccount },
 ];
@@ -26,15 +46,17 @@ export function Withdrawals() {
   const { user, app, outcomes } = usePhone();
   const { send } = useOperations();
 
-  async function withdraw({ push, fields }: Withdrawal) {
+  async function withdraw({ push, fields, others }: Withdrawal) {
     report("withdrawal", undefined);
     const before = await kept();
     const { deliveries } = await push({ user, app });
     if (!deliveries.length) throw new Error("The simulator has no URL to push events to.");
     const after = before && (await keptWithout(fields));
     if (before && !after) begin();
-    for (const field of before ?? []) if (!after?.includes(field)) report(shownAt[field], undefined);
-    const { went, text } = effect(before, after, fields);
+    const gone = (before ?? []).filter((field) => !after?.includes(field));
+    for (const place of gone.flatMap((field) => shownAt[field])) report(place, undefined);
+    if (gone.includes("avatarUrl")) forgetPicture();
+    const { went, text } = effect(before, after, fields, others);
     const isAccepted = deliveries.every(({ accepted }) => accepted);
     report("withdrawal", { went: isAccepted ? went : "wrong", text: `${deliveries.map(described).join(" ")} ${text}` });
     if (before) await send("Me");
@@ -59,22 +81,29 @@ export function Withdrawals() {
   );
 }
 
-const shownAt: Record<Field, Place> = { nickName: "SubmitUserInfo", avatarUrl: "SubmitUserInfo", phone: "phone" };
+const shownAt: Record<Field, Place[]> = {
+  nickName: ["SubmitUserInfo", "profile"],
+  avatarUrl: ["SubmitUserInfo", "profile"],
+  phone: ["phone"],
+};
 
 function described({ event, tries }: Delivery): string {
   const responses = tries.map(({ status, answer }) => [status, answer].filter(Boolean).join(" "));
   return `WeChat pushed ${event}, and the server answered “${responses.join("”, “")}”.`;
 }
 
-function effect(before: Field[] | null, after: Field[] | null, fields?: Field[]): Outcome {
+function effect(before: Field[] | null, after: Field[] | null, fields?: Field[], others?: string): Outcome {
   if (!before) return { went: "back", text: "Sign in first, and “me” shows what that does." };
   if (!after) return { went: "back", text: "For “me” there is no such user any more." };
   if (!fields) return { went: "wrong", text: "“me” still finds the user." };
   const left = after.filter((field) => fields.includes(field));
-  if (left.length) return { went: "wrong", text: `“me” still has: ${listed(left)}.` };
+  if (left.length && !others) return { went: "wrong", text: `“me” still has: ${listed(left)}.` };
   const gone = before.filter((field) => !after.includes(field));
-  if (!gone.length) return { went: "back", text: "“me” is as before: nothing was kept." };
-  return { went: "back", text: `Gone from “me”: ${listed(gone)}.` };
+  const text = [
+    gone.length && `Gone from “me”: ${listed(gone)}.`,
+    left.length && `“me” still has: ${listed(left)}. ${others}`,
+  ].filter(Boolean);
+  return { went: "back", text: text.join(" ") || "“me” is as before: nothing was kept." };
 }
 
 const listed = (fields: Field[]) => fields.map((field) => names[field]).join(", ");
