@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.functions import Count, Min
 from tortoise.models import Model
 
@@ -52,9 +53,11 @@ async def note_file(database: Database, name: str, *, due_at: int) -> None:
     await database.transaction(lambda: plan_deletion([name], due_at))
 
 
-async def due_files(database: Database, *, now: int, after: str, limit: int) -> Sequence[FileDue]:
-    """The next files by name that are due."""
-    due = FileToDelete.filter(due_at__lte=now, name__gt=after).order_by("name").limit(limit)
+async def due_files(database: Database, *, now: int, after: FileDue | None, limit: int) -> Sequence[FileDue]:
+    """The next files that are due, the longest first, so that those that cannot be deleted do not keep the others."""
+    due = FileToDelete.filter(due_at__lte=now).order_by("due_at", "name").limit(limit)
+    if after is not None:
+        due = due.filter(Q(due_at__gt=after.due_at) | Q(due_at=after.due_at, name__gt=after.name))
     return [FileDue(*row) for row in await database.run(lambda: due.values_list(*FileDue._fields), reads=True)]
 
 

@@ -50,7 +50,8 @@ def apply_verdict(
     """Stores what a picture was found to be, and shows or hides it; None when it is gone.
 
     REFUSED is final, for the file goes; what is SHOWN can be refused, but not become doubtful again. Of one that was
-    replaced only the row changes. `label` None keeps WeChat's. Where the picture is doubtful, `shows` decides whether
+    replaced only the row changes. `label` None is an operator's, who has the last word: it keeps WeChat's label, and
+    what WeChat's check finds later counts for nothing. Where the picture is doubtful, `shows` decides whether
     it is shown meanwhile; one that is shown already stays so. `entry` is recorded, with the user and the mini-program,
     when a picture that is not replaced has another state now.
     """
@@ -66,14 +67,16 @@ def apply_verdict(
         msg = "the picture is another user's"
         raise Conflict(msg)
     sources = yield from read_sources(user.id)
-    is_shown = sources.avatar_name == picture.name
+    # A server of the version before, which does not know names of files, may have put another address there.
+    is_shown = sources.avatar_name == picture.name and user.avatar_url == picture.url
     if entry is not None and (yield from recorded(entry.id)) is not None:  # of the same call, whose COMMIT was lost
         return Verdict(user.id, is_current, changed=True, shown=is_shown)
     refused = state is PictureState.REFUSED
     is_final = picture.state is PictureState.REFUSED or (picture.state is PictureState.SHOWN and not refused)
     if is_final or picture.state is state:
         return Verdict(user.id, is_current, changed=False, shown=is_shown)
-    yield from set_verdict(picture.id, state=state, label=picture.label if label is None else label, now=now)
+    by_operator, label = label is None, picture.label if label is None else label
+    yield from set_verdict(picture.id, state=state, label=label, is_last=by_operator, now=now)
     if refused:
         if is_current:  # else it was planned when another one took its place
             yield from plan_deletion([picture.name], now)
@@ -85,5 +88,6 @@ def apply_verdict(
         yield from write_profile(*with_picture(user, sources, picture.name, picture.url), now=now)
         is_shown = True
     if is_current and entry is not None:
-        yield from record(replace(entry, user_id=user.id, app_id=picture.app_id))
+        entry = replace(entry, user_id=user.id, app_id=picture.app_id, detail={"label": label})
+        yield from record(entry)
     return Verdict(user.id, is_current, changed=True, shown=is_shown)

@@ -85,6 +85,7 @@ _INSERT: Final = """
 INSERT INTO pictures (id, user_id, app_id, name, url, state, tries, due_at, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)"""
 _JUDGE: Final = "UPDATE pictures SET state = $2, label = $3, checked_at = $4, due_at = NULL WHERE id = $1"
+_END_CHECK: Final = "UPDATE pictures SET trace_id = NULL WHERE id = $1"
 _MAKE_DUE: Final = "UPDATE pictures SET due_at = $2 WHERE id = $1 AND due_at > $2"
 _RETIRE: Final = """
 UPDATE pictures SET replaced_at = $3, due_at = NULL WHERE user_id = $1 AND name <> $2 AND replaced_at IS NULL
@@ -118,9 +119,11 @@ def insert_picture(picture: StoredPicture) -> Steps[None]:
     yield _INSERT, (*saved, int(picture.state), picture.due_at, picture.created_at)
 
 
-def set_verdict(picture_id: str, *, state: PictureState, label: int | None, now: int) -> Steps[None]:
-    """Stores what a picture was found to be; it waits for nothing any more."""
+def set_verdict(picture_id: str, *, state: PictureState, label: int | None, is_last: bool, now: int) -> Steps[None]:
+    """Stores what a picture was found to be; it waits for nothing any more. The last verdict ends its check."""
     yield _JUDGE, (picture_id, int(state), label, now)
+    if is_last:
+        yield _END_CHECK, (picture_id,)
 
 
 def make_due(picture_id: str, now: int) -> Steps[None]:

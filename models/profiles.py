@@ -45,6 +45,7 @@ UPDATE users SET nick_name = $2, avatar_url = $3, gender = $4, city = $5, provin
   updated_at = $9, profile_at = $10, avatar_name = $11, nick_name_at = $12, nick_name_source = $13, avatar_at = $14,
   avatar_source = $15, facts_at = $16
 WHERE id = $1"""
+_NOTE_WITHDRAWAL: Final = "UPDATE users SET profile_at = $2 WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ def write_profile(user: UserRecord, sources: Sources, *, now: int) -> Steps[User
     user = user._replace(updated_at=max(now, user.updated_at + 1))
     yield _WRITE, (*user[:8], user.updated_at, *sources)
     return user
+
+
+def note_withdrawal(user_id: str, sources: Sources) -> Steps[None]:
+    """Stores the watermark of a profile of which nothing was cleared; the transaction has locked the user."""
+    yield _NOTE_WITHDRAWAL, (user_id, sources.profile_at)
 
 
 def without_name(user: UserRecord, sources: Sources) -> tuple[UserRecord, Sources]:

@@ -9,6 +9,7 @@ from models.profiles import (
     Source,
     Sources,
     drop_settled,
+    note_withdrawal,
     read_sources,
     without_avatar,
     without_facts,
@@ -21,8 +22,9 @@ from models.users import UserRecord
 class Withdrawn(StrEnum):
     """What is withdrawn; the values stand in the audit log.
 
-    PROFILE is all that came signed, NICK_NAME what was typed, PICTURE what was uploaded. NAME is the nickname and the
-    picture wherever they came from, because what the user has at WeChat has changed.
+    PROFILE is all that came signed, and the rest of gender, region and language; NICK_NAME what was typed, PICTURE what
+    was uploaded. NAME is the nickname and the picture wherever they came from, because what the user has at WeChat has
+    changed.
     """
 
     PROFILE = "profile"
@@ -45,7 +47,10 @@ def withdraw(
     for what in sorted({*withdrawn}):
         rest = changed
         if what in {Withdrawn.PROFILE, Withdrawn.NAME} and _is_old(user, sources, before):
-            rest = _without_signed(*rest, with_facts=what is Withdrawn.PROFILE)
+            rest = _without_signed(*rest)
+            # Which of them the user has typed is not kept: those that were signed go, and the others with them.
+            if what is Withdrawn.PROFILE and (sources.facts_at is None or sources.facts_at <= before):
+                rest = without_facts(*rest)
         if what in {Withdrawn.NICK_NAME, Withdrawn.NAME} and _is_taken(
             rest[1].nick_name_source, sources.nick_name_at, before
         ):
@@ -64,8 +69,10 @@ def withdraw(
     if not {Withdrawn.PROFILE, Withdrawn.NAME}.isdisjoint(withdrawn):
         # Of the same second it may have been given again.
         cleared_sources = cleared_sources._replace(profile_at=max(sources.profile_at or 0, at - 1))
-    if (cleared, cleared_sources) != found:
+    if (cleared, cleared_sources._replace(profile_at=sources.profile_at)) != found:
         yield from write_profile(cleared, cleared_sources, now=now)
+    elif cleared_sources != sources:
+        yield from note_withdrawal(user.id, cleared_sources)
     yield from drop_settled(cleared, cleared_sources)
     return removed
 
@@ -78,11 +85,9 @@ def _is_taken(source: int, taken_at: int | None, before: int) -> bool:
     return source == Source.USER and taken_at is not None and taken_at <= before
 
 
-def _without_signed(user: UserRecord, sources: Sources, *, with_facts: bool) -> tuple[UserRecord, Sources]:
+def _without_signed(user: UserRecord, sources: Sources) -> tuple[UserRecord, Sources]:
     if sources.nick_name_source == Source.WECHAT:
         user, sources = without_name(user, sources)
     if sources.avatar_source == Source.WECHAT:
         user, sources = without_avatar(user, sources)
-    if with_facts and sources.facts_at is None:
-        user, sources = without_facts(user, sources)
     return user, sources

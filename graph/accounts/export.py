@@ -4,6 +4,7 @@
 `accounts`, `sessions` and `events`; names, times and enumerations are as in the schema, and what is empty is null.
 Version 2 adds `pictures`, newest first, and to `user` where its parts came from: `nickNameSource` and `avatarSource`
 are WECHAT or USER, `nickNameAt`, `avatarAt` and `factsAt` (of gender, region and language) when the user gave them.
+Left out is what is there for hours only, uploads that are not saved, and how far checks are that are not done.
 There is no session_key and no hash of a token in it, which are secrets of the server's, and of operators no name.
 """
 

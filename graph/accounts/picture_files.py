@@ -44,13 +44,13 @@ class PictureFiles:
         )
 
     async def _is_any_due(self, now: int) -> bool:
-        return bool(await due_files(self.database, now=now, after="", limit=1))
+        return bool(await due_files(self.database, now=now, after=None, limit=1))
 
     async def _delete_due(self, now: int) -> AsyncIterator[int]:
-        after = ""
+        after: FileDue | None = None
         while page := await due_files(self.database, now=now, after=after, limit=_PAGE):
             deleted = sum(await asyncio.gather(*map(self._delete, page)))
-            after = page[-1].name
+            after = page[-1]
             yield deleted
             if not deleted:  # not of these files, it seems: the store is away
                 return

@@ -107,8 +107,7 @@ def _judge(picture_id: str, state: PictureState, action: AuditAction) -> tuple[V
 
     async def work(database: Database) -> tuple[Verdict, PictureState] | None:
         now = await shared_now(database, epoch_ms)
-        detail = {"picture": picture_id}
-        entry = action.entry(now=now, user_id=None, actor=command_actor(), detail=detail)
+        entry = action.entry(now=now, user_id=None, actor=command_actor())
         verdict = await judge_picture(
             database, picture_id, state=state, label=None, shows="after", entry=entry, now=now
         )

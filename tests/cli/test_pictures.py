@@ -102,7 +102,7 @@ def test_an_accepted_picture_is_shown_in_place_of_the_one_before(
     assert look("SELECT name FROM files_to_delete") == [f"{SHOWN}.jpg"]
     assert pictures("accept", DOUBTFUL).output == f"{DOUBTFUL} was accepted before: it is shown.\n"
     [detail] = look("SELECT detail FROM audit_log WHERE action = 'picture_accepted'")
-    assert json.loads(detail) == {"picture": DOUBTFUL}
+    assert json.loads(detail) == {"label": 20002}
     assert look("SELECT actor FROM audit_log WHERE action = 'picture_accepted'") == [command_actor()]
     assert listed(pictures, "--review") == []
 

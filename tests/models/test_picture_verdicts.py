@@ -150,3 +150,19 @@ async def test_a_signed_picture_that_came_later_is_not_hidden_by_a_verdict(datab
     await judge(database, REFUSED)
     assert await avatar_of(database) == ("https://thirdwx.qlogo.cn/alice", "", 0)
     await changed(database, nick_name="Alice again", now=NOON + MINUTE)
+
+
+async def test_an_address_that_an_older_server_put_there_is_not_hidden_by_a_verdict(database: Database) -> None:
+    await save(database, mode="after")
+    await database.fetch("UPDATE users SET avatar_url = 'https://thirdwx.qlogo.cn/alice'")
+    assert await judge(database, REFUSED, label=20002) == Verdict("user-1", True, changed=True, shown=False)
+    assert (await profile_of(database))["avatar_url"] == "https://thirdwx.qlogo.cn/alice"
+
+
+async def test_what_an_operator_has_judged_wechat_judges_no_more(database: Database) -> None:
+    await save(database, mode="after")
+    await database.fetch("UPDATE pictures SET trace_id = 'trace-1'")
+    await judge(database, REVIEW, label=21000)
+    assert await column(database, "SELECT trace_id FROM pictures") == ["trace-1"]
+    await judge(database, SHOWN)
+    assert await column(database, "SELECT trace_id FROM pictures") == [None]

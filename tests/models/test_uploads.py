@@ -70,12 +70,12 @@ async def test_of_two_times_for_one_file_the_earlier_counts(database: Database) 
     assert await files(database) == {"b.jpg": NOON + 1}
 
 
-async def test_files_that_are_due_are_found_by_name_and_no_others(database: Database) -> None:
-    for name, due_at in (("c", NOON), ("a", NOON), ("d", NOON + 1), ("b", NOON)):
+async def test_files_that_are_due_are_found_the_longest_first_and_no_others(database: Database) -> None:
+    for name, due_at in (("b", NOON), ("c", NOON - 1), ("d", NOON + 1), ("a", NOON)):
         await note_file(database, name, due_at=due_at)
-    first = await due_files(database, now=NOON, after="", limit=2)
-    rest = await due_files(database, now=NOON, after=first[-1].name, limit=2)
-    assert [*first, *rest] == [FileDue(name, NOON) for name in "abc"]
+    first = await due_files(database, now=NOON, after=None, limit=2)
+    rest = await due_files(database, now=NOON, after=first[-1], limit=2)
+    assert [*first, *rest] == [FileDue("c", NOON - 1), FileDue("a", NOON), FileDue("b", NOON)]
 
 
 async def test_a_file_that_was_planned_anew_is_neither_forgotten_nor_put_off(database: Database) -> None:

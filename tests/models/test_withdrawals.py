@@ -40,13 +40,21 @@ async def test_what_was_signed_goes_if_it_was_collected_or_stored_by_then(
 
 async def test_what_was_typed_and_uploaded_stays_where_only_the_signed_is_withdrawn(database: Database) -> None:
     await store_profile(database, "user-1", a_profile(profile_at=NOON - 9), now=NOON - 9)
-    await changed(database, nick_name="Typed", city="Xi'an", now=NOON - 5)
+    await changed(database, nick_name="Typed", now=NOON - 5)
+    await changed(database, city="Xi'an", now=NOON + 1)
     await save(database, now=NOON - 5)
     before = await profile_of(database)
     assert await withdrawn(database, Withdrawn.PROFILE) == []
-    times = {name: (await profile_of(database))[name] for name in ("profile_at", "updated_at")}
-    assert await profile_of(database) == before | times
-    assert times["profile_at"] == NOON - 1
+    # Of what was not cleared the profile did not change, so that its time stays.
+    assert await profile_of(database) == before | {"profile_at": NOON - 1}
+
+
+async def test_what_was_signed_of_a_region_goes_with_what_was_typed_beside_it(database: Database) -> None:
+    await store_profile(database, "user-1", a_profile(profile_at=NOON - 9), now=NOON - 9)
+    await changed(database, language="en", now=NOON - 5)
+    assert await withdrawn(database, Withdrawn.PROFILE) == [Withdrawn.PROFILE]
+    row = await profile_of(database)
+    assert [row[name] for name in ("city", "province", "country", "language", "gender")] == ["", "", "", "", 0]
 
 
 async def test_a_shown_picture_goes_and_one_that_was_uploaded_later_goes_on_waiting(database: Database) -> None:
