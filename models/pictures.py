@@ -178,11 +178,11 @@ async def note_check(
 ) -> bool:
     """Notes that WeChat was asked about a picture, or could not be; False where it is not as it was read any more.
 
-    Without a `trace_id` the one that it has stays. `tries` is what to count from now on, and grows in any case: by one
-    where it is None.
+    Without a `trace_id` the one that it has stays. `tries` is what to count from now on, and never less than before:
+    one more where it is None.
     """
     same = Picture.filter(id=picture.id, tries=picture.tries, state=picture.state, replaced_at=None)
-    change: dict[str, Any] = {"due_at": due_at, "state": state, "tries": tries or picture.tries + 1}
+    change: dict[str, Any] = {"due_at": due_at, "state": state, "tries": picture.tries + 1 if tries is None else tries}
     if trace_id is not None:
         change["trace_id"] = trace_id
     return await database.run(lambda: same.update(**change)) == 1
