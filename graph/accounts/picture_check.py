@@ -116,32 +116,32 @@ class PictureChecks:
         )
 
     async def take_result(self, event_id: str, app_id: str, check: MediaCheck, *, now: int) -> bool:
-        """Applies the result in an event, once; False while no picture is known to be checked under its trace_id.
+        """Applies the result in an event, once; False while the picture that it is of may not be known yet.
 
-        Raises `DatabaseError`.
+        One that can be of no picture here is finished. Raises `DatabaseError`.
         """
         detail = {"label": check.label}
         entry = AuditAction.PICTURE_REFUSED.entry(now=now, user_id=None, actor="wechat", app_id=app_id, detail=detail)
         applied = await self.database.transaction(lambda: self._apply(event_id, app_id, check, entry, now))
-        if applied:
-            self.counted("picture", CheckOutcome.NO_RESULT if check.suggest is None else outcome_of(check.suggest))
+        if applied and check.suggest is not None:  # else the job, which is to look at it, counts that
+            self.counted("picture", outcome_of(check.suggest))
             if check.suggest is Suggest.RISKY:
                 self.freed()
         return applied is not None
 
     def _apply(self, event_id: str, app_id: str, check: MediaCheck, entry: Audited, now: int) -> Steps[bool | None]:
-        """Whether it was not applied before; None where there is nothing yet to apply it to."""
-        picture = yield from find_checked(app_id, check.trace_id)
-        if picture is None:
+        """Whether it is applied now; None where there may be nothing yet to apply it to."""
+        picture_id, is_any_asked = yield from find_checked(app_id, check.trace_id, now=now)
+        if picture_id is None and is_any_asked:
             return None
-        if not (yield from finish_event(event_id, now=now)):
+        if not (yield from finish_event(event_id, now=now)) or picture_id is None:
             return False
         if check.suggest is None:
-            yield from make_due(picture["id"], now)
+            yield from make_due(picture_id, now)
             return True
         state = _STATES[check.suggest]
         yield from apply_verdict(
-            picture["id"],
+            picture_id,
             state=state,
             label=check.label,
             shows="before" if self.policy == "before" else "after",
