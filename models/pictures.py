@@ -80,7 +80,15 @@ _COLUMNS: Final = tuple(StoredPicture.__slots__)
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)}, replaced_at FROM pictures"  # noqa: S608 - constants only
 _IN_USE: Final = f"{_SELECT} WHERE user_id = $1 AND replaced_at IS NULL ORDER BY created_at DESC, id DESC"
 _BY_ID: Final = f"{_SELECT} WHERE id = $1"
-_CHECKED: Final = f"{_SELECT} WHERE app_id = $1 AND trace_id = $2 ORDER BY created_at DESC LIMIT 1"
+# One statement, and so one moment: between two, WeChat's response could be stored. Each half reads by an index.
+_CHECKED: Final = f"""
+SELECT
+  (SELECT id FROM pictures WHERE app_id = $1 AND trace_id = $2 ORDER BY created_at DESC LIMIT 1) AS id,
+  EXISTS (SELECT 1 FROM pictures WHERE app_id = $1 AND state = {PictureState.CHECKING.value} AND due_at <= $3) AS asked
+"""  # noqa: S608 - constants only
+# A picture is due while WeChat is asked about it again, and a minute after it is saved, when WeChat is asked at once;
+# the rest is for servers whose clocks differ.
+_ASKED_BEFORE_DUE_MS: Final = 900_000
 _INSERT: Final = """
 INSERT INTO pictures (id, user_id, app_id, name, url, state, tries, due_at, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)"""
@@ -107,10 +115,13 @@ def select_picture(picture_id: str) -> Steps[tuple[StoredPicture, bool] | None]:
     return (_stored(rows[0]), rows[0]["replaced_at"] is None) if rows else None
 
 
-def find_checked(app_id: str, trace_id: str) -> Steps[Row | None]:
-    """The row of the picture that WeChat checks under this id; None where it is not stored yet, or gone."""
-    rows = yield _CHECKED, (app_id, trace_id)
-    return rows[0] if rows else None
+def find_checked(app_id: str, trace_id: str, *, now: int) -> Steps[tuple[str | None, bool]]:
+    """The picture that WeChat checks under this id, or None; and whether WeChat may be being asked about any just now.
+
+    If so, its response with the id may be still to come.
+    """
+    [row] = yield _CHECKED, (app_id, trace_id, now + _ASKED_BEFORE_DUE_MS)
+    return row["id"], bool(row["asked"])
 
 
 def insert_picture(picture: StoredPicture) -> Steps[None]:
@@ -181,11 +192,11 @@ async def note_check(
 ) -> bool:
     """Notes that WeChat was asked about a picture, or could not be; False where it is not as it was read any more.
 
-    Without a `trace_id` the one that it has stays. `tries` is what to count from now on, and grows in any case: by one
-    where it is None.
+    Without a `trace_id` the one that it has stays. `tries` is what to count from now on, and never less than before:
+    one more where it is None.
     """
     same = Picture.filter(id=picture.id, tries=picture.tries, state=picture.state, replaced_at=None)
-    change: dict[str, Any] = {"due_at": due_at, "state": state, "tries": tries or picture.tries + 1}
+    change: dict[str, Any] = {"due_at": due_at, "state": state, "tries": picture.tries + 1 if tries is None else tries}
     if trace_id is not None:
         change["trace_id"] = trace_id
     return await database.run(lambda: same.update(**change)) == 1

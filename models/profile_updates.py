@@ -16,6 +16,7 @@ from models.profiles import (
     FACTS,
     Source,
     Sources,
+    adds_text,
     profile_text,
     read_sources,
     with_picture,
@@ -61,7 +62,7 @@ class PictureRules:
 class CheckedText:
     """Which content WeChat has seen (see `profile_text`), and what is to be noted of it: None where it has passed.
 
-    "" is of a change that changed no text when it was looked at. `is_strict` stores no other texts than those that
+    "" is of a change that added no text when it was looked at. `is_strict` stores no other texts than those that
     were seen. A WAITING one is checked again from `due_at` on, in epoch milliseconds; None is at once.
     """
 
@@ -172,7 +173,7 @@ def _update(
 
 def _is_unseen(user: UserRecord, changed: UserRecord, checked: CheckedText) -> bool:
     content = profile_text(changed)
-    return content not in {"", checked.content, profile_text(user)}
+    return content not in {checked.content, profile_text(user)} and adds_text(user, changed)
 
 
 def _take_upload(user_id: str, upload_id: str | None, now: int) -> Steps[_Taken | UploadMissing | UploadRefused | None]:
@@ -224,12 +225,13 @@ def _saved(
 def _note_texts(
     user: UserRecord, stored: UserRecord, app_id: str, checked: CheckedText | None, now: int
 ) -> Steps[None]:
+    """Where texts were only taken back, those that are left are in doubt, or not, as they were."""
     content = profile_text(stored)
     if content == profile_text(user):
         return
     if not content or (checked is not None and checked.content == content and checked.state is None):
         yield from drop_text_check(user.id)
-    elif checked is not None:
+    elif checked is not None and (checked.content == content or adds_text(user, stored)):
         state, label, due_at = checked.state, checked.label, checked.due_at
         if checked.content != content or state is None:
             state, label, due_at = TextCheckState.WAITING, None, now

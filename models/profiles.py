@@ -68,7 +68,16 @@ class Profile:
 
 def profile_text(user: UserRecord) -> str:
     """All of a profile that can be read, as WeChat checks it: a text a line, without those that are empty."""
-    return "\n".join(filter(None, (user.nick_name, user.city, user.province, user.country)))
+    return "\n".join(filter(None, _texts(user)))
+
+
+def adds_text(before: UserRecord, after: UserRecord) -> bool:
+    """Whether any text of a profile is neither as it was nor taken back."""
+    return any(text not in {"", was} for text, was in zip(_texts(after), _texts(before), strict=True))
+
+
+def _texts(user: UserRecord) -> tuple[str, ...]:
+    return user.nick_name, user.city, user.province, user.country
 
 
 def read_sources(user_id: str) -> Steps[Sources]:

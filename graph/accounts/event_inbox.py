@@ -45,8 +45,8 @@ LOOK_EVERY_SECONDS: Final = 30.0
 _TAKEN_MS: Final = 60_000
 # After these times an event that could not be applied is tried again; then it is left to an operator.
 RETRY_AFTER_MS: Final = (60_000, 300_000, 1_800_000)
-# The same of a picture's result that comes before WeChat's response by which it is known; ten minutes in all, for most
-# are of another service, which has pictures checked for the same mini-program.
+# The same of a picture's result, which may come before WeChat's response by which it is known; ten minutes in all, for
+# most of those are of another service, which has pictures checked for the same mini-program.
 RESULT_RETRY_AFTER_MS: Final = (1000, 2000, 4000, 8000, 15_000, 30_000, 60_000, 120_000, 180_000, 180_000)
 _LEAST_WAIT_SECONDS: Final = 0.05
 
@@ -155,10 +155,12 @@ class EventInbox:
             raise
         except Exception as error:
             reason = type(error).__name__
-        again = event.tries < len(RETRY_AFTER_MS)
+        # What waits for its picture has been tried often before it fails.
+        waits = RESULT_RETRY_AFTER_MS if event.event == EventName.MEDIA_CHECK else RETRY_AFTER_MS
+        again = event.tries < len(waits)
         level, outcome = (logging.WARNING, "could not apply an event") if again else (logging.ERROR, "gave up an event")
         _log.log(level, outcome, extra={"event_id": event.id, "wechat_event": event.event, "reason": reason})
-        await put_off(self.database, event, due_at=now + RETRY_AFTER_MS[event.tries] if again else None)
+        await put_off(self.database, event, due_at=now + waits[event.tries] if again else None)
 
     async def _keep_result(self, event: StoredEvent, now: int) -> None:
         if event.tries < len(RESULT_RETRY_AFTER_MS):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self, TypeAlias
@@ -10,7 +11,7 @@ from graph.accounts.content_checks import CheckOutcome, Counted, find_openid, ou
 from graph.accounts.jobs import Job
 from graph.wechat.client import WeChatClient
 from graph.wechat.content_check import MediaCheck, Suggest
-from graph.wechat.errors import UserUnseen, WeChatError
+from graph.wechat.errors import CircuitOpen, UserUnseen, WeChatError, WeChatRateLimited
 from graph.wechat.mini_programs import MiniPrograms
 from models.audit_log import AuditAction, Audited
 from models.clock import shared_now
@@ -34,6 +35,10 @@ PicturePolicy: TypeAlias = Literal["after", "before", "off"]
 
 # After these times WeChat is asked again that could not be asked; then an operator decides.
 ASK_AGAIN_AFTER_MS: Final = (60_000, 300_000, 1_800_000)
+# Where WeChat is not to be asked just now that is no failure: how long to wait at least each time, and how long it is
+# none after a picture was saved.
+WAIT_AT_LEAST_SECONDS: Final = 60.0
+WAIT_FOR_MS: Final = 86_400_000
 # WeChat promises a result within half of it.
 RESULT_WITHIN_MS: Final = 3_600_000
 # How often WeChat takes a picture of which no result comes, or that it cannot download.
@@ -111,32 +116,32 @@ class PictureChecks:
         )
 
     async def take_result(self, event_id: str, app_id: str, check: MediaCheck, *, now: int) -> bool:
-        """Applies the result in an event, once; False while no picture is known to be checked under its trace_id.
+        """Applies the result in an event, once; False while the picture that it is of may not be known yet.
 
-        Raises `DatabaseError`.
+        One that can be of no picture here is finished. Raises `DatabaseError`.
         """
         detail = {"label": check.label}
         entry = AuditAction.PICTURE_REFUSED.entry(now=now, user_id=None, actor="wechat", app_id=app_id, detail=detail)
         applied = await self.database.transaction(lambda: self._apply(event_id, app_id, check, entry, now))
-        if applied:
-            self.counted("picture", CheckOutcome.NO_RESULT if check.suggest is None else outcome_of(check.suggest))
+        if applied and check.suggest is not None:  # else the job, which is to look at it, counts that
+            self.counted("picture", outcome_of(check.suggest))
             if check.suggest is Suggest.RISKY:
                 self.freed()
         return applied is not None
 
     def _apply(self, event_id: str, app_id: str, check: MediaCheck, entry: Audited, now: int) -> Steps[bool | None]:
-        """Whether it was not applied before; None where there is nothing yet to apply it to."""
-        picture = yield from find_checked(app_id, check.trace_id)
-        if picture is None:
+        """Whether it is applied now; None where there may be nothing yet to apply it to."""
+        picture_id, is_any_asked = yield from find_checked(app_id, check.trace_id, now=now)
+        if picture_id is None and is_any_asked:
             return None
-        if not (yield from finish_event(event_id, now=now)):
+        if not (yield from finish_event(event_id, now=now)) or picture_id is None:
             return False
         if check.suggest is None:
-            yield from make_due(picture["id"], now)
+            yield from make_due(picture_id, now)
             return True
         state = _STATES[check.suggest]
         yield from apply_verdict(
-            picture["id"],
+            picture_id,
             state=state,
             label=check.label,
             shows="before" if self.policy == "before" else "after",
@@ -167,36 +172,42 @@ class PictureChecks:
         """Whatever happens, the picture is due later or not at all: it must not keep the others from their turn."""
         taken, failures = divmod(picture.tries, _TAKEN)
         has_no_result = taken > 0 and failures == 0
-        if has_no_result:
-            self.counted("picture", CheckOutcome.NO_RESULT)
+        is_counted = True
         try:
             if self.policy == "off" or (has_no_result and taken >= MOST_ASKED):
                 await self._leave_to_operators(picture)
             else:
-                await self._ask(picture)
+                is_counted = await self._ask(picture)
         except Exception as error:
             _log.warning("could not have a picture checked", extra={"reason": type(error).__name__})
             await self._note_failure(picture)
+        if has_no_result and is_counted:
+            self.counted("picture", CheckOutcome.NO_RESULT)
 
-    async def _ask(self, picture: StoredPicture) -> None:
-        """Raises `DatabaseError`."""
+    async def _ask(self, picture: StoredPicture) -> bool:
+        """Whether that is counted in `tries`. Raises `DatabaseError`."""
         app = self.apps.get(picture.app_id)
         openid = await find_openid(self.database, picture.user_id, picture.app_id)
         if app is None or app.push is None or openid is None:
             await self._leave_to_operators(picture)
-            return
+            return True
         try:
             trace_id = await self.wechat.check_picture(app, openid=openid, url=picture.url)
         except WeChatError as error:
             self.counted("picture", outcome_of(error))
+            if isinstance(error, CircuitOpen | WeChatRateLimited) and self.now() < picture.created_at + WAIT_FOR_MS:
+                seconds = max(error.retry_after or 0, WAIT_AT_LEAST_SECONDS)
+                await self._note(picture, picture.tries, after_ms=math.ceil(1000 * seconds))
+                return False
             # Later the user may have left long ago.
             if isinstance(error, UserUnseen) and picture.tries == 0:
                 await record_unseen(self.database, picture.user_id, picture.app_id, now=self.now())
             await self._note_failure(picture)
-            return
+            return True
         self.counted("picture", CheckOutcome.ASKED)
         tries = (picture.tries // _TAKEN + 1) * _TAKEN
         await self._note(picture, tries, after_ms=RESULT_WITHIN_MS, trace_id=trace_id)
+        return True
 
     async def _note_failure(self, picture: StoredPicture) -> None:
         failures = picture.tries % _TAKEN

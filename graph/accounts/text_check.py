@@ -17,7 +17,7 @@ from models.audit_log import AuditAction
 from models.clock import shared_now
 from models.database import Database
 from models.profile_updates import CheckedText
-from models.profiles import profile_text
+from models.profiles import adds_text, profile_text
 from models.text_checks import StoredTextCheck, TextCheckState, due_text_checks, put_off_text_check
 from models.text_verdicts import accept_texts, refuse_texts
 from models.users import UserRecord, find_user
@@ -50,13 +50,14 @@ class TextChecks:
     async def check(self, account: SealedAccount, before: UserRecord, after: UserRecord) -> CheckedText | None:
         """What to note of the texts that a change of the profile makes; None where texts are not checked.
 
-        Those that stay as they are, are not checked again. Raises `TextRefused`; with "strict" also
-        `WeChatUnavailable`, `CircuitOpen`, `UserUnseen`, `WeChatMisconfigured`, `AppUnknown`.
+        Those that stay as they are, are not checked again, and to take some back needs no leave of WeChat's.
+        Raises `TextRefused`; with "strict" also `WeChatUnavailable`, `CircuitOpen`, `UserUnseen`,
+        `WeChatMisconfigured`, `AppUnknown`.
         """
         if self.policy == "off":
             return None
         content, is_strict = profile_text(after), self.policy == "strict"
-        if content in {"", profile_text(before)}:
+        if content == profile_text(before) or not adds_text(before, after):
             return CheckedText(content="", is_strict=is_strict)
         if not is_strict and self.apps.get(account.app_id) is None:
             return CheckedText(content=content, state=TextCheckState.REVIEW)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from graph.accounts import event_inbox
 from graph.settings import CheckSettings, MetricsSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from models.events import EventState
@@ -70,6 +71,14 @@ async def save(server: TestServer, settings: Settings, login: Any) -> Saved:
 @pytest.fixture
 async def saved(server: TestServer, settings: Settings) -> Saved:
     return await save(server, settings, await server.login("alice"))
+
+
+async def being_asked(server: TestServer, settings: Settings) -> str:
+    """The token of Alice, about whose picture WeChat is to be asked in a minute again."""
+    login = await server.login("alice")
+    server.wechat.fail("errcode", errcode=45011, path=CHECK_PICTURE, times=None)
+    await update(server, login["token"], avatar=await upload(server, login["token"]))
+    return str(login["token"])
 
 
 async def state(server: TestServer, saved: Saved) -> tuple[str | None, str, str | None]:
@@ -178,21 +187,48 @@ async def test_a_result_that_comes_before_its_trace_id_is_stored_is_kept_for_it(
 
 
 async def test_a_result_of_no_picture_of_this_server_is_dropped_after_ten_minutes(
-    server: TestServer, settings: Settings, saved: Saved, caplog: pytest.LogCaptureFixture
+    server: TestServer, settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """While it may be of a picture about which WeChat is being asked."""
+    monkeypatch.setattr(event_inbox, "LOOK_EVERY_SECONDS", 0.05)
+    token = await being_asked(server, settings)
     trace_id = "6b0ba94b-45da9ffd-00000000"
     await result(server, settings, trace_id, "risky", unapplied=1)
-    since, row = server.clock.ms, await tried(settings, 1)
-    while row["state"] == EventState.NEW:
+    since, tries = server.clock.ms, 1
+    while (row := await tried(settings, tries))["state"] == EventState.NEW:
         server.clock.advance(seconds=(row["due_at"] - server.clock.ms) / 1000)
-        # Has the inbox looked at, and is applied at once.
-        await result(server, settings, saved.trace_id, unapplied=1)
-        row = await _tried_again(settings, row)
+        tries += 1
     assert server.clock.ms - since == 600_000
     assert (row["state"], row["body"]) == (EventState.DONE, "")
     assert "no picture of this server is checked under the trace_id of an event" in caplog.text
     assert trace_id not in caplog.text
-    assert (await profile(server, saved.token))["picture"]["state"] == "SHOWN"
+    assert (await profile(server, token))["picture"]["state"] == "CHECKING"
+
+
+async def test_a_result_of_another_services_picture_is_not_kept_where_wechat_is_not_being_asked(
+    server: TestServer, settings: Settings, saved: Saved
+) -> None:
+    await result(server, settings, "6b0ba94b-45da9ffd-00000000", "risky")
+    [row] = await rows(settings)
+    assert (row["state"], row["body"], row["tries"]) == (EventState.DONE, "", 1)
+    assert (await profile(server, saved.token))["picture"]["state"] == "CHECKING"
+
+
+async def test_a_result_is_tried_as_often_where_it_fails_as_where_it_waits(
+    server: TestServer, settings: Settings, saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_inbox, "LOOK_EVERY_SECONDS", 0.05)
+    with monkeypatch.context() as broken:
+        broken.setattr(event_inbox, "read_event", lambda *_: None)
+        await result(server, settings, saved.trace_id, "risky", unapplied=1)
+        for tries in range(1, 10):
+            row = await tried(settings, tries)
+            assert row["state"] == EventState.NEW
+            server.clock.advance(seconds=(row["due_at"] - server.clock.ms) / 1000)
+        row = await tried(settings, 10)
+    server.clock.advance(seconds=(row["due_at"] - server.clock.ms) / 1000)
+    await applied(settings)
+    assert await state(server, saved) == (None, "REFUSED", None)
 
 
 async def test_what_the_inbox_keeps_for_a_picture_to_come_is_no_backlog(
@@ -201,7 +237,7 @@ async def test_what_the_inbox_keeps_for_a_picture_to_come_is_no_backlog(
     metrics = MetricsSettings(port=free_port())
     settings = settings_with_pictures(wechat_simulator, database_url, tmp_path, metrics=metrics)
     async with open_server(settings, wechat_simulator, clock) as server:
-        await server.login("alice")
+        await being_asked(server, settings)
         await result(server, settings, "6b0ba94b-45da9ffd-00000000", unapplied=1)
         await tried(settings, 1)
         clock.advance(seconds=0.9)
@@ -218,15 +254,8 @@ async def test_a_picture_that_its_user_took_back_is_gone_with_its_rows(
     assert (user["avatarUrl"], user["picture"]) == (None, None)
     assert [row["name"] for row in await run_sql(settings, "SELECT * FROM files_to_delete")] == [f"{saved.picture}.jpg"]
     # What comes for it then is of no picture any more.
-    await result(server, settings, saved.trace_id, "risky", unapplied=1)
+    await result(server, settings, saved.trace_id, "risky")
     assert await audited(settings, "picture_refused") == []
-
-
-async def _tried_again(settings: Settings, row: dict[str, Any]) -> dict[str, Any]:
-    async with asyncio.timeout(30):
-        while not (found := await rows(settings, f"id = '{row['id']}' AND tries > {row['tries']}")):  # noqa: ASYNC110 - the database sends no event
-            await asyncio.sleep(0.02)
-    return found[0]
 
 
 async def _files_are(settings: Settings, uploads: list[str]) -> None:

@@ -8,8 +8,9 @@ from typing import Any, Final
 import pytest
 
 from graph.accounts import picture_check
-from graph.settings import CheckSettings, Settings
+from graph.settings import CheckSettings, MetricsSettings, Settings
 from graph.simulator.serving import WeChatSimulator
+from graph.wechat import circuit_breaker
 from models.pictures import PictureState
 from tests.accounts.profiles import (
     CHECK_PICTURE,
@@ -24,6 +25,8 @@ from tests.accounts.profiles import (
     upload,
     url_of,
 )
+from tests.observability.exposition import scrape
+from tests.processes import free_port
 from tests.server import SHOP, Clock, TestServer, open_server
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -112,7 +115,7 @@ async def test_a_mini_program_without_message_push_shows_pictures_unchecked(
         assert (await saved(server, settings, "bob"))[2]["picture"]["state"] == "CHECKING"
 
 
-@pytest.mark.parametrize("errcode", [None, 61010, 45011, 48001])
+@pytest.mark.parametrize("errcode", [None, 61010, 48001])
 async def test_wechat_is_asked_again_where_it_could_not_be_asked(
     opened: Opened, settings: Settings, errcode: int | None
 ) -> None:
@@ -129,6 +132,41 @@ async def test_wechat_is_asked_again_where_it_could_not_be_asked(
         assert (row["tries"], row["due_at"], row["trace_id"]) == (4, None, None)
         assert (await profile(server, token))["picture"]["state"] == "REVIEW"
     assert len(await audited(settings, "no_access_record")) == (errcode == 61010)
+
+
+@pytest.mark.parametrize(("errcode", "seconds"), [(45011, 60), (45009, 3600)])
+async def test_a_picture_waits_a_day_where_wechat_limits_the_rate_of_calls(
+    opened: Opened, settings: Settings, errcode: int, seconds: int
+) -> None:
+    async with opened(AFTER) as server:
+        server.wechat.fail("errcode", errcode=errcode, path=CHECK_PICTURE, times=None)
+        since = server.clock.ms
+        await saved(server, settings)
+        for _ in range(3):
+            row = await until(settings, f"due_at = {server.clock.ms + 1000 * seconds}")
+            assert (row["state"], row["tries"]) == (PictureState.CHECKING, 0)
+            server.clock.advance(seconds=seconds)
+        server.clock.ms = since + 24 * 60 * MINUTE
+        for tries, minutes in enumerate((1, 5, 30), 1):
+            await until(settings, f"tries = {tries}")
+            server.clock.advance(minutes=minutes)
+        await until(settings, IN_REVIEW)
+
+
+async def test_a_picture_is_not_held_to_have_failed_while_wechat_is_not_asked_at_all(
+    opened: Opened, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
+    async with opened(AFTER) as server:
+        server.wechat.fail("bad-gateway", path=CHECK_PICTURE, times=None)
+        await saved(server, settings)
+        await until(settings, "tries = 1")
+        _, picture, _ = await saved(server, settings, "bob")
+        await until(settings, f"id = '{picture}' AND tries = 0 AND due_at = {server.clock.ms + MINUTE}")
+        server.wechat.heal()
+    async with opened(AFTER) as server:
+        server.clock.advance(minutes=1)
+        await asked(settings, picture)
 
 
 async def test_a_picture_without_a_result_is_asked_about_once_more(opened: Opened, settings: Settings) -> None:
@@ -161,6 +199,38 @@ async def test_a_picture_that_wechat_cannot_download_is_asked_about_once_more(
         await until(settings, IN_REVIEW)
         assert calls(server) == 2
         assert (await profile(server, token))["avatarUrl"] == url_of(picture)
+
+
+@on_sqlite
+@pytest.mark.parametrize("errcode", [None, -1008])
+async def test_a_check_without_a_result_is_counted_once_however_long_wechat_is_not_asked(
+    wechat_simulator: WeChatSimulator,
+    settings: Settings,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    errcode: int | None,
+) -> None:
+    monkeypatch.setattr(picture_check, "LOOK_EVERY_SECONDS", 0.05)
+    wechat_simulator.push.check_delay = 3600
+    metrics = MetricsSettings(port=free_port())
+    async with open_server(settings.model_copy(update={"metrics": metrics}), wechat_simulator, clock) as server:
+        _, picture, _ = await saved(server, settings)
+        trace_id = await asked(settings, picture)
+        server.wechat.fail("errcode", errcode=45011, path=CHECK_PICTURE, times=2)
+        if errcode is None:
+            clock.advance(minutes=60)
+        else:
+            await result(server, settings, trace_id, errcode=errcode)
+        for _ in range(2):
+            await until(settings, f"due_at = {clock.ms + MINUTE}")
+            clock.advance(minutes=1)
+        await until(settings, f"trace_id <> '{trace_id}'")
+        figures = (await scrape(metrics)).figures("wxgate_content_checks_total")
+        assert {outcome: count for (kind, outcome), count in figures.items() if kind == "picture" and count} == {
+            "asked": 2,
+            "unavailable": 2,
+            "no_result": 1,
+        }
 
 
 async def test_a_picture_whose_second_check_fails_is_asked_about_until_it_is_taken(

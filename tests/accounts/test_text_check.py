@@ -190,6 +190,24 @@ async def test_texts_that_were_changed_since_are_checked_as_they_are(opened: Ope
 
 
 @pytest.mark.parametrize("policy", ["lenient", "strict"])
+async def test_texts_are_taken_back_without_wechats_leave(opened: Opened, settings: Settings, policy: Policy) -> None:
+    async with opened("lenient") as server:
+        token = (await server.login("alice"))["token"]
+        await update(server, token, nickName="please review", city="Guangzhou", country="China")
+        doubt = await text_checks(settings)
+    async with opened(policy) as server:
+        asked = server.wechat.state.calls[CHECK_TEXT]
+        fail(server, None, times=None)
+        user = await update(server, token, nickName="please review", city=None)
+        assert (user["nickName"], user["city"], user["country"]) == ("please review", None, "China")
+        # Of what is left something is in doubt as it was.
+        assert await text_checks(settings) == doubt
+        await update(server, token, nickName=None, country=None)
+        assert await text_checks(settings) == []
+        assert server.wechat.state.calls[CHECK_TEXT] == asked
+
+
+@pytest.mark.parametrize("policy", ["lenient", "strict"])
 async def test_two_changes_at_once_leave_no_text_that_wechat_has_not_seen(
     opened: Opened, settings: Settings, policy: Policy
 ) -> None:

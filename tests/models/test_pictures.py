@@ -18,8 +18,8 @@ from models.pictures import (
     read_pictures,
 )
 from models.uploads import store_upload
-from tests.models.pictures import STORE, address_of, an_upload, avatar_of, changed, pictures_of, save
-from tests.models.rows import DAY, NOON, a_login, column
+from tests.models.pictures import HOUR, STORE, address_of, an_upload, avatar_of, changed, pictures_of, save
+from tests.models.rows import DAY, MINUTE, NOON, a_login, column
 
 
 @pytest.fixture(autouse=True)
@@ -80,11 +80,21 @@ async def test_a_replaced_picture_is_asked_about_no_more(database: Database) -> 
 
 async def test_a_picture_is_found_by_what_wechat_calls_its_check(database: Database) -> None:
     picture = await save(database, mode="after")
-    await note_check(database, picture, trace_id="trace-1", due_at=None, state=PictureState.CHECKING)
-    row = await database.transaction(lambda: find_checked("wx-one", "trace-1"))
-    assert row is not None
-    assert (row["id"], row["user_id"]) == ("picture-1", "user-1")
-    assert await database.transaction(lambda: find_checked("wx-two", "trace-1")) is None
+
+    async def find(app_id: str = "wx-one", *, now: int = NOON) -> tuple[str | None, bool]:
+        return await database.transaction(lambda: find_checked(app_id, "trace-1", now=now))
+
+    # Saved at noon and due then: WeChat may be being asked, and was asked a while before by another server's clock.
+    assert await find(now=NOON - 15 * MINUTE) == await find() == (None, True)
+    assert await find(now=NOON - 16 * MINUTE) == await find("wx-two") == (None, False)
+    await note_check(database, picture, trace_id="trace-0", due_at=NOON + HOUR, state=PictureState.CHECKING)
+    assert await find() == (None, False)
+    assert await find(now=NOON + HOUR) == (None, True)
+    asked = await find_picture(database, "user-1")
+    assert asked is not None
+    await note_check(database, asked, trace_id="trace-1", due_at=NOON + 2 * HOUR, state=PictureState.CHECKING)
+    assert await find() == ("picture-1", False)
+    assert await find("wx-two") == (None, False)
 
 
 async def test_operators_read_what_is_in_use_the_oldest_first(database: Database) -> None:

@@ -249,6 +249,31 @@ async def test_texts_that_differ_from_those_that_were_checked_are_checked_at_onc
     )
 
 
+@pytest.mark.parametrize("is_strict", [False, True])
+async def test_texts_that_were_only_taken_back_leave_the_doubt_as_it_is(database: Database, is_strict: bool) -> None:
+    """Another device has given the region between the look at the texts and the save."""
+    seen = CheckedText(content="Alice\nXi'an\nChina", state=REVIEW, label=20001)
+    await changed(database, nick_name="Alice", city="Xi'an", country="China", checked=seen)
+    doubt = await find_text_check(database, "user-1")
+    for cleared in ("nick_name", "city"):
+        unseen = CheckedText(content="", is_strict=is_strict)
+        await changed(database, **{cleared: ""}, checked=unseen, now=NOON + 5)
+        assert await find_text_check(database, "user-1") == doubt
+    await changed(database, country="", checked=CheckedText(content="", is_strict=is_strict))
+    assert await find_text_check(database, "user-1") is None
+
+
+async def test_a_text_that_another_change_has_taken_away_meanwhile_is_unseen(database: Database) -> None:
+    """It was the nickname when the texts were looked at, and so WeChat was not asked."""
+    user = (await changed(database, nick_name="Alicia", city="Xi'an")).user
+    given: dict[str, Any] = {"nick_name": "Alice", "city": ""}
+    assert await change(database, checked=CheckedText(content="", is_strict=True), **given) == TextChanged(user)
+    await changed(database, checked=CheckedText(content=""), **given, now=NOON + 5)
+    found = await find_text_check(database, "user-1")
+    assert found is not None
+    assert (found.state, found.due_at) == (WAITING, NOON + 5)
+
+
 async def test_where_operators_are_strict_texts_that_were_not_checked_are_not_stored(database: Database) -> None:
     city = (await changed(database, city="Xi'an", checked=CheckedText(content="Xi'an", is_strict=True))).user
     await uploaded(database)
