@@ -35,14 +35,6 @@ EVERYTHING: Final = {
     "country": "China",
     "language": "zh_CN",
 }
-REFUSALS: Final = {
-    "nickName must have 1 to 32 characters.",
-    "nickName must have a character that can be seen.",
-    "nickName is WeChat's placeholder: have the user type a name.",
-    *(f"{name} has a character that a profile cannot have." for name in EVERYTHING),
-    *(f"{name} must have at most 64 characters." for name in ("city", "province", "country")),
-    "language must be a tag like zh_CN.",
-}
 NOTHING: Final = dict.fromkeys(EVERYTHING) | {"gender": "UNKNOWN"}
 
 
@@ -108,55 +100,6 @@ async def test_what_is_no_text_is_not_shown_to_wechat(server: TestServer, alice:
     assert (await update(server, token, gender="MALE", language="en-GB"))["gender"] == "MALE"
     assert (await update(server, token, nickName=None, city=None))["nickName"] is None
     assert texts(server.wechat) == 0
-
-
-@on_sqlite
-@pytest.mark.parametrize(
-    ("sent", "kept"),
-    [
-        ({"nickName": "  Zoe\u0308 \u3000"}, "Zo\u00eb"),
-        ({"nickName": "👩\u200d👩\u200d👧"}, "👩\u200d👩\u200d👧"),
-        # Of 2022 and of 2024: Python's tables may be older.
-        ({"nickName": "\U0001fae8\U0001fadf"}, "\U0001fae8\U0001fadf"),
-        ({"nickName": "\U00020000" * 32}, "\U00020000" * 32),
-        ({"nickName": "שלום עליכם"}, "שלום עליכם"),
-        ({"city": "x" * 64}, "x" * 64),
-        ({"city": " "}, None),
-        ({"language": "zh-Hans-CN"}, "zh-Hans-CN"),
-    ],
-)
-async def test_texts_of_all_the_world_are_kept_in_one_form(
-    server: TestServer, alice: tuple[str, str], sent: dict[str, str], kept: str | None
-) -> None:
-    [name] = sent
-    assert (await update(server, alice[0], **sent))[name] == kept
-
-
-@on_sqlite
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(("nickName", value) for value in ("", " \n", "x" * 33, "微信用户", "微信\u200b用户", "\u200b", "a\u0000b")),
-        *(("nickName", f"Alice{sign}x") for sign in "\n\u202e\u2066\ue000\ufffe\u2028\u0378"),
-        ("city", "x" * 65),
-        ("province", "Guang\u0007dong"),
-        ("country", "\U000f0000"),
-        *(("language", value) for value in ("", "chinese", "zh_", "zh CN", "z")),
-    ],
-)
-async def test_what_cannot_be_right_is_refused_before_anything_is_done(
-    server: TestServer, settings: Settings, alice: tuple[str, str], name: str, value: str
-) -> None:
-    token, _ = alice
-    before, picture = await profile(server, token), await upload(server, token)
-    sent = {"city": "Shenzhen", "avatar": picture, name: value}
-    refused = await refusal(server, token, **sent)
-    assert (refused["code"], refused["action"]) == ("BAD_USER_INPUT", "FIX_REQUEST")
-    assert refused["message"] in REFUSALS
-    assert refused["message"].startswith(f"{name} ")
-    assert await profile(server, token) == before
-    assert texts(server.wechat) == 0
-    assert len(await run_sql(settings, "SELECT * FROM uploads")) == 1
 
 
 async def test_a_saved_picture_takes_the_place_of_the_one_before_and_its_file_goes(
