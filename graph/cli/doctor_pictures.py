@@ -1,6 +1,5 @@
 """What `wxgate doctor` finds of pictures and of what WeChat checks: all but the first upload shows otherwise."""
 
-import importlib
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -42,12 +41,8 @@ async def examine_pictures(settings: Settings) -> AsyncIterator[Result]:
 def _packages_advice() -> str | None:
     try:
         load_normalizer()
-        # What reads the forms in which pictures come.
-        importlib.import_module("python_multipart")
     except ExtraMissing as error:
         return f"WXGATE_AVATARS_STORE {error}."
-    except ImportError:
-        return f"WXGATE_AVATARS_STORE {ExtraMissing('avatars')}."
     return None
 
 

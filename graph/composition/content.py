@@ -1,10 +1,9 @@
 """Builds what takes, checks and gives out the names and pictures that users give themselves."""
 
-import importlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from graph.accounts.content_checks import CheckOutcome, ContentKind
 from graph.accounts.jobs import Job
@@ -14,6 +13,7 @@ from graph.accounts.profile_update import ProfileUpdates
 from graph.accounts.text_check import TextChecks
 from graph.accounts.uploads import Uploads
 from graph.observability.metrics import Metrics
+from graph.pictures import load_normalizer
 from graph.pictures.directory import DirectoryStore
 from graph.pictures.errors import ExtraMissing, StoreMisconfigured
 from graph.pictures.location import parse_location
@@ -76,7 +76,7 @@ def compose_content(
     missing: ExtraMissing | None = None
     try:
         store = _open_store(settings)
-        normalizer = _load_normalizer() if store else None
+        normalizer = load_normalizer() if store else None
     except ExtraMissing as error:
         missing = error
     text_checks = TextChecks(
@@ -139,14 +139,3 @@ def _open_store(settings: Settings) -> PictureStore | None:
     except StoreMisconfigured as error:
         msg = f"WXGATE_AVATARS_STORE: {error.reason}."
     raise SettingsError(msg)
-
-
-def _load_normalizer() -> "Normalizer":
-    """Raises `ExtraMissing` without the packages that read pictures, and the forms in which they come."""
-    try:
-        importlib.import_module("python_multipart")
-        module = importlib.import_module("graph.pictures.normalizer")
-    except ImportError:
-        extra = "avatars"
-        raise ExtraMissing(extra) from None
-    return cast("Normalizer", module.Normalizer())

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 
 def load_normalizer() -> "Normalizer":
-    """What redraws pictures, not yet open. Raises `ExtraMissing`."""
+    """What redraws pictures, not yet open.
+
+    Raises `ExtraMissing` without the packages that read pictures, and the forms in which they come.
+    """
     try:
+        importlib.import_module("python_multipart")
         normalizer = importlib.import_module("graph.pictures.normalizer")
     except ImportError:
         extra = "avatars"

@@ -72,11 +72,9 @@ class DirectoryStore(BlockingStore):
 
     def _delete(self, name: str) -> None:
         with _translated():
-            if not self._directory.is_dir():
-                # A volume that is missing would look as if it held none of its files.
-                raise FileNotFoundError(errno.ENOENT, "no directory")
             self._part(name).unlink(missing_ok=True)
             (self._directory / name).unlink(missing_ok=True)
+            # Fails without the directory: a volume that is missing would look as if it held none of its files.
             self._sync()
 
     def _read(self, name: str) -> bytes | None:

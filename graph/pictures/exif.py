@@ -12,11 +12,10 @@ _BYTE_ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 _ORIENTATION: Final = 0x0112
 _SHORT: Final = 3
 _UPRIGHT: Final = 1
-_MOST: Final = 8
 
 
 def orientation_of(exif: bytes) -> int:
-    """1 to 8, as Exif 2.32 (4.6.4) defines them; 1 where there is none that can be read."""
+    """As Exif 2.32 (4.6.4) defines it, from 1, which is upright, to 8; any number where a file is not honest."""
     tiff = exif.removeprefix(_PREFIX)
     order = _BYTE_ORDERS.get(tiff[:4])
     if order is None:
@@ -27,7 +26,7 @@ def orientation_of(exif: bytes) -> int:
         for entry in range(entries):
             tag, kind, count, value = struct.unpack_from(f"{order}HHIH", tiff, offset + 2 + 12 * entry)
             if (tag, kind, count) == (_ORIENTATION, _SHORT, 1):
-                return value if _UPRIGHT <= value <= _MOST else _UPRIGHT
+                return int(value)
     except struct.error:
         pass
     return _UPRIGHT

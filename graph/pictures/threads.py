@@ -72,9 +72,12 @@ class Threads:
             self._waiting.clear()
             self._changed.notify_all()
         for future, _ in given_up:
-            future.set_exception(QueueFull())
+            # Unless its caller has just been cancelled.
+            if future.set_running_or_notify_cancel():
+                future.set_exception(QueueFull())
         if running := [asyncio.wrap_future(future) for future in [*self._unfinished]]:
-            await asyncio.wait(running, timeout=_CLOSE_SECONDS)
+            # Gathered, for asyncio logs an error that is retrieved by no caller.
+            await asyncio.wait([asyncio.gather(*running, return_exceptions=True)], timeout=_CLOSE_SECONDS)
 
     def _serve(self) -> None:
         while self._next():
@@ -89,9 +92,9 @@ class Threads:
             future, call = self._waiting.popleft()
         if future.set_running_or_notify_cancel():
             try:
-                result = call()
+                future.set_result(call())
             except BaseException as error:
                 future.set_exception(error)
-            else:
-                future.set_result(result)
+        # An error knows this frame, which would know the future, which knows the error.
+        del future, call
         return True

@@ -133,6 +133,14 @@ async def test_a_jpeg_of_thousands_of_segments_is_refused(normalizer: Normalizer
     assert await fault(normalizer, with_segment(plain("JPEG"), 0xFE, b"", 5000)) == "content"
 
 
+async def test_what_scans_make_a_decoder_keep_is_known_before() -> None:
+    once = scan(plain("JPEG", (1600, 1600), subsampling=0)).memory
+    # Two bytes for each of three components.
+    assert scan(plain("JPEG", (1600, 1600), subsampling=0, progressive=True)).memory == once + 1600 * 1600 * 3 * 2
+    apart = plain("JPEG", (1600, 1600), subsampling=0).replace(b"\xff\xda\0\x0c\3\1", b"\xff\xda\0\x0c\1\1")
+    assert scan(apart).memory == once + 1600 * 1600 * 3 * 2
+
+
 @pytest.mark.parametrize("frame", [0xC3, 0xC5, 0xC9, 0xCA, 0xCF])
 async def test_a_jpeg_that_no_browser_shows_is_refused(normalizer: Normalizer, frame: int) -> None:
     assert await fault(normalizer, plain("JPEG").replace(b"\xff\xc0", bytes([0xFF, frame]))) == "kind"
@@ -148,6 +156,8 @@ async def test_a_jpeg_has_one_frame_of_one_size(normalizer: Normalizer) -> None:
     assert await fault(normalizer, file.replace(frame, large)) == "size"
     assert await fault(normalizer, file.replace(frame, frame[:4] + b"\x0c" + frame[5:])) == "content"
     assert await fault(normalizer, file.replace(frame, frame[:11] + b"\0" + frame[12:])) == "content"
+    grey = plain("JPEG", mode="L")
+    assert await fault(normalizer, grey.replace(b"\x01\x01\x11\0\xff", b"\x01\x01\0\0\xff")) == "content"
     assert await fault(normalizer, file.replace(frame, b"")) == "content"
 
 
@@ -206,6 +216,7 @@ async def test_a_png_must_be_whole_and_in_order(normalizer: Normalizer) -> None:
     assert await is_red(normalizer, PNG_SIGNATURE + header + image)
     for parts in (
         [image, header, end],
+        [],
         [header, header, image, end],
         [header, end],
         [header, image[:-1] + b"\0", end],
@@ -247,15 +258,19 @@ async def test_a_webp_image_has_the_size_of_its_canvas(normalizer: Normalizer) -
         (kind, small), *_ = riff_chunks(plain("WEBP", (100, 100), lossless=lossless))
         (_, large), *_ = riff_chunks(plain("WEBP", (5000, 5000), lossless=lossless))
         assert await is_red(normalizer, riff((b"VP8X", canvas), (kind, small)))
-        assert await fault(normalizer, riff((b"VP8X", canvas), (kind, large))) == "content"
+        # Before a decoder makes room for it.
+        for file in (riff((b"VP8X", canvas), (kind, large)), riff((kind, small))[:-1]):
+            with pytest.raises(PictureUnusable):
+                scan(file)
         assert await fault(normalizer, riff((kind, large))) == "size"
         assert await fault(normalizer, riff((b"VP8X", bytes(4) + b"\xff" * 6), (kind, small))) == "size"
         place = bytes(6) + (99).to_bytes(3, "little") * 2 + bytes(4)
         image = b"".join([kind, struct.pack("<I", len(large)), large])
         animated = [(b"VP8X", b"\x02" + canvas[1:]), (b"ANIM", bytes(6))]
-        assert await fault(normalizer, riff(*animated, (b"ANMF", place + image))) == "content"
         moved = b"\x01" + place[1:] + b"".join([kind, struct.pack("<I", len(small)), small])
-        assert await fault(normalizer, riff(*animated, (b"ANMF", moved))) == "content"
+        for frame in (place + image, moved):
+            with pytest.raises(PictureUnusable):
+                scan(riff(*animated, (b"ANMF", frame)))
 
 
 @pytest.mark.parametrize("chunks", [[], [(b"VP8X", b"")], [(b"VP8 ", b"")], [(b"VP8L", b"/")], [(b"ALPH", b"x")]])

@@ -89,6 +89,23 @@ async def test_a_directory_is_not_made_where_its_volume_may_be_missing(tmp_path:
         await store.put(NAME, PICTURE)
 
 
+async def test_a_picture_is_on_the_disk_before_it_has_its_name(
+    store: PictureStore, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.check()
+    seen: list[tuple[bool, list[str]]] = []
+    sync = os.fsync
+
+    def synced(descriptor: int) -> None:
+        seen.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), files(directory)))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    await store.put(NAME, PICTURE)
+    await store.delete(NAME)
+    assert seen == [(False, [f".{NAME}.part"]), (True, [NAME]), (True, [])]
+
+
 async def test_what_a_crash_has_left_goes_with_its_picture(store: PictureStore, directory: Path) -> None:
     await store.check()
     (directory / f".{NAME}.part").write_bytes(PICTURE[:100])

@@ -56,6 +56,13 @@ async def test_a_square_in_the_middle_is_kept(normalizer: Normalizer) -> None:
         assert all(is_like(square.getpixel(corner), RED) for corner in [(2, 2), (297, 2), (2, 297), (297, 297)])
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+async def test_a_large_picture_is_whole(normalizer: Normalizer, kind: str) -> None:
+    square = decoded((await normalizer.normalize(encoded(marked((4000, 4000)), kind, method=0))).jpeg)
+    for x, y, colour in ((315, 315, RED), (5, 315, RED), (325, 315, BLUE), (315, 325, BLUE), (635, 635, BLUE)):
+        assert is_like(square.getpixel((x, y)), colour)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -129,8 +136,9 @@ async def test_what_is_transparent_becomes_white(normalizer: Normalizer, mode: s
 async def test_what_is_half_transparent_becomes_half_white(normalizer: Normalizer) -> None:
     image = Image.new("RGBA", (100, 100), (0, 0, 0, 128))
     for kind in ("PNG", "WEBP"):
-        square = decoded((await normalizer.normalize(encoded(image, kind, lossless=True))).jpeg)
-        assert is_like(square.getpixel((50, 50)), (127, 127, 127))
+        for lossless in (True, False):
+            square = decoded((await normalizer.normalize(encoded(image, kind, lossless=lossless))).jpeg)
+            assert is_like(square.getpixel((50, 50)), (127, 127, 127))
 
 
 async def test_a_palette_with_transparent_colours_is_white_there(normalizer: Normalizer) -> None:
@@ -161,6 +169,7 @@ def grey(depth: int, samples: tuple[int, int], key: int | None) -> bytes:
         (2, (1, 2), 1, (255, 170)),
         (2, (1, 2), None, (85, 170)),
         (4, (3, 9), 3, (255, 153)),
+        (4, (3, 9), 0x13, (255, 153)),
         (8, (10, 200), 10, (255, 200)),
         (8, (10, 200), 0x100 + 10, (255, 200)),
         (16, (0x1234, 0x8000), None, (0x12, 0x80)),
@@ -180,7 +189,7 @@ async def test_grey_of_every_depth_keeps_its_shades(
 
 @pytest.mark.parametrize("depth", [8, 16])
 async def test_a_transparent_colour_is_white_at_every_depth(normalizer: Normalizer, depth: int) -> None:
-    scale, form = (257, ">3H") if depth == 16 else (1, "3B")
+    scale, form = (256, ">3H") if depth == 16 else (1, "3B")
     left, right = (struct.pack(form, *(scale * sample for sample in colour)) for colour in (BLUE, RED))
     key = png_chunk(b"tRNS", struct.pack(">3H", *(scale * sample for sample in BLUE)))
     square = decoded(

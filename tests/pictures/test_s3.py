@@ -146,7 +146,8 @@ async def test_a_code_that_is_none_is_not_passed_on(fake: FakeServer, store: Pic
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(503, "SlowDown"), (500, "InternalError"), (400, "RequestTimeout"), (429, "TooManyRequests")]
+    ("status", "code"),
+    [(503, "SlowDown"), (500, "InternalError"), (400, "RequestTimeout"), (429, "Whatever"), (502, "Whatever")],
 )
 async def test_what_passes_is_unavailable(fake: FakeServer, store: PictureStore, status: int, code: str) -> None:
     fake.refuse(status, code)
