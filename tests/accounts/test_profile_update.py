@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import pytest
 
-from graph.settings import CheckSettings, RateLimitSettings, Settings
+from graph.settings import CheckSettings, RateLimitSettings, Settings, TrustedSettings
 from graph.simulator.serving import WeChatSimulator
 from tests.accounts.profiles import (
     CHECK_TEXT,
+    UPDATE,
     audited,
     files,
     pictures,
@@ -22,8 +23,8 @@ from tests.accounts.profiles import (
     upload,
     url_of,
 )
-from tests.accounts.stored import run_sql, wxgate
-from tests.server import Clock, TestServer, open_server, settings_for
+from tests.accounts.stored import run_sql
+from tests.server import LOGIN, Clock, TestServer, open_server, settings_for
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -214,16 +215,17 @@ async def test_a_change_is_made_though_its_client_has_left(
 async def test_a_change_of_a_user_who_is_merged_meanwhile_is_the_other_s(
     server: TestServer, settings: Settings, alice: tuple[str, str]
 ) -> None:
-    token, user_id = alice
+    token, _ = alice
     bob = await server.login("bob")
-    server.wechat.fail("delay", path=CHECK_TEXT, seconds=3)
+    server.wechat.fail("hang", path=CHECK_TEXT)
     changing = asyncio.create_task(update(server, token, nickName="Alice"))
     await server.wechat_is_asked()
-    await asyncio.to_thread(wxgate, settings, "users", "merge", bob["user"]["id"], user_id)
+    # As a merge does it.
+    await run_sql(settings, "UPDATE accounts SET user_id = (SELECT user_id FROM accounts ORDER BY id DESC LIMIT 1)")
+    server.wechat.heal()
     assert (await changing)["id"] == bob["user"]["id"]
     assert (await server.me(bob["token"]))["nickName"] == "Alice"
-    [entry] = await audited(settings, "profile_updated")
-    assert entry["user_id"] == bob["user"]["id"]
+    assert [entry["user_id"] for entry in await audited(settings, "profile_updated")] == [bob["user"]["id"]]
 
 
 async def test_a_user_who_is_deleted_meanwhile_is_not_signed_in(
@@ -254,6 +256,25 @@ async def test_changes_are_counted_for_the_account_and_for_the_address(
         assert answer["code"] == ("RATE_LIMITED" if "submit" in rates else "BAD_USER_INPUT")
         server.clock.advance(hours=1)
         assert (await update(server, token, nickName="Three"))["nickName"] == "Three"
+
+
+@on_sqlite
+async def test_a_trusted_document_takes_whichever_arguments_there_are(
+    wechat_simulator: WeChatSimulator, database_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    file = tmp_path / "persisted-documents.json"
+    file.write_text(json.dumps({"0" * 40: UPDATE, "1" * 40: LOGIN}), "utf-8")
+    trusted = TrustedSettings(documents=file, documents_only=True)
+    settings = settings_for(wechat_simulator, database_url, trusted=trusted)
+    async with open_server(settings, wechat_simulator, clock) as server:
+        login = {"documentId": "1" * 40, "variables": {"code": wechat_simulator.login("alice")}}
+        answer = await server.http.post("/graphql", json=login)
+        headers = {"Authorization": f"Bearer {answer.json()['data']['login']['token']}"}
+        for variables, city in (({"nickName": "Alice", "city": "Guangzhou"}, "Guangzhou"), ({"city": None}, None)):
+            request = {"documentId": "0" * 40, "variables": variables}
+            answer = await server.http.post("/graphql", json=request, headers=headers)
+            user = answer.json()["data"]["updateProfile"]
+            assert (user["nickName"], user["city"]) == ("Alice", city)
 
 
 @on_sqlite

@@ -14,6 +14,7 @@ import pytest
 
 from graph.simulator.faults import Fault
 from graph.simulator.serving import WeChatSimulator
+from tests.accounts.profiles import UPDATE
 from tests.cli.processes import PATIENCE, invoke, run, serving
 from tests.processes import serve_environment, serve_process
 from tests.secret_patterns import secrets_in
@@ -201,9 +202,12 @@ def test_at_debug_level_it_says_no_more_secrets_than_at_any_other(
         submission = wechat_simulator.user_info("alice", policy="old", nickName="Ailisi")
         assert server.graphql(SUBMIT, token=token, **submission)["submitUserInfo"]["nickName"] == "Ailisi"
         assert server.me(token)["nickName"] == "Ailisi"
-    assert server.output.count("path=/graphql  status=200") == 3
+        typed = {"nickName": "Zanzibarella", "city": "Quetzalcoatlan"}
+        assert server.graphql(UPDATE, token=token, **typed)["updateProfile"]["city"] == "Quetzalcoatlan"
+    assert server.output.count("path=/graphql  status=200") == 4
     assert secrets_in(server.output) == []
-    assert "Ailisi" not in server.output
+    for private in ("Ailisi", "Zanzibar", "Quetzal"):
+        assert private not in server.output
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
