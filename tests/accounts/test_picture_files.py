@@ -68,8 +68,8 @@ async def test_a_file_that_cannot_be_deleted_is_tried_again_and_keeps_no_other(
     assert stuck not in caplog.text
 
 
-async def test_a_store_that_is_away_is_asked_about_a_page_and_no_more(
-    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, caplog: pytest.LogCaptureFixture
+async def test_files_of_a_store_that_is_away_are_deleted_when_it_is_back(
+    settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:
     directory_of(settings).rmdir()
     async with open_server(settings, wechat_simulator, clock):

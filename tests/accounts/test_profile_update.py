@@ -215,10 +215,9 @@ async def test_a_change_is_made_though_its_client_has_left(
 async def test_a_change_of_a_user_who_is_merged_meanwhile_is_the_other_s(
     server: TestServer, settings: Settings, alice: tuple[str, str]
 ) -> None:
-    token, _ = alice
     bob = await server.login("bob")
     server.wechat.fail("hang", path=CHECK_TEXT)
-    changing = asyncio.create_task(update(server, token, nickName="Alice"))
+    changing = asyncio.create_task(update(server, alice[0], nickName="Alice"))
     await server.wechat_is_asked()
     # As a merge does it.
     await run_sql(settings, "UPDATE accounts SET user_id = (SELECT user_id FROM accounts ORDER BY id DESC LIMIT 1)")
