@@ -23,16 +23,11 @@ NAME: Final = "0123456789abcdefABCDEF.jpg"
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    path = tmp_path / "avatars"
-    path.mkdir()
-    (path / NAME).write_bytes(picture())
-    return path
-
-
-@pytest.fixture
-def settings(settings: Settings, directory: Path) -> Settings:
-    return with_store(settings, directory)
+def directory(directory: Path) -> Path:
+    """With a picture in it."""
+    directory.mkdir()
+    (directory / NAME).write_bytes(picture())
+    return directory
 
 
 async def get(server: TestServer, name: str = NAME, method: str = "GET", **headers: str) -> httpx.Response:
