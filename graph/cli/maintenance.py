@@ -35,7 +35,7 @@ def migrate(plan: bool) -> None:
 
 @click.command()
 def cleanup() -> None:
-    """Remove ended sessions, and what is too old of the audit log, the feed of deleted users and WeChat's events.
+    """Remove ended sessions, and what is too old of uploads, pictures, audit log, deleted users and WeChat's events.
 
     In small batches, beside running servers, which do so themselves every hour.
     """

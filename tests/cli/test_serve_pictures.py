@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("root_logger_as_before")
         ("WXGATE_AVATARS_PUBLIC_URL", "http://api.example.com/avatars", "WXGATE_AVATARS_PUBLIC_URL must be https "),
         ("WXGATE_AVATARS_PUBLIC_URL", "https://wxgate/avatars", "WXGATE_AVATARS_PUBLIC_URL must be https and name a "),
         ("WXGATE_AVATARS_PUBLIC_URL", "https://192.168.0.7/avatars", "WXGATE_AVATARS_PUBLIC_URL must be https and "),
-        ("WXGATE_CHECK_PICTURE", "before", "WXGATE_CHECK_PICTURE=before needs message push "),
+        ("WXGATE_CHECK_PICTURE", "before", "WXGATE_CHECK_PICTURE needs message push "),
         ("WXGATE_AVATARS_STORE", "s3://pictures?endpoint=https://s3.example.com&region=x", "WXGATE_AVATARS_STORE: "),
     ],
     ids=["no address", "http", "no dot", "private", "no message push", "no keys"],
