@@ -35,11 +35,10 @@ def migrate(plan: bool) -> None:
 
 @click.command()
 def cleanup() -> None:
-    """Remove ended sessions, uploads that expired, and what is too old.
+    """Remove ended sessions, and what is too old of uploads, pictures, audit log, deleted users and WeChat's events.
 
-    That is of the audit log, of the feed of deleted users, of WeChat's events and of pictures that were replaced. The
-    files of pictures are deleted by the servers. In small batches, beside running servers, which do so themselves every
-    hour.
+    The files of pictures are deleted by the servers. In small batches, beside running servers, which do so themselves
+    every hour.
     """
     settings = Settings.load("database", "session", "audit")
     if busy := in_database(lambda database: _cleanup(database, settings.session.idle_days, settings.audit.days)):

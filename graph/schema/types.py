@@ -49,7 +49,7 @@ class PictureState(Enum):
         pictures.PictureState.CHECKING.value,
         description="Not judged yet: shown meanwhile or not, as the operators decide.",
     )
-    SHOWN = strawberry.enum_value(pictures.PictureState.SHOWN.value, description="Shown.")
+    SHOWN = strawberry.enum_value(pictures.PictureState.SHOWN.value, description="Shown to all.")
     REVIEW = strawberry.enum_value(
         pictures.PictureState.REVIEW.value,
         description="Doubtful: an operator decides; shown meanwhile or not, as for CHECKING.",

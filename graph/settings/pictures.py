@@ -16,7 +16,7 @@ def picture_check(settings: Settings, apps: Sequence[MiniProgram]) -> Literal["a
         return "after" if with_push else "off"
     if chosen != "off" and len(with_push) < len(apps):
         msg = (
-            f"WXGATE_CHECK_PICTURE={chosen} needs message push for every mini-program, which brings WeChat's results: "
+            "WXGATE_CHECK_PICTURE needs message push for every mini-program, which brings WeChat's results: "
             "set WXGATE_WECHAT_EVENTS_TOKEN and ..._AES_KEY, or events_token and events_aes_key in WXGATE_WECHAT_APPS."
         )
         raise SettingsError(msg)

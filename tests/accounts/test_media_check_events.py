@@ -167,8 +167,10 @@ async def test_the_picture_before_stays_until_the_new_one_passes(
 
 
 async def test_a_result_that_comes_before_its_trace_id_is_stored_is_kept_for_it(
-    server: TestServer, settings: Settings
+    server: TestServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # It wakes for what it has put off.
+    monkeypatch.setattr(event_inbox, "LOOK_EVERY_SECONDS", 3600)
     login = await server.login("alice")
     picture = await upload(server, login["token"])
     server.wechat.fail("delay", path=CHECK_PICTURE, seconds=1)

@@ -14,6 +14,7 @@ import pytest
 
 from graph.simulator.faults import Fault
 from graph.simulator.serving import WeChatSimulator
+from tests.accounts.profiles import UPDATE
 from tests.cli.processes import PATIENCE, invoke, run, serving
 from tests.processes import serve_environment, serve_process
 from tests.secret_patterns import secrets_in
@@ -68,6 +69,7 @@ def test_without_any_setting_it_names_all_that_is_missing(tmp_path: Path) -> Non
         ("WXGATE_TRUSTED_DOCUMENTS", "/nowhere/Qx7.json", "cannot be read: No such file or directory"),
         ("WXGATE_RATE_LIMIT_STORAGE", "redis://Qx7:Qx7", "is not a URL like redis://"),
         ("WXGATE_RATE_LIMIT_LOGIN", "Qx7/minute", "must be rates like 30/minute"),
+        ("WXGATE_CHECK_PICTURE", "before", "needs message push for every mini-program"),
     ],
 )
 def test_it_refuses_to_start_half_configured_in_one_sentence(
@@ -83,6 +85,17 @@ def test_it_refuses_to_start_half_configured_in_one_sentence(
     assert not value or value not in refused.stderr
     assert "Qx7" not in refused.stderr
     assert secrets_in(refused.stderr) == []
+
+
+@pytest.mark.parametrize(("url", "sentence"), [("", "is missing"), ("http://cdn.example.com/Qx7", "must be https")])
+def test_it_refuses_to_keep_pictures_that_wechat_cannot_download(
+    url: str, sentence: str, variables: dict[str, str], taken_port: str, tmp_path: Path
+) -> None:
+    pictures = {"WXGATE_AVATARS_STORE": f"file://{tmp_path}", "WXGATE_AVATARS_PUBLIC_URL": url}
+    refused = invoke("serve", "--port", taken_port, **variables, **pictures)
+    assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert refused.stderr.startswith(f"Error: WXGATE_AVATARS_PUBLIC_URL {sentence}")
+    assert "Qx7" not in refused.stderr
 
 
 def test_an_orchestrator_sees_whether_migrations_are_missing_and_when_they_are_made(
@@ -189,9 +202,12 @@ def test_at_debug_level_it_says_no_more_secrets_than_at_any_other(
         submission = wechat_simulator.user_info("alice", policy="old", nickName="Ailisi")
         assert server.graphql(SUBMIT, token=token, **submission)["submitUserInfo"]["nickName"] == "Ailisi"
         assert server.me(token)["nickName"] == "Ailisi"
-    assert server.output.count("path=/graphql  status=200") == 3
+        typed = {"nickName": "Zanzibarella", "city": "Quetzalcoatlan"}
+        assert server.graphql(UPDATE, token=token, **typed)["updateProfile"]["city"] == "Quetzalcoatlan"
+    assert server.output.count("path=/graphql  status=200") == 4
     assert secrets_in(server.output) == []
-    assert "Ailisi" not in server.output
+    for private in ("Ailisi", "Zanzibar", "Quetzal"):
+        assert private not in server.output
 
 
 @pytest.mark.parametrize("style", ["text", "json"])

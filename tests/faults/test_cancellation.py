@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import pytest
 
+from graph.settings import RateLimitSettings, Settings
+from graph.simulator.serving import WeChatSimulator
 from tests.accounts.profiles import UPDATE, update
 from tests.faults.recovery import every_connection_is_idle
-from tests.server import LOGIN, ME, SUBMIT, TestServer
+from tests.server import LOGIN, ME, SUBMIT, TestServer, settings_for
 
 Request = Callable[[], Awaitable[Any]]
 
@@ -25,6 +27,11 @@ BOUND: Final = 20
 def database_url(database_url: str) -> str:
     """With fewer connections than requests, so that each one that is lost is missed."""
     return f"{database_url}&maxsize=5" if database_url.startswith("postgres") else database_url
+
+
+@pytest.fixture
+def settings(wechat_simulator: WeChatSimulator, database_url: str) -> Settings:
+    return settings_for(wechat_simulator, database_url, rate_limit=RateLimitSettings(upload=""))
 
 
 async def turns_until_done(requests: Sequence[Request]) -> int:

@@ -16,6 +16,7 @@ from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from graph.tracing import TracingUnavailable
 from tests.accounts.phones import SUBMIT_ENCRYPTED, SUBMIT_PHONE
+from tests.accounts.profiles import refusal, update
 from tests.accounts.test_session_list import SESSIONS
 from tests.secret_patterns import secrets_in
 from tests.server import APP_ID, LOGIN, ME, SUBMIT, Clock, open_server, open_server_unmigrated, settings_for
@@ -125,6 +126,9 @@ async def test_nothing_that_is_sent_is_a_secret_or_data_of_a_user(
         assert number["data"]["submitPhoneNumber"]["phone"]["masked"] == "+852 ****5678"
         assert "errors" in await server.post(SUBMIT_PHONE, {"code": "f" * 64}, token=token)
         await server.post(SUBMIT_ENCRYPTED, given, token=token)
+        assert (await update(server, token, nickName="Zanzibarella", city="Quetzalcoatlan"))["city"] == "Quetzalcoatlan"
+        await refusal(server, token, nickName="Zanzibarella risky")
+        await refusal(server, token, nickName="Zanzibarella\u202e")
         await server.http.get("/graphql", params={"query": f'{{ me(token: "{token}") {{ id }} }}'})
         await server.http.get(f"/{token}", headers={"tracestate": f"a={token}", "User-Agent": "Qx7", "Cookie": "Qx7"})
         await server.http.post("/graphql", json={"query": f"query {token} {{ me {{ id }} }}"})
@@ -134,7 +138,17 @@ async def test_nothing_that_is_sent_is_a_secret_or_data_of_a_user(
     assert secrets_in(sent) == []
     assert "getuserphonenumber" not in sent
     of_phone = ("60005678", *map(str, given.values()))
-    for private in (token, code, "Ailisi", "Qx7", "QQQ", *map(str, submission.values()), *of_phone):
+    for private in (
+        token,
+        code,
+        "Ailisi",
+        "Zanzibar",
+        "Quetzal",
+        "Qx7",
+        "QQQ",
+        *map(str, submission.values()),
+        *of_phone,
+    ):
         assert private not in sent
 
 

@@ -48,7 +48,7 @@ def test_what_sessions_returns_is_written_by_a_plan() -> None:
 
 @pytest.mark.parametrize("text", [ME, "mutation { removePhoneNumber { id } }", "mutation { updateProfile { id } }"])
 @pytest.mark.parametrize(("field", "selected"), [("phone", "phone { masked }"), ("picture", "picture { url state }")])
-def test_only_the_plan_of_a_document_that_selects_a_phone_number_or_picture_reads_it(
+def test_only_the_plan_of_a_document_that_selects_a_resolved_field_reads_it(
     text: str, field: str, selected: str
 ) -> None:
     for document, read in ((text, []), (text.replace("id ", f"id {selected} ", 1), [field])):
