@@ -141,6 +141,13 @@ async def test_what_scans_make_a_decoder_keep_is_known_before() -> None:
     assert scan(apart).memory == once + 1600 * 1600 * 3 * 2
 
 
+async def test_a_marker_is_found_wherever_it_stands() -> None:
+    start, end = plain("JPEG")[:-2], plain("JPEG")[-2:]
+    for length in range(65_000, 66_000):
+        file = start + bytes(length) + end
+        assert scan(file + b"more").data == file
+
+
 @pytest.mark.parametrize("frame", [0xC3, 0xC5, 0xC9, 0xCA, 0xCF])
 async def test_a_jpeg_that_no_browser_shows_is_refused(normalizer: Normalizer, frame: int) -> None:
     assert await fault(normalizer, plain("JPEG").replace(b"\xff\xc0", bytes([0xFF, frame]))) == "kind"

@@ -31,7 +31,7 @@ BLACK: Final = (0, 0, 0)
 
 @pytest.fixture
 async def normalizer() -> AsyncIterator[Normalizer]:
-    async with load_normalizer() as opened:
+    async with Normalizer(at_once=2) as opened:
         yield opened
 
 
