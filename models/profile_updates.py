@@ -123,8 +123,11 @@ async def update_profile(
     """Changes the profile of an account's user, and writes the entry where it was another; None: the account is gone.
 
     `picture` is needed with an upload; `checked` is None where texts are not checked. What is stored already is no
-    change. Raises `DatabaseError`.
+    change. Raises `DatabaseError`, and `ValueError` for an upload without rules for it.
     """
+    if change.upload_id is not None and picture is None:
+        msg = "an upload needs rules for pictures"
+        raise ValueError(msg)
     return await database.transaction(
         lambda: _update(account_id, change, picture=picture, checked=checked, entry=entry, now=now)
     )

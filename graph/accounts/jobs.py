@@ -108,8 +108,8 @@ class Jobs:
             yield
         finally:
             keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
+            # Not `await keeping`: who suppressed its cancellation would suppress the caller's of that moment too.
+            await asyncio.wait([keeping])
 
     @contextlib.asynccontextmanager
     async def in_background(self) -> AsyncIterator[None]:

@@ -1,9 +1,12 @@
 """A server that takes pictures and names, and what WeChat finds of them."""
 
 import asyncio
-import secrets
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
+
+from PIL import Image
 
 from graph.settings import AvatarsSettings, CheckSettings, Settings
 from graph.simulator.serving import WeChatSimulator
@@ -52,16 +55,20 @@ def settings_with_pictures(
     )
 
 
-async def upload(settings: Settings, user_id: str, *, expires_at: int | None = None) -> str:
-    """The id of a picture that a user has uploaded."""
-    upload_id = secrets.token_hex(11)
-    name = f"{upload_id}.jpg"
-    (directory_of(settings) / name).write_bytes(b"a picture")
-    at = expires_at or 2**53
-    values = f"('{upload_id}', '{user_id}', '{name}', 640, 640, {at})"
-    columns = "(id, user_id, name, width, height, expires_at)"
-    await run_sql(settings, f"INSERT INTO uploads {columns} VALUES {values}")  # noqa: S608 - of this file
-    return upload_id
+async def upload(server: TestServer, token: str) -> str:
+    """The id of a picture that a user uploads."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/png"}
+    answer = await server.http.post("/uploads/avatar", content=picture_bytes(), headers=headers)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["avatar"])
+
+
+@cache
+def picture_bytes() -> bytes:
+    """The smallest picture that is taken."""
+    file = BytesIO()
+    Image.new("RGB", (64, 64), "green").save(file, "PNG")
+    return file.getvalue()
 
 
 def directory_of(settings: Settings) -> Path:

@@ -62,7 +62,7 @@ class Saved:
 
 
 async def save(server: TestServer, settings: Settings, login: Any) -> Saved:
-    picture = await upload(settings, login["user"]["id"])
+    picture = await upload(server, login["token"])
     await update(server, login["token"], avatar=picture)
     return Saved(login["token"], login["user"]["id"], picture, await asked(settings, picture))
 
@@ -161,7 +161,7 @@ async def test_a_result_that_comes_before_its_trace_id_is_stored_is_kept_for_it(
     server: TestServer, settings: Settings
 ) -> None:
     login = await server.login("alice")
-    picture = await upload(settings, login["user"]["id"])
+    picture = await upload(server, login["token"])
     server.wechat.fail("delay", path=CHECK_PICTURE, seconds=1)
     await update(server, login["token"], avatar=picture)
     async with asyncio.timeout(30):

@@ -9,6 +9,7 @@ import pytest
 
 from graph.settings import Settings, UnionidSettings
 from graph.simulator.serving import WeChatSimulator
+from tests.accounts.pictures import add_picture, files_to_delete
 from tests.accounts.stored import run_sql, wxgate
 from tests.server import ENCRYPTION_KEYS, K2, ME, SUBMIT, Clock, TestServer, open_server, with_keys
 
@@ -86,6 +87,35 @@ async def test_what_the_younger_submitted_fills_the_profile_of_the_older(
     server.wechat.advance(10)
     newer = server.wechat.user_info("bob", policy="old", nickName="Robert")
     assert (await server.submit(younger["token"], newer))["nickName"] == "Robert"
+
+
+async def test_gender_region_and_language_of_the_younger_come_all_or_none(
+    server: TestServer, settings: Settings
+) -> None:
+    older, younger = await two_users(server)
+    facts = {"gender": 1, "city": "Guangzhou", "province": "Guangdong", "country": "China", "language": "zh_CN"}
+    await server.submit(younger["token"], server.wechat.user_info("bob", policy="old", nickName="Bob", **facts))
+    await run_sql(settings, f"UPDATE users SET country = 'Japan', facts_at = 1 WHERE id = '{older['user']['id']}'")  # noqa: S608
+    merged = await command(settings, "merge", older["user"]["id"], younger["user"]["id"])
+    assert merged["profile"] == ["nick_name", "avatar_url"]
+    me = await server.me(older["token"])
+    assert (me["country"], me["city"], me["gender"]) == ("Japan", None, "UNKNOWN")
+
+
+@pytest.mark.parametrize(("picture", "moves"), [(None, True), (GREY_PICTURE, True), ("https://a.example/1", False)])
+async def test_a_picture_that_waits_for_its_check_moves_to_a_user_without_one_of_their_own(
+    server: TestServer, settings: Settings, picture: str | None, moves: bool
+) -> None:
+    older, younger = await two_users(server)
+    if picture is not None:
+        info = server.wechat.user_info("alice", policy="old", nickName="Alice", avatarUrl=picture)
+        await server.submit(older["token"], info)
+    await add_picture(settings, younger["user"]["id"], "waiting", at=server.clock.ms, state=0)
+    await command(settings, "merge", older["user"]["id"], younger["user"]["id"])
+    rows = await run_sql(settings, "SELECT user_id, state FROM pictures")
+    assert rows == ([{"user_id": older["user"]["id"], "state": 0}] if moves else [])
+    assert [*await files_to_delete(settings)] == ([] if moves else ["waiting.jpg"])
+    assert (await server.me(older["token"]))["avatarUrl"] == picture
 
 
 @pytest.mark.slow

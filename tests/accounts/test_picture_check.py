@@ -62,7 +62,7 @@ def opened(
 async def saved(server: TestServer, settings: Settings, name: str = "alice") -> tuple[str, str, Any]:
     """A user's token, a picture of theirs, and what they see once they have saved it."""
     login = await server.login(name)
-    picture = await upload(settings, login["user"]["id"])
+    picture = await upload(server, login["token"])
     return login["token"], picture, await update(server, login["token"], avatar=picture)
 
 
@@ -107,7 +107,7 @@ async def test_a_mini_program_without_message_push_shows_pictures_unchecked(
     settings = settings_with_pictures(wechat_simulator, database_url, tmp_path, shop)
     async with open_server(settings, wechat_simulator, clock) as server:
         login = await server.login("alice", app=shop)
-        picture = await upload(settings, login["user"]["id"])
+        picture = await upload(server, login["token"])
         assert (await update(server, login["token"], avatar=picture))["picture"]["state"] == "SHOWN"
         assert (await saved(server, settings, "bob"))[2]["picture"]["state"] == "CHECKING"
 
@@ -186,7 +186,7 @@ async def test_a_picture_whose_second_check_fails_is_asked_about_until_it_is_tak
 async def test_a_picture_that_another_replaced_is_not_asked_about_any_more(opened: Opened, settings: Settings) -> None:
     async with opened(AFTER) as server:
         login = await server.login("alice")
-        first, second = [await upload(settings, login["user"]["id"]) for _ in range(2)]
+        first, second = [await upload(server, login["token"]) for _ in range(2)]
         server.wechat.fail("errcode", errcode=61010, path=CHECK_PICTURE)
         await update(server, login["token"], avatar=first)
         await until(settings, "tries = 1")

@@ -90,8 +90,8 @@ async def test_what_is_typed_is_shown_everywhere_and_null_clears_it(
 async def test_the_same_again_changes_nothing_and_is_not_shown_to_wechat(
     server: TestServer, settings: Settings, alice: tuple[str, str]
 ) -> None:
-    token, user_id = alice
-    picture = await upload(settings, user_id)
+    token, _ = alice
+    picture = await upload(server, token)
     first = await update(server, token, **EVERYTHING, avatar=picture)
     server.clock.advance(minutes=5)
     assert await update(server, token, **EVERYTHING, avatar=picture) == first
@@ -147,8 +147,8 @@ async def test_texts_of_all_the_world_are_kept_in_one_form(
 async def test_what_cannot_be_right_is_refused_before_anything_is_done(
     server: TestServer, settings: Settings, alice: tuple[str, str], name: str, value: str
 ) -> None:
-    token, user_id = alice
-    before, picture = await profile(server, token), await upload(settings, user_id)
+    token, _ = alice
+    before, picture = await profile(server, token), await upload(server, token)
     sent = {"city": "Shenzhen", "avatar": picture, name: value}
     refused = await refusal(server, token, **sent)
     assert (refused["code"], refused["action"]) == ("BAD_USER_INPUT", "FIX_REQUEST")
@@ -163,7 +163,7 @@ async def test_a_saved_picture_takes_the_place_of_the_one_before_and_its_file_go
     server: TestServer, settings: Settings, alice: tuple[str, str]
 ) -> None:
     token, user_id = alice
-    first, second = await upload(settings, user_id), await upload(settings, user_id)
+    first, second = await upload(server, token), await upload(server, token)
     saved = await update(server, token, avatar=first)
     assert saved["avatarUrl"] == saved["picture"]["url"] == url_of(first)
     assert (saved["picture"]["state"], saved["isAnonymous"]) == ("SHOWN", True)
@@ -181,10 +181,10 @@ async def test_a_saved_picture_takes_the_place_of_the_one_before_and_its_file_go
 async def test_an_upload_is_saved_by_its_user_once_and_within_its_time(
     server: TestServer, settings: Settings, alice: tuple[str, str]
 ) -> None:
-    token, user_id = alice
-    bobs = await upload(settings, (await server.login("bob"))["user"]["id"])
-    expired = await upload(settings, user_id, expires_at=server.clock.ms)
-    used, newer = await upload(settings, user_id), await upload(settings, user_id)
+    token, _ = alice
+    bobs, expired = await upload(server, (await server.login("bob"))["token"]), await upload(server, token)
+    server.clock.advance(hours=1)
+    used, newer = await upload(server, token), await upload(server, token)
     await update(server, token, avatar=used)
     await update(server, token, avatar=newer)
     for upload_id in (bobs, expired, used, "0" * 22, "../../../../etc/passwd", "", f"{newer}\n"):
@@ -210,9 +210,9 @@ async def test_where_no_pictures_are_kept_one_can_be_cleared_and_not_saved(
 async def test_of_two_pictures_that_are_saved_at_once_one_is_left_and_no_orphan(
     server: TestServer, settings: Settings, alice: tuple[str, str]
 ) -> None:
-    token, user_id = alice
+    token, _ = alice
     for _ in range(5):
-        uploads = [await upload(settings, user_id) for _ in range(2)]
+        uploads = [await upload(server, token) for _ in range(2)]
         await asyncio.gather(*(update(server, token, avatar=upload_id) for upload_id in uploads))
         left = (await profile(server, token))["avatarUrl"]
         assert left in map(url_of, uploads)
@@ -223,8 +223,8 @@ async def test_of_two_pictures_that_are_saved_at_once_one_is_left_and_no_orphan(
 async def test_the_same_picture_that_is_saved_twice_at_once_is_saved(
     server: TestServer, settings: Settings, alice: tuple[str, str]
 ) -> None:
-    token, user_id = alice
-    picture = await upload(settings, user_id)
+    token, _ = alice
+    picture = await upload(server, token)
     saved = await asyncio.gather(*(update(server, token, avatar=picture) for _ in range(4)))
     assert {user["avatarUrl"] for user in saved} == {url_of(picture)}
     assert len(await pictures(settings)) == 1
@@ -234,11 +234,11 @@ async def test_the_same_picture_that_is_saved_twice_at_once_is_saved(
 async def test_what_is_newer_wins_whether_it_was_typed_or_signed(
     server: TestServer, settings: Settings, alice: tuple[str, str]
 ) -> None:
-    token, user_id = alice
+    token, _ = alice
     signed = {"nickName": "Signed", "avatarUrl": "https://thirdwx.qlogo.cn/alice/132"}
     older = server.wechat.user_info("alice", policy="old", **signed)
     server.clock.advance(minutes=1)
-    picture = await upload(settings, user_id)
+    picture = await upload(server, token)
     typed = await update(server, token, nickName="Typed", avatar=picture)
     assert (await server.submit(token, older))["nickName"] == "Typed"
     assert (await profile(server, token))["picture"] == typed["picture"]
@@ -257,8 +257,8 @@ async def test_what_is_newer_wins_whether_it_was_typed_or_signed(
 async def test_a_change_is_made_though_its_client_has_left(
     server: TestServer, settings: Settings, alice: tuple[str, str]
 ) -> None:
-    token, user_id = alice
-    picture = await upload(settings, user_id)
+    token, _ = alice
+    picture = await upload(server, token)
     server.wechat.fail("delay", path=CHECK_TEXT, seconds=0.3)
     leaving = asyncio.create_task(update(server, token, nickName="Alice", avatar=picture))
     await server.wechat_is_asked()
@@ -317,8 +317,8 @@ async def test_changes_are_counted_for_the_account_and_for_the_address(
 async def test_no_log_line_holds_what_a_user_typed(
     server: TestServer, settings: Settings, alice: tuple[str, str], no_secret_is_logged: Any
 ) -> None:
-    token, user_id = alice
-    picture = await upload(settings, user_id)
+    token, _ = alice
+    picture = await upload(server, token)
     typed = {"nickName": "Zanzibarella", "city": "Quetzalcoatlan", "language": "zh_CN"}
     server.wechat.fail("errcode", errcode=48001, path=CHECK_TEXT)
     await update(server, token, **typed, avatar=picture)

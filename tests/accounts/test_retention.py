@@ -12,6 +12,7 @@ from graph.settings import Settings
 from graph.simulator.serving import WeChatSimulator
 from models.database import Database
 from models.leases import take_lease
+from tests.accounts.pictures import add_picture, add_upload, files_to_delete
 from tests.accounts.stored import run_sql, wxgate
 from tests.cli.processes import invoke
 from tests.databases import give_tables
@@ -19,6 +20,7 @@ from tests.server import Clock, open_server
 
 PATIENCE = 30
 DAY_MS = 86_400_000
+USER = "id, nick_name, avatar_url, gender, city, province, country, language, created_at, updated_at"
 JOBS = ["sweep", "audit", "deleted_users", "events", "uploads", "pictures_old"]
 
 
@@ -111,6 +113,29 @@ async def test_an_operator_keeps_the_audit_log_for_as_long_as_the_setting_says(
     shorter = await asyncio.to_thread(invoke, "sweep", WXGATE_DATABASE_URL=database_url, WXGATE_AUDIT_DAYS="2")
     assert "2 entries of the audit log removed" in shorter.stdout
     assert await in_table(settings, "audit_log") == ["001"]
+
+
+async def test_a_cleanup_frees_uploads_that_expired_and_forgets_pictures_that_were_replaced(
+    settings: Settings, database_url: str
+) -> None:
+    await give_tables(database_url)
+    now = epoch_ms()
+    await run_sql(settings, f"INSERT INTO users ({USER}) VALUES ('alice', '', '', 0, '', '', '', '', 1, 1)")  # noqa: S608
+    for minutes in (-1, 1):
+        await add_upload(settings, "alice", f"upload{minutes}", expires_at=now + minutes * 60_000)
+    for days in (None, 29, 31):
+        await add_picture(settings, "alice", f"replaced{days}", at=1)
+        if days is not None:
+            replaced = f"replaced_at = {now - days * DAY_MS} WHERE id = 'replaced{days}'"
+            await run_sql(settings, f"UPDATE pictures SET {replaced}")  # noqa: S608 - of this file
+    printed = wxgate(settings, "cleanup")
+    assert printed.splitlines()[-2:] == ["1 uploads removed", "1 rows of replaced pictures removed"]
+    assert await run_sql(settings, "SELECT id FROM uploads") == [{"id": "upload1"}]
+    rows = await run_sql(settings, "SELECT id FROM pictures ORDER BY id")
+    assert [row["id"] for row in rows] == ["replaced29", "replacedNone"]
+    files = await files_to_delete(settings)
+    assert [*files] == ["upload-1.jpg"]
+    assert now <= files["upload-1.jpg"] <= epoch_ms()
 
 
 async def test_of_several_replicas_one_does_each_job(settings: Settings, database_url: str, clock: Clock) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import pytest
 from PIL import Image
 
 from graph.settings import AvatarsSettings, CheckSettings, Settings
@@ -38,7 +39,7 @@ def large_picture() -> bytes:
 
 
 def with_store(settings: Settings, directory: Path, **avatars: Any) -> Settings:
-    """The same server, which keeps pictures in a directory and has nobody check them."""
+    """The same server, which keeps pictures in a directory, and has WeChat check none."""
     values = {"store": f"file://{directory}", "public_url": PUBLIC_URL, **avatars}
     return settings.model_copy(update={"avatars": AvatarsSettings(**values), "check": CheckSettings(picture="off")})
 
@@ -82,6 +83,17 @@ async def taken(response: httpx.Response) -> str:
     assert answer.keys() == {"avatar", "width", "height", "expiresAt"}
     assert re.fullmatch("[0-9A-Za-z]{22}", answer["avatar"])
     return str(answer["avatar"])
+
+
+def names(directory: Path) -> list[str]:
+    """The files of the store."""
+    return sorted(path.name for path in directory.iterdir()) if directory.exists() else []
+
+
+async def unread() -> AsyncIterator[bytes]:
+    """A body that a server must not ask for."""
+    pytest.fail("the body was read")
+    yield b""
 
 
 async def uploads(settings: Settings) -> list[dict[str, Any]]:

@@ -155,6 +155,7 @@ async def test_texts_in_doubt_of_the_younger_are_so_of_the_older(
 async def test_texts_in_doubt_that_do_not_come_are_forgotten(database: Database) -> None:
     await changed(database, nick_name="Older")
     await changed(database, "user-2", nick_name="Bad", checked=CheckedText(content="Bad", state=DOUBT))
+    await save(database, "picture-2", "user-2")
     await merged(database)
     assert await find_text_check(database, "user-1") is None
 

@@ -127,9 +127,11 @@ async def test_a_verdict_on_a_picture_that_was_replaced_changes_its_row_only(dat
     await save(database, "picture-1", mode="after")
     await save(database, "picture-2", now=NOON + 1)
     before = await profile_of(database)
+    await database.fetch("DELETE FROM files_to_delete")
     verdict = await judge(database, REFUSED, "picture-1", label=20002, entry=refusal())
     assert verdict == Verdict("user-1", is_current=False, changed=True, shown=False)
     assert await profile_of(database) == before
+    assert await files(database) == {}
     assert await actions(database) == []
     assert await column(database, "SELECT label FROM pictures WHERE id = 'picture-1'") == [20002]
     await save(database, "picture-3", mode="before", now=NOON + 2)

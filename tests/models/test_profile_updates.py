@@ -107,6 +107,14 @@ async def test_what_is_stored_already_is_no_change(database: Database) -> None:
     assert await updates(database) == [["nick_name", "language"], ["picture"]]
 
 
+async def test_a_change_of_the_same_millisecond_is_newer_than_the_one_before(database: Database) -> None:
+    """A server of the version before looks again when it finds another `updated_at` than it has read."""
+    for number in range(3):
+        user = (await changed(database, nick_name=f"Name {number}")).user
+        assert user.updated_at == NOON + 1 + number
+        assert (await profile_of(database))["updated_at"] == user.updated_at
+
+
 async def test_a_change_whose_commit_was_lost_is_stored_once(database: Database) -> None:
     entry = an_update()
     await uploaded(database)
@@ -122,6 +130,14 @@ async def test_an_account_that_is_gone_changes_nothing(database: Database) -> No
         database, -1, ProfileChange(nick_name="Alice"), picture=None, checked=None, entry=an_update(), now=NOON
     )
     assert gone is None
+
+
+async def test_an_upload_without_rules_for_it_is_refused_before_it_is_taken(database: Database) -> None:
+    await uploaded(database)
+    change = ProfileChange(upload_id="picture-1")
+    with pytest.raises(ValueError, match="rules"):
+        await update_profile(database, 1, change, picture=None, checked=None, entry=an_update(), now=NOON)
+    assert await column(database, "SELECT id FROM uploads") == ["picture-1"]
 
 
 async def test_a_saved_picture_is_shown_and_the_file_of_the_one_before_goes(database: Database) -> None:
@@ -183,10 +199,11 @@ async def test_a_refused_picture_is_not_saved_again(database: Database) -> None:
     await judge_picture(database, "picture-1", state=PictureState.REFUSED, **refusal)  # type: ignore[arg-type]
     assert await change(database, nick_name="Alice", upload_id="picture-1") == UploadRefused()
     assert (await profile_of(database))["nick_name"] == ""
-    # One that is chosen next takes its place.
+    # One that is chosen next takes its place, and the file is not deleted twice.
+    await database.fetch("DELETE FROM files_to_delete")
     await save(database, "picture-2", now=NOON + 5)
     assert (await pictures_of(database))["picture-1"] == ("user-1", "REFUSED", False)
-    assert await files(database) == {"picture-1.jpg": NOON}
+    assert await files(database) == {}
 
 
 @pytest.mark.parametrize(

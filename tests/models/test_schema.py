@@ -29,6 +29,7 @@ ALL: Final = [
     "0007_phones",
     "0008_events",
     "0009_removed_phones",
+    "0010_pictures",
 ]
 
 # Everything that the databases know about a schema, Tortoise's own table aside.

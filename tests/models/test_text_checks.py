@@ -114,6 +114,7 @@ async def test_a_verdict_on_texts_that_are_others_by_now_does_nothing(database: 
     for content in ("Another name", ""):
         assert not await refuse_texts(database, "user-1", content, entry=an_entry(), now=NOON)
         assert not await accept_texts(database, "user-1", content, entry=an_entry(), now=NOON)
+    assert not await refuse_texts(database, "user-2", "", entry=an_entry(), now=NOON)
     assert not await refuse_texts(database, "user-9", "Name", entry=an_entry(), now=NOON)
     assert await profile_of(database) == before
     assert await find_text_check(database, "user-1") is not None

@@ -21,6 +21,7 @@ PHASES: Final = {
     "in a chunk": head("POST /graphql", JSON, "Transfer-Encoding: chunked") + b"ff\r\n" + CANARY.encode(),
     "in a body that nobody reads": head(f"POST /{CANARY}", "Content-Length: 1000") + b"x",
     "in a body that is too large": head("POST /graphql", JSON, "Content-Length: 9999999") + b"x" * 500_000,
+    "in an upload": head("POST /uploads/avatar", "Content-Type: image/jpeg", "Content-Length: 999999") + b"x" * 500_000,
     "before the answer": _QUERY,
     "before many answers": LIVEZ * _MANY,
     "behind nonsense": b"\x16\x03\x01" + CANARY.encode(),

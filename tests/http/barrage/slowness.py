@@ -63,6 +63,12 @@ DRIPS: Final = [
         b"x",
         ((413, {"PAYLOAD_TOO_LARGE"}),),
     ),
+    Drip(
+        "an upload without a token",
+        head("POST /uploads/avatar", "Content-Type: image/jpeg", "Content-Length: 1000"),
+        b"x",
+        ((401, {"UNAUTHENTICATED"}),),
+    ),
     Drip("what comes behind nonsense", b"\x16\x03\x01", b"\x16", ((400, {"BAD_REQUEST"}),)),
 ]
 

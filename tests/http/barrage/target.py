@@ -15,6 +15,7 @@ import httpx
 from graph.simulator import SimulatorState
 from graph.simulator.serving import WeChatSimulator, serve
 from models.migrate import migrate
+from tests.http.uploading import PUBLIC_URL
 from tests.processes import ServerProcess, serve_environment, server_process
 from tests.server import APP_ID, APP_SECRET, LOGIN, ME
 
@@ -78,7 +79,8 @@ def open_target(directory: Path) -> Iterator[Target]:
     asyncio.run(migrate(database_url))
     talkative = {"WXGATE_LOG_FORMAT": "json", "WXGATE_LOG_LEVEL": "DEBUG"}
     with serve(SimulatorState(APP_ID, APP_SECRET, seed=0)) as wechat:
-        environment = serve_environment(wechat, database_url, **talkative, **VARIABLES)
+        store = {"WXGATE_AVATARS_STORE": f"file://{directory / 'avatars'}", "WXGATE_AVATARS_PUBLIC_URL": PUBLIC_URL}
+        environment = serve_environment(wechat, database_url, **talkative, **store, **VARIABLES)
         with server_process(environment, log) as process:
             token = ask(process.url, LOGIN, {"code": wechat.login("alice")})["login"]["token"]
             for _ in range(WARMING_UP):

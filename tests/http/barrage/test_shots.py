@@ -8,6 +8,7 @@ from tests.http.barrage.heads import HEADS
 from tests.http.barrage.methods import METHODS
 from tests.http.barrage.shots import Shot, fire
 from tests.http.barrage.target import Target
+from tests.http.barrage.uploads import UPLOADS
 
 
 @pytest.mark.parametrize("shot", HEADS, ids=str)
@@ -27,4 +28,9 @@ def test_a_document_that_costs_too_much_or_means_nothing_is_refused(target: Targ
 
 @pytest.mark.parametrize("shot", METHODS, ids=str)
 def test_a_method_a_path_or_a_type_that_is_not_served_is_refused(target: Target, shot: Shot) -> None:
+    fire(target, shot)
+
+
+@pytest.mark.parametrize("shot", UPLOADS, ids=str)
+def test_an_upload_or_a_name_that_is_no_picture_is_refused(target: Target, shot: Shot) -> None:
     fire(target, shot)

@@ -12,11 +12,12 @@ from tests.http.barrage.leaving import PHASES, leave
 from tests.http.barrage.methods import METHODS
 from tests.http.barrage.shots import CANARY, fire
 from tests.http.barrage.target import Target
+from tests.http.barrage.uploads import UPLOADS
 from tests.secret_patterns import secrets_in
 
 ROUNDS: Final = 3
 AT_ONCE: Final = 8
-SHOTS: Final = [*HEADS, *BODIES, *DOCUMENTS, *METHODS]
+SHOTS: Final = [*HEADS, *BODIES, *DOCUMENTS, *METHODS, *UPLOADS]
 MEBIBYTE: Final = 1024  # in KiB, as the kernel counts
 
 

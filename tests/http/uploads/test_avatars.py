@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
 
+from graph.pictures.directory import DirectoryStore
 from graph.settings import HttpSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.http.answers import refusal
@@ -21,16 +23,11 @@ NAME: Final = "0123456789abcdefABCDEF.jpg"
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    path = tmp_path / "avatars"
-    path.mkdir()
-    (path / NAME).write_bytes(picture())
-    return path
-
-
-@pytest.fixture
-def settings(settings: Settings, directory: Path) -> Settings:
-    return with_store(settings, directory)
+def directory(directory: Path) -> Path:
+    """With a picture in it."""
+    directory.mkdir()
+    (directory / NAME).write_bytes(picture())
+    return directory
 
 
 async def get(server: TestServer, name: str = NAME, method: str = "GET", **headers: str) -> httpx.Response:
@@ -100,7 +97,14 @@ async def test_neither_a_link_nor_a_pipe_nor_a_directory_is_a_picture(server: Te
             assert refusal(await get(server, name), 404) == "NOT_FOUND"
 
 
-async def test_a_page_of_many_pictures_has_all_of_them(server: TestServer) -> None:
+async def test_a_page_of_many_pictures_has_all_of_them(server: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = DirectoryStore._read
+
+    def read_slowly(store: DirectoryStore, name: str) -> bytes | None:
+        time.sleep(0.01)
+        return read(store, name)
+
+    monkeypatch.setattr(DirectoryStore, "_read", read_slowly)
     responses = await asyncio.gather(*[get(server) for _ in range(200)])
     assert {response.status_code for response in responses} == {200}
 

@@ -19,7 +19,7 @@ from graph.server.sockets import listen
 from graph.settings import LimitSettings, Settings
 from graph.simulator.serving import WeChatSimulator
 from tests.databases import give_tables
-from tests.http.uploading import MULTIPART, PATH, form, large_picture, picture, with_store
+from tests.http.uploading import MULTIPART, PATH, form, large_picture, picture
 from tests.protocols.serving import SOON, Response, read_response, until
 from tests.server import LOGIN, ME
 
@@ -29,9 +29,8 @@ CONCURRENCY: Final = 2
 
 
 @pytest.fixture
-def settings(settings: Settings, tmp_path: Path) -> Settings:
-    limited = settings.model_copy(update={"limit": LimitSettings(concurrency=CONCURRENCY)})
-    return with_store(limited, tmp_path / "avatars")
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"limit": LimitSettings(concurrency=CONCURRENCY)})
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
