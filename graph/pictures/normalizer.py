@@ -17,7 +17,7 @@ from graph.pictures.threads import QueueFull, Threads
 _PLACES: Final = 16
 # Each decoder takes a processor: on a small host one must be left for requests.
 _AT_ONCE: Final = 2 if (os.cpu_count() or 1) > 2 else 1
-# And what else runs there comes first: without it `me` takes up to three times as long (tests/benchmarks/uploads.py).
+# Requests come first: where others use the processors too, they take half as long so (tests/benchmarks/README.md).
 _NICENESS: Final = 10
 
 MEMORY_BYTES: Final = 256 * 1024 * 1024

