@@ -1,4 +1,4 @@
-"""Files that are made to harm whoever opens them: refused, or read without what would harm."""
+"""Files that are made to harm a server that opens them: refused, or read without what would harm."""
 
 import struct
 import time
