@@ -17,6 +17,7 @@ _MOST_SCANS: Final = 100
 
 # Within the data of a scan a byte 0xFF is followed by 0, or by the number of a restart: neither is a marker here.
 _MARKER: Final = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+_STRETCH: Final = 1 << 16
 _END: Final = 0xD9
 _SCAN: Final = 0xDA
 _EXIF: Final = 0xE1
@@ -99,7 +100,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Kind, content and all of what an image needs; with a scan goes the data behind it. Raises `PictureUnusable`."""
     position = 2
     for _ in range(_MOST_SEGMENTS):
-        marker = _MARKER.search(data, position)
+        marker = _next_marker(data, position)
         if marker is None:
             return  # cut off: the decoder finds whether the image is whole
         kind, start = marker[1][0], marker.start()
@@ -113,8 +114,17 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         if kind in _STRANGE_FRAMES:
             raise strange()
         if kind == _SCAN:
-            following = _MARKER.search(data, position)
+            following = _next_marker(data, position)
             position = following.start() if following else len(data)
         if kind in _NEEDED or (kind in _COLOURS and body.startswith(_COLOURS[kind])):
             yield kind, body, data[start:position]
     raise scattered()
+
+
+def _next_marker(data: bytes, position: int) -> re.Match[bytes] | None:
+    """The first one from here on. Looks through one stretch after the other: all other threads wait for each search."""
+    for start in range(position, len(data), _STRETCH):
+        # With the first byte of the next, for a marker has two.
+        if marker := _MARKER.search(data, start, start + _STRETCH + 1):
+            return marker
+    return None

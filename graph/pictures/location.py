@@ -1,4 +1,4 @@
-"""Where pictures are kept, as a setting says it."""
+"""Where pictures are kept, as a setting has it."""
 
 import ipaddress
 import re

@@ -1,5 +1,6 @@
-"""Makes one kind of picture of whatever clients upload: in threads, a few at a time."""
+"""Makes one kind of picture of whatever clients upload: in threads, two at a time at most."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,12 @@ from graph.pictures.raster import NormalPicture, redraw
 from graph.pictures.scan import scan
 from graph.pictures.threads import QueueFull, Threads
 
-_AT_ONCE: Final = 2
-# With those at work, as many as there are places for uploads.
-_BACKLOG: Final = 14
+# As many as there are places for uploads.
+_PLACES: Final = 16
+# Each decoder takes a processor: on a small host one must be left for requests.
+_AT_ONCE: Final = 2 if (os.cpu_count() or 1) > 2 else 1
+# Requests come first: where others use the processors too, they take half as long so (tests/benchmarks/README.md).
+_NICENESS: Final = 10
 
 MEMORY_BYTES: Final = 256 * 1024 * 1024
 """For decoded pictures in all. The largest WebP takes 244 MiB alone: its decoder keeps four copies."""
@@ -45,8 +49,8 @@ class _Memory:
 class Normalizer:
     """An async context manager; leaving it waits some seconds for pictures that have begun, and no longer."""
 
-    def __init__(self) -> None:
-        self._threads = Threads("pictures", _AT_ONCE, _BACKLOG)
+    def __init__(self, *, at_once: int = _AT_ONCE) -> None:
+        self._threads = Threads("pictures", at_once, _PLACES - at_once, niceness=_NICENESS)
         self._memory = _Memory(MEMORY_BYTES)
 
     async def normalize(self, data: bytes) -> NormalPicture:

@@ -40,7 +40,7 @@ def broken() -> PictureUnusable:
 
 
 def scattered() -> PictureUnusable:
-    """For a file of so many parts that no program writes it: to read it would cost more than its size says."""
+    """For a file of so many parts that no program writes it: to read it would cost more than its size suggests."""
     return PictureUnusable("content", "is made of too many parts")
 
 

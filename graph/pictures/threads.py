@@ -4,6 +4,9 @@ asyncio's own are joined when the interpreter exits: a call that hangs would kee
 """
 
 import asyncio
+import contextlib
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -24,12 +27,15 @@ class QueueFull(Exception): ...
 class Threads:
     """Makes `number` calls at once, while up to `backlog` more wait for their turn.
 
+    With `niceness` its threads give way to those of the server by so much, as of 19, where the system is Linux.
+
     A thread starts with the first call that needs it: a process that forks before has none to lose.
     """
 
     name: str
     number: int
     backlog: int
+    niceness: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
     _waiting: "deque[tuple[Future[Any], Callable[[], Any]]]" = field(default_factory=deque, init=False)
     _unfinished: "set[Future[Any]]" = field(default_factory=set, init=False)
@@ -44,6 +50,8 @@ class Threads:
         """
         if self._is_closed or len(self._unfinished) >= self.number + self.backlog:
             raise QueueFull
+        if self._started < min(self.number, len(self._unfinished) + 1):
+            self._start()
         future: Future[_T] = Future()
         # Before the caller wakes: it finds the place free that it leaves.
         future.add_done_callback(self._unfinished.discard)
@@ -52,9 +60,6 @@ class Threads:
         with self._changed:
             self._waiting.append(entry)
             self._changed.notify()
-        if self._started < min(self.number, len(self._unfinished)):
-            self._started += 1
-            threading.Thread(target=self._serve, name=self.name, daemon=True).start()
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
@@ -79,7 +84,23 @@ class Threads:
             # Gathered, for asyncio logs an error that is retrieved by no caller.
             await asyncio.wait([asyncio.gather(*running, return_exceptions=True)], timeout=_CLOSE_SECONDS)
 
+    def _start(self) -> None:
+        """Raises `QueueFull` where the system has no thread left, and none has started."""
+        try:
+            threading.Thread(target=self._serve, name=self.name, daemon=True).start()
+        except RuntimeError:
+            if not self._started:
+                raise QueueFull from None
+        else:
+            self._started += 1
+
     def _serve(self) -> None:
+        # Elsewhere it would be the priority of the process; some sandboxes allow no change.
+        if self.niceness and sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                thread = threading.get_native_id()
+                niceness = os.getpriority(os.PRIO_PROCESS, thread) + self.niceness
+                os.setpriority(os.PRIO_PROCESS, thread, niceness)
         while self._next():
             pass
 

@@ -1,4 +1,4 @@
-"""Files that are made to harm whoever opens them: refused, or read without what would harm."""
+"""Files that are made to harm a server that opens them: refused, or read without what would harm."""
 
 import struct
 import time
@@ -139,6 +139,13 @@ async def test_what_scans_make_a_decoder_keep_is_known_before() -> None:
     assert scan(plain("JPEG", (1600, 1600), subsampling=0, progressive=True)).memory == once + 1600 * 1600 * 3 * 2
     apart = plain("JPEG", (1600, 1600), subsampling=0).replace(b"\xff\xda\0\x0c\3\1", b"\xff\xda\0\x0c\1\1")
     assert scan(apart).memory == once + 1600 * 1600 * 3 * 2
+
+
+async def test_a_marker_is_found_wherever_it_stands() -> None:
+    start, end = plain("JPEG")[:-2], plain("JPEG")[-2:]
+    for length in range(65_000, 66_000):
+        file = start + bytes(length) + end
+        assert scan(file + b"more").data == file
 
 
 @pytest.mark.parametrize("frame", [0xC3, 0xC5, 0xC9, 0xCA, 0xCF])

@@ -1,4 +1,4 @@
-"""Pictures in a directory: whole or not at all, also where a disk is full, slow or somebody else's."""
+"""Pictures in a directory: whole or not at all, also where a disk is full, hangs, or may not be written."""
 
 import asyncio
 import os

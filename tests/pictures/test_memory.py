@@ -27,7 +27,7 @@ picture, up to 32 MiB.
 MEASURE: Final = """
 import asyncio, json, sys
 from pathlib import Path
-from graph.pictures import load_normalizer
+from graph.pictures.normalizer import Normalizer
 from graph.pictures.errors import PictureUnusable
 
 def peak():
@@ -43,7 +43,7 @@ async def outcome(normalizer, path):
     return "taken"
 
 async def main(first, *paths):
-    async with load_normalizer() as normalizer:
+    async with Normalizer(at_once=2) as normalizer:
         await outcome(normalizer, first)
         before = peak()
         outcomes = await asyncio.gather(*(outcome(normalizer, path) for path in paths * 2))

@@ -31,7 +31,7 @@ BLACK: Final = (0, 0, 0)
 
 @pytest.fixture
 async def normalizer() -> AsyncIterator[Normalizer]:
-    async with load_normalizer() as opened:
+    async with Normalizer(at_once=2) as opened:
         yield opened
 
 
@@ -257,7 +257,7 @@ async def test_a_closed_normalizer_takes_nothing() -> None:
         await normalizer.normalize(plain("PNG"))
 
 
-async def test_an_error_says_nothing_of_what_a_file_holds(normalizer: Normalizer) -> None:
+async def test_an_error_holds_nothing_of_a_file(normalizer: Normalizer) -> None:
     with pytest.raises(PictureUnusable) as raised:
         await normalizer.normalize(b"GIF89a secret")
     assert str(raised.value) == "The picture must be a JPEG, PNG or WebP file."

@@ -224,7 +224,7 @@ async def test_a_server_that_hangs_is_unavailable(monkeypatch: pytest.MonkeyPatc
                 await store.put(NAME, PICTURE)
 
 
-async def test_a_certificate_of_nobody_is_not_trusted() -> None:
+async def test_a_certificate_of_no_known_authority_is_not_trusted() -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
     with fake_server(tls) as fake:
