@@ -76,14 +76,15 @@ class Uploads:
             raise UploadsBusy
         self._at_work[account_id] += 1
         try:
-            await self.address_rate_limit.count("address", client.address, client, **viewer.ids)
             account = await require_account(self.database, account_id)
             self.database.require_writer()
             if self.database.doubtful:
                 await try_sign_in(self.database)
             # Last, for what costs nothing is not counted: clients are to repeat it.
             user = user_digest(account.app_id, account.openid)
+            # The account's before the address's, or one that goes beyond its own would use up that of all others there.
             await self.account_rate_limit.count("account", user, client, **viewer.ids)
+            await self.address_rate_limit.count("address", client.address, client, **viewer.ids)
             yield
         finally:
             self._at_work[account_id] -= 1

@@ -1,5 +1,6 @@
 """`GET /avatars/<name>`: the pictures of a store that is a directory."""
 
+import logging
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,9 +10,11 @@ from starlette.routing import Route
 
 from graph.errors import ErrorCode
 from graph.pictures.directory import DirectoryStore
-from graph.pictures.errors import PictureError
+from graph.pictures.errors import PictureError, StoreMisconfigured
 from graph.pictures.names import PICTURE_NAME
 from graph.server.http_error import HttpError, busy
+
+_log = logging.getLogger(__name__)
 
 _HEADERS: Final = {
     # A name is never used twice.
@@ -36,7 +39,9 @@ class Avatars:
             raise _missing()
         try:
             picture = await self.store.read(name)
-        except PictureError:
+        except PictureError as error:
+            if isinstance(error, StoreMisconfigured):
+                _log.error("pictures cannot be read", extra={"reason": error.reason})
             raise busy() from None
         if picture is None:
             raise _missing()

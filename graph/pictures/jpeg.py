@@ -14,6 +14,8 @@ SIGNATURE: Final = b"\xff\xd8\xff"
 # Each scan costs the decoder a walk through the whole picture, however few bytes it has.
 _MOST_SEGMENTS: Final = 2000
 _MOST_SCANS: Final = 100
+# Twenty-five of the largest pictures.
+_MOST_SCANNED_PIXELS: Final = 400_000_000
 
 # Within the data of a scan a byte 0xFF is followed by 0, or by the number of a restart: neither is a marker here.
 _MARKER: Final = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
@@ -90,7 +92,7 @@ def scan_jpeg(data: bytes) -> Scanned:
         parts.append(segment)
     if frame is None or not scans:
         raise broken()
-    if scans > _MOST_SCANS:
+    if scans > _MOST_SCANS or (scans > 1 and scans * frame.width * frame.height > _MOST_SCANNED_PIXELS):
         raise scattered()
     memory = frame.width * frame.height * _PIXEL_BYTES + kept
     return Scanned("JPEG", b"".join(parts), frame.width, frame.height, _DEPTH, orientation, memory)

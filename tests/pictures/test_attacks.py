@@ -124,6 +124,8 @@ async def test_a_jpeg_of_thousands_of_scans_is_refused(normalizer: Normalizer) -
     assert await is_red(normalizer, with_scans(progressive, 100 - scans))
     assert await fault(normalizer, with_scans(progressive, 101 - scans)) == "content"
     started = time.thread_time()
+    large = plain("JPEG", (4000, 4000), progressive=True)
+    assert await fault(normalizer, with_scans(large, 26 - large.count(b"\xff\xda"))) == "content"
     assert await fault(normalizer, with_scans(plain("JPEG", (4000, 4000), progressive=True), 50_000)) == "content"
     assert time.thread_time() - started < 5
 

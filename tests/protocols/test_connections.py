@@ -290,11 +290,12 @@ async def test_a_new_connection_without_a_request_is_closed_soon_during_shutdown
         writer.close()
 
 
-async def test_a_request_that_outlasts_the_shutdown_is_answered_with_500() -> None:
+async def test_a_request_that_outlasts_the_shutdown_is_answered_with_a_coded_503() -> None:
     async with serving(Worker()) as server:
         reader, writer = await server.connect()
         writer.write(GET)
         await until(lambda: bool(server.uvicorn.server_state.tasks))
         server.uvicorn.should_exit = True
-        assert (await read_response(reader)).status == 500
+        response = await read_response(reader)
+        assert (response.status, b"SERVICE_UNAVAILABLE" in response.body) == (503, True)
         writer.close()

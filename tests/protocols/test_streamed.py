@@ -182,8 +182,8 @@ async def test_a_client_that_leaves_takes_its_waiting_bytes_with_it(behind: byte
         await server.is_left_alone()
 
 
-async def test_a_body_in_chunks_of_one_byte_arrives_whole() -> None:
-    size = 200_000
+async def test_a_body_in_thousands_of_chunks_of_one_byte_arrives_whole() -> None:
+    size = 4_000
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(0.1)
@@ -194,6 +194,16 @@ async def test_a_body_in_chunks_of_one_byte_arrives_whole() -> None:
         writer.write(OPEN + b"1\r\nx\r\n" * size + b"0\r\n\r\n" + in_order(7))
         assert (await read_response(reader)).body == b"%d" % size
         assert (await read_response(reader)).body == b"7"
+        writer.close()
+        await server.is_left_alone()
+
+
+async def test_a_body_in_more_small_chunks_than_it_is_worth_is_refused() -> None:
+    async with serving(reading_all) as server:
+        reader, writer = await server.connect()
+        writer.write(OPEN + b"1\r\nx\r\n" * 200_000 + b"0\r\n\r\n")
+        response = await read_response(reader)
+        assert (response.status, b"small chunks" in response.body) == (400, True)
         writer.close()
         await server.is_left_alone()
 
