@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Self
 
+from graph.pictures.apart import redraw_apart
 from graph.pictures.errors import PicturesBusy
 from graph.pictures.raster import NormalPicture, redraw
 from graph.pictures.scan import scan
@@ -68,7 +69,7 @@ class Normalizer:
         scanned = scan(data)
         del data
         with self._memory.taken(scanned.memory):
-            return redraw(scanned)
+            return redraw_apart(scanned) if scanned.format == "WEBP" else redraw(scanned)
 
     async def __aenter__(self) -> Self:
         return self

@@ -30,9 +30,10 @@ def create_simulator(state: SimulatorState) -> Starlette:
 
 async def _face(request: Request) -> Response:
     name, images = request.path_params["name"], load_images()
-    if len(name) > faces.NAME_LENGTH or images is None:
-        return JSONResponse({"errMsg": "faces:fail no such face, or no Pillow: install wxgate[avatars]"}, 404)
-    return Response(await to_thread(images.draw_face, name), media_type="image/png")
+    if len(name) > faces.NAME_LENGTH:
+        return JSONResponse({"errMsg": "faces:fail no such face"}, 404)
+    face = faces.BLANK if images is None else await to_thread(images.draw_face, name)
+    return Response(face, media_type="image/png")
 
 
 async def _act(state: SimulatorState, action: Action, request: Request) -> Response:

@@ -186,6 +186,8 @@ async def test_a_code_of_another_user_exports_neither_and_keeps_no_key(
 
 async def test_a_code_sent_twice_at_once_gives_two_exports_for_one_call(server: TestServer, alice: FullUser) -> None:
     code = {"code": server.wechat.login("alice")}
+    # Long enough for the second to come while WeChat is asked for the first.
+    server.wechat.fail("delay", seconds=0.5)
     answers = await asyncio.gather(*[server.post(EXPORT, code, token=alice.tokens[0]) for _ in range(2)])
     assert ["errors" in answer for answer in answers] == [False, False]
     assert await server.code_of_error(EXPORT, code, token=alice.tokens[0]) == "LOGIN_CODE_USED"

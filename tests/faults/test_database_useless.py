@@ -123,9 +123,10 @@ async def test_tables_that_are_dropped_and_made_again_need_no_restart(
 ) -> None:
     code = server.wechat.login("bob")
     await asyncio.gather(*[server.me(token) for _ in range(20)])  # prepares statements for the tables as they were
-    of_users = ("phone_owners", "phones", "merge_proposals", "unionids", "sessions", "accounts", "users")
+    of_users = ("phone_owners", "phones", "merge_proposals", "unionids", "sessions", "accounts")
+    of_pictures = ("uploads", "pictures", "text_checks", "files_to_delete")
     others = ("audit_log", "deleted_users", "events", "encryption_keys", "leases", "tortoise_migrations")
-    for table in (*of_users, *others):
+    for table in (*of_users, *of_pictures, "users", *others):
         await run_sql(settings, f"DROP TABLE {table}")
     assert await readiness(server) == "migrations are missing"
     await refused(server, token=token, code=code)
