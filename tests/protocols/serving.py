@@ -54,6 +54,19 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+class Worker:
+    """An application that responds when it may."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.begun += 1
+        await self.go_on.wait()
+        await echo(scope, receive, send)
+
+
 @dataclass
 class Response:
     """One response as it arrived."""
