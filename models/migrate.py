@@ -38,8 +38,17 @@ async def missing_migrations(database: Database) -> list[str]:
     return _missing({row["name"] for row in rows})
 
 
+def newest_migration() -> str:
+    """The one that a database has when it lacks none."""
+    return _known()[-1]
+
+
+def _known() -> list[str]:
+    return sorted(name for _, name, _ in pkgutil.iter_modules(migrations.__path__))
+
+
 def _missing(applied: Set[str]) -> list[str]:
-    known = sorted(name for _, name, _ in pkgutil.iter_modules(migrations.__path__))
+    known = _known()
     if applied - {*known}:
         raise DatabaseAhead(", ".join(sorted(applied - {*known})))
     return [name for name in known if name not in applied]

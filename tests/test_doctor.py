@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import platform
 import re
 import socket
 import sqlite3
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from tests.secret_patterns import secrets_in
 
 OTHER_KEY = "Zt3nQv8LrXw1MbYc6KdPf0HsJg5AuEo9TiR2yVhD7kE"
 DAY = 86_400
+NEWEST_MIGRATION = max(path.stem for path in (Path(__file__).parents[1] / "models" / "migrations").glob("0*.py"))
 
 Doctor = Callable[..., tuple[int, str]]
 
@@ -62,9 +65,11 @@ def faults_in(output: str) -> dict[str, str]:
 
 def test_all_is_well(doctor: Doctor) -> None:
     subjects = [
-        *("settings", "database", "database clock", "migrations", "writes", "key ring"),
+        f"versions: wxgate {version('wxgate')}, Python {platform.python_version()}",
+        *("settings", f"database: SQLite {sqlite3.sqlite_version}", "database clock"),
+        *(f"migrations: {NEWEST_MIGRATION}", "writes", "key ring"),
         "session MACs: all have one, set WXGATE_SESSION_REQUIRE_MAC=true",
-        *("trusted documents", "rate limits", "clock", "WeChat"),
+        *("trusted documents", "rate limits: each process counts for itself", "clock", "WeChat"),
         "pictures: no uploads, WXGATE_AVATARS_STORE is not set",
         "text checks: lenient, not tried, which takes a user's openid",
     ]
@@ -74,7 +79,9 @@ def test_all_is_well(doctor: Doctor) -> None:
 def test_all_is_well_on_postgresql(doctor: Doctor, postgres_directory: str) -> None:
     url = new_postgres_url(postgres_directory)
     assert invoke("migrate", WXGATE_DATABASE_URL=url).exit_code == 0
-    assert doctor(WXGATE_DATABASE_URL=url)[0] == 0
+    code, output = doctor(WXGATE_DATABASE_URL=url)
+    assert code == 0
+    assert re.search(r"^ok     database: PostgreSQL \d+\.\d+$", output, re.MULTILINE)
 
 
 def test_live_sessions_without_a_mac_are_counted(doctor: Doctor, database_url: str) -> None:

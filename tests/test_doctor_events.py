@@ -29,5 +29,6 @@ def test_what_to_enter_in_wechats_console_is_printed(wechat_simulator: WeChatSim
     assert doctor(**VARIABLES).endswith(line)
     hosts = {"WXGATE_HTTP_ALLOWED_HOSTS": "*.example.com,api.example.com"}
     assert f"enter https://api.example.com/wechat/events/{APP_ID}," in doctor(**VARIABLES, **hosts)
-    assert "events: WXGATE_WECHAT_EVENTS_PLAIN lets anyone" in doctor(**VARIABLES, WXGATE_WECHAT_EVENTS_PLAIN="true")
+    plain = doctor(**VARIABLES, WXGATE_WECHAT_EVENTS_PLAIN="true")
+    assert "WARN   events  WXGATE_WECHAT_EVENTS_PLAIN lets anyone" in plain
     assert "FAULT  settings  WXGATE_WECHAT_EVENTS_AES_KEY is missing" in doctor(WXGATE_WECHAT_EVENTS_TOKEN=TOKEN)

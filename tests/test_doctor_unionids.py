@@ -35,6 +35,6 @@ def test_apps_whose_newest_accounts_have_no_unionid_are_to_be_bound(
     asyncio.run(store("wx-two", 40, "union"))
     output = invoke("doctor", **environment).output
     advice = ", bind it to the Open Platform account of the others"
-    assert f"ok     unionids of wx-one: 0 of the newest 3 accounts have one{advice}\n" in output
+    assert f"WARN   unionids of wx-one  0 of the newest 3 accounts have one{advice}\n" in output
     assert "ok     unionids of wx-two: 10 of the newest 100 accounts have one\n" in output
     assert "union-" not in output

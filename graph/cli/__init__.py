@@ -10,10 +10,11 @@ from graph.cli.doctor import doctor
 from graph.cli.errors import CommandGroup
 from graph.cli.events import events
 from graph.cli.keys import keys, retire
-from graph.cli.maintenance import cleanup, migrate, schema, settings
+from graph.cli.maintenance import cleanup, migrate, schema
 from graph.cli.pictures import pictures
 from graph.cli.serve import serve
 from graph.cli.services import services
+from graph.cli.settings import settings
 from graph.cli.simulate import simulate
 from graph.cli.texts import texts
 from graph.cli.users import users

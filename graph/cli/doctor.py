@@ -16,6 +16,7 @@ from graph.accounts.encryption_keys import KeyCheck
 from graph.accounts.errors import KeyRingMismatch
 from graph.accounts.sessions import epoch_ms
 from graph.cli.doctor_pictures import examine_pictures
+from graph.cli.doctor_report import Check, Report, fault, fault_if, warning
 from graph.composition import build_documents
 from graph.execution.trusted_documents import TrustedDocumentsError
 from graph.observability.logging import configure_logging
@@ -32,7 +33,8 @@ from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
 from models.logins import try_sign_in
-from models.migrate import missing_migrations
+from models.migrate import missing_migrations, newest_migration
+from models.server_version import server_version
 from models.session_macs import count_without_mac
 
 _TOLERATED_SKEW_SECONDS: Final = 60
@@ -49,10 +51,23 @@ _WECHAT_ADVICE: Final = {
 
 
 @click.command()
-def doctor() -> None:
-    """Check settings, database, migrations, keys, clock, WeChat credentials and pictures, and say what to do."""
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: `level`, `versions`, `checks`.")
+def doctor(as_json: bool) -> None:
+    """Check settings, database, migrations, keys, clock, WeChat credentials and pictures, and say what to do.
+
+    WARN is about what works and should be otherwise. Only a FAULT makes the exit code 1.
+    """
     configure_logging(level="ERROR", style="text")
-    sys.exit(0 if asyncio.run(_print_results(_load_settings())) else 1)
+    report = Report(as_json)
+    try:
+        settings = _load_settings()
+    except SettingsError as error:
+        if not as_json:
+            raise
+        report.add(fault("settings", str(error)))
+    else:
+        asyncio.run(_examine_all(settings, report))
+    sys.exit(report.end())
 
 
 def _load_settings() -> Settings:
@@ -65,68 +80,68 @@ def _load_settings() -> Settings:
         raise SettingsError("\n".join([str(error), *unknown_settings()])) from None
 
 
-async def _print_results(settings: Settings) -> bool:
-    """Whether all is well."""
-    is_well = True
-    async for subject, advice in _examine(settings):
-        click.echo(f"{'FAULT' if advice else 'ok   '}  {subject}  {advice or ''}".rstrip())
-        is_well = is_well and advice is None
-    return is_well
+async def _examine_all(settings: Settings, report: Report) -> None:
+    async for check in _examine(settings, report.versions):
+        report.add(check)
 
 
-async def _examine(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
-    """The subject of each check whose ground is not already gone; and, for a fault, what is wrong and what to do."""
+async def _examine(settings: Settings, versions: dict[str, str]) -> AsyncIterator[Check]:
+    """Each check whose ground is not already gone; adds to the versions."""
+    yield Check("versions", f"wxgate {versions['wxgate']}, Python {versions['python']}")
     faults = unknown_settings()
     try:
         require_secrets(settings)
     except SettingsError as error:
         faults.append(str(error))
-    yield "settings", "\n".join(faults) or None
-    async for result in _examine_database(settings):
-        yield result
+    yield fault_if("settings", "\n".join(faults))
+    async for check in _examine_database(settings, versions):
+        yield check
     try:
         build_documents(settings)
     except TrustedDocumentsError as error:
-        yield "trusted documents", str(error)
+        yield fault("trusted documents", str(error))
     else:
-        yield "trusted documents", None
-    yield "rate limits", await _rate_limits_advice(settings)
-    yield "clock", await _clock_advice(settings)
+        yield Check("trusted documents")
+    yield await _rate_limits(settings)
+    yield fault_if("clock", await _clock_advice(settings))
     for name, app in _wechat_apps(settings):
-        yield name, await _wechat_advice(settings, app)
-    async for result in examine_pictures(settings):
-        yield result
-    for line in _events(settings):
-        yield line, None
+        yield fault_if(name, await _wechat_advice(settings, app))
+    async for check in examine_pictures(settings):
+        yield check
+    for check in _events(settings):
+        yield check
 
 
-async def _examine_database(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
+async def _examine_database(settings: Settings, versions: dict[str, str]) -> AsyncIterator[Check]:
     try:
         async with Database(settings.database.url.get_secret_value()) as database:
             await database.ping()
-            yield "database", None
-            yield "database clock", await _database_clock_advice(database)
-            missing = await missing_migrations(database)
-            yield "migrations", f"{', '.join(missing)}: run `wxgate migrate`." if missing else None
-            if not missing:
-                yield "writes", await _writes_advice(database)
-                for line in await _unionids(database):
-                    yield line, None
-            if not missing and settings.encryption.keys is not None:
+            versions["database"] = await server_version(database)
+            yield Check("database", versions["database"])
+            yield fault_if("database clock", await _database_clock_advice(database))
+            if missing := await missing_migrations(database):
+                yield fault("migrations", f"{', '.join(missing)}: run `wxgate migrate`.")
+                return
+            versions["migration"] = newest_migration()
+            yield Check("migrations", versions["migration"])
+            yield fault_if("writes", await _writes_advice(database))
+            for check in await _unionids(database):
+                yield check
+            if settings.encryption.keys is not None:
                 key_ring = KeyRing.parse(settings.encryption.keys.get_secret_value())
                 await KeyCheck(database=database, key_ring=key_ring, now=epoch_ms).compare()
-                yield "key ring", None
-                yield await _session_macs(database, required=settings.session.require_mac), None
+                yield Check("key ring")
+                yield await _session_macs(database, required=settings.session.require_mac)
     except KeyRingMismatch as error:
-        yield "key ring", str(error)
+        yield fault("key ring", str(error))
     except UnsupportedDatabase as error:
-        yield "database", f"WXGATE_DATABASE_URL {error}."
+        yield fault("database", f"WXGATE_DATABASE_URL {error}.")
     except DatabaseAhead as error:
-        yield "migrations", f"{error}: this version of wxgate does not know them, and the database is newer."
+        yield fault("migrations", f"{error}: this version of wxgate does not know them, and the database is newer.")
     except DatabaseBehind:
-        yield "database", "has no tables: if WXGATE_DATABASE_URL is right, run `wxgate migrate`."
+        yield fault("database", "has no tables: if WXGATE_DATABASE_URL is right, run `wxgate migrate`.")
     except DatabaseError as error:
-        yield "database", f"{error}: is WXGATE_DATABASE_URL right, and is the database running?"
+        yield fault("database", f"{error}: is WXGATE_DATABASE_URL right, and is the database running?")
 
 
 async def _database_clock_advice(database: Database) -> str | None:
@@ -144,31 +159,35 @@ async def _writes_advice(database: Database) -> str | None:
     return None
 
 
-async def _unionids(database: Database) -> list[str]:
+async def _unionids(database: Database) -> list[Check]:
     counts = await count_newest_with_unionid(database, _NEWEST_ACCOUNTS)
     some_have = any(unionids for _, unionids in counts.values())
-    return [
-        f"unionids of {app_id}: {unionids} of the newest {accounts} accounts have one"
-        f"{'' if unionids or not some_have else ', bind it to the Open Platform account of the others'}"
-        for app_id, (accounts, unionids) in counts.items()
-    ]
+    checks = []
+    for app_id, (accounts, unionids) in counts.items():
+        subject, found = f"unionids of {app_id}", f"{unionids} of the newest {accounts} accounts have one"
+        unbound = some_have and not unionids
+        advice = f"{found}, bind it to the Open Platform account of the others"
+        checks.append(warning(subject, advice) if unbound else Check(subject, found))
+    return checks
 
 
-async def _session_macs(database: Database, *, required: bool) -> str:
+async def _session_macs(database: Database, *, required: bool) -> Check:
     if without := await count_without_mac(database, now=epoch_ms()):
-        return f"session MACs: {without} live sessions have none"
-    return "session MACs" if required else "session MACs: all have one, set WXGATE_SESSION_REQUIRE_MAC=true"
+        return Check("session MACs", f"{without} live sessions have none")
+    return Check("session MACs", "" if required else "all have one, set WXGATE_SESSION_REQUIRE_MAC=true")
 
 
-async def _rate_limits_advice(settings: Settings) -> str | None:
+async def _rate_limits(settings: Settings) -> Check:
+    subject, url = "rate limits", settings.rate_limit.storage
     try:
-        async with RateLimitStorage(settings.rate_limit.storage, namespace="doctor") as storage:
+        async with RateLimitStorage(url, namespace="doctor") as storage:
             await storage.wait_ms(RateLimitItemPerSecond(1), "doctor")
     except RateLimitStorageUnusable as error:
-        return f"WXGATE_RATE_LIMIT_STORAGE {error}."
+        return fault(subject, f"WXGATE_RATE_LIMIT_STORAGE {error}.")
     if storage.failures:
-        return "WXGATE_RATE_LIMIT_STORAGE does not answer: is it running, and its address right?"
-    return None
+        return fault(subject, "WXGATE_RATE_LIMIT_STORAGE does not answer: is it running, and its address right?")
+    alone = url.get_secret_value().startswith("memory:")
+    return Check(subject, "each process counts for itself" if alone else "")
 
 
 async def _clock_advice(settings: Settings) -> str | None:
@@ -196,16 +215,19 @@ def _wechat_apps(settings: Settings) -> list[tuple[str, MiniProgram | None]]:
             return [(" ".join(filter(None, ["WeChat", app.app_id, app.name])), app) for app in apps]
 
 
-def _events(settings: Settings) -> list[str]:
+def _events(settings: Settings) -> list[Check]:
     """What the operator enters in WeChat's console of each mini-program that takes events."""
     # What is public, and whether it is https, only the operator knows: WeChat's console refuses all else.
     names = [host for host in settings.http.allowed_hosts if not host.startswith("*")]
     host = names[0] if names else "<your host>"
     apps = [app for app in settings.wechat.mini_programs() if app.push]
-    lines = [f"events of {app.app_id}: enter https://{host}/wechat/events/{app.app_id}, safe mode" for app in apps]
+    checks = [
+        Check(f"events of {app.app_id}", f"enter https://{host}/wechat/events/{app.app_id}, safe mode") for app in apps
+    ]
     if apps and settings.wechat.events_plain:
-        lines.append("events: WXGATE_WECHAT_EVENTS_PLAIN lets anyone who has seen one push delete any user: remove it")
-    return lines
+        advice = "WXGATE_WECHAT_EVENTS_PLAIN lets anyone who has seen one push delete any user: remove it"
+        checks.append(warning("events", advice))
+    return checks
 
 
 async def _wechat_advice(settings: Settings, app: MiniProgram | None) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
+from graph.cli.doctor_report import Check, fault, fault_if, warning
 from graph.pictures import load_normalizer
 from graph.pictures.errors import ExtraMissing, StoreMisconfigured, StoreUnavailable
 from graph.pictures.location import DirectoryLocation, parse_location
@@ -10,32 +11,29 @@ from graph.pictures.store import open_store
 from graph.settings import Settings, SettingsError
 from graph.settings.pictures import picture_check, require_public_url
 
-# A subject, and for a fault what is wrong and what to do.
-Result = tuple[str, str | None]
 
-
-async def examine_pictures(settings: Settings) -> AsyncIterator[Result]:
+async def examine_pictures(settings: Settings) -> AsyncIterator[Check]:
     """The checks of pictures, if users may upload any, and of texts. A file is stored and deleted again."""
     avatars = settings.avatars
     if avatars.store is None:
-        yield "pictures: no uploads, WXGATE_AVATARS_STORE is not set", None
+        yield Check("pictures", "no uploads, WXGATE_AVATARS_STORE is not set")
     else:
-        yield "pictures", _packages_advice()
+        yield fault_if("pictures", _packages_advice())
         location = parse_location(avatars.store)
         is_directory = isinstance(location, DirectoryLocation)
-        yield "picture store", await _store_advice(settings)
+        yield fault_if("picture store", await _store_advice(settings))
         if is_directory:
-            yield "picture store: a directory, which all replicas must share", None
+            yield Check("picture store", "a directory, which all replicas must share")
         advice = _address_advice(settings)
-        yield "picture addresses", advice
+        yield fault_if("picture addresses", advice)
         if advice is None and is_directory:
-            for line in _directory_lines(settings, str(avatars.public_url)):
-                yield line, None
-        for result in _picture_checks(settings):
-            yield result
+            for note in _oddities(settings, str(avatars.public_url)):
+                yield warning("picture addresses", note)
+        for check in _picture_checks(settings):
+            yield check
     policy = settings.check.text
     # Only WeChat could tell more, and it checks no text without a user who was in the mini-program lately.
-    yield f"text checks: {policy}" + ("" if policy == "off" else ", not tried, which takes a user's openid"), None
+    yield Check("text checks", policy if policy == "off" else f"{policy}, not tried, which takes a user's openid")
 
 
 def _packages_advice() -> str | None:
@@ -74,32 +72,28 @@ def _address_advice(settings: Settings) -> str | None:
     return None
 
 
-def _directory_lines(settings: Settings, public_url: str) -> list[str]:
+def _oddities(settings: Settings, public_url: str) -> list[str]:
     """What is odd about the addresses of files that the server itself serves; a proxy may make it right."""
     url = urlsplit(public_url)
-    host, lines = url.netloc.lower().removesuffix(f":{url.port}"), []
+    host, notes = url.netloc.lower().removesuffix(f":{url.port}"), []
     if not url.path.endswith("/avatars"):
-        lines.append(
-            "picture addresses: the server has pictures at /avatars, where WXGATE_AVATARS_PUBLIC_URL does not end"
-        )
+        notes.append("the server has pictures at /avatars, where WXGATE_AVATARS_PUBLIC_URL does not end")
     known = settings.http.allowed_hosts
     if known and not any(host.endswith(name[1:]) if name.startswith("*.") else host == name for name in known):
-        lines.append(
-            "picture addresses: WXGATE_HTTP_ALLOWED_HOSTS has no room for the host of WXGATE_AVATARS_PUBLIC_URL"
-        )
-    return lines
+        notes.append("WXGATE_HTTP_ALLOWED_HOSTS has no room for the host of WXGATE_AVATARS_PUBLIC_URL")
+    return notes
 
 
-def _picture_checks(settings: Settings) -> list[Result]:
+def _picture_checks(settings: Settings) -> list[Check]:
     """WeChat's verdicts come by message push alone."""
-    apps = settings.wechat.mini_programs()
+    subject, apps = "picture checks", settings.wechat.mini_programs()
     try:
         policy = picture_check(settings, apps)
     except SettingsError as error:
-        return [("picture checks", str(error))]
+        return [fault(subject, str(error))]
     if policy == "off":
         chosen = settings.check.picture is not None or any(app.push for app in apps)
-        return [("picture checks: off" if chosen else "picture checks: off, for they need message push", None)]
+        return [Check(subject, "off") if chosen else warning(subject, "off, for they need message push")]
     without = [app.app_id for app in apps if not app.push]
-    unchecked = [(f"picture checks: none in {app_id}, which has no message push", None) for app_id in without]
-    return [(f"picture checks: {policy}", None), *unchecked]
+    unchecked = [warning(subject, f"none in {app_id}, which has no message push") for app_id in without]
+    return [Check(subject, policy), *unchecked]

@@ -1,4 +1,4 @@
-"""What an operator runs now and then: `migrate`, `cleanup`, `schema`, `settings`."""
+"""What an operator runs now and then: `migrate`, `cleanup`, `schema`."""
 
 import asyncio
 import os
@@ -6,15 +6,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import click
-from pydantic import SecretStr
 
 from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.jobs import Jobs
 from graph.accounts.sessions import epoch_ms
 from graph.observability.logging import configure_logging
 from graph.schema.build import print_schema
-from graph.settings import Settings, variables
-from graph.settings.environment import is_secret
+from graph.settings import Settings
 from models import migrate as migrations
 from models.database import Database
 
@@ -64,15 +62,6 @@ async def _cleanup(database: Database, idle_days: int, audit_days: int) -> list[
 def schema() -> None:
     """Print the GraphQL schema (SDL), in UTF-8."""
     click.echo(print_schema().encode("utf-8"), nl=False)
-
-
-@click.command()
-def settings() -> None:
-    """List every environment variable with its default and what it is; `_FILE` after a secret's name reads a file."""
-    for name, field in variables().items():
-        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
-        shown = "" if default in (None, ()) else str(default).lower() if isinstance(default, bool) else str(default)
-        click.echo(f"{name}={shown}\n    {field.description}{' Secret.' if is_secret(field) else ''}")
 
 
 def in_database(work: Callable[[Database], Coroutine[Any, Any, Result]]) -> Result:

@@ -1,7 +1,7 @@
 """The settings, by group: `WXGATE_<group>_<name>`, with its default and its range; frozen, and silent about secrets.
 
-`values.py` has what a value may be, `environment.py` where it is read. A limit is defined where it is enforced; its
-group is made of those classes.
+`values.py` has what a value may be, `environment.py` where it is read, `effective.py` what is in force. A limit is
+defined where it is enforced; its group is made of those classes.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -219,10 +219,10 @@ class Settings(Group):
 
         With `serving`, what signing users in takes must be there. Raises `SettingsError` with all that is wrong.
         """
-        paths = {variable: path for variable, path, _ in _fields() if not groups or path[0] in groups}
+        paths = {variable: path for variable, path, _ in located_fields() if not groups or path[0] in groups}
         given, faults = read_variables({name: variables()[name] for name in paths})
         if serving:
-            missing = [name for name in _required(given) if name not in given and name not in " ".join(faults)]
+            missing = [name for name in required(given) if name not in given and name not in " ".join(faults)]
             faults += [_missing(name) for name in missing]
         fields: dict[str, Any] = {}
         for variable, value in {**(defaults or {}), **given}.items():
@@ -245,13 +245,13 @@ def require_secrets(settings: Settings) -> tuple[list[MiniProgram], SecretStr]:
     given = {name for name, value in zip(_REQUIRED, values_of, strict=True) if value}
     if wechat.apps:
         given.add(_APPS)
-    missing = [_missing(name) for name in _required(given) if name not in given]
+    missing = [_missing(name) for name in required(given) if name not in given]
     if missing or keys is None:
         raise SettingsError("\n".join(missing))
     return wechat.mini_programs(), keys
 
 
-def _required(given: Container[str]) -> list[str]:
+def required(given: Container[str]) -> list[str]:
     """What must be set: the first mini-program only where it is named in part, or no other is; and its message push."""
     pushes = any(name in given for name in _PUSH)
     named = _APPS not in given or pushes or any(name in given for name in _FIRST_APP)
@@ -261,7 +261,7 @@ def _required(given: Container[str]) -> list[str]:
 
 def variables() -> dict[str, FieldInfo]:
     """Every variable that the server reads, with its field: the source of README's table and `wxgate settings`."""
-    return {variable: field for variable, _, field in _fields()}
+    return {variable: field for variable, _, field in located_fields()}
 
 
 def unknown_settings() -> list[str]:
@@ -269,7 +269,7 @@ def unknown_settings() -> list[str]:
     return unknown_variables(variables())
 
 
-def _fields() -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
+def located_fields() -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
     """Each variable, where its value goes, and its field."""
     for name, field in Settings.model_fields.items():
         group = field.annotation

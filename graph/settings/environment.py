@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +39,14 @@ def read_variables(fields: Mapping[str, FieldInfo]) -> tuple[dict[str, str], lis
         if not _LINK(value) and (value or (variable in os.environ and values.EMPTY_IS_A_VALUE in field.metadata)):
             given[variable] = value
     return given, faults
+
+
+def source_of(variable: str, field: FieldInfo, given: Container[str]) -> str:
+    """Where a setting comes from, of which `given` are those that `read_variables` found set."""
+    if variable not in given:
+        return "default"
+    from_file = is_secret(field) and _cleaned(os.environ.get(f"{variable}_FILE", ""))
+    return f"{variable}_FILE" if from_file else "environment"
 
 
 def _cleaned(value: str) -> str:

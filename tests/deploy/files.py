@@ -18,9 +18,9 @@ def text_of(name: str) -> str:
     return (DIRECTORY / name).read_text("utf-8")
 
 
-def compose() -> dict[str, Any]:
-    """The compose file, its merge keys resolved."""
-    return dict(yaml.safe_load(text_of("compose.yaml")))
+def compose(name: str = "compose.yaml") -> dict[str, Any]:
+    """A compose file, its merge keys resolved."""
+    return dict(yaml.safe_load(text_of(name)))
 
 
 def kubernetes() -> dict[str, dict[str, Any]]:
@@ -60,9 +60,10 @@ def commands() -> Iterator[tuple[str, list[str]]]:
     """Every way in which wxgate is started, and where."""
     [default] = re.findall(r"^CMD (\[.*\])$", text_of("Dockerfile"), re.MULTILINE)
     yield "Dockerfile", list(yaml.safe_load(default))
-    for name, service in compose()["services"].items():
-        if service["image"] == "wxgate" and "command" in service:
-            yield f"compose.yaml {name}", service["command"]
+    for file in ("compose.yaml", "trial/compose.yaml"):
+        for name, service in compose(file)["services"].items():
+            if service["image"] == "wxgate" and "command" in service:
+                yield f"{file} {name}", service["command"]
     for kind, pod in pods().items():
         yield f"kubernetes.yaml {kind}", pod["containers"][0]["args"]
     for directive in ("ExecStartPre", "ExecStart"):

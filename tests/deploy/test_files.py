@@ -34,7 +34,10 @@ IN_FLIGHT_SECONDS: Final = 10
 DRAIN_SECONDS: Final = float(Settings.model_fields["drain_seconds"].default)
 
 
-@pytest.mark.parametrize("path", sorted(DIRECTORY.iterdir()), ids=lambda path: path.name)
+FILES: Final = [path for path in sorted(DIRECTORY.rglob("*")) if path.is_file()]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(DIRECTORY).as_posix())
 def test_every_variable_is_a_setting(path: Path) -> None:
     settings = variables()
     known = {*settings, *(f"{name}_FILE" for name, field in settings.items() if is_secret(field))}
@@ -205,7 +208,7 @@ def test_in_the_unit_everything_has_its_place() -> None:
 def test_readme_names_what_is_there() -> None:
     rows = re.findall(r"^\| (`.+?`) \|", text_of("README.md"), re.MULTILINE)
     named = [name for row in rows for name in re.findall("`([^`]+)`", row)]
-    there = {path.name for path in DIRECTORY.iterdir()}
+    there = {path.name + "/" * path.is_dir() for path in DIRECTORY.iterdir()}
     assert there - {"README.md", "Dockerfile.dockerignore"} <= set(named)
     secrets = {file["file"].removeprefix("secrets/") for file in compose()["secrets"].values()}
     assert secrets <= set(named)
