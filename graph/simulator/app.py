@@ -68,6 +68,8 @@ async def _call_endpoint(state: SimulatorState, path: str, request: Request) -> 
             payload = ENDPOINTS[path](state, request, body)
         except ErrcodeError as error:
             return refuse(error)
+        if isinstance(payload, Response):
+            return payload
         # Only the oldest family sends its successes as text; the others name an "encoding" that no client needs.
         content_type = "text/plain" if path.startswith("/sns/") else "application/json; encoding=utf-8"
         # Given as a header, so that Starlette adds no charset that WeChat does not send.
