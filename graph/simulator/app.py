@@ -8,10 +8,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graph.simulator import device, events, faces
+from graph.simulator import device, events, faces, open_abilities, pictures
 from graph.simulator.device import Action
-from graph.simulator.endpoints import ENDPOINTS, named_app
-from graph.simulator.pictures import load_images
+from graph.simulator.endpoints import ENDPOINTS, answer, named_app
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
 
@@ -23,16 +22,16 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process are independent."""
     server = [Route(path, partial(_call_endpoint, state, path), methods=_METHODS) for path in ENDPOINTS]
-    actions = {**device.ACTIONS, **events.ACTIONS, **faces.ACTIONS}
+    actions = {**device.ACTIONS, **events.ACTIONS, **faces.ACTIONS, **open_abilities.ACTIONS}
     phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in actions.items()]
     return Starlette(routes=[*server, *phone, Route(faces.ROUTE, _face)])
 
 
 async def _face(request: Request) -> Response:
-    name, images = request.path_params["name"], load_images()
+    name, images = request.path_params["name"], pictures.load_images()
     if len(name) > faces.NAME_LENGTH:
         return JSONResponse({"errMsg": "faces:fail no such face"}, 404)
-    face = faces.BLANK if images is None else await to_thread(images.draw_face, name)
+    face = pictures.BLANK if images is None else await to_thread(images.draw_face, name)
     return Response(face, media_type="image/png")
 
 
@@ -65,7 +64,7 @@ async def _call_endpoint(state: SimulatorState, path: str, request: Request) -> 
 
     def respond() -> Response:
         try:
-            payload = ENDPOINTS[path](state, request, body)
+            payload = answer(state, path, request, body)
         except ErrcodeError as error:
             return refuse(error)
         if isinstance(payload, Response):
