@@ -62,6 +62,7 @@ def simulate(*, host: str, port: int, seed: int | None, apps: int, events_url: s
             _push_with(state, app.app_id, app.push)
     further = play_several(state, apps)
     push = push_events_to(state, events_url)
+    state.journal.is_logged = True
     with listening(host, port) as listeners:
         click.echo(f"export WXGATE_WECHAT_BASE_URL=http://{in_url(host)}:{listeners[0].getsockname()[1]}")
         if wechat.app_id is None:

@@ -27,6 +27,7 @@ RISKY_WORDS: Final[Mapping[str, dict[str, object]]] = {
 }
 # Developer Tools that run without an AppID give this one, always; WeChat itself refuses it.
 TOURIST_CODE: Final = "the code is a mock one"
+TOURIST: Final = "tourist"
 _OK: Final = {"errcode": 0, "errmsg": "ok"}
 
 
@@ -38,7 +39,7 @@ def jscode2session(state: SimulatorState, request: Request, _body: bytes) -> dic
     app = _checked_app(state, query, "authorization_code", ErrcodeError(Errcode.INVALID_APPSECRET))
     require(query.get("js_code"), Errcode.CODE_MISSING)
     is_tourist = query["js_code"] == TOURIST_CODE
-    name = "tourist" if is_tourist else app.login_codes.use(query["js_code"])
+    name = TOURIST if is_tourist else app.login_codes.use(query["js_code"])
     user = app.users.get(name)
     # Without an errcode: that is how success looks here.
     session: dict[str, object] = {"session_key": app.session_keys.hand_over(name), "openid": user.openid}

@@ -9,6 +9,7 @@ from graph.simulator.apps import SimulatedApp
 from graph.simulator.credentials import Renewal
 from graph.simulator.fake_values import FakeValues
 from graph.simulator.faults import Faults
+from graph.simulator.journal import Journal
 from graph.simulator.users import Accounts, Users
 
 
@@ -35,6 +36,7 @@ class SimulatorState:
         self.accounts = Accounts(self.fakes, limit=self.max_users)
         # How often each of WeChat's endpoints was called, by path, faults included.
         self.calls: Counter[str] = Counter()
+        self.journal = Journal(self.now)
         # By AppID, the first app first.
         self.apps: dict[str, SimulatedApp] = {}
         first = self.add_app(self.app_id, self.app_secret)

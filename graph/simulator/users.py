@@ -10,7 +10,7 @@ from pydantic import Field
 from graph.simulator.fake_values import FakeValues
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError, Fields
 
-DEFAULT_USER = "me"
+DEFAULT_USER = "Li Lei"
 # The Open Platform account of which nothing is known but that there is one.
 DEFAULT_GROUP = ""
 Text = Annotated[str, Field(max_length=2048)]
@@ -124,6 +124,10 @@ class Users:
         if not isinstance(openid, str) or openid not in self._by_openid:
             raise ErrcodeError(Errcode.INVALID_OPENID)
         return self._by_openid[openid]
+
+    def name_of(self, openid: str) -> str | None:
+        user = self._by_openid.get(openid)
+        return None if user is None else user.account.name
 
     def close(self, name: str) -> User:
         """Closes the account of a known user, who gets another openid on the next mention; returns what is gone."""
