@@ -96,6 +96,8 @@ async def _call_endpoint(state: SimulatorState, known: str | None, request: Requ
             payload = ENDPOINTS[known](state, request, body)
         except ErrcodeError as error:
             return refuse(error)
+        if isinstance(payload, Response):
+            return payload
         # Only the oldest family sends its successes as text; the others name an "encoding" that no client needs.
         content_type = "text/plain" if path.startswith("/sns/") else "application/json; encoding=utf-8"
         # Given as a header, so that Starlette adds no charset that WeChat does not send.

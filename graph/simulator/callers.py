@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
-from graph.simulator.endpoints import TOURIST, TOURIST_CODE
+from graph.simulator.endpoints.sign_in import TOURIST, TOURIST_CODE
 from graph.simulator.state import SimulatorState
 
 

@@ -165,7 +165,7 @@ async def test_what_wechat_pushes_is_kept_as_it_was_before_it_was_sealed(
     await simulator.phone("revoke", user="alice")
 
     call = await the_call(simulator)
-    assert (call["method"], call["path"], call["app"], call["user"]) == ("PUSH", f"/{APP_ID}", APP_ID, "alice")
+    assert (call["method"], call["path"], call["app"], call["user"]) == ("PUSH", f"/events/{APP_ID}", APP_ID, "alice")
     assert (call["body"]["Event"], call["body"][" OpenID"]) == ("user_authorization_revoke", openid[:6] + "…")
     assert (call["status"], call["errcode"], call["answer"]) == (200, None, "success")
 
