@@ -17,8 +17,8 @@ _SHOWN: Final[Mapping[str, int]] = {
     # "unoin_id" is WeChat's own spelling.
     **dict.fromkeys(("openid", "touser", "fromusername", "openpid", "unionid", "unoinid"), 6),
 }
-# Whatever its name: a code, key, hash or token, and a phone number. A request id has hyphens, and stays.
-_SECRET: Final = re.compile(r"[0-9A-Za-z+=_]{24,}|(?<![0-9])[0-9]{11,}")
+# Whatever its name: a code, key or hash, and a phone number. Request ids and the names of events are no such words.
+_SECRET: Final = re.compile(r"[0-9A-Za-z+=]{24,}|(?<![0-9])[0-9]{11,}")
 # In a text of unknown form, as half a response is, all that is long.
 _LONG: Final = re.compile(r"[0-9A-Za-z+/=_-]{16,}|[0-9]{7,}")
 _LONG_SHOWN: Final = 4

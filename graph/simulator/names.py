@@ -1,8 +1,10 @@
-"""What WeChat's own documents call its endpoints."""
+"""What WeChat calls its servers, and its endpoints in its own documents."""
 
 from collections.abc import Mapping
 from typing import Final
 
+# The nearest one, and the one that clients go to when that fails.
+HOSTS: Final = ("api.weixin.qq.com", "api2.weixin.qq.com")
 # More than are played here: a server that calls another one is answered that there is none.
 API_NAMES: Final[Mapping[str, str]] = {
     "/sns/jscode2session": "code2Session",

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -168,13 +169,18 @@ def serve(state: SimulatorState) -> Iterator[WeChatSimulator]:
             state.faults.clear()
 
 
+def run_with_tls(app: ASGIApp, listeners: Sequence[socket.socket], tls: ssl.SSLContext) -> None:
+    """Serves until a signal, and then raises it once more for the handler that was there before.
+
+    By uvicorn's own protocol: that of `graph.server` half-closes connections, which TLS cannot.
+    """
+    uvicorn.Server(_config(app, ssl_context_factory=lambda *_: tls)).run(sockets=[*listeners])
+
+
 @contextmanager
 def listening(app: ASGIApp) -> Iterator[str]:
     """Serves the application on a free loopback port until the block ends, and yields its base URL."""
-    config = uvicorn.Config(
-        app, http=_SilentHttp, loop="asyncio", lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(_config(app))
     # Listening before the thread starts: a request made at once waits in the backlog, nothing is polled.
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), name="wechat-simulator", daemon=True)
@@ -184,3 +190,16 @@ def listening(app: ASGIApp) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def _config(app: ASGIApp, **more: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_SilentHttp,
+        loop="asyncio",
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+        **more,
+    )
