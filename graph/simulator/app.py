@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graph.simulator import calls, device, events, faces
+from graph.simulator import calls, control, device, events, faces
 from graph.simulator.callers import named_user
 from graph.simulator.device import Action
 from graph.simulator.endpoints import ENDPOINTS, named_app
@@ -22,12 +22,13 @@ MAX_BODY = 1024 * 1024
 # Every method reaches the endpoint: a wrong one is an errcode with WeChat, never a 405.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
+ACTIONS = {**device.ACTIONS, **events.ACTIONS, **faces.ACTIONS, **control.ACTIONS, **calls.ACTIONS}
+
 
 def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process are independent."""
     server = [Route(path, partial(_call_endpoint, state, path), methods=_METHODS) for path in ENDPOINTS]
-    actions = {**device.ACTIONS, **events.ACTIONS, **faces.ACTIONS, **calls.ACTIONS}
-    phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in actions.items()]
+    phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in ACTIONS.items()]
     return Starlette(
         routes=[
             *server,

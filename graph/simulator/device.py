@@ -22,7 +22,8 @@ true for a fake one).
                                      and "yellow" in need of a review)  -> avatarUrl, a path for a temporary file
     GET  /device/faces/NAME.png                                         -> the picture at that path, a PNG
     POST /device/revoke, /device/close-account, /device/modified, /device/release-events, /device/message-push,
-    POST /device/picture-verdict, GET /device/picture-checks: `events`; GET, DELETE /device/calls: `calls`
+    POST /device/picture-verdict, GET /device/picture-checks: `events`; GET, DELETE /device/calls: `calls`;
+    POST /device/advance, /device/expire-access-tokens, /device/block: `control`
 
 A user has one openid in each app, and one unionid in all apps of a `group`, which is an Open Platform account (any
 name, "" without it). `bind-open-platform` adds the app to one: from then on its logins bring that unionid.
@@ -250,6 +251,7 @@ def _shown(state: SimulatorState, account: Account) -> Result:
         "openId": first.openid,
         "unionId": first.unionid,
         "purePhoneNumber": account.phone_number,
+        "blocked": account.is_blocked,
         "openIds": {app_id: user.openid for app_id, user in by_app.items()},
         "unionIds": {app_id: user.unionid for app_id, user in by_app.items()},
         **account.profile(),

@@ -127,6 +127,17 @@ class WeChatSimulator:
     def advance(self, seconds: float) -> None:
         self.state.advance(seconds)
 
+    def expire_access_tokens(self) -> None:
+        self.device("POST", "expire-access-tokens")
+
+    def block(self, user: str = DEFAULT_USER, *, blocked: bool = True) -> None:
+        self.device("POST", "block", user=user, blocked=blocked)
+
+    def calls(self, after: int = 0) -> list[dict[str, Any]]:
+        """What the server and WeChat have sent each other since the call of this number, without secrets."""
+        calls: list[dict[str, Any]] = self.device("GET", "calls", after=after)["calls"]
+        return calls
+
     def device(self, method: str, action: str, **fields: object) -> dict[str, Any]:
         """One request to `/device/{action}`. Raises ValueError with the simulator's sentence if it is refused."""
         if method == "POST" and self._app_id is not None:

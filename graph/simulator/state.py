@@ -30,7 +30,8 @@ class SimulatorState:
     max_users: int = 100_000
 
     def __post_init__(self) -> None:
-        self._advanced = 0.0
+        # Seconds, by `advance`.
+        self.advanced = 0.0
         self.fakes = FakeValues(self.seed)
         self.faults = Faults()
         self.accounts = Accounts(self.fakes, limit=self.max_users)
@@ -66,8 +67,8 @@ class SimulatorState:
 
     def clock(self) -> float:
         """Unix time: `now` plus what `advance` has added."""
-        return self.now() + self._advanced
+        return self.now() + self.advanced
 
     def advance(self, seconds: float) -> None:
         """Let time pass in this simulator only, so that codes, keys and tokens expire without waiting."""
-        self._advanced += seconds
+        self.advanced += seconds

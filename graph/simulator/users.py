@@ -33,6 +33,7 @@ class Account(Profile, frozen=False):
 
     name: str
     phone_number: str
+    is_blocked: bool = False
     # Those that were set, None for none: by the group that the app is in, or by the app if it is in none.
     unionids: dict[tuple[str, str], str | None] = Field(default_factory=dict)
 
