@@ -10,6 +10,7 @@ from graph.simulator.state import SimulatorState
 
 # Developer Tools that run without an AppID give this one, always; WeChat itself refuses it.
 TOURIST_CODE: Final = "the code is a mock one"
+TOURIST: Final = "tourist"
 
 
 def jscode2session(state: SimulatorState, request: Request, _body: bytes) -> Answer:
@@ -20,8 +21,11 @@ def jscode2session(state: SimulatorState, request: Request, _body: bytes) -> Ans
     app = app_with_secret(state, query, "authorization_code", ErrcodeError(Errcode.INVALID_APPSECRET))
     require(query.get("js_code"), Errcode.CODE_MISSING)
     is_tourist = query["js_code"] == TOURIST_CODE
-    name = "tourist" if is_tourist else app.login_codes.use(query["js_code"])
+    name = TOURIST if is_tourist else app.login_codes.look_up(query["js_code"])
     user = app.users.get(name)
+    require(not user.account.is_blocked, Errcode.CODE_BLOCKED)
+    if not is_tourist:
+        app.login_codes.use(query["js_code"])
     # Without an errcode: that is how success looks here.
     session: dict[str, object] = {"session_key": app.session_keys.hand_over(name), "openid": user.openid}
     return session | ({"unionid": user.unionid} if user.unionid else {})
