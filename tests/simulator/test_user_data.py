@@ -176,6 +176,13 @@ async def test_a_payment_of_another_user_or_none_is_89300(simulator: Simulator) 
         assert (answer["errcode"], answer["errmsg"][:19]) == (89300, "invalid trade rid: ")
 
 
+async def test_a_number_of_the_merchants_goes_with_its_id(simulator: Simulator) -> None:
+    session = await simulator.sign_in("alice", unionId=True)
+    own = (await simulator.phone("pay", user="alice", outTradeNo="order-1"))["outTradeNo"]
+    assert (await paid(simulator, session["openid"], out_trade_no=own))["errcode"] == 89300
+    assert (await paid(simulator, session["openid"], out_trade_no=own, mch_id="1900000000"))["errcode"] == 89300
+
+
 async def test_a_payer_without_a_unionid_is_89002(simulator: Simulator) -> None:
     session = await simulator.sign_in()
     payment = await simulator.phone("pay", user="alice")
