@@ -9,13 +9,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graph.simulator import calls, control, device, events, faces, openapi
+from graph.simulator import calls, control, device, events, faces, open_abilities, openapi, pictures
 from graph.simulator.callers import named_user
 from graph.simulator.device import Action
-from graph.simulator.endpoints import ENDPOINTS, named_app
+from graph.simulator.endpoints import ENDPOINTS, answer, named_app
 from graph.simulator.faults import Fault
 from graph.simulator.page import Page
-from graph.simulator.pictures import load_images
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
 
@@ -23,7 +22,14 @@ MAX_BODY = 1024 * 1024
 # Every method reaches the endpoint: a wrong one is an errcode with WeChat, never a 405.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
-ACTIONS = {**device.ACTIONS, **events.ACTIONS, **faces.ACTIONS, **control.ACTIONS, **calls.ACTIONS}
+ACTIONS = {
+    **device.ACTIONS,
+    **events.ACTIONS,
+    **faces.ACTIONS,
+    **open_abilities.ACTIONS,
+    **control.ACTIONS,
+    **calls.ACTIONS,
+}
 
 
 def create_simulator(state: SimulatorState) -> Starlette:
@@ -49,10 +55,10 @@ def create_simulator(state: SimulatorState) -> Starlette:
 
 
 async def _face(request: Request) -> Response:
-    name, images = request.path_params["name"], load_images()
+    name, images = request.path_params["name"], pictures.load_images()
     if len(name) > faces.NAME_LENGTH:
         return JSONResponse({"errMsg": "faces:fail no such face"}, 404)
-    face = faces.BLANK if images is None else await to_thread(images.draw_face, name)
+    face = pictures.BLANK if images is None else await to_thread(images.draw_face, name)
     return Response(face, media_type="image/png")
 
 
@@ -115,7 +121,7 @@ async def _call_endpoint(state: SimulatorState, known: str | None, request: Requ
         try:
             if known is None:
                 raise ErrcodeError(Errcode.INVALID_URL)  # noqa: TRY301 - as every endpoint does
-            payload = ENDPOINTS[known](state, request, body)
+            payload = answer(state, known, request, body)
         except ErrcodeError as error:
             return refuse(error)
         if isinstance(payload, Response):

@@ -22,6 +22,8 @@ def named_user(state: SimulatorState, app_id: str | None, request: Request, body
         return login
     if grant := app.phone_codes.holder(str(given.get("code"))):
         return grant[0].account.name
+    if plugin_user := app.plugin_codes.holder(str(given.get("code"))):
+        return plugin_user
     return app.users.name_of(str(given.get("openid", given.get("touser"))))
 
 

@@ -18,7 +18,10 @@ from graph.simulator.protocol import Fields
 from graph.simulator.state import SimulatorState
 
 # Of the acts of the phone, those that a mini-program calls by this name behind "wx.".
-_OF_WX: Final = {"login", "checkSession", "getUserInfo", "getUserProfile"}
+_OF_WX: Final = {
+    *("login", "checkSession", "getUserInfo", "getUserProfile"),
+    *("pluginLogin", "requestPayment", "requestSubscribeMessage"),
+}
 
 
 class CallsFields(Fields):

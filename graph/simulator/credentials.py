@@ -43,6 +43,11 @@ class Codes(Generic[Grant]):
         self._held[code] = (grant, self._now() + CODE_LIFE, False)
         return code
 
+    def __contains__(self, code: object) -> bool:
+        """Whether this was issued here, used or not, and is not forgotten."""
+        self._forget()
+        return code in self._held
+
     def look_up(self, code: str) -> Grant:
         """What the code stands for, without using it. Raises ErrcodeError with 40029 or that of a used code."""
         self._forget()

@@ -115,6 +115,28 @@ OF_DEVICE: Final[Mapping[tuple[str, str], Described]] = {
     ("POST", "/device/choose-avatar"): Described(
         "The avatar button: the path of a made-up face.", "头像按钮：一张虚构头像的路径。", "POST"
     ),
+    ("POST", "/device/plugin-login"): Described(
+        "wx.pluginLogin: a code for getpluginopenpid.", "wx.pluginLogin：获取插件 code。", "POST"
+    ),
+    ("POST", "/device/pay"): Described(
+        "wx.requestPayment: the numbers of the payment, for getpaidunionid.", "wx.requestPayment：支付单号。", "POST"
+    ),
+    ("POST", "/device/subscribe"): Described(
+        "wx.requestSubscribeMessage: one message more for each template.",
+        "wx.requestSubscribeMessage：订阅消息授权。",
+        "POST",
+    ),
+    ("GET", "/device/messages"): Described("The messages that users have received.", "用户收到的消息。", "GET"),
+    ("POST", "/device/user-key"): Described(
+        "getLatestUserKey: the user's newest encryption key.", "getLatestUserKey：用户最新的加密 key。", "POST"
+    ),
+    ("POST", "/device/risk-rank"): Described("What getuserriskrank finds from now on.", "设置用户安全等级。", "POST"),
+    ("POST", "/device/pages"): Described("The pages of the published version.", "设置已发布的页面。", "POST"),
+    ("POST", "/device/quota"): Described(
+        "How many calls a day an endpoint takes: more are refused with 45009.",
+        "设置接口每日限额，超出返回 45009。",
+        "POST",
+    ),
     ("POST", "/device/check-session"): Described(
         "wx.checkSession: is the session_key of the last login valid?", "wx.checkSession：登录态是否有效。", "POST"
     ),

@@ -23,6 +23,7 @@ true for a fake one).
     GET  /device/faces/NAME.png                                         -> the picture at that path, a PNG
     POST /device/revoke, /device/close-account, /device/modified, /device/release-events, /device/message-push,
     POST /device/picture-verdict, GET /device/picture-checks: `events`; GET, DELETE /device/calls: `calls`;
+    POST /device/plugin-login, /device/pay, /device/subscribe and others: `open_abilities`;
     POST /device/advance, /device/expire-access-tokens, /device/block: `control`
 
 A user has one openid in each app, and one unionid in all apps of a `group`, which is an Open Platform account (any
@@ -153,7 +154,9 @@ def phone_number(state: SimulatorState, fields: PhoneNumberFields) -> Result:
     if fields.style != "old":
         result["code"] = app.phone_codes.issue((user, info))
     if fields.style != "new":
-        result |= encrypt(state.fakes.iv(), app.session_keys.current(fields.user), info)
+        encrypted = encrypt(state.fakes.iv(), app.session_keys.current(fields.user), info)
+        app.remember_number(encrypted["encryptedData"], state.clock())
+        result |= encrypted
     return result
 
 

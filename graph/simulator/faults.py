@@ -109,6 +109,8 @@ class Faults:
                 response = Response(_PAGE % (b"502 Bad Gateway", b"502 Bad Gateway"), status_code=502, headers=_HTML)
             case "truncated":
                 response = Response(body[: len(body) // 2], headers=headers)
+            case "missing-openid" if headers["content-type"].startswith("image/"):
+                pass
             case "missing-openid":
                 fields = {name: value for name, value in orjson.loads(body).items() if name != "openid"}
                 response = JSONResponse(fields, headers=headers)

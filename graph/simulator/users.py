@@ -36,6 +36,8 @@ class Account(Profile, frozen=False):
     is_blocked: bool = False
     # Those that were set, None for none: by the group that the app is in, or by the app if it is in none.
     unionids: dict[tuple[str, str], str | None] = Field(default_factory=dict)
+    # 0 to 4: how suspicious WeChat finds the user.
+    risk_rank: int = 0
 
     def profile(self) -> dict[str, object]:
         return self.model_dump(by_alias=True, include=set(Profile.model_fields))
@@ -119,6 +121,9 @@ class Users:
         in_group = None if self.group is None else self._derived_unionid(name)
         user.unionid = account.unionids.get(issuer, in_group)
         return user
+
+    def __contains__(self, openid: object) -> bool:
+        return openid in self._by_openid
 
     def by_openid(self, openid: object) -> User:
         """Raises ErrcodeError with 40003."""
