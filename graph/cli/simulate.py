@@ -19,7 +19,7 @@ from graph.server.sockets import in_url, listening
 from graph.settings import Settings
 from graph.settings.values import is_loopback, push_keys
 from graph.simulator import SimulatorState, create_simulator
-from graph.simulator.names import HOSTS
+from graph.simulator.descriptions import HOSTS
 from graph.simulator.push import MessagePush
 from graph.simulator.serving import run_with_tls
 from graph.simulator.users import DEFAULT_GROUP

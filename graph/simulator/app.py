@@ -9,11 +9,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graph.simulator import calls, control, device, events, faces, open_abilities, pictures
+from graph.simulator import calls, control, device, events, faces, open_abilities, openapi, pictures
 from graph.simulator.callers import named_user
 from graph.simulator.device import Action
 from graph.simulator.endpoints import ENDPOINTS, answer, named_app
 from graph.simulator.faults import Fault
+from graph.simulator.page import Page
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
 
@@ -35,10 +36,17 @@ def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process are independent."""
     server = [Route(path, partial(_call_endpoint, state, path), methods=_METHODS) for path in ENDPOINTS]
     phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in ACTIONS.items()]
+
+    async def page(request: Request) -> Response:
+        return Page(state, request, _fields_of).response()
+
     return Starlette(
         routes=[
+            Route("/", page, methods=["GET"]),
+            Route("/favicon.ico", _no_icon, methods=["GET"]),
             *server,
             *phone,
+            Route(openapi.PATH, _openapi),
             Route(faces.ROUTE, _face),
             Route("/device/{action:path}", _no_such_action, methods=_METHODS),
             Route("/{path:path}", partial(_call_endpoint, state, None), methods=_METHODS),
@@ -52,6 +60,19 @@ async def _face(request: Request) -> Response:
         return JSONResponse({"errMsg": "faces:fail no such face"}, 404)
     face = pictures.BLANK if images is None else await to_thread(images.draw_face, name)
     return Response(face, media_type="image/png")
+
+
+def _fields_of(method: str, path: str) -> list[str]:
+    return [field.alias or name for name, field in ACTIONS[method, path][1].model_fields.items()]
+
+
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(openapi.document(ACTIONS, openapi.base_url(request)))
+
+
+async def _no_icon(_request: Request) -> Response:
+    """A browser asks for it by itself: no call of WeChat's for the journal."""
+    return Response(status_code=204)
 
 
 async def _no_such_action(_request: Request) -> Response:

@@ -10,7 +10,7 @@ from typing import Final
 
 import trustme
 
-from graph.simulator.names import HOSTS
+from graph.simulator.descriptions import HOSTS
 
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 

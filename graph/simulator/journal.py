@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Final
 
+from graph.simulator.descriptions import api_name
 from graph.simulator.masking import masked, masked_body
-from graph.simulator.names import api_name
 from graph.simulator.protocol import Errcode
 
 MAX_CALLS: Final = 500
@@ -87,7 +87,7 @@ class Journal:
             user=user,
         )
         self._calls.append(call)
-        self._write(f"{_name(call)} -> {_outcome(call)}", app=app, user=user, path=call.path, fault=fault)
+        self._write(f"{name_of(call)} -> {_outcome(call)}", app=app, user=user, path=call.path, fault=fault)
 
     def acted(self, words: str, **fields: object) -> None:
         """Writes what was done on the phone."""
@@ -97,6 +97,10 @@ class Journal:
         """The exchanges of a higher number, oldest first."""
         return [asdict(call) for call in self._calls if call.id > number]
 
+    def newest(self, number: int) -> list[Call]:
+        """So many, newest first."""
+        return [*self._calls][: -number - 1 : -1]
+
     def clear(self) -> None:
         self._calls.clear()
 
@@ -105,7 +109,8 @@ class Journal:
             _log.info(message, extra={name: value for name, value in fields.items() if value is not None})
 
 
-def _name(call: Call) -> str:
+def name_of(call: Call) -> str:
+    """In a log line or a list."""
     if call.method != PUSH:
         return api_name(call.path)
     return f"push {call.body['Event']}" if isinstance(call.body, dict) else "push check of the URL"
