@@ -3,6 +3,8 @@ import WeChatAPI from "co-wechat-api";
 
 const { appId, appSecret, code, phoneCode, template, data } = JSON.parse(process.argv[2]);
 const api = new WeChatAPI(appId, appSecret);
+// In milliseconds: three seconds by itself, which a busy machine may need.
+api.setOpts({ timeout: 60_000 });
 
 /** What it has no method for, as its own methods do it. */
 async function post(path, body) {

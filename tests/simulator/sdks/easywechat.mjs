@@ -4,7 +4,7 @@ import { MiniApp } from "node-easywechat";
 const { appId, appSecret, baseURL, code, encryptedData, iv, phoneCode } = JSON.parse(process.argv[2]);
 
 function mini(options) {
-  return new MiniApp({ app_id: appId, secret: appSecret, http: { baseURL, throw: false }, ...options });
+  return new MiniApp({ app_id: appId, secret: appSecret, http: { baseURL, throw: false, timeout: 60_000 }, ...options });
 }
 
 async function post(app, path, body) {
