@@ -22,6 +22,7 @@ from tests.secret_patterns import secrets_in
 from tests.simulator.pictures import encoded
 
 HERE: Final = Path(__file__).parent
+TO_SIMULATOR: Final = HERE.parents[2] / "examples" / "testing" / "wechat-host.cjs"
 HOST: Final = "api.weixin.qq.com"
 DATA: Final = {"time1": {"value": "2026年1月1日 12:00"}, "thing2": {"value": "iPhone"}}
 
@@ -168,7 +169,7 @@ def test_co_wechat_api_signs_in_sends_a_message_and_draws_a_code(wechat: WeChat)
     [template] = set(wechat.device("subscribe")) - {"errMsg"}
 
     seen = wechat.run(
-        "co-wechat.mjs", "--require", str(HERE / "wechat.cjs"), code=code, phoneCode=phone, template=template, data=DATA
+        "co-wechat.mjs", "--require", str(TO_SIMULATOR), code=code, phoneCode=phone, template=template, data=DATA
     )
 
     assert "127.0.0.1" in seen.pop("addresses")
