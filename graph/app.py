@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -108,7 +108,11 @@ def build_app(
         *parts.wechat_events.routes(),
         *_picture_routes(parts, address_of),
         *(explorer_routes(with_phone=simulator is not None, schema=shown_schema) if settings.graphiql else ()),
-        *([Mount(SIMULATOR_PREFIX, simulator)] if simulator is not None else ()),
+        *(
+            [Route(SIMULATOR_PREFIX, _to_simulator), Mount(SIMULATOR_PREFIX, simulator)]
+            if simulator is not None
+            else ()
+        ),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     # Such a response would be no JSON, and would name whatever host the request named.
@@ -162,6 +166,11 @@ def _count_request(metrics: Metrics, record: RequestRecord) -> None:
         metrics.operation_finished(record.operation, record.kind, record.codes, record.seconds)
     for code in record.codes:
         metrics.errors.labels(code).inc()
+
+
+async def _to_simulator(_request: Request) -> Response:
+    """Its page has relative addresses."""
+    return RedirectResponse(f"{SIMULATOR_PREFIX.removeprefix('/')}/")
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

@@ -43,6 +43,11 @@ class Codes(Generic[Grant]):
         self._held[code] = (grant, self._now() + CODE_LIFE, False)
         return code
 
+    def __contains__(self, code: object) -> bool:
+        """Whether this was issued here, used or not, and is not forgotten."""
+        self._forget()
+        return code in self._held
+
     def look_up(self, code: str) -> Grant:
         """What the code stands for, without using it. Raises ErrcodeError with 40029 or that of a used code."""
         self._forget()
@@ -58,6 +63,11 @@ class Codes(Generic[Grant]):
         del self._held[code]
         self._held[code] = (grant, self._now() + CODE_LIFE, True)
         return grant
+
+    def holder(self, code: str) -> Grant | None:
+        """What a code stands for that is known, used or not."""
+        held = self._held.get(code)
+        return held and held[0]
 
     def withdraw(self, belongs: Callable[[Grant], bool]) -> None:
         """Make codes unknown, used or not: those whose grant belongs to what is gone."""

@@ -4,7 +4,6 @@ The centre has no letters, so that a server may crop and encode a picture anew w
 pictures sees: it finds the face "red" risky and "yellow" in need of a review.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -19,10 +18,6 @@ from graph.simulator.state import SimulatorState
 # A name may hold a slash.
 ROUTE: Final = "/device/faces/{name:path}.png"
 NAME_LENGTH: Final = 64
-# A transparent pixel: what is shown where Pillow is not installed, which only a user who chooses one has to know.
-BLANK: Final = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVR42mNgAAIAAAUAAen63NgAAAAASUVORK5CYII="
-)
 
 
 class FaceFields(ProfileFields):

@@ -34,6 +34,18 @@ class FakeValues:
     def iv(self) -> str:
         return base64.b64encode(self._random.randbytes(16)).decode()
 
+    def request_iv(self) -> str:
+        """16 hex digits, as of the keys for encrypted requests."""
+        return self._random.randbytes(8).hex()
+
+    def payment(self) -> str:
+        """28 digits, as of a payment."""
+        return self._text(string.digits, 28)
+
+    def ticket(self) -> str:
+        """Eleven characters, as at the end of a link."""
+        return self._text(_ALPHANUMERIC, 11)
+
     def access_token(self) -> str:
         """Two digits, an underscore and 133 characters; WeChat asks for room for 512."""
         return f"{self._random.randrange(10, 100)}_" + self._text(_ALPHANUMERIC + "-_", 133)

@@ -79,17 +79,15 @@ class Faults:
 
     async def play(
         self,
-        path: str,
-        app_id: str | None,
+        fault: Fault | None,
         request: Request,
         respond: Callable[[], Response],
         refuse: Callable[[ErrcodeError], Response],
     ) -> Response:
-        """The response to a request whose body has been read: what `respond` makes of it, or the fault for it.
+        """The response to a request whose body has been read: what `respond` makes of it, or the fault.
 
         A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
         """
-        fault = self.take(path, app_id)
         if fault is None:
             return respond()
         carried_out = fault.carried_out or fault.kind in {"delay", "truncated", "missing-openid"}
@@ -111,6 +109,8 @@ class Faults:
                 response = Response(_PAGE % (b"502 Bad Gateway", b"502 Bad Gateway"), status_code=502, headers=_HTML)
             case "truncated":
                 response = Response(body[: len(body) // 2], headers=headers)
+            case "missing-openid" if headers["content-type"].startswith("image/"):
+                pass
             case "missing-openid":
                 fields = {name: value for name, value in orjson.loads(body).items() if name != "openid"}
                 response = JSONResponse(fields, headers=headers)

@@ -1,11 +1,12 @@
 """Pictures drawn and looked at with Pillow, which is an extra: only `load_images` imports this module."""
 
 import colorsys
+import hashlib
 import zlib
 from io import BytesIO
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 
 # WeChat takes no others; of a moving picture it looks at the first frame.
 _FORMATS: Final = ("JPEG", "PNG", "BMP", "GIF")
@@ -39,6 +40,22 @@ def draw_face(name: str) -> bytes:
     ImageDraw.Draw(picture).text(position, initials, "white", ImageFont.load_default(_LETTERS), anchor="mm")
     file = BytesIO()
     picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def draw_code(text: str, width: int, *, transparent: bool) -> bytes:
+    """A square of dots, always the same for a text, which is its comment as well: a JPEG, or a PNG without ground."""
+    # Not read by any phone: a picture that looks like a code, and that differs from that of another text.
+    dots = Image.frombytes("1", (16, 16), hashlib.sha256(text.encode()).digest()).resize((width, width))
+    file = BytesIO()
+    if transparent:
+        comment = PngImagePlugin.PngInfo()
+        comment.add_text("comment", text)
+        clear = Image.new("RGBA", dots.size)
+        clear.paste("black", mask=dots)
+        clear.save(file, "PNG", pnginfo=comment)
+    else:
+        ImageOps.invert(dots.convert("L")).save(file, "JPEG", comment=text.encode())
     return file.getvalue()
 
 

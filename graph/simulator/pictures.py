@@ -1,6 +1,7 @@
 """How WeChat checks a picture: it downloads it, and judges what it sees."""
 
 import asyncio
+import base64
 import importlib
 import logging
 from dataclasses import KW_ONLY, dataclass, field
@@ -20,6 +21,10 @@ DOWNLOAD_SECONDS: Final = 20.0
 MAX_BYTES: Final = 10 * 1024 * 1024
 # What WeChat labels each suggestion with, of the many labels that it has.
 LABELS: Final[dict[Suggestion, int]] = {"pass": 100, "review": 21000, "risky": 20002}
+# A transparent pixel: what is shown where Pillow is not installed, which spoils nothing but the view.
+BLANK: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVR42mNgAAIAAAUAAen63NgAAAAASUVORK5CYII="
+)
 # How much of a colour the centre of a JPEG must have, or lack: no encoder keeps a colour quite pure.
 _MUCH, _LITTLE = 225, 50
 

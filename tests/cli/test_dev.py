@@ -116,6 +116,22 @@ def test_what_users_take_back_reaches_the_server_of_each_mini_program(tmp_path: 
         assert again["user"]["id"] != login["user"]["id"]
 
 
+def test_the_simulator_has_a_page_and_logs_in_words_what_happens(tmp_path: Path) -> None:
+    with serving("dev", cwd=tmp_path) as server:
+        page = httpx.get(f"{server.url}/simulator", follow_redirects=True, trust_env=False)
+        assert (page.status_code, str(page.url)) == (200, f"{server.url}/simulator/")
+        assert f"curl -s -X POST {server.url}/simulator/device/login\n" in page.text
+        code = server.device("login", under="/simulator")["code"]
+        server.login(code)
+        again = {"query": LOGIN, "variables": {"code": code}}
+        httpx.post(f"{server.url}/graphql", json=again, trust_env=False)
+        calls = server.get("/simulator/device/calls").json()["calls"]
+        assert [call["errcode"] for call in calls if call["path"] == "/sns/jscode2session"] == [0, 40163]
+    for line in ("wx.login Li Lei\n", "code2Session -> ok  ", "code2Session -> 40163 code been used  "):
+        assert f" INFO    {line}" in server.output
+    assert secrets_in(server.output) == []
+
+
 def test_empty_variables_count_as_none(tmp_path: Path) -> None:
     empty = {"WXGATE_WECHAT_APP_ID": "", "WXGATE_WECHAT_APP_SECRET": "", "WXGATE_DATABASE_URL": ""}
     with serving("dev", cwd=tmp_path, **empty) as server:

@@ -121,6 +121,20 @@ def test_the_fixture_chooses_pictures_and_decides_about_them(
     assert wechat_simulator.app("wx1111111111111111").picture_checks() == []
 
 
+def test_the_fixture_gives_orders_and_shows_the_calls(wechat_simulator: WeChatSimulator, http: httpx.Client) -> None:
+    wechat_simulator.block("alice")
+    assert exchange(wechat_simulator, http, wechat_simulator.login("alice")).json()["errcode"] == 40226
+    wechat_simulator.block("alice", blocked=False)
+    assert "openid" in exchange(wechat_simulator, http, wechat_simulator.login("alice")).json()
+    assert [call["errcode"] for call in wechat_simulator.calls()] == [40226, 0]
+    assert [call["errcode"] for call in wechat_simulator.calls(after=1)] == [0]
+
+    token = wechat_simulator.access_tokens.fetch()["access_token"]
+    wechat_simulator.expire_access_tokens()
+    path = "/wxa/business/getuserphonenumber"
+    assert http.post(path, params={"access_token": str(token)}, json={"no": "code"}).json()["errcode"] == 42001
+
+
 def test_a_wrong_field_raises_with_the_simulators_sentence(wechat_simulator: WeChatSimulator) -> None:
     with pytest.raises(ValueError, match="login:fail gender: "):
         wechat_simulator.login("alice", gender=9)
