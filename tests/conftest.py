@@ -47,7 +47,7 @@ SLOW: Final = (
         "pictures/test_ending",
         "pictures/test_memory",
     ),
-    *("schema/plans/test_equality", "test_doctor", "test_packaging", "tracing/"),
+    *("schema/plans/test_equality", "simulator/sdks/", "test_doctor", "test_packaging", "tracing/"),
 )
 
 # The suite starts the server in dozens of processes: the first of them compiles it for all.

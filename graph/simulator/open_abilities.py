@@ -4,7 +4,7 @@ USER stands for `user`, `app` and what may be set of the user, as in `device`.
 
     POST /device/plugin-login  USER                           -> code, as of wx.pluginLogin
     POST /device/pay           USER, outTradeNo               -> transactionId, mchId, outTradeNo: for getpaidunionid
-    POST /device/subscribe     USER, tmplIds, deny            -> by template: "accept" (one message more) or "reject"
+    POST /device/subscribe     USER, tmplIds (all), deny      -> by template: "accept" (one message more) or "reject"
     GET  /device/messages                                     -> the messages that users of all apps have received
     POST /device/user-key      USER                           -> encryptKey, iv, version, expireTime: getLatestUserKey's
     POST /device/risk-rank     USER, rank (0 to 4)            -> what getuserriskrank finds from now on
@@ -30,7 +30,7 @@ class PayFields(ProfileFields):
 
 
 class SubscribeFields(ProfileFields):
-    tmpl_ids: list[Text] = Field(min_length=1, max_length=5)
+    tmpl_ids: Annotated[list[Text], Field(min_length=1, max_length=5)] | None = None
     deny: bool = False
 
 
@@ -63,13 +63,14 @@ def pay(state: SimulatorState, fields: PayFields) -> Result:
 
 def subscribe(state: SimulatorState, fields: SubscribeFields) -> Result:
     app, user = app_and_user(state, fields)
-    if any(template not in app.subscriptions.templates for template in fields.tmpl_ids):
+    asked = fields.tmpl_ids or [*app.subscriptions.templates]
+    if any(template not in app.subscriptions.templates for template in asked):
         failed = "requestSubscribeMessage:fail No template data return, verify the template id exist"
         return {"errMsg": failed, "errCode": 20001}
     if not fields.deny:
-        app.subscriptions.consents.update((user.openid, template) for template in fields.tmpl_ids)
+        app.subscriptions.consents.update((user.openid, template) for template in asked)
     choice = "reject" if fields.deny else "accept"
-    return {"errMsg": "requestSubscribeMessage:ok", **dict.fromkeys(fields.tmpl_ids, choice)}
+    return {"errMsg": "requestSubscribeMessage:ok", **dict.fromkeys(asked, choice)}
 
 
 def messages(state: SimulatorState, _fields: Fields) -> Result:

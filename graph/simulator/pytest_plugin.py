@@ -32,6 +32,13 @@ The check of a picture, by what its centre shows or by order; its event goes to 
         ...
         wechat_simulator.picture_verdict("alice", suggest="review")  # or errcode=-1008
 
+What else a user does on the phone, as `graph.simulator.open_abilities` lists it:
+
+    def test_a_message(wechat_simulator):
+        wechat_simulator.device("POST", "subscribe", user="alice")  # to one message of the app's template
+        ...
+        assert wechat_simulator.device("GET", "messages")["messages"]
+
 `wechat_simulator.state.calls[path]` counts the calls of an endpoint, and `shop.access_tokens.forced_refreshes` the
 access tokens that were replaced by force.
 

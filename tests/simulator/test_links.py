@@ -71,6 +71,11 @@ async def test_a_code_that_cannot_be_has_its_errcode(simulator: Simulator, body:
     assert (await post(simulator, CODE, body)).json()["errcode"] == errcode
 
 
+@pytest.mark.parametrize("page", ["/pages/index/index", "pages/index/index?id=1"])
+async def test_no_app_has_a_page_with_a_slash_in_front_or_a_query(simulator: Simulator, page: str) -> None:
+    assert (await post(simulator, CODE, {"scene": "a", "page": page})).json()["errcode"] == 41030
+
+
 async def test_a_page_that_is_not_published_needs_no_check(simulator: Simulator) -> None:
     body = {"scene": "a", "page": "pages/next", "check_path": False}
     await simulator.phone("pages", pages=["pages/index/index"])

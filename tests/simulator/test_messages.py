@@ -24,7 +24,7 @@ async def send(simulator: Simulator, **changes: Any) -> dict[str, Any]:
 
 
 async def subscribe(simulator: Simulator, **fields: Any) -> dict[str, Any]:
-    return await simulator.phone("subscribe", **{"user": "alice", "tmplIds": [], **fields})
+    return await simulator.phone("subscribe", user="alice", **fields)
 
 
 async def received(simulator: Simulator) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ async def test_a_message_at_fault_has_its_errcode_and_uses_no_consent_up(
     simulator: Simulator, changes: dict[str, Any], errcode: int, words: str
 ) -> None:
     openid = (await simulator.sign_in())["openid"]
-    await subscribe(simulator, tmplIds=[(await template(simulator))["priTmplId"]])
+    await subscribe(simulator)
     await simulator.phone("pages", pages=["pages/index/index"])
 
     answer = await send(simulator, **({"touser": openid} | changes))

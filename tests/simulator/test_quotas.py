@@ -49,6 +49,13 @@ async def test_a_quota_used_up_is_45009_until_it_is_cleared(simulator: Simulator
     assert [await check(simulator), await check(simulator)] == [0, 45009]
 
 
+async def test_clearing_and_looking_have_no_quota(simulator: Simulator) -> None:
+    for path in (CLEAR, QUOTA):
+        await simulator.phone("quota", path=path, limit=0)
+    assert (await post(simulator, CLEAR, {"appid": APP_ID}))["errcode"] == 0
+    assert await used(simulator) == 0
+
+
 async def test_a_quota_can_be_cleared_ten_times_a_month(simulator: Simulator, clock: Clock) -> None:
     errcodes = [(await post(simulator, CLEAR, {"appid": APP_ID}))["errcode"] for _ in range(11)]
     assert errcodes == [0] * 10 + [48006]

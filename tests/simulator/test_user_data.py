@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import hmac
+import json
 import re
 from typing import Any
 
 import pytest
 
+from tests.secret_patterns import secrets_in
 from tests.simulator.conftest import APP_ID, START, Clock, Simulator
 
 ENCRYPTED, KEYS = "/wxa/business/checkencryptedmsg", "/wxa/business/getuserencryptkey"
@@ -176,6 +178,13 @@ async def test_a_payment_of_another_user_or_none_is_89300(simulator: Simulator) 
         assert (answer["errcode"], answer["errmsg"][:19]) == (89300, "invalid trade rid: ")
 
 
+async def test_a_number_of_the_merchants_goes_with_its_id(simulator: Simulator) -> None:
+    session = await simulator.sign_in("alice", unionId=True)
+    own = (await simulator.phone("pay", user="alice", outTradeNo="order-1"))["outTradeNo"]
+    assert (await paid(simulator, session["openid"], out_trade_no=own))["errcode"] == 89300
+    assert (await paid(simulator, session["openid"], out_trade_no=own, mch_id="1900000000"))["errcode"] == 89300
+
+
 async def test_a_payer_without_a_unionid_is_89002(simulator: Simulator) -> None:
     session = await simulator.sign_in()
     payment = await simulator.phone("pay", user="alice")
@@ -189,3 +198,22 @@ async def test_a_closed_account_leaves_no_plugin_code_and_no_key(simulator: Simu
     await simulator.phone("close-account", user="alice")
     assert (await post(simulator, PLUGIN, {"code": code}))["errcode"] == 1007
     assert (await keys(simulator, await simulator.sign_in()))["key_info_list"] == []
+
+
+async def test_the_journal_names_the_user_and_shows_no_secret(simulator: Simulator) -> None:
+    session = await simulator.sign_in("alice", unionId=True)
+    payment = await simulator.phone("pay", user="alice")
+    await simulator.phone("user-key", user="alice")
+    await post(simulator, PLUGIN, {"code": await plugin_code(simulator)})
+    await keys(simulator, session)
+    await paid(simulator, session["openid"], transaction_id=payment["transactionId"])
+
+    calls = (await simulator.get("/device/calls"))["calls"]
+
+    users = {call["path"]: call["user"] for call in calls}
+    assert (users[PLUGIN], users[KEYS], users[PAID]) == ("alice", "alice", "alice")
+    shown = json.dumps(calls)
+    assert secrets_in(shown) == []
+    key = simulator.state.apps[APP_ID].user_keys.latest("alice")
+    secrets = (key.text, key.iv, payment["transactionId"], session["unionid"])
+    assert not any(secret in shown for secret in secrets)

@@ -1,0 +1,1 @@
+"""Libraries that others wrote for WeChat, against the simulator."""
