@@ -14,6 +14,8 @@ from graph.simulator.callers import named_user
 from graph.simulator.device import Action
 from graph.simulator.endpoints import ENDPOINTS, answer, named_app
 from graph.simulator.faults import Fault
+from graph.simulator.journal import Exchange
+from graph.simulator.masking import shortened
 from graph.simulator.page import Page
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
@@ -154,20 +156,21 @@ async def _record(
 ) -> None:
     app = named_app(state, request, body)
     was_kept_waiting = fault is not None and fault.kind in {"hang", "delay"}
-    state.journal.record(
+    exchange = Exchange(
         at=at,
         app=app if app in state.apps else None,
         method=request.method,
         path=path,
         query=dict(request.query_params),
-        body=body,
+        body=shortened(body),
         # Who waits too long goes away, without an answer.
         status=None if was_kept_waiting and await request.is_disconnected() else response.status_code,
         # What is streamed is of no interest but for its size.
-        answer=bytes(getattr(response, "body", b"")),
+        answer=shortened(bytes(getattr(response, "body", b""))),
         fault=None if fault is None else fault.kind,
         user=named_user(state, app, request, body),
     )
+    state.journal.record(exchange)
 
 
 async def _read_body(request: Request) -> bytes:

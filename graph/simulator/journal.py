@@ -3,9 +3,10 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
-from typing import Final
+from itertools import islice
+from typing import Final, Self
 
 from graph.simulator.descriptions import api_name
 from graph.simulator.masking import masked, masked_body
@@ -19,8 +20,27 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One that is complete. `at` is when it began, in epoch milliseconds; without an answer the `status` is None.
+
+    `body` and `answer` are JSON, text, something else, or empty.
+    """
+
+    at: int
+    app: str | None
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes = field(repr=False)
+    status: int | None
+    answer: bytes = field(repr=False)
+    fault: str | None
+    user: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One exchange, masked. `at` is when it began, in epoch milliseconds; without an answer the `status` is None."""
+    """An exchange as it is shown: masked."""
 
     id: int
     at: int
@@ -35,9 +55,28 @@ class Call:
     fault: str | None
     user: str | None
 
+    @classmethod
+    def of(cls, number: int, exchange: Exchange) -> Self:
+        answer = masked_body(exchange.answer)
+        errcode = answer.get("errcode", 0) if isinstance(answer, dict) else None
+        return cls(
+            id=number,
+            at=exchange.at,
+            app=exchange.app,
+            method=exchange.method,
+            path=str(masked(exchange.path)),
+            query=masked(exchange.query),
+            body=masked_body(exchange.body),
+            status=exchange.status,
+            errcode=errcode if isinstance(errcode, int) else None,
+            answer=answer,
+            fault=exchange.fault,
+            user=exchange.user,
+        )
+
 
 class Journal:
-    """The newest exchanges. It masks what it is given; nothing in it is worth stealing.
+    """The newest exchanges. They are masked when they are shown or logged, which in a load test is never.
 
     `is_logged` has a line of the log written for each, and for each act of a phone: where WeChat is a program of its
     own, not in the midst of a test.
@@ -45,7 +84,8 @@ class Journal:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
+        # By number, oldest first.
+        self._exchanges: deque[tuple[int, Exchange]] = deque(maxlen=MAX_CALLS)
         # The highest number so far: a cleared journal does not begin anew.
         self.last = 0
         self.is_logged = False
@@ -54,40 +94,13 @@ class Journal:
         """Epoch milliseconds, as a browser beside it has them: `advance` does not move them."""
         return int(self._now() * 1000)
 
-    def record(
-        self,
-        *,
-        at: int,
-        app: str | None,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: bytes,
-        status: int | None,
-        answer: bytes,
-        fault: str | None,
-        user: str | None,
-    ) -> None:
-        """Keeps an exchange that is complete; `body` and `answer` are JSON, text, something else, or empty."""
+    def record(self, exchange: Exchange) -> None:
         self.last += 1
-        answered = masked_body(answer)
-        errcode = answered.get("errcode", 0) if isinstance(answered, dict) else None
-        call = Call(
-            id=self.last,
-            at=at,
-            app=app,
-            method=method,
-            path=str(masked(path)),
-            query=masked(dict(query)),
-            body=masked_body(body),
-            status=status,
-            errcode=errcode if isinstance(errcode, int) else None,
-            answer=answered,
-            fault=fault,
-            user=user,
-        )
-        self._calls.append(call)
-        self._write(f"{name_of(call)} -> {_outcome(call)}", app=app, user=user, path=call.path, fault=fault)
+        self._exchanges.append((self.last, exchange))
+        if self.is_logged:
+            call = Call.of(self.last, exchange)
+            words = f"{name_of(call)} -> {_outcome(call)}"
+            self._write(words, app=call.app, user=call.user, path=call.path, fault=call.fault)
 
     def acted(self, words: str, **fields: object) -> None:
         """Writes what was done on the phone."""
@@ -95,14 +108,14 @@ class Journal:
 
     def after(self, number: int) -> list[dict[str, object]]:
         """The exchanges of a higher number, oldest first."""
-        return [asdict(call) for call in self._calls if call.id > number]
+        return [asdict(Call.of(*each)) for each in self._exchanges if each[0] > number]
 
     def newest(self, number: int) -> list[Call]:
         """So many, newest first."""
-        return [*self._calls][: -number - 1 : -1]
+        return [Call.of(*each) for each in islice(reversed(self._exchanges), number)]
 
     def clear(self) -> None:
-        self._calls.clear()
+        self._exchanges.clear()
 
     def _write(self, message: str, **fields: object) -> None:
         if self.is_logged:

@@ -38,12 +38,15 @@ def masked(value: object, name: str = "") -> object:
     return _cut(_SECRET, value) if isinstance(value, str) else value
 
 
+def shortened(content: bytes) -> bytes:
+    """Of what is too much to show, the size in words."""
+    return content if len(content) <= MAX_SHOWN else f"{MASK} {len(content)} bytes".encode()
+
+
 def masked_body(content: bytes) -> object:
-    """JSON as a value, text as text, and of anything else, or of too much, the size. None for an empty body."""
+    """JSON as a value, text as text, and of anything else the size. None for an empty body."""
     if not content:
         return None
-    if len(content) > MAX_SHOWN:
-        return f"{MASK} {len(content)} bytes"
     with suppress(orjson.JSONDecodeError):
         return masked(orjson.loads(content))
     try:

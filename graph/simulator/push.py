@@ -13,7 +13,7 @@ from Crypto.Cipher import AES
 from Crypto.Util.Padding import pad
 
 from graph.simulator.fake_values import FakeValues
-from graph.simulator.journal import PUSH, Journal
+from graph.simulator.journal import PUSH, Exchange, Journal
 
 Mode = Literal["safe", "compatible", "plain"]
 Format = Literal["json", "xml"]
@@ -146,7 +146,7 @@ async def send_recorded(
     at = journal.now()
     answered = await send(request, push.timeout)
     status, answer = answered["status"], answered["answer"]
-    journal.record(
+    exchange = Exchange(
         at=at,
         app=push.app_id,
         method=PUSH,
@@ -158,6 +158,7 @@ async def send_recorded(
         fault=None,
         user=user,
     )
+    journal.record(exchange)
     return answered
 
 
