@@ -7,6 +7,7 @@ import { extname } from "node:path";
 import { createInterface } from "node:readline";
 import { JSDOM } from "jsdom";
 import { exchange } from "./http.mjs";
+import { makePrivacy } from "./privacy.mjs";
 import { becomeMiniProgram } from "./runtime.mjs";
 import { device, makeWx } from "./wx.mjs";
 
@@ -23,13 +24,16 @@ const state = {
   files: {},
   agent: "Mozilla/5.0 (Linux; Android 14; 2211133C) MicroMessenger/8.0.48.2580(0x28003036) MiniProgramEnv/android",
   shown: [],
+  titles: [],
 };
 
 const { window } = new JSDOM("<!doctype html><body></body>", { pretendToBeVisual: true });
 Object.assign(globalThis, { window, document: window.document });
 for (const name of ["Element", "Event", "CustomEvent", "MutationObserver", "Node", "HTMLElement"]) globalThis[name] = window[name];
 const simulate = require("miniprogram-simulate");
-globalThis.wx = makeWx({ server, storageFile, state, log, open: reLaunch });
+const privacy = makePrivacy(state);
+const navigation = { reLaunch, navigateTo: (url) => COMMANDS.open({ page: nameIn(url) }), navigateBack };
+globalThis.wx = makeWx({ server, storageFile, state, log, navigation, privacy });
 globalThis.App = (app) => app.onLaunch();
 // miniprogram-simulate knows components only; a page is one whose functions are its methods.
 globalThis.Page = ({ data, ...rest }) => globalThis.Component({ data, methods: rest });
@@ -37,10 +41,21 @@ becomeMiniProgram();
 
 const pages = new Map();
 
+function nameIn(url) {
+  return url.split("/").pop();
+}
+
 function reLaunch(url) {
   for (const rendered of pages.values()) rendered.detach();
   pages.clear();
-  COMMANDS.open({ page: url.split("/").pop() });
+  COMMANDS.open({ page: nameIn(url) });
+}
+
+function navigateBack() {
+  const [name, rendered] = [...pages].pop();
+  rendered.instance.onUnload?.();
+  rendered.detach();
+  pages.delete(name);
 }
 
 function found(page, selector) {
@@ -76,7 +91,19 @@ const OPEN_TYPES = {
       : (await exchange(`${server}/simulator${chosen}`, { method: "GET" })).content;
     return ["chooseavatar", { avatarUrl }];
   },
+  agreePrivacyAuthorization() {
+    privacy.agreeTapped();
+    return ["agreeprivacyauthorization", {}];
+  },
 };
+const PRIVATE = new Set(["getUserInfo", "getPhoneNumber", "chooseAvatar"]);
+
+// A button whose open-type uses private data waits for the agreement, and its owner goes on meanwhile.
+async function act(button, openType) {
+  const refusal = PRIVATE.has(openType) && await privacy.permitted(openType).then(() => undefined, (detail) => detail);
+  const [event, detail] = refusal ? [openType.toLowerCase(), refusal] : await OPEN_TYPES[openType]();
+  button.dispatchEvent(event, { detail });
+}
 
 const COMMANDS = {
   set: (changes) => void Object.assign(state, changes),
@@ -99,9 +126,12 @@ const COMMANDS = {
   async tap({ page, selector }) {
     const button = found(page, selector);
     const openType = button.toJSON().attrs.find(({ name }) => name === "open-type")?.value;
-    const [event, detail] = openType ? await OPEN_TYPES[openType]() : ["tap", {}];
-    button.dispatchEvent(event, { detail });
+    if (!openType) return void button.dispatchEvent("tap", { detail: {} });
+    const acted = act(button, openType);
+    if (!(PRIVATE.has(openType) && state.privacy === "needed")) await acted;
   },
+  back: () => navigateBack(),
+  update: ({ failed }) => void (failed ? state.updateFailed : state.updateReady)({}),
   submit: ({ page, selector, value }) => void found(page, selector).dispatchEvent("submit", { detail: { value } }),
   text: ({ page, selector }) => pages.get(page).querySelector(selector)?.dom.textContent.trim() ?? null,
   texts: ({ page, selector }) => pages.get(page).querySelectorAll(selector).map((one) => one.dom.textContent.trim()),
@@ -111,6 +141,7 @@ const COMMANDS = {
   clipboard: () => state.clipboard,
   log: () => log.splice(0),
   shown: () => state.shown.splice(0),
+  titles: () => state.titles.splice(0),
 };
 
 process.on("unhandledRejection", (reason) => {

@@ -22,7 +22,7 @@ export async function device({ server, state }, path, body) {
   return JSON.parse((await exchange(`${server}/simulator/device/${path}`, options)).text);
 }
 
-export function makeWx({ server, storageFile, state, log, open }) {
+export function makeWx({ server, storageFile, state, log, navigation = {}, privacy }) {
   const wechat = (path, body) => device({ server, state }, path, body);
   let loggedIn;
   const login = new Promise((resolve) => { loggedIn = resolve; });
@@ -89,6 +89,8 @@ export function makeWx({ server, storageFile, state, log, open }) {
     login: answering("login", () => {
       log.push("wx.login");
       if (state.offline) return { errMsg: "login:fail net::ERR_INTERNET_DISCONNECTED" };
+      // As Developer Tools without an AppID give it, always the same.
+      if (state.isTourist) return { errMsg: "login:ok", code: "the code is a mock one" };
       return wechat("login", { renewSessionKey: state.renewSessionKey });
     }),
     // As of base library 2.20.1.
@@ -106,11 +108,22 @@ export function makeWx({ server, storageFile, state, log, open }) {
       state.shown.push(title);
       return { errMsg: "showToast:ok" };
     }),
-    reLaunch: answering("reLaunch", ({ url }) => {
-      open(url);
-      return { errMsg: "reLaunch:ok" };
+    ...Object.fromEntries(["reLaunch", "navigateTo", "navigateBack"].map((name) => [name, answering(name, ({ url }) => {
+      navigation[name](url);
+      return { errMsg: `${name}:ok` };
+    })])),
+    setNavigationBarTitle: answering("setNavigationBarTitle", ({ title }) => {
+      state.titles?.push(title);
+      return { errMsg: "setNavigationBarTitle:ok" };
     }),
-    setClipboardData: answering("setClipboardData", ({ data }) => {
+    getUpdateManager: () => ({
+      onUpdateReady: (listener) => { state.updateReady = listener; },
+      onUpdateFailed: (listener) => { state.updateFailed = listener; },
+      applyUpdate: () => void state.shown.push("restarted"),
+    }),
+    ...privacy?.wx,
+    setClipboardData: answering("setClipboardData", async ({ data }) => {
+      await privacy?.permitted("setClipboardData");
       state.clipboard = data;
       return { errMsg: "setClipboardData:ok" };
     }),
