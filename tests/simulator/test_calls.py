@@ -143,6 +143,45 @@ async def test_a_body_of_any_form_is_kept_without_its_secrets(simulator: Simulat
     assert (await the_call(simulator))["body"]
 
 
+async def test_a_secret_of_any_shape_is_cut_whatever_its_name(simulator: Simulator) -> None:
+    fakes = simulator.state.fakes
+    drawn = [(fakes.access_token(), fakes.session_key(), fakes.code(), fakes.phone_code()) for _ in range(50)]
+    openids = ["o" + fakes.derived_text(str(number))[:27] for number in range(50)]
+    known = ["o" + "a-_" * 9, "QWERTYUIOPasdfgh+/jklz==", "99_" + "-_" * 20, "wxs_" + "Ab3-" * 10, "a-B_3/" * 7]
+    numbers = ["+86 138 0000 1234", "138 0000 1234", "138-0000-1234", "13800001234", "86 13800001234"]
+    secrets = [*known, *numbers, *openids, *(each for draw in drawn for each in draw)]
+    body = {"unknown": secrets, "sentence": f"to {secrets[0]}, {numbers[0]}", "mobile": 13800001234}
+    named = {"authorizer_access_token": "short", "sub_openid": "o12345678", "component_appsecret": "short"}
+    await simulator.post("/wxa/msg_sec_check", body | named, trace="a-b_c" * 8, of=secrets[0])
+
+    shown = json.dumps(await the_call(simulator), ensure_ascii=False)
+    assert [secret for secret in (*secrets, "short", "o12345678", "0000 1234") if secret in shown] == []
+
+
+async def test_names_paths_and_request_ids_are_no_secrets(simulator: Simulator) -> None:
+    body = {
+        "Event": "user_authorization_revoke",
+        "rid": "6553f100-12345678-87654321",
+        "page": "pages/index/index",
+        "path": "/wxa/business/getuserphonenumber",
+        "time": "2024-01-02 03:04:05",
+        "errcode": 40029,
+        "timestamp": 1_700_000_000,
+    }
+    await simulator.post("/wxa/msg_sec_check", body)
+
+    assert (await the_call(simulator))["body"] == body
+
+
+async def test_of_a_deep_body_the_upper_levels_are_shown(simulator: Simulator) -> None:
+    deep = b'{"a":' * 500 + b"1" + b"}" * 500
+    await simulator.http.post("/wxa/msg_sec_check", content=deep)
+
+    shown = json.dumps((await the_call(simulator))["body"], ensure_ascii=False)
+    assert (shown.count("{"), shown.count("…")) == (32, 1)
+    assert (await simulator.http.get("/")).status_code == 200
+
+
 async def test_an_address_that_wechat_does_not_have_is_kept_and_refused(simulator: Simulator) -> None:
     answer = await simulator.post("/cgi-bin/user/info", {"openid": "o"}, access_token="x")
 
