@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -114,7 +114,7 @@ def serve_wxgate(wechat: WeChatSimulator, directory: Path, **settings: str) -> I
         ) as process,
     ):
         try:
-            url = f"http://127.0.0.1:{_port(process, log)}"
+            url = _url(process, log)
             wechat.push.url = f"{url}/wechat/events/{wechat.app_id}"
             yield WxgateServer(url, wechat, log)
         finally:
@@ -122,11 +122,16 @@ def serve_wxgate(wechat: WeChatSimulator, directory: Path, **settings: str) -> I
             process.terminate()
 
 
-def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
+def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Where it answers, as it prints whatever it logs."""
     deadline = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
-        if found := re.search(r"listening.*?port\D{1,4}(\d+)", log.read_text("utf-8")):
-            return int(found[1])
+        if found := re.search(r"https?://[^\s/]+:(\d+)/graphql", log.read_text("utf-8")):
+            url = f"http://127.0.0.1:{found[1]}"
+            # It may still end: it listens before it has opened its database.
+            with suppress(httpx.TransportError):
+                httpx.get(f"{url}/livez", trust_env=False, timeout=_PATIENCE)
+                return url
         time.sleep(_POLL)
     message = f"wxgate does not start:\n{log.read_text('utf-8')}"
     raise RuntimeError(message)

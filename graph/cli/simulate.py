@@ -21,7 +21,6 @@ from graph.settings.values import is_loopback, push_keys
 from graph.simulator import SimulatorState, create_simulator
 from graph.simulator.descriptions import HOSTS
 from graph.simulator.push import MessagePush
-from graph.simulator.serving import run_with_tls
 from graph.simulator.users import DEFAULT_GROUP
 from graph.wechat.mini_programs import PushKeys
 
@@ -65,7 +64,7 @@ def simulate(
     and /device/modified push there what users take back, and respond with what the server answered.
 
     With --tls it is a WeChat for SDKs whose host is fixed: examples/testing has the recipes. The CA is another one with
-    each start, and its key is kept nowhere.
+    each start, and its key is kept nowhere. A file that holds anything but such a CA is not replaced.
     """
     require_loopback(host, allow_remote)
     if events_url is not None and not re.match(r"https?://[^/\s]+", events_url):
@@ -86,11 +85,12 @@ def simulate(
     further = play_several(state, apps)
     push = push_events_to(state, events_url)
     state.journal.is_logged = True
-    certificate = None if tls is None else issue_certificate(tls, host)
     hosts = local_hosts(host)
     if tls is not None and hosts:
         hosts += HOSTS
     with listening(host, port) as listeners:
+        # The file may be that of another one, which has the port.
+        certificate = None if tls is None else issue_certificate(tls, host)
         scheme = "http" if tls is None else "https"
         click.echo(f"export WXGATE_WECHAT_BASE_URL={scheme}://{in_url(host)}:{listeners[0].getsockname()[1]}")
         if tls is not None:
@@ -110,11 +110,12 @@ def simulate(
         if certificate is None:
             run(simulator, listeners)
         else:
-            run_with_tls(simulator, listeners, certificate)
+            # With h11 and uvicorn's own protocol, which no other command needs.
+            importlib.import_module("graph.simulator.serving").run_with_tls(simulator, listeners, certificate)
 
 
 def issue_certificate(ca_file: Path, host: str) -> ssl.SSLContext:
-    """Raises `OSError` where the file cannot be written."""
+    """Raises `OSError` where the file cannot be written, or holds something else."""
     try:
         certificates = importlib.import_module("graph.simulator.certificates")
     except ImportError:

@@ -46,7 +46,7 @@ _LONG_NUMBER: Final = 10**10
 def masked(value: object, name: str = "", depth: int = MAX_DEPTH) -> object:
     """A copy of a JSON value with its secrets cut; `name` is that of its field, and `depth` how deep it may go."""
     match value:
-        case (Mapping() | list()) if not depth:
+        case Mapping() | list() if not depth:
             return MASK
         case Mapping():
             return {_without_secrets(str(key)): masked(item, str(key), depth - 1) for key, item in value.items()}

@@ -15,7 +15,7 @@ SUBMIT = "mutation ($code: String!) { submitPhoneNumber(code: $code) { id } }"
 
 @pytest.fixture
 def wxgate_server_settings():
-    return {"WXGATE_INTROSPECTION": "false"}
+    return {"WXGATE_INTROSPECTION": "false", "WXGATE_LOG_LEVEL": "WARNING", "WXGATE_LOG_FORMAT": "json"}
 
 
 def test_a_user_signs_in_and_takes_the_number_back(wxgate_server, wechat_simulator):

@@ -2,13 +2,15 @@
 
 import socket
 import ssl
+import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.cli.processes import Process, invoke, run, serving
+from graph.simulator import certificates
+from tests.cli.processes import Process, environment, invoke, run, serving
 from tests.cli.test_simulate import exports
 from tests.secret_patterns import secrets_in
 from tests.server import ENCRYPTION_KEYS
@@ -52,6 +54,38 @@ def test_a_ca_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> Non
     refused = invoke("simulate", "--port", "0", "--tls", str(tmp_path / "nowhere" / "ca.pem"))
     assert refused.exit_code == 1
     assert refused.stderr == f"Error: {tmp_path / 'nowhere' / 'ca.pem'}: No such file or directory\n"
+
+
+def test_the_ca_of_one_that_runs_is_left_alone(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ca_file.touch()
+        refused = invoke("simulate", "--port", str(taken.getsockname()[1]), "--tls", str(ca_file))
+    assert refused.exit_code == 1
+    assert ca_file.read_bytes() == b""
+
+
+def test_its_own_ca_is_replaced_and_no_other_file(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    certificates.issue(ca_file)
+    first = ca_file.read_bytes()
+    certificates.issue(ca_file)
+    assert ca_file.read_bytes() != first
+
+    for content in (b"notes", first + first, b"\xff"):
+        ca_file.write_bytes(content)
+        refused = invoke("simulate", "--port", "0", "--tls", str(ca_file))
+        assert refused.exit_code == 1
+        assert refused.stderr == f"Error: {ca_file}: is no CA of wxgate simulate, and is not replaced\n"
+        assert ca_file.read_bytes() == content
+
+
+def test_no_other_command_loads_what_speaks_https() -> None:
+    seen = "import sys, graph.cli.simulate, graph.cli.dev; print('graph.simulator.serving' in sys.modules)"
+    printed = subprocess.run(
+        [sys.executable, "-c", seen], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert printed.stdout == "False\n"
 
 
 def test_without_the_package_it_names_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
