@@ -7,6 +7,8 @@ const tls = require("node:tls");
 
 const WECHAT = /^api2?\.weixin\.qq\.com$/;
 const simulator = new URL(process.env.WXGATE_WECHAT_BASE_URL);
+// Without the brackets of an IPv6 address, and with the port that an address of HTTPS need not have.
+const there = { host: simulator.hostname.replace(/^\[|\]$/g, ""), port: Number(simulator.port) || 443 };
 const { connect } = tls;
 
 // Below it are `https`, and so axios, got, urllib and the like, and `fetch`.
@@ -15,6 +17,6 @@ tls.connect = (...given) => {
   const name = options?.servername || options?.host || options?.hostname;
   if (!WECHAT.test(name)) return connect(...given);
   // The name stays that of WeChat, which the certificate is for.
-  const led = { ...options, host: simulator.hostname, port: Number(simulator.port), servername: name };
+  const led = { ...options, ...there, servername: name };
   return connect(led, ...more);
 };

@@ -1,10 +1,12 @@
 // WeChat, or a whole wxgate with a WeChat behind it, for tests in Node: starts the command, and plays the phones.
 
 const { spawn } = require("node:child_process");
-const { mkdtemp, rm } = require("node:fs/promises");
+const { mkdtempSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 
+// Milliseconds in which it starts.
+const PATIENCE = 30_000;
 const LOGIN = "mutation ($code: String!) { login(code: $code) { token } }";
 
 /** The phones of WeChat's users, and what can be ordered of WeChat: `/device` at `url`. Fields are those of its page. */
@@ -55,9 +57,10 @@ async function startSimulator({ command = "wxgate", args = [], env = {} } = {}) 
 
 /** `wxgate dev` on a free port, with a database of its own. Its WeChat is `wechat`. */
 async function startServer({ command = "wxgate", args = [], env = {} } = {}) {
-  const data = await mkdtemp(join(tmpdir(), "wxgate-"));
-  const { port, stop } = await start(command, ["dev", "--port", "0", "--data", data, ...args], env);
-  const url = `http://127.0.0.1:${port}`;
+  const data = mkdtempSync(join(tmpdir(), "wxgate-"));
+  const remove = () => rmSync(data, { recursive: true, force: true });
+  const started = await start(command, ["dev", "--port", "0", "--data", data, ...args], env, remove);
+  const url = `http://127.0.0.1:${started.port}`;
   const wechat = new WeChat(`${url}/simulator`);
 
   /** The data of the response. Throws with the first error's message; its code is the `code` of what is thrown. */
@@ -75,33 +78,53 @@ async function startServer({ command = "wxgate", args = [], env = {} } = {}) {
     graphql,
     /** The token of a session of this user. */
     signIn: async (user) => (await graphql(LOGIN, { code: await wechat.login(user) })).login.token,
-    stop: async () => {
-      await stop();
-      await rm(data, { recursive: true, force: true });
-    },
+    stop: started.stop,
   };
 }
 
-/** Resolves when the command listens; rejects with what it has written if it ends before. */
-function start(command, args, settings) {
+/** Resolves when the command answers; rejects with what it has written if it ends before, or takes too long. */
+function start(command, args, settings, remove = () => {}) {
   // Of the settings around it none: they are those of another server.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("WXGATE_"));
   const env = { ...Object.fromEntries(inherited), ...settings };
   const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise((resolve) => child.once("close", resolve));
   // Not with the runner only: a test that never ends is killed, and this with it.
-  const kill = () => child.kill();
+  const kill = () => {
+    child.kill();
+    remove();
+  };
   process.once("exit", kill);
   let written = "";
+  let url;
   return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    ended.then(() => reject(new Error(`${command} ${args[0]} has ended:\n${written}`)));
+    const fail = async (error) => {
+      clearTimeout(timer);
+      // Where there is no such command, nothing ends.
+      await (child.pid ? stop() : kill());
+      reject(error);
+    };
+    const timer = setTimeout(() => fail(new Error(`${command} ${args[0]} does not start:\n${written}`)), PATIENCE);
+    child.once("error", fail);
+    ended.then(() => fail(new Error(`${command} ${args[0]} has ended:\n${written}`)));
+
+    // It prints its address, whatever it logs, before it answers there, and all the rest before it does.
+    const answered = async () => {
+      const failure = await fetch(url).then(() => {}, ({ cause }) => cause);
+      // It has ended. With a certificate that is not trusted here it answers nevertheless.
+      if (failure?.syscall || failure?.code?.startsWith("UND_ERR")) return;
+      clearTimeout(timer);
+      // Once what came by the pipe at the same time has been read too.
+      setImmediate(resolve, { port: Number(new URL(url).port), output: () => written, stop });
+    };
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text) => {
         written += text;
-        const listening = /listening .*port=(\d+)/.exec(written);
-        // Once what came by the other stream at the same time has been read too.
-        if (listening) setImmediate(resolve, { port: Number(listening[1]), output: () => written, stop });
+        const found = /(?:BASE_URL=|GraphQL +)(https?:\S+)\n/.exec(written);
+        if (found && !url) {
+          url = found[1];
+          answered();
+        }
       });
     }
   });
@@ -110,6 +133,7 @@ function start(command, args, settings) {
     process.off("exit", kill);
     child.kill();
     await ended;
+    remove();
   }
 }
 

@@ -33,6 +33,24 @@ console.log((await ask("api.weixin.qq.com")).errcode, (await ask("api2.weixin.qq
 const { get } = await import("node:https");
 get("https://api.weixin.qq.com/cgi-bin/none", (response) => response.on("data", (data) => console.log(`${data}`)));
 """
+QUIET: Final = """
+const { startServer } = require(process.argv[2]);
+const { readdirSync } = require("node:fs");
+(async () => {
+  const server = await startServer({ env: { WXGATE_LOG_LEVEL: "WARNING", WXGATE_LOG_FORMAT: "json" } });
+  console.log(typeof (await server.signIn("alice")));
+  await server.stop();
+  await startServer({ env: { WXGATE_DATABASE_URL: "none" } }).catch((error) => console.log(error.message));
+  await startServer({ command: "no-such-command" }).catch((error) => console.log(error.code));
+  console.log(readdirSync(process.env.TMPDIR).length);
+})();
+"""
+LED: Final = """
+const tls = require("node:tls");
+tls.connect = ({ host, port }) => console.log(host, port);
+require(process.argv[2]);
+tls.connect({ servername: "api.weixin.qq.com" });
+"""
 
 
 def node_environment(**more: str) -> dict[str, str]:
@@ -56,6 +74,31 @@ def test_the_helper_works_with_each_runner(runner: str, passed: str) -> None:
     done = ran(program, *arguments, cwd=HERE, variables=node_environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(passed, done.stdout + done.stderr), done.stdout + done.stderr
+
+
+def test_the_helper_needs_no_log_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "quiet.cjs").write_text(QUIET, "utf-8")
+    (tmp_path / "tmp").mkdir()
+    variables = node_environment(TMPDIR=str(tmp_path / "tmp"))
+    done = ran("node", "quiet.cjs", HERE / "wechat.cjs", cwd=tmp_path, variables=variables)
+    [token, *ended, missing, left] = done.stdout.splitlines()
+    assert (token, ended[0], missing, left) == ("string", "wxgate dev has ended:", "ENOENT", "0"), done.stderr
+    assert "WXGATE_DATABASE_URL must be " in ended[1]
+
+
+@pytest.mark.parametrize(
+    ("url", "led"),
+    [
+        ("https://127.0.0.1:8443", "127.0.0.1 8443"),
+        ("https://[::1]:8443", "::1 8443"),
+        ("https://localhost:443", "localhost 443"),
+    ],
+)
+def test_node_is_led_to_any_address_that_is_printed(url: str, led: str, tmp_path: Path) -> None:
+    (tmp_path / "led.cjs").write_text(LED, "utf-8")
+    variables = node_environment(WXGATE_WECHAT_BASE_URL=url)
+    done = ran("node", "led.cjs", HERE / "wechat-host.cjs", cwd=tmp_path, variables=variables)
+    assert done.stdout == f"{led}\n", done.stderr
 
 
 @pytest.fixture(scope="module")
