@@ -136,6 +136,19 @@ async def test_a_link_is_checked_as_wechat_documents_it(
     assert (await post(simulator, path, body)).json()["errcode"] == errcode
 
 
+@pytest.mark.parametrize("path", [SCHEME, LINK])
+async def test_no_end_in_full_words_is_no_end(simulator: Simulator, path: str) -> None:
+    assert (await post(simulator, path, {"is_expire": False, "expire_time": 0})).json()["errcode"] == 0
+
+
+@pytest.mark.parametrize(("length", "kind"), [(1024, "image/jpeg"), (1025, "text/plain")])
+async def test_a_page_may_be_long_but_not_endless(simulator: Simulator, length: int, kind: str) -> None:
+    body = {"scene": "a", "page": "p" * length, "check_path": False}
+    answer = await post(simulator, CODE, body)
+    assert answer.headers["content-type"] == kind
+    assert kind == "image/jpeg" or answer.json()["errcode"] == 41030
+
+
 @pytest.mark.parametrize("path", [CODE, SCHEME, LINK])
 async def test_get_is_43302_and_a_wrong_token_40001(simulator: Simulator, path: str) -> None:
     assert (await simulator.get(path))["errcode"] == 43302

@@ -18,6 +18,8 @@ QUERY: Final = re.compile(r"[0-9A-Za-z!#$&'()*+,/:;=?@\-._~%]{0,1024}")
 VERSIONS: Final = ("release", "trial", "develop")
 # In pixels.
 NARROWEST, WIDEST, USUAL_WIDTH = 280, 1280, 430
+# In characters: room for any path, and for the comment of a picture.
+LONGEST_PAGE: Final = 1024
 # In seconds, and in days.
 SHORTEST_LIFE: Final = 60
 LONGEST_LIFE: Final = 30
@@ -35,6 +37,7 @@ def getwxacodeunlimit(state: SimulatorState, request: Request, body: bytes) -> A
     require(fields.get("env_version", "release") in VERSIONS, Errcode.INVALID_ARGUMENTS)
     if not isinstance(width, int) or not isinstance(page, str):
         raise ErrcodeError(Errcode.INVALID_ARGUMENTS)
+    require(len(page) <= LONGEST_PAGE, Errcode.INVALID_PAGE)
     # Without the check WeChat still wants a path that could be one.
     known = app.has_page(page) if fields.get("check_path", True) else page[:1] != "/"
     require(not page or known, Errcode.INVALID_PAGE)
@@ -78,7 +81,7 @@ def _check(
     if kind == _AFTER_DAYS:
         days = fields.get("expire_interval")
         require(isinstance(days, int) and 1 <= days <= LONGEST_LIFE, Errcode.INVALID_EXPIRY)
-    elif kind == _AT_TIME and (fields.get("is_expire") or "expire_time" in fields):
+    elif kind == _AT_TIME and (fields.get("is_expire") or fields.get("expire_time")):
         ends = fields.get("expire_time")
         life = ends - state.clock() if isinstance(ends, int) else 0
         require(SHORTEST_LIFE < life <= LONGEST_LIFE * _DAY, Errcode.INVALID_EXPIRY)
