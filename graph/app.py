@@ -41,6 +41,10 @@ GRAPHQL_PATH: Final = "/graphql"
 SIMULATOR_PREFIX: Final = "/simulator"
 PROBES: Final = frozenset({"/livez", "/readyz"})
 _UNHURRIED: Final = RequestLimits(request_seconds=3660)
+# Room for a picture of the megabyte that WeChat takes, and for one that is too large and is refused as WeChat does it.
+_WITH_PICTURE: Final = RequestLimits(body_bytes=2 * 1024 * 1024)
+# The simulator's phone answers when the server has taken what it pushed, with whatever delay was asked for.
+_SIMULATOR_LIMITS: Final = {f"{SIMULATOR_PREFIX}/device/": _UNHURRIED, f"{SIMULATOR_PREFIX}/wxa/": _WITH_PICTURE}
 
 
 def create_app(
@@ -55,9 +59,10 @@ def create_app(
     return build_app(compose(settings, plans=plans, now=now, monotonic=monotonic, sleep=sleep))
 
 
-def route_limits(settings: Settings) -> RouteLimits:
+def route_limits(settings: Settings, *, with_simulator: bool = False) -> RouteLimits:
     """Of the paths whose requests have limits of their own, or are streamed."""
-    return {**wechat_events.LIMITS, **uploads.limits(settings.avatars.max_bytes)}
+    of_simulator = _SIMULATOR_LIMITS if with_simulator else {}
+    return {**wechat_events.LIMITS, **uploads.limits(settings.avatars.max_bytes), **of_simulator}
 
 
 def build_app(
@@ -129,9 +134,7 @@ def build_app(
     )
     if settings.http.cors_origins:
         stack = ListedOriginsMiddleware(stack, frozenset(settings.http.cors_origins))
-    # The simulator's phone answers when the server has taken what it pushed, with whatever delay was asked for.
-    unhurried = {f"{SIMULATOR_PREFIX}/device/": _UNHURRIED} if simulator is not None else {}
-    limits = {**route_limits(settings), **unhurried}
+    limits = route_limits(settings, with_simulator=simulator is not None)
     stack = RequestMiddleware(stack, app.router.routes, observers, settings.limit, limits)
     if parts.tracing:
         stack = parts.tracing.middleware(stack, PROBES)

@@ -110,7 +110,7 @@ def _serve(
             lifespan=lifespan,
             limits=settings.limit,
             default_limits=settings.limit,
-            route_limits=route_limits(settings),
+            route_limits=route_limits(settings, with_simulator=simulator is not None),
             owner_of=ClientAddresses(settings.http.trusted_proxies).owner_of,
             shutdown=shutdown,
             keep_running=keep_running,

@@ -20,7 +20,7 @@ from graph.simulator.page import Page
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
 
-MAX_BODY = 1024 * 1024
+MAX_BODY = 2 * 1024 * 1024
 # Every method reaches the endpoint: a wrong one is an errcode with WeChat, never a 405.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -42,7 +42,12 @@ def create_simulator(state: SimulatorState) -> Starlette:
     async def page(request: Request) -> Response:
         return Page(state, request, _fields_of).response()
 
+    async def unmatched(request: Request, _error: Exception) -> Response:
+        """A path with a line break, which no pattern of a route matches."""
+        return await _call_endpoint(state, None, request)
+
     return Starlette(
+        exception_handlers={404: unmatched},
         routes=[
             Route("/", page, methods=["GET"]),
             Route("/favicon.ico", _no_icon, methods=["GET"]),
@@ -52,7 +57,7 @@ def create_simulator(state: SimulatorState) -> Starlette:
             Route(faces.ROUTE, _face),
             Route("/device/{action:path}", _no_such_action, methods=_METHODS),
             Route("/{path:path}", partial(_call_endpoint, state, None), methods=_METHODS),
-        ]
+        ],
     )
 
 
@@ -105,7 +110,7 @@ async def _act(state: SimulatorState, action: Action, request: Request) -> Respo
 
 async def _call_endpoint(state: SimulatorState, known: str | None, request: Request) -> Response:
     """Responds as WeChat does; `known` is the path of an endpoint that is played."""
-    path = known or f"/{request.path_params['path']}"
+    path = known or request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     at = state.journal.now()
     body, fault = b"", None
 
@@ -119,11 +124,11 @@ async def _call_endpoint(state: SimulatorState, known: str | None, request: Requ
         payload = {"errcode": error.errcode, "errmsg": f"{errmsg} rid: {state.fakes.rid(state.clock())}"}
         return JSONResponse(payload, headers={"content-type": "text/plain"})
 
-    def respond() -> Response:
+    async def respond() -> Response:
         try:
             if known is None:
                 raise ErrcodeError(Errcode.INVALID_URL)  # noqa: TRY301 - as every endpoint does
-            payload = answer(state, known, request, body)
+            payload = await answer(state, known, request, body)
         except ErrcodeError as error:
             return refuse(error)
         if isinstance(payload, Response):
@@ -143,7 +148,8 @@ async def _call_endpoint(state: SimulatorState, known: str | None, request: Requ
         except ClientDisconnect:
             return Response()
         except BadRequest:
-            response = refuse(ErrcodeError(Errcode.MALFORMED_POST))
+            is_picture = path == "/wxa/img_sec_check"
+            response = refuse(ErrcodeError(Errcode.INVALID_MEDIA_SIZE if is_picture else Errcode.MALFORMED_POST))
         else:
             fault = state.faults.take(path, named_app(state, request, body))
             response = await state.faults.play(fault, request, respond, refuse)
@@ -169,12 +175,13 @@ async def _record(
         answer=shortened(bytes(getattr(response, "body", b""))),
         fault=None if fault is None else fault.kind,
         user=named_user(state, app, request, body),
+        is_picture=response.headers.get("content-type", "").startswith("image/"),
     )
     state.journal.record(exchange)
 
 
 async def _read_body(request: Request) -> bytes:
-    """Raises `BadRequest` above 1 MiB, which no client of WeChat needs."""
+    """Raises `BadRequest` above 2 MiB; WeChat takes pictures of 1 MB."""
     body = bytearray()
     async for part in request.stream():
         body += part

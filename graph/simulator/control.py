@@ -14,7 +14,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from graph.simulator.device import Action, AppFields, Result, UserFields, app_and_user, app_in_hand
-from graph.simulator.protocol import Fields
+from graph.simulator.protocol import BadRequest, Fields
 from graph.simulator.state import SimulatorState
 
 TEN_YEARS: Final = 10 * 366 * 86400
@@ -29,6 +29,9 @@ class BlockFields(UserFields):
 
 
 def advance(state: SimulatorState, fields: AdvanceFields) -> Result:
+    if state.advanced + fields.seconds > TEN_YEARS:
+        message = f"seconds: {state.advanced:.0f} have passed already, and {TEN_YEARS} in all are the most"
+        raise BadRequest(message)
     state.advance(fields.seconds)
     return {"errMsg": "advance:ok", "advanced": state.advanced, "now": state.clock()}
 

@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeVar
 
@@ -213,6 +214,12 @@ class AccessTokens:
         if token is None or token.superseded_at <= now:
             raise ErrcodeError(Errcode.INVALID_CREDENTIAL)
         require(token.expires_at > now, Errcode.TOKEN_EXPIRED)
+
+    def is_alive(self, text: str | None) -> bool:
+        with suppress(ErrcodeError):
+            self.check(text)
+            return True
+        return False
 
     def expire_all(self) -> None:
         """End the life of every token now, so that the next call with one gets 42001."""

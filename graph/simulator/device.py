@@ -1,9 +1,9 @@
 """The phone's side over HTTP: wx.login and the rest as POST requests, for shims, tests and curl.
 
-A body is a JSON object or empty, and every field of it is optional. USER stands for `user` (any name; "Li Lei"
-without it), `app` (the AppID of the mini-program in the user's hand; the first without it) and what may be set of that
-user: `nickName`, `avatarUrl`, `gender`, `city`, `province`, `country`, `language`, and for this app `unionId` (text, or
-true for a fake one).
+A body is a JSON object, or empty: few fields are required, as a fault's kind is. USER stands for `user` (any name; "Li
+Lei" without it), `app` (the AppID of the mini-program in the user's hand; the first without it) and what may be set of
+that user: `nickName`, `avatarUrl`, `gender`, `city`, `province`, `country`, `language`, and for this app `unionId`
+(text, or true for a fake one).
 
     POST /device/login               USER, renewSessionKey              -> code
     POST /device/user-info           USER, policy ("new" or "old"), api ("getUserInfo" or "getUserProfile"), deny,

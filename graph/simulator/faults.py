@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import chain, repeat
 from typing import Annotated, Any, Literal
 
@@ -81,7 +81,7 @@ class Faults:
         self,
         fault: Fault | None,
         request: Request,
-        respond: Callable[[], Response],
+        respond: Callable[[], Awaitable[Response]],
         refuse: Callable[[ErrcodeError], Response],
     ) -> Response:
         """The response to a request whose body has been read: what `respond` makes of it, or the fault.
@@ -89,9 +89,9 @@ class Faults:
         A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
         """
         if fault is None:
-            return respond()
+            return await respond()
         carried_out = fault.carried_out or fault.kind in {"delay", "truncated", "missing-openid"}
-        response = respond() if carried_out else Response()
+        response = await respond() if carried_out else Response()
         body, headers = bytes(response.body), {"content-type": response.headers.get("content-type", "")}
         match fault.kind:
             case "errcode":
@@ -100,7 +100,7 @@ class Faults:
                 await self._wait(request, fault.seconds)
             case "hang":
                 if await self._wait(request, None) and not carried_out:
-                    response = respond()
+                    response = await respond()
             case "empty":
                 response = Response(headers={"content-type": "text/html; charset=gbk"})
             case "html":

@@ -31,6 +31,12 @@ def centre_of_jpeg(data: bytes) -> tuple[int, ...] | None:
     return pixel if is_jpeg and isinstance(pixel, tuple) else None
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height, as the file's head has them. Raises as `centre_of_jpeg`."""
+    with Image.open(BytesIO(data), formats=_FORMATS) as picture:
+        return picture.size
+
+
 def draw_face(name: str) -> bytes:
     """A PNG with the initials of the name on a colour, always the same."""
     picture = Image.new("RGB", (_SIZE, _SIZE), _COLOURS.get(name) or _colour(name))

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 class Exchange:
     """One that is complete. `at` is when it began, in epoch milliseconds; without an answer the `status` is None.
 
-    `body` and `answer` are JSON, text, something else, or empty.
+    `body` and `answer` are JSON, text, something else, or empty. A picture is an answer without errcode that went well.
     """
 
     at: int
@@ -36,6 +36,7 @@ class Exchange:
     answer: bytes = field(repr=False)
     fault: str | None
     user: str | None
+    is_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Call:
     @classmethod
     def of(cls, number: int, exchange: Exchange) -> Self:
         answer = masked_body(exchange.answer)
-        errcode = answer.get("errcode", 0) if isinstance(answer, dict) else None
+        errcode = answer.get("errcode", 0) if isinstance(answer, dict) else 0 if exchange.is_picture else None
         return cls(
             id=number,
             at=exchange.at,

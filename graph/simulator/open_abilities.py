@@ -18,7 +18,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from graph.simulator.device import Action, AppFields, ProfileFields, Result, app_and_user, app_in_hand
-from graph.simulator.endpoints import ENDPOINTS
+from graph.simulator.endpoints import ENDPOINTS, WITHOUT_QUOTA
 from graph.simulator.protocol import BadRequest, Fields
 from graph.simulator.state import SimulatorState
 from graph.simulator.user_keys import KEY_LIFE
@@ -100,8 +100,9 @@ def pages(state: SimulatorState, fields: PagesFields) -> Result:
 
 def quota(state: SimulatorState, fields: QuotaFields) -> Result:
     app = app_in_hand(state, fields.app)
-    if fields.path not in ENDPOINTS:
-        message = f"path: must be one of {', '.join(ENDPOINTS)}"
+    limited = [path for path in ENDPOINTS if path not in WITHOUT_QUOTA]
+    if fields.path not in limited:
+        message = f"path: must be one of {', '.join(limited)}: calls of the others are not counted"
         raise BadRequest(message)
     app.quotas.limits[fields.path] = fields.limit
     return {"errMsg": "quota:ok"}

@@ -51,7 +51,7 @@ def document(actions: Mapping[tuple[str, str], Action], url: str) -> dict[str, A
         "info": {
             "title": "The phone's side of wxgate's WeChat simulator",
             "version": version("wxgate"),
-            "description": "A body is a JSON object or empty, and every field of it is optional.",
+            "description": "A body is a JSON object, or empty where no field of it is required.",
         },
         "servers": [{"url": url}],
         "paths": paths,
@@ -72,7 +72,9 @@ def _operation(method: str, path: str, fields: type[BaseModel]) -> dict[str, Any
     }
     if method == "POST":
         schema = {"$ref": f"{_SCHEMAS}{fields.__name__}"} if fields.model_fields else {"type": "object"}
-        operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": schema}}}
+        required = any(field.is_required() for field in fields.model_fields.values())
+        operation["responses"]["415"] = {"description": "From a page, in another form than JSON.", "content": result}
+        operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": schema}}}
     elif fields.model_fields:
         properties = fields.model_json_schema()["properties"]
         operation["parameters"] = [

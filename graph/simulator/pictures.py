@@ -19,6 +19,9 @@ DOWNLOADED: Final = 0
 UNDOWNLOADABLE: Final = -1008
 DOWNLOAD_SECONDS: Final = 20.0
 MAX_BYTES: Final = 10 * 1024 * 1024
+# Of a picture that is checked at once; in pixels.
+MAX_BYTES_AT_ONCE: Final = 1024 * 1024
+MAX_WIDTH, MAX_HEIGHT = 750, 1334
 # What WeChat labels each suggestion with, of the many labels that it has.
 LABELS: Final[dict[Suggestion, int]] = {"pass": 100, "review": 21000, "risky": 20002}
 # A transparent pixel: what is shown where Pillow is not installed, which spoils nothing but the view.
@@ -84,6 +87,15 @@ def judge(data: bytes) -> Suggestion:
     if red < _MUCH or blue > _LITTLE:
         return "pass"
     return "risky" if green <= _LITTLE else "review" if green >= _MUCH else "pass"
+
+
+def fits(data: bytes) -> bool:
+    """Whether it is as small as what is checked at once must be: without Pillow, in bytes. Raises as `judge`."""
+    if len(data) > MAX_BYTES_AT_ONCE:
+        return False
+    images = load_images()
+    width, height = (0, 0) if images is None else images.size_of(data)
+    return bool(width <= MAX_WIDTH and height <= MAX_HEIGHT)
 
 
 def load_images() -> ModuleType | None:

@@ -36,6 +36,7 @@ class Errcode(IntEnum):
     INVALID_GRANT_TYPE = 40002, "invalid grant_type"
     INVALID_OPENID = 40003, "invalid openid"
     INVALID_FILE_TYPE = 40005, "invalid file type"
+    INVALID_MEDIA_SIZE = 40006, "invalid media size"
     INVALID_APPID = 40013, "invalid appid"
     INVALID_ACCESS_TOKEN = 40014, "invalid access_token"
     INVALID_CODE = 40029, "invalid code"

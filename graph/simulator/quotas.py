@@ -23,7 +23,7 @@ _CHINA: Final = timezone(timedelta(hours=8))
 
 
 class Quotas:
-    """Those of one app: its calls with an access token, whatever came of them."""
+    """Those of one app: its calls with an access token that is alive, whatever came of them."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now

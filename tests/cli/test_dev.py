@@ -125,6 +125,9 @@ def test_the_simulator_has_a_page_and_logs_in_words_what_happens(tmp_path: Path)
         server.login(code)
         again = {"query": LOGIN, "variables": {"code": code}}
         httpx.post(f"{server.url}/graphql", json=again, trust_env=False)
+        asked = f"{server.url}/simulator/wxa/img_sec_check"
+        checked = httpx.post(asked, files={"media": bytes(1024 * 1024 + 1)}, trust_env=False)
+        assert checked.json()["errcode"] == 41001
         calls = server.get("/simulator/device/calls").json()["calls"]
         assert [call["errcode"] for call in calls if call["path"] == "/sns/jscode2session"] == [0, 40163]
     for line in ("wx.login Li Lei\n", "code2Session -> ok  ", "code2Session -> 40163 code been used  "):

@@ -190,6 +190,13 @@ async def test_an_address_that_wechat_does_not_have_is_kept_and_refused(simulato
     assert (await the_call(simulator))["path"] == "/cgi-bin/user/info"
 
 
+async def test_an_address_with_a_line_break_is_refused_alike(simulator: Simulator) -> None:
+    answer = await simulator.get("/cgi-bin/%0auser")
+
+    assert answer["errcode"] == 40066
+    assert (await the_call(simulator))["path"] == "/cgi-bin/\nuser"
+
+
 async def test_what_the_phone_does_not_have_is_no_call_of_wechat(simulator: Simulator) -> None:
     for response in (await simulator.http.post("/device/logon"), await simulator.http.get("/device/login")):
         assert response.status_code == 404
@@ -226,6 +233,8 @@ async def test_each_call_and_act_is_one_line_in_words(
     await simulator.phone("user-info", user="Han Mei", api="getUserProfile", deny=True)
     await simulator.phone("faults", kind="bad-gateway")
     await simulator.http.get("/cgi-bin/token")
+    token = (await simulator.stable_token())["access_token"]
+    await simulator.http.post("/wxa/getwxacodeunlimit", params={"access_token": token}, json={"scene": "a"})
     await simulator.post("/cgi-bin/user/info", {})
     await simulator.phone("message-push")
     await simulator.phone("modified", user="Li Lei")
@@ -238,6 +247,8 @@ async def test_each_call_and_act_is_one_line_in_words(
         "wx.getUserProfile Han Mei -> fail auth deny",
         "faults",
         "getAccessToken -> 502 Bad Gateway",
+        "getStableAccessToken -> ok",
+        "getUnlimitedQRCode -> ok",
         "/cgi-bin/user/info -> 40066 invalid url",
         "push check of the URL -> ok",
         "messagePush",

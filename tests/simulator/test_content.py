@@ -1,10 +1,14 @@
 """What WeChat answers at once: of pictures, of texts by the first version, and of how suspicious a user is."""
 
+import threading
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
+from graph.simulator.endpoints import content
 from tests.simulator.conftest import APP_ID, Clock, Simulator
 from tests.simulator.pictures import encoded
 
@@ -35,6 +39,45 @@ async def test_a_png_is_a_picture_and_other_bytes_are_none(simulator: Simulator)
     assert (await check(simulator, b"\r\n--no picture\r\n\x00\xff"))["errcode"] == 40005
 
 
+@pytest.mark.parametrize(
+    ("size", "more", "errcode"),
+    [
+        ((750, 1334), 0, 0),
+        ((751, 1334), 0, 40006),
+        ((750, 1335), 0, 40006),
+        ((64, 64), 1024 * 1024, 40006),
+        ((64, 64), 3 * 1024 * 1024, 40006),
+    ],
+)
+async def test_a_picture_beyond_a_megabyte_or_750_by_1334_is_40006(
+    simulator: Simulator, size: tuple[int, int], more: int, errcode: int
+) -> None:
+    file = BytesIO()
+    Image.new("RGB", size, "blue").save(file, "JPEG")
+    assert (await check(simulator, file.getvalue() + bytes(more)))["errcode"] == errcode
+
+
+async def test_a_large_picture_is_refused_before_it_is_decoded(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image.Image, "convert", None)
+    assert (await check(simulator, encoded("red", size=1500)))["errcode"] == 40006
+
+
+async def test_a_picture_is_decoded_beside_the_event_loop(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def judge(_: bytes) -> str:
+        threads.append(threading.current_thread())
+        return "pass"
+
+    monkeypatch.setattr(content, "judge", judge)
+    assert (await check(simulator, encoded("red")))["errcode"] == 0
+    assert threading.main_thread() not in threads
+
+
 async def test_a_picture_in_another_field_or_none_is_41005(simulator: Simulator) -> None:
     blue = encoded("blue")
     assert (await check(simulator, blue, name="image"))["errcode"] == 41005
@@ -45,10 +88,10 @@ async def test_a_picture_in_another_field_or_none_is_41005(simulator: Simulator)
 
 async def test_a_boundary_in_quotation_marks_is_41005_as_with_wechat(simulator: Simulator) -> None:
     request = httpx.Request("POST", "http://wechat.test", files={"media": encoded("blue")})
-    content, plain = request.read(), request.headers["content-type"]
+    body, plain = request.read(), request.headers["content-type"]
     quoted = plain.replace("boundary=", 'boundary="') + '"'
-    assert (await send(simulator, content=content, headers={"content-type": plain}))["errcode"] == 0
-    assert (await send(simulator, content=content, headers={"content-type": quoted}))["errcode"] == 41005
+    assert (await send(simulator, content=body, headers={"content-type": plain}))["errcode"] == 0
+    assert (await send(simulator, content=body, headers={"content-type": quoted}))["errcode"] == 41005
 
 
 async def test_a_picture_wants_post_and_a_token(simulator: Simulator) -> None:
@@ -56,10 +99,10 @@ async def test_a_picture_wants_post_and_a_token(simulator: Simulator) -> None:
     assert (await simulator.post(IMAGE, {}))["errcode"] == 41001
 
 
-@pytest.mark.parametrize(("content", "errcode"), [("你好", 0), ("this is risky", 87014), ("please review", 0)])
-async def test_a_text_without_version_is_checked_by_the_first(simulator: Simulator, content: str, errcode: int) -> None:
+@pytest.mark.parametrize(("text", "errcode"), [("你好", 0), ("this is risky", 87014), ("please review", 0)])
+async def test_a_text_without_version_is_checked_by_the_first(simulator: Simulator, text: str, errcode: int) -> None:
     token = (await simulator.stable_token())["access_token"]
-    answer = await simulator.post(TEXT, {"content": content}, access_token=token)
+    answer = await simulator.post(TEXT, {"content": text}, access_token=token)
     assert answer["errcode"] == errcode
     assert "result" not in answer
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from graph.simulator.control import TEN_YEARS
 from tests.simulator.conftest import START, Simulator
 
 PHONE = "/wxa/business/getuserphonenumber"
@@ -21,6 +22,13 @@ async def test_time_does_not_pass_backwards_or_for_ever(simulator: Simulator, se
     refused = await simulator.http.post("/device/advance", json={"seconds": seconds})
     assert refused.status_code == 400
     assert "advance:fail seconds: " in refused.json()["errMsg"]
+
+
+async def test_ten_years_in_all_are_the_most(simulator: Simulator) -> None:
+    await simulator.phone("advance", seconds=TEN_YEARS)
+    refused = await simulator.http.post("/device/advance", json={"seconds": 1})
+    assert refused.status_code == 400
+    assert f"advance:fail seconds: {TEN_YEARS} have passed already" in refused.json()["errMsg"]
 
 
 async def test_access_tokens_expire_by_order(simulator: Simulator) -> None:

@@ -81,8 +81,8 @@ async def test_a_wrong_field_gets_a_sentence_that_names_it(
     assert response.json() == {"errMsg": sentence}
 
 
-async def test_a_body_beyond_a_mebibyte_is_refused(simulator: Simulator) -> None:
-    content = json.dumps({"user": "x" * 1024 * 1024})
+async def test_a_body_beyond_two_mebibytes_is_refused(simulator: Simulator) -> None:
+    content = json.dumps({"user": "x" * 2 * 1024 * 1024})
 
     assert (await simulator.http.post("/device/login", content=content)).status_code == 400
     assert (await simulator.http.post("/cgi-bin/stable_token", content=content)).json()["errcode"] == 47001

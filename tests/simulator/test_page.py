@@ -110,6 +110,13 @@ async def test_the_document_is_valid_and_names_every_action(simulator: Simulator
     assert described == set(OF_DEVICE) | {("GET", "/device/faces/{name}.png")}
 
 
+async def test_the_document_names_what_is_required_and_every_refusal(simulator: Simulator) -> None:
+    posts = {path: each["post"] for path, each in (await document(simulator))["paths"].items() if "post" in each}
+    required = {path for path, each in posts.items() if each["requestBody"]["required"]}
+    assert required == {"/device/faults", "/device/risk-rank", "/device/quota"}
+    assert {tuple(each["responses"]) for each in posts.values()} == {("200", "400", "415")}
+
+
 async def test_the_document_names_the_fields_of_a_body(simulator: Simulator) -> None:
     found = await document(simulator)
     body = found["paths"]["/device/block"]["post"]["requestBody"]["content"]["application/json"]["schema"]

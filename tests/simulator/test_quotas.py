@@ -49,10 +49,12 @@ async def test_a_quota_used_up_is_45009_until_it_is_cleared(simulator: Simulator
     assert [await check(simulator), await check(simulator)] == [0, 45009]
 
 
-async def test_clearing_and_looking_have_no_quota(simulator: Simulator) -> None:
-    for path in (CLEAR, QUOTA):
-        await simulator.phone("quota", path=path, limit=0)
-    assert (await post(simulator, CLEAR, {"appid": APP_ID}))["errcode"] == 0
+async def test_a_call_with_a_dead_token_is_not_counted(simulator: Simulator) -> None:
+    await simulator.phone("quota", path=TEXT, limit=1)
+    token = (await simulator.stable_token())["access_token"]
+    await simulator.phone("expire-access-tokens")
+    for _ in range(2):
+        assert (await simulator.post(TEXT, {"content": "hello"}, access_token=token))["errcode"] == 42001
     assert await used(simulator) == 0
 
 
@@ -81,10 +83,14 @@ async def test_a_path_without_quota_has_its_errcode(simulator: Simulator, path: 
     assert (await post(simulator, QUOTA, {"cgi_path": path}))["errcode"] == errcode
 
 
-async def test_the_phone_limits_no_unknown_path(simulator: Simulator) -> None:
-    refused = await simulator.http.post("/device/quota", json={"path": "/unknown", "limit": 1})
+@pytest.mark.parametrize("path", ["/unknown", "/sns/jscode2session", "/cgi-bin/stable_token", CLEAR, QUOTA])
+async def test_the_phone_limits_no_path_whose_calls_do_not_count(simulator: Simulator, path: str) -> None:
+    refused = await simulator.http.post("/device/quota", json={"path": path, "limit": 0})
     assert refused.status_code == 400
-    assert TEXT in refused.json()["errMsg"]
+    listed = refused.json()["errMsg"]
+    assert TEXT in listed
+    assert path not in listed
+    assert "calls of the others are not counted" in listed
 
 
 async def test_the_addresses_have_no_errcode_and_hold_the_simulators_own(simulator: Simulator) -> None:

@@ -5,7 +5,7 @@ WeChat gives of a user, `content` the checks of texts, pictures and users, `link
 `messages` those that users subscribe to, `platform` addresses and quotas.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -16,7 +16,8 @@ from graph.simulator.endpoints.requests import Answer, json_object
 from graph.simulator.protocol import ErrcodeError
 from graph.simulator.state import SimulatorState
 
-ENDPOINTS: Mapping[str, Callable[[SimulatorState, Request, bytes], Answer]] = {
+Endpoint = Callable[[SimulatorState, Request, bytes], Answer | Awaitable[Answer]]
+ENDPOINTS: Mapping[str, Endpoint] = {
     "/sns/jscode2session": sign_in.jscode2session,
     "/cgi-bin/token": sign_in.token,
     "/cgi-bin/stable_token": sign_in.stable_token,
@@ -40,16 +41,24 @@ ENDPOINTS: Mapping[str, Callable[[SimulatorState, Request, bytes], Answer]] = {
     "/cgi-bin/clear_quota": platform.clear_quota,
     "/cgi-bin/openapi/quota/get": lambda state, request, body: platform.quota_get(state, request, body, ENDPOINTS),
 }
-# Still possible when the day's calls are used up, or there would be no way out.
-_FREE: Final = ("/cgi-bin/clear_quota", "/cgi-bin/openapi/quota/get")
+# Those that take the AppSecret are not counted here, and two are possible when the day's calls are used up, or there
+# would be no way out.
+WITHOUT_QUOTA: Final = frozenset(
+    {
+        *("/sns/jscode2session", "/cgi-bin/token", "/cgi-bin/stable_token"),
+        *("/cgi-bin/clear_quota", "/cgi-bin/openapi/quota/get"),
+    }
+)
 
 
-def answer(state: SimulatorState, path: str, request: Request, body: bytes) -> Answer:
+async def answer(state: SimulatorState, path: str, request: Request, body: bytes) -> Answer:
     """What the endpoint answers, within the app's quota of it. Raises `ErrcodeError`."""
-    app = state.app_of_token(request.query_params.get("access_token"))
-    if app is not None and path not in _FREE:
+    access_token = request.query_params.get("access_token")
+    app = state.app_of_token(access_token)
+    if app is not None and app.access_tokens.is_alive(access_token) and path not in WITHOUT_QUOTA:
         app.quotas.spend(path)
-    return ENDPOINTS[path](state, request, body)
+    answered = ENDPOINTS[path](state, request, body)
+    return await answered if isinstance(answered, Awaitable) else answered
 
 
 def named_app(state: SimulatorState, request: Request, body: bytes) -> str | None:
