@@ -31,16 +31,23 @@ async def missing_migrations(database: Database) -> list[str]:
 
     Raises `DatabaseAhead` when it has one that this version does not know, and `DatabaseError`.
     """
+    return _missing(await _applied(database))
+
+
+async def newest_applied(database: Database) -> str | None:
+    """The last migration that the database has, be it of a later version; None if it has none.
+
+    Raises `DatabaseError`.
+    """
+    return max(await _applied(database), default=None)
+
+
+async def _applied(database: Database) -> Set[str]:
     try:
         rows = await database.fetch("SELECT name FROM tortoise_migrations WHERE app = 'models'")
     except DatabaseBehind:
         rows = []
-    return _missing({row["name"] for row in rows})
-
-
-def newest_migration() -> str:
-    """The one that a database has when it lacks none."""
-    return _known()[-1]
+    return {row["name"] for row in rows}
 
 
 def _known() -> list[str]:

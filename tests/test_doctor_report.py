@@ -3,6 +3,7 @@
 import json
 import platform
 import sqlite3
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,24 @@ def test_a_database_without_tables_has_a_version_and_no_migration(well: dict[str
     code, found = report(**{**well, "WXGATE_DATABASE_URL": f"sqlite://{tmp_path}/empty.db"})
     assert code == 1
     assert [*found["versions"]] == ["wxgate", "python", "database"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "newest"),
+    [
+        ("DELETE FROM tortoise_migrations WHERE name = (SELECT MAX(name) FROM tortoise_migrations)", "00"),
+        ("UPDATE tortoise_migrations SET name = '9999_later' WHERE name LIKE '0001%'", "9999_later"),
+    ],
+)
+def test_a_version_is_the_newest_migration_that_is_applied(
+    well: dict[str, str], tmp_path: Path, statement: str, newest: str
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "wxgate.db")) as database, database:
+        database.execute(statement)
+    code, found = report(**well)
+    assert code == 1
+    assert found["versions"]["migration"].startswith(newest)
+    assert found["versions"]["migration"] != NEWEST_MIGRATION
 
 
 def test_settings_that_cannot_be_read_are_json_too(well: dict[str, str]) -> None:

@@ -33,7 +33,7 @@ from models.clock import clock_ahead
 from models.database import Database
 from models.errors import DatabaseAhead, DatabaseBehind, DatabaseError, UnsupportedDatabase
 from models.logins import try_sign_in
-from models.migrate import missing_migrations, newest_migration
+from models.migrate import missing_migrations, newest_applied
 from models.server_version import server_version
 from models.session_macs import count_without_mac
 
@@ -53,7 +53,7 @@ _WECHAT_ADVICE: Final = {
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: `level`, `versions`, `checks`.")
 def doctor(as_json: bool) -> None:
-    """Check settings, database, migrations, keys, clock, WeChat credentials and pictures, and say what to do.
+    """Check settings, database, migrations, keys, clock, WeChat credentials and pictures, and advise what to do.
 
     WARN is about what works and should be otherwise. Only a FAULT makes the exit code 1.
     """
@@ -119,11 +119,12 @@ async def _examine_database(settings: Settings, versions: dict[str, str]) -> Asy
             versions["database"] = await server_version(database)
             yield Check("database", versions["database"])
             yield fault_if("database clock", await _database_clock_advice(database))
+            if applied := await newest_applied(database):
+                versions["migration"] = applied
             if missing := await missing_migrations(database):
                 yield fault("migrations", f"{', '.join(missing)}: run `wxgate migrate`.")
                 return
-            versions["migration"] = newest_migration()
-            yield Check("migrations", versions["migration"])
+            yield Check("migrations", applied or "")
             yield fault_if("writes", await _writes_advice(database))
             for check in await _unionids(database):
                 yield check
