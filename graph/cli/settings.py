@@ -12,6 +12,7 @@ from graph.settings.environment import is_secret
 _HEAD: Final = """\
 # Copy this to .env, for its owner alone (chmod 600), and give it to what starts the server, which reads no file itself:
 # `set -a; . ./.env; set +a; wxgate serve`, `docker run --env-file .env`, `EnvironmentFile=` of systemd.
+# Put single quotes around a value with ", &, $ or blanks in it: the server strips them where Docker leaves them.
 # What is commented out is the default. A secret is safer in a file of its own: WXGATE_WECHAT_APP_SECRET_FILE=/run/...
 """
 

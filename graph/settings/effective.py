@@ -43,7 +43,8 @@ def as_text(value: object) -> str:
         case bool():
             return str(value).lower()
         case float():
-            return f"{value:g}"
+            # In full: a rounded one is not what is in force.
+            return repr(value).removesuffix(".0")
         case tuple():
             return ",".join(map(str, value))
         case _:

@@ -43,6 +43,7 @@ def test_what_is_set_is_shown_as_it_was_understood() -> None:
         WXGATE_LOG_LEVEL='"DEBUG"',
         WXGATE_OTEL="yes",
         WXGATE_DRAIN_SECONDS="7.50",
+        WXGATE_LIMIT_REQUEST_SECONDS="1234567.25",
         WXGATE_HTTP_CORS_ORIGINS=" https://one.example.com , https://two.example.com",
         WXGATE_METRICS_PORT="tcp://10.0.0.1:9464",
         WXGATE_RATE_LIMIT_LOGIN="",
@@ -50,6 +51,7 @@ def test_what_is_set_is_shown_as_it_was_understood() -> None:
     assert found["WXGATE_LOG_LEVEL"] == ["DEBUG", "environment"]
     assert found["WXGATE_OTEL"] == ["true", "environment"]
     assert found["WXGATE_DRAIN_SECONDS"] == ["7.5", "environment"]
+    assert found["WXGATE_LIMIT_REQUEST_SECONDS"] == ["1234567.25", "environment"]
     origins = "https://one.example.com,https://two.example.com"
     assert found["WXGATE_HTTP_CORS_ORIGINS"] == [origins, "environment"]
     assert found["WXGATE_METRICS_PORT"] == ["", "default"]
@@ -94,6 +96,13 @@ def test_the_file_to_fill_in_has_every_default_when_a_shell_reads_it() -> None:
         for name, value in given.items():
             patch.setenv(name, value)
         assert Settings.load() == Settings()
+
+
+def test_single_quotes_are_advised_and_no_part_of_a_value() -> None:
+    assert "# Put single quotes around a value with " in EXAMPLE
+    value = """/a "b" & $c.json"""
+    assert shlex.split(f"X='{value}'") == [f"X={value}"]
+    assert effective(WXGATE_TRUSTED_DOCUMENTS=f"'{value}'")["WXGATE_TRUSTED_DOCUMENTS"] == [value, "environment"]
 
 
 def test_only_what_must_be_set_is_left_open_in_it() -> None:

@@ -69,6 +69,11 @@ def limits_by_row() -> dict[str, list[str]]:
     return {row[0]: row[1:4] for row in rows if len(row) >= 4}
 
 
+def test_replicas_share_their_rate_limits_whatever_the_number_of_users() -> None:
+    assert [*in_growth("^Processes: (two), ")] == ["two"]
+    assert set(limits_by_row()["WXGATE_RATE_LIMIT_STORAGE"]) == {"valkey://valkey:6379/0"}
+
+
 def test_the_load_of_so_many_users_is_reckoned_right() -> None:
     rows = limits_by_row()
     figures = {name: [float(cell.replace(",", "")) for cell in rows[name]] for name in rows if name.startswith(LOAD)}
