@@ -79,6 +79,7 @@ def dev(host: str, port: int, data: Path, apps: int, allow_remote: bool) -> None
         simulator = None
         if not (settings.wechat.app_id or settings.wechat.app_secret or settings.wechat.apps):
             further = play_several(state, apps)
+            state.journal.is_logged = True
             simulator = create_simulator(state)
             push = push_events_to(state, f"http://{own_host}:{own_port}/wechat/events/{{appid}}")
             wechat = WeChatSettings(
