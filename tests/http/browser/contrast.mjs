@@ -1,0 +1,26 @@
+// The contrast of Monaco's texts, which axe-core cannot measure: their lines lie over each other, and see through.
+
+/** Each kind of text with less than 4.5 to 1, by what it stands on: `role: text, ratio`. */
+export const faintTexts = (page) =>
+  page.evaluate(() => {
+    const channels = (color) => color.match(/[\d.]+/g).map(Number);
+    const luminance = (color) => {
+      const [red, green, blue] = channels(color).map((value) => value / 255);
+      const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+      return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+    };
+    const background = (element) => {
+      for (let place = element; place; place = place.parentElement) {
+        const color = getComputedStyle(place).backgroundColor;
+        if ((channels(color)[3] ?? 1) === 1) return color;
+      }
+      return "rgb(255, 255, 255)";
+    };
+    const texts = document.querySelectorAll(".monaco-editor :is(.view-line span span, .line-numbers)");
+    const found = [...texts].filter(({ textContent }) => textContent.trim()).flatMap((element) => {
+      const [one, other] = [getComputedStyle(element).color, background(element)].map(luminance);
+      const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+      return ratio < 4.5 ? [`${element.className}: ${element.textContent.slice(0, 20)}, ${ratio.toFixed(2)}`] : [];
+    });
+    return [...new Set(found)];
+  });
