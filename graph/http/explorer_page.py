@@ -47,8 +47,13 @@ def explorer_routes(*, with_phone: bool, schema: GraphQLSchema | None, built: Pa
     except FileNotFoundError:
         return [Route("/graphiql", _not_built, methods=["GET"])]
 
+    headers = {**_HEADERS, "Cache-Control": "no-cache"}
+    if with_phone:
+        # The example mini-program, on the phone's screen.
+        headers["Content-Security-Policy"] += "; frame-src 'self'"
+
     async def serve(_request: Request) -> Response:
-        return FileResponse(built / page, headers={**_HEADERS, "Cache-Control": "no-cache"})
+        return FileResponse(built / page, headers=headers)
 
     routes = [Route("/graphiql", serve, methods=["GET"]), *(_file_route(built / name) for name in names)]
     return [*routes, _introspection_route(schema)] if schema else routes

@@ -68,6 +68,8 @@ for (const [page, name] of Object.entries(pages)) {
     preloads: links.map((file) => `<link rel="modulepreload" href="graphiql/${file}" />`).join("\n    "),
     style: `graphiql/${style}`,
     script: `graphiql/${script}`,
+    // The example mini-program in the browser, where this build has its page.
+    phone: page === "explorer-with-phone.html" && "phone.html" in pages ? 'data-phone="phone"' : "",
     workers: Object.keys(workers).map((worker) => `data-${worker}="${built(worker, "js")}"`).join(" "),
   };
   await writeFile(join(dist, page), template.replace(/\{(\w+)\}/g, (_, name) => fillings[name]));
