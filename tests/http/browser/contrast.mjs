@@ -2,19 +2,24 @@
 
 /** Each kind of text with less than 4.5 to 1, by what it stands on: `role: text, ratio`. */
 export const faintTexts = (page) =>
-  page.evaluate(() => {
+  page.evaluate(async () => {
+    // A change of colours is complete with the next frame.
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
     const channels = (color) => color.match(/[\d.]+/g).map(Number);
     const luminance = (color) => {
       const [red, green, blue] = channels(color).map((value) => value / 255);
       const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
       return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
     };
+    /** What lies behind, laid over each other from the first that is opaque. */
     const background = (element) => {
-      for (let place = element; place; place = place.parentElement) {
-        const color = getComputedStyle(place).backgroundColor;
-        if ((channels(color)[3] ?? 1) === 1) return color;
+      const layers = [];
+      for (let place = element; place && layers.at(-1)?.[3] !== 1; place = place.parentElement) {
+        const [red, green, blue, alpha = 1] = channels(getComputedStyle(place).backgroundColor);
+        layers.push([red, green, blue, alpha]);
       }
-      return "rgb(255, 255, 255)";
+      const mix = (under, over) => under.map((value, index) => value + (over[index] - value) * over[3]);
+      return `rgb(${layers.reduceRight(mix, [255, 255, 255])})`;
     };
     const texts = document.querySelectorAll(".monaco-editor :is(.view-line span span, .line-numbers)");
     const found = [...texts].filter(({ textContent }) => textContent.trim()).flatMap((element) => {

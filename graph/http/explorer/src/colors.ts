@@ -5,7 +5,10 @@ import { MONACO_THEME_DATA } from "../node_modules/@graphiql/react/dist/constant
 const { light, dark } = MONACO_THEME_DATA;
 
 // Monaco is given them when it has loaded, later than this.
-light.rules.push({ token: "argument.identifier.gql", foreground: "#5a56c4" });
+light.rules.push(
+  { token: "argument.identifier.gql", foreground: "#5a56c4" },
+  { token: "number", foreground: "#07704c" },
+);
 Object.assign(light.colors, {
   "editorLineNumber.dimmedForeground": "#56697f",
   "editorBracketHighlight.foreground2": "#27712a",
@@ -14,5 +17,6 @@ dark.rules.push({ token: "comment", foreground: "#85b274" }, { token: "comment.g
 Object.assign(dark.colors, {
   "editorLineNumber.foreground": "#a3adbd",
   "editorLineNumber.dimmedForeground": "#a3adbd",
+  "editorBracketHighlight.foreground2": "#e694e2",
   "editorBracketHighlight.foreground3": "#4db2ff",
 });

@@ -30,13 +30,11 @@ const errcodes: [number, en: string, zh: string][] = [
 ];
 
 export function Faults() {
-  const { outcomes } = usePhone();
   return (
     <section aria-label={inLanguage("Make it go wrong", "制造故障")}>
       <h3>{inLanguage("Make it go wrong", "制造故障")}</h3>
       <Mistakes />
       <Failures />
-      <OutcomeLine outcome={outcomes.faults} />
     </section>
   );
 }
@@ -48,7 +46,7 @@ function withAnswer(en: string, zh: string, { went, en: answer, zh: answerZh }: 
 
 /** Those that need a token or a code wait until there is one. */
 function Mistakes() {
-  const { user, app, code } = usePhone();
+  const { user, app, code, outcomes } = usePhone();
   const isSignedIn = useSignedIn();
   const { fill, send } = useOperations();
   const outcomeOf = (place: "Login" | "phone") => usePhone.getState().outcomes[place]!;
@@ -57,7 +55,7 @@ function Mistakes() {
   async function expire() {
     await wechat.expireSessionKey({ user, app });
     report(
-      "faults",
+      "mistakes",
       wrong(
         "WeChat has a new session_key, which the server does not have yet. Try step 2.",
         "微信换了新的 session_key，服务器还没有它。请试第 2 步。",
@@ -69,7 +67,7 @@ function Mistakes() {
     fill("Login", { code });
     await send("Login");
     if (outcomeOf("Login").went === "well") await send("Login");
-    report("faults", withAnswer("The same code a second time:", "同一个 code 用第二次：", outcomeOf("Login")));
+    report("mistakes", withAnswer("The same code a second time:", "同一个 code 用第二次：", outcomeOf("Login")));
   }
 
   async function sendNumber(code: string) {
@@ -81,7 +79,7 @@ function Mistakes() {
     const { code } = await wechat.login({ user, app });
     usePhone.setState({ isLibraryOld: false, hasTapped: false });
     await sendNumber(code);
-    report("faults", withAnswer("The code of wx.login in place of the button's:", "用 wx.login 的 code 代替按钮的：", outcomeOf("phone")));
+    report("mistakes", withAnswer("The code of wx.login in place of the button's:", "用 wx.login 的 code 代替按钮的：", outcomeOf("phone")));
   }
 
   async function tapTwice() {
@@ -90,7 +88,7 @@ function Mistakes() {
     await sendNumber(code);
     if (isKept()) await send("SubmitPhoneNumber");
     report(
-      "faults",
+      "mistakes",
       isKept()
         ? well("The second time changed nothing, nor was WeChat asked.", "第二次没有改变什么，也没有再问微信。")
         : outcomeOf("phone"),
@@ -101,26 +99,27 @@ function Mistakes() {
     <>
       <p>{inLanguage("Mistakes of mini-programs, once you are signed in:", "小程序的错误（登录之后）：")}</p>
       <div className="phone-acts">
-        <Button type="button" disabled={!isSignedIn} onClick={() => attempt("faults", expire)}>
+        <Button type="button" disabled={!isSignedIn} onClick={() => attempt("mistakes", expire)}>
           {inLanguage("session_key expired", "session_key 过期")}
         </Button>
-        <Button type="button" disabled={!code} onClick={() => attempt("faults", repeat)}>
+        <Button type="button" disabled={!code} onClick={() => attempt("mistakes", repeat)}>
           {inLanguage("code used twice", "code 用两次")}
         </Button>
-        <Button type="button" disabled={!isSignedIn} onClick={() => attempt("faults", confuse)}>
+        <Button type="button" disabled={!isSignedIn} onClick={() => attempt("mistakes", confuse)}>
           {inLanguage("use the wx.login code", "误用 wx.login 的 code")}
         </Button>
-        <Button type="button" disabled={!isSignedIn} onClick={() => attempt("faults", tapTwice)}>
+        <Button type="button" disabled={!isSignedIn} onClick={() => attempt("mistakes", tapTwice)}>
           {inLanguage("tap twice", "连点两次")}
         </Button>
       </div>
+      <OutcomeLine outcome={outcomes.mistakes} />
     </>
   );
 }
 
 /** Every call of the server's fails in that way, until WeChat is brought back. */
 function Failures() {
-  const { isWeChatDown } = usePhone();
+  const { isWeChatDown, outcomes } = usePhone();
   const [kind, setKind] = useState<Fault["kind"]>("bad-gateway");
   const [errcode, setErrcode] = useState(-1);
 
@@ -168,6 +167,7 @@ function Failures() {
           {isWeChatDown ? inLanguage("bring WeChat back", "恢复微信") : inLanguage("break WeChat", "让微信出故障")}
         </Button>
       </div>
+      <OutcomeLine outcome={outcomes.faults} />
     </>
   );
 }

@@ -19,7 +19,7 @@ export const wrong = (en: string, zh = en): Outcome => ({ went: "wrong", en, zh 
 export const back = (en: string, zh: string): Outcome => ({ went: "back", en, zh });
 
 /** Where an outcome is shown. */
-export type Place = "Login" | "SubmitUserInfo" | "Me" | "phone" | "profile" | "devices" | "data" | "withdrawal" | "faults";
+export type Place = "Login" | "SubmitUserInfo" | "Me" | "phone" | "profile" | "devices" | "data" | "withdrawal" | "mistakes" | "faults";
 
 /** A picture that the user has chosen. */
 export interface Chosen {
