@@ -24,7 +24,7 @@ const lighter = {
   name: "lighter",
   setup({ onResolve }) {
     const instead = (filter, path) => onResolve({ filter }, () => ({ path: join(here, path) }));
-    instead(/\/(diffEditorWidget|multiDiffEditorWidget|quickInputService)\.js$/, "src/unused.ts");
+    instead(/\/(diffEditorWidget|multiDiffEditorWidget|linesDiffComputers|quickInputService|referencesWidget)\.js$/, "src/unused.ts");
     instead(/^\.\/components\/doc-explorer\.js$/, "src/documentation.tsx");
     instead(/^@graphiql\/plugin-doc-explorer$/, "node_modules/@graphiql/plugin-doc-explorer/dist/context.js");
   },

@@ -73,17 +73,20 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await arrow("SubmitUserInfo").click();
   await album("sequence");
 
+  let copied = "";
   const copy = async (name) => {
     await press("Copy as code");
     seen.items = await page.getByRole("menuitem").allTextContents();
     await page.getByRole("menuitem", { name, exact: true }).click();
     await page.getByRole("status").filter({ hasText: "Copied: " }).waitFor();
-    return page.evaluate(() => navigator.clipboard.readText());
+    await page.waitForFunction(async (before) => (await navigator.clipboard.readText()) !== before, copied);
+    return (copied = await page.evaluate(() => navigator.clipboard.readText()));
   };
   await press("▶ Me");
   await outcome("Who am I?", "You ");
-  for (const name of ["wx.request", "curl", "fetch", "wx.request, with my token", "curl, with my token", "fetch, with my token"]) {
-    seen.copied[name] = await copy(name);
+  for (const language of ["wx.request", "curl", "fetch"]) {
+    seen.copied[language] = await copy(language);
+    seen.copied[`${language}, with my token`] = await copy(`${language}, with my token`);
   }
   await shoot("copied-1440-light");
   await page.locator(".graphiql-query-editor .view-line", { hasText: "query Me" }).click();

@@ -21,6 +21,8 @@ export interface Body {
   errors?: { message: string; extensions?: { code?: string } }[];
 }
 
+type Headings = Record<string, string>;
+
 const listeners = new Set<(answer: Answer) => void>();
 
 /** Calls `listener` for every answer from now on; returns what ends that. */
@@ -58,17 +60,17 @@ async function introspection(): Promise<Body | null> {
 }
 
 /** As `post`, but the sequence has it: without the document, and with a token's beginning. */
-async function shown({ query, operationName, variables }: FetcherParams, headers: Record<string, string> = {}) {
-  const { Authorization: authorization } = headers;
-  const request = { operationName, variables, ...(authorization && { authorization: `${authorization.slice(0, 16)}…` }) };
+async function shown({ query, operationName, variables }: FetcherParams, headers: Headings = {}) {
+  const { Authorization: token } = headers;
+  const request = { operationName, variables, ...(token && { authorization: `${token.slice(0, 16)}…` }) };
   const ask = () => respond({ query, operationName, variables }, headers);
   return (await recorded({ to: "server", title: operationName ?? "query", request }, ask)).body;
 }
 
 /** As `send`, but listeners hear nothing of it. */
-export const post = async (operation: object, headers?: Record<string, string>) => (await respond(operation, headers)).body;
+export const post = async (operation: object, headers?: Headings) => (await respond(operation, headers)).body;
 
-async function respond(operation: object, headers: Record<string, string> = {}): Promise<{ status: number; body: any }> {
+async function respond(operation: object, headers: Headings = {}): Promise<{ status: number; body: any }> {
   const all = new Headers({
     "Content-Type": "application/json",
     Accept: "application/json",

@@ -39,16 +39,24 @@ console.log(await response.json());
 type Data = Omit<Sending, "headers">;
 
 /** With the document as a template, so that it stays readable. */
-const dataOf = ({ query, operationName, variables }: Data) => `{
-  query: ${template(`\n${query}\n`)},
-  ${operationName === undefined ? "" : `operationName: ${JSON.stringify(operationName)},\n  `}variables: ${indented(JSON.stringify(variables, null, 2), 1)},
-}`;
+const dataOf = ({ query, operationName, variables }: Data) =>
+  objectOf([
+    ["query", template(`\n${query}\n`)],
+    ...(operationName === undefined ? [] : [["operationName", JSON.stringify(operationName)] as const]),
+    ["variables", JSON.stringify(variables, null, 2)],
+  ]);
 
 /** A header may have a placeholder that is evaluated. */
 const headersOf = (headers: Record<string, string>) =>
-  `{\n${Object.entries(headers)
-    .map(([name, value]) => `  ${JSON.stringify(name)}: ${value === placeholders["wx.request"] ? `\`${value}\`` : JSON.stringify(value)},`)
-    .join("\n")}\n}`;
+  objectOf(
+    Object.entries(headers).map(([name, value]) => [
+      JSON.stringify(name),
+      value === placeholders["wx.request"] ? `\`${value}\`` : JSON.stringify(value),
+    ]),
+  );
+
+const objectOf = (members: (readonly [name: string, code: string])[]) =>
+  ["{", ...members.map(([name, code]) => `  ${name}: ${indented(code, 1)},`), "}"].join("\n");
 
 /** Within the document a break has no meaning but in the strings of three quotes, which are indented alike. */
 const indented = (text: string, depth: number) => text.replaceAll("\n", `\n${"  ".repeat(depth)}`);

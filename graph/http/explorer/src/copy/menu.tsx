@@ -30,7 +30,8 @@ export function CopyAs() {
   async function copy(language: Language, isTokenMeant: boolean) {
     try {
       const query = queryEditor?.getValue() ?? "";
-      const whole = sendingOf({ query, operationName, variables: variableEditor?.getValue() ?? "", headers: headers() });
+      const variables = variableEditor?.getValue() ?? "";
+      const whole = sendingOf({ query, operationName, variables, headers: headers() });
       const sending = isTokenMeant ? whole : withoutToken(whole, placeholders[language]);
       await navigator.clipboard.writeText(writers[language](endpoint.href, sending));
       const name = sending.operationName ?? "";

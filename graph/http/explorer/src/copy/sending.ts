@@ -36,6 +36,7 @@ export const holdsToken = (headers: string) => /"authorization"\s*:/i.test(heade
 
 /** As it is, but with `placeholder` for the token. */
 export function withoutToken(sending: Sending, placeholder: string): Sending {
-  const headers = Object.entries(sending.headers).map(([name, value]) => [name, isAuthorization(name) ? placeholder : value]);
-  return { ...sending, headers: Object.fromEntries(headers) };
+  const headers = Object.entries(sending.headers);
+  const hidden = headers.map(([name, value]) => [name, isAuthorization(name) ? placeholder : value]);
+  return { ...sending, headers: Object.fromEntries(hidden) };
 }

@@ -6,7 +6,7 @@ import { type Call, noteCalls, noteExchange } from "./store";
 const address = new URL("simulator/device/calls", document.baseURI);
 // Milliseconds after an exchange: what the server asks WeChat meanwhile, and what one of the two sends afterwards. Who
 // asks all the time fills the server's log.
-const LATER = [0, 400, 1_500, 5_000];
+const LATER = [100, 1_500, 5_000];
 
 let last: number | null = null;
 let timers: number[] = [];
