@@ -41,7 +41,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await signIn();
   await outcome("Sign in", "Signed in");
   await submit();
-  await outcome("Tell nickname", "Proved and kept");
+  await outcome("nickname and picture", "Proved and kept");
   await givePhoneNumber();
   seen.phone.byCode = await number("Kept");
   seen.panes.code = await textOf(page, pane);
@@ -71,7 +71,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   seen.withdrawn.phoneAgain = await withdraw("Revoke phone number");
   seen.withdrawn.profile = await withdraw("Revoke nickname and picture");
   await submit();
-  await outcome("Tell nickname", "Proved and kept");
+  await outcome("nickname and picture", "Proved and kept");
   await page.getByRole("button", { name: "Withdraw permission" }).focus();
   await page.keyboard.press("Enter");
   for (const label of [

@@ -8,6 +8,8 @@ const endpoint = new URL("graphql", document.baseURI);
 
 export interface Answer {
   operation: string | null | undefined;
+  /** As sent. */
+  variables: Record<string, unknown>;
   /** The header that the request had. */
   authorization: string | null;
   body: Body;
@@ -31,16 +33,19 @@ export async function send(
   { query, operationName, variables }: FetcherParams,
   { headers }: { headers?: Record<string, string> } = {},
 ): Promise<FetcherResult> {
-  const authorization = headers?.Authorization ?? null;
-  const tell = (body: Body) =>
-    listeners.forEach((listener) => listener({ operation: operationName, authorization, body }));
+  const sent = {
+    operation: operationName,
+    authorization: headers?.Authorization ?? null,
+    variables: declared(query, operationName, variables),
+  };
+  const announce = (body: Body) => listeners.forEach((listener) => listener({ ...sent, body }));
   try {
     const known = operationName === "IntrospectionQuery" ? await introspection() : null;
-    const body = known ?? await post({ query, operationName, variables: declared(query, operationName, variables) }, headers);
-    tell(body);
+    const body = known ?? (await post({ query, operationName, variables: sent.variables }, headers));
+    announce(body);
     return body;
   } catch (error) {
-    tell({ errors: [{ message: (error as Error).message }] });
+    announce({ errors: [{ message: (error as Error).message }] });
     throw error;
   }
 }
@@ -72,7 +77,7 @@ export async function post(operation: object, headers: Record<string, string> = 
 }
 
 /** Only what the operation asks for: the pane may still hold a code when another operation is run. */
-function declared(query: string, operationName?: string | null, variables: Record<string, unknown> = {}) {
+function declared(query: string, operationName?: string | null, variables: Record<string, unknown> = {}): Record<string, unknown> {
   try {
     const operations = parse(query).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
     const chosen = operations.find((one) => "name" in one && one.name?.value === operationName) ?? operations[0];

@@ -2,7 +2,7 @@
 
 import { GraphiQL } from "graphiql";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
-import { type GraphiQLPlugin, pick, useGraphiQL } from "@graphiql/react";
+import { type GraphiQLPlugin, pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import "@fontsource/fira-code/latin-400.css";
@@ -11,11 +11,14 @@ import "@graphiql/plugin-doc-explorer/style.css";
 import "@graphiql/plugin-history/style.css";
 import "graphiql/graphiql.css";
 import "./page.css";
+import "./narrow.css";
 import "./workers";
+import "./colors";
 import { documents } from "./documents";
 import { send } from "./endpoint";
 import { HeadersInPane } from "./headers";
 import { forgetfulStorage } from "./storage";
+import { OptionalVariables } from "./variables";
 
 /** Draws the page; the first of `panels` is open on the first visit. */
 export function openExplorer(...panels: GraphiQLPlugin[]) {
@@ -33,7 +36,9 @@ export function openExplorer(...panels: GraphiQLPlugin[]) {
     >
       <GraphiQL.Logo>wxgate</GraphiQL.Logo>
       <HeadersInPane />
+      <OptionalVariables />
       <LongLines />
+      <FollowSystem />
     </GraphiQL>,
   );
 }
@@ -44,5 +49,18 @@ function LongLines() {
   useEffect(() => {
     for (const editor of Object.values(editors)) editor?.updateOptions({ wordWrap: "on" });
   }, [editors]);
+  return null;
+}
+
+/** The editors' colours as well, when the system turns dark or light while the page is open. */
+function FollowSystem() {
+  const theme = useGraphiQL((state) => state.theme);
+  const { setTheme } = useGraphiQLActions();
+  useEffect(() => {
+    const system = matchMedia("(prefers-color-scheme: dark)");
+    const follow = () => theme ?? setTheme(null);
+    system.addEventListener("change", follow);
+    return () => system.removeEventListener("change", follow);
+  }, [theme, setTheme]);
   return null;
 }

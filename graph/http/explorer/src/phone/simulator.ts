@@ -16,6 +16,12 @@ export interface Delivery {
   tries: { status: number | null; answer: string }[];
 }
 
+/** How WeChat fails; the number is that of the kind "errcode". */
+export interface Fault {
+  kind: "errcode" | "delay" | "hang" | "empty" | "html" | "bad-gateway" | "truncated" | "missing-openid" | "huge";
+  errcode?: number;
+}
+
 interface Success {
   errMsg: string;
 }
@@ -67,7 +73,14 @@ export const wechat = {
   users: () => device<{ users: { user: string }[] }>("GET", "users"),
   apps: () => device<{ apps: { app: string }[] }>("GET", "apps"),
   faults: () => device<{ faults: unknown[] }>("GET", "faults"),
-  /** Every call of the server's fails until `comeBack`. */
-  goDown: () => device("POST", "faults", { kind: "bad-gateway", times: null }),
-  comeBack: () => device("DELETE", "faults"),
+  /** Every call of the server's fails until `mend`. */
+  fail: (fault: Fault) =>
+    device("POST", "faults", {
+      times: null,
+      seconds: 2,
+      // No other answer has an openid.
+      ...(fault.kind === "missing-openid" && { path: "/sns/jscode2session" }),
+      ...fault,
+    }),
+  mend: () => device("DELETE", "faults"),
 };
