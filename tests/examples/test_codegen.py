@@ -110,6 +110,18 @@ def test_what_the_app_names_is_there_and_every_page_can_be_reached(project: Path
     assert (project / json.loads((project / "project.config.json").read_text("utf-8"))["miniprogramRoot"]).is_dir()
 
 
+def test_every_colour_of_the_bar_is_there_in_light_and_in_dark() -> None:
+    miniprogram = EXAMPLE / "miniprogram"
+    app = json.loads((miniprogram / "app.json").read_text("utf-8"))
+    assert (app["darkmode"], app["lazyCodeLoading"]) == (True, "requiredComponents")
+    theme = json.loads((miniprogram / app["themeLocation"]).read_text("utf-8"))
+    named = {value.removeprefix("@") for value in app["window"].values() if value.startswith("@")}
+    assert named == theme["light"].keys() == theme["dark"].keys()
+    style = (miniprogram / "app.wxss").read_text("utf-8")
+    light, dark = (set(re.findall(r"^ +(--[a-z-]+):", part, re.MULTILINE)) for part in style.split("@media", 1))
+    assert dark == light
+
+
 @pytest.fixture(scope="module")
 def trusting(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A server that runs the example's operations and no others."""

@@ -74,7 +74,7 @@ def test_a_tourist_without_an_app_id_signs_in_and_is_known_again(
     ids = []
     for number in range(2):
         storage = tmp_path / f"{number}.json"
-        with phone(project, server, "no tourist", storage) as mine:
+        with phone(project, server, f"owner {number}", storage) as mine:
             mine.tell("set", isTourist=True)
             mine.launch("home")
             mine.sees(".name", "Nameless")

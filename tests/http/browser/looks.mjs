@@ -2,25 +2,15 @@
 // node looks.mjs CHROMIUM URL SCREENSHOTS
 
 import { audit } from "./audit.mjs";
-import { openExplorer, withBrowser } from "./browser.mjs";
+import { openExplorer, textOf, withBrowser } from "./browser.mjs";
 import { faintTexts } from "./contrast.mjs";
 import { pane, phoneOn } from "./phone.mjs";
 
 const WIDTHS = [1440, 1024, 390];
-const FAILURES = [
-  "bad-gateway",
-  "hang",
-  "delay",
-  "errcode",
-  "empty",
-  "html",
-  "truncated",
-  "missing-openid",
-  "huge",
-];
 
 await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
-  const seen = { keyboard: {}, violations: {}, sticksOut: {}, faint: {}, outcomes: {}, failures: {}, inView: {} };
+  const seen = { keyboard: {}, violations: {}, sticksOut: {}, faint: {}, outcomes: {} };
+  Object.assign(seen, { squiggles: {}, failures: {}, inView: {}, columns: {}, scrolled: 0 });
   const { press, step, outcome, signIn, submit, givePhoneNumber } = phoneOn(page);
   const faults = page.getByRole("region", { name: "Make it go wrong" });
   const squiggle = page.locator(`${pane} :is(.squiggly-error, .squiggly-warning)`);
@@ -32,8 +22,11 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
       for (const width of WIDTHS) {
         await page.setViewportSize({ width, height: 900 });
         await place.scrollIntoViewIfNeeded();
+        await drawn(page);
         await shoot(`${name}-${width}-${colorScheme}`);
         seen.sticksOut[`${name}-${width}`] = await place.evaluate(stickingOut);
+        seen.columns[width] = await page.evaluate(isColumn);
+        if (!seen.columns[width]) seen.scrolled += await page.evaluate(() => scrollY);
         if (isAudited && width === WIDTHS[0]) seen.violations[`${name}-${colorScheme}`] = await audit(page);
       }
     }
@@ -46,10 +39,10 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   seen.disabled = await faults.locator("button:disabled").allTextContents();
   await album("opening", step("Sign in"), { isAudited: true });
 
-  seen.keyboard.toLogin = await tabTo(page, "wx.login");
+  seen.keyboard.outlines = await tabTo(page, "wx.login");
   await page.keyboard.press("Enter");
   await step("Sign in").getByText("The code is in Variables.").waitFor();
-  await tabTo(page, "▶ Login");
+  seen.keyboard.outlines.push(...(await tabTo(page, "▶ Login")));
   await page.keyboard.press("Enter");
   seen.keyboard.outcome = await outcome("Sign in", "Signed in");
   await album("step-1", step("Sign in"), { isAudited: true });
@@ -59,9 +52,11 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await page.keyboard.press("Control+a");
   await page.keyboard.insertText('{ "cod": "" }');
   await squiggle.first().waitFor();
+  seen.squiggles.wrong = (await squiggle.count()) > 0;
   await submit();
   seen.outcomes.placeholder = await outcome("nickname and picture", "微信用户");
   await squiggle.first().waitFor({ state: "detached" });
+  seen.squiggles.right = (await squiggle.count()) > 0;
   await album("step-2-placeholder", step("nickname and picture"));
   await page.getByLabel("Privacy policy").selectOption("old");
   await page.waitForTimeout(1100); // the server keeps what is newer by WeChat's clock, which counts seconds
@@ -94,10 +89,13 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
     await answer.waitFor();
     seen.outcomes[name] = await answer.textContent();
     seen.inView[name] = await isInView(answer);
+    seen.variables ??= await textOf(page, pane);
     await album(`fault-${name}`, faults);
   }
-  for (const kind of FAILURES) {
-    await faults.getByLabel("WeChat").selectOption(kind);
+  const failures = faults.getByLabel("WeChat");
+  seen.offered = await failures.locator("option").evaluateAll((all) => all.map(({ value }) => value));
+  for (const kind of seen.offered) {
+    await failures.selectOption(kind);
     await press("break WeChat");
     await page.getByRole("button", { name: "bring WeChat back" }).waitFor();
     await press("wx.login");
@@ -126,15 +124,17 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   return seen;
 });
 
-/** Presses Tab until the focus is there; the number of presses, and how the focus is shown there. */
+/** Presses Tab until the focus is there; how it was shown on the way. */
 async function tabTo(page, name) {
-  for (let presses = 1; presses < 60; presses++) {
+  const outlines = [];
+  while (outlines.length < 60) {
     await page.keyboard.press("Tab");
     const [text, outline] = await page.evaluate(() => {
       const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
       return [document.activeElement.textContent, `${outlineStyle} ${outlineWidth}`];
     });
-    if (text === name) return { presses, outline };
+    outlines.push(outline);
+    if (text === name) return outlines;
   }
   throw new Error(`Tab never came to ${name}.`);
 }
@@ -144,6 +144,16 @@ function isInView(place) {
     const { top, bottom } = element.getBoundingClientRect();
     return top >= 0 && bottom <= innerHeight;
   });
+}
+
+/** Until Monaco has followed a change of size and colour. */
+async function drawn(page) {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+function isColumn() {
+  const [panel, editors] = [".graphiql-plugin", ".graphiql-editors"].map((part) => document.querySelector(part));
+  return editors.getBoundingClientRect().top >= panel.getBoundingClientRect().bottom;
 }
 
 /** What within the panel, or beside it, is wider than its place. */

@@ -46,8 +46,8 @@ await withBrowser(process.argv.slice(2), async (page, { base, wire, shoot }) => 
   await outcome("Sign in", "Signed in again");
   await press("code used twice");
   seen.steps.twice = await outcome("Sign in", "LOGIN_CODE_USED");
-  await press("WeChat is down");
-  await page.getByText("The server cannot reach WeChat.").waitFor();
+  await press("break WeChat");
+  await page.getByText("WeChat fails.").waitFor();
   await signIn();
   seen.steps.down = await outcome("Sign in", "WECHAT_UNAVAILABLE");
   await shoot("3-wechat-is-down");
