@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CODE = (".py", ".ts", ".js", ".mjs", ".wxs", ".css", ".html")
 # What tools leave behind, and what others wrote.
-FOREIGN = {"node_modules", "__pycache__", "build", "dist", "htmlcov", "coverage.xml"}
+FOREIGN = {"node_modules", "generated", "__pycache__", "build", "dist", "htmlcov", "coverage.xml"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
 # Put together here, so that this file does not hold what it looks for.
 REGISTRIES = ["pypi." + "org", "python" + "hosted.org", "registry.npmjs." + "org", "npm" + "mirror.com"]

@@ -1,4 +1,4 @@
-"""Somebody's phone with the example mini-program on it: rendered, tapped, and read from the screen."""
+"""A phone with the example mini-program on it: rendered, tapped, and read from the screen."""
 
 import json
 import shutil
@@ -69,8 +69,11 @@ class Phone:
         self.tell("launch", pages=pages)
 
     def tap(self, selector: str, *, page: str = "home") -> None:
-        """Taps what is waited for to be there."""
-        self.waits_for(lambda: self.text(selector, page=page) is not None, f"{selector} on {page}")
+        """Taps what is waited for to be there, and not disabled."""
+        self.waits_for(
+            lambda: self.text(".busy", page=page) is None and self.text(selector, page=page) is not None,
+            f"{selector} on {page}",
+        )
         self.tell("tap", page=page, selector=selector)
 
     def texts(self, selector: str, *, page: str) -> list[str]:
@@ -140,7 +143,7 @@ def phone(project: Path, server: Process, user: str, storage: Path, **config: ob
         try:
             started = Phone(server, popen, user, errors)
             started.tell("set", user=user)
-            started.tell("configure", server=server.url, **config)
+            started.tell("configure", server=server.url, **{"language": "en"} | config)
             yield started
             assert popen.stdin is not None
             popen.stdin.close()

@@ -51,7 +51,7 @@ def test_the_devices_are_shown_with_what_is_known_of_them(switch_on: SwitchOn, a
         details = mine.texts(".detail", page="devices")
         assert {"Android, WeChat 8.0.48", "iPhone or iPad, WeChat 8.0.50", "Last seen now"} <= set(details)
         label = mine.tell("attribute", page="devices", selector=".end", name="aria-label")
-        assert label.startswith("Sign out iPhone 15, last seen 20")
+        assert label.startswith("Sign out iPhone 15, Last seen 20")
         assert mine.text(".alone", page="devices") is None
 
 

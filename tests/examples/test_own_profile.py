@@ -74,7 +74,7 @@ def test_a_name_and_a_picture_are_saved_and_served_without_a_place(switch_on: Sw
     with switch_on() as mine:
         mine.launch("home")
         mine.sees(".name", "小红🎉")
-        assert mine.fields()["Anonymous"] == "false"
+        assert mine.fields()["Anonymous"] == "No"
         served = httpx.get(mine.picture(), trust_env=False)
     assert served.headers["content-type"] == "image/jpeg"
     with Image.open(io.BytesIO(served.content)) as image:
@@ -106,7 +106,7 @@ def test_what_is_no_name_is_not_kept(switch_on: SwitchOn, name: str) -> None:
         mine.sees(".name-message", hint, page="profile")
         mine.tell("pull", page="profile")
         mine.sees(".name-message", None, page="profile")
-        assert mine.fields()["Anonymous"] == "true"
+        assert mine.fields()["Anonymous"] == "Yes"
 
 
 def test_a_picture_that_wechat_refuses_later_is_gone_and_the_page_shows_it(switch_on: SwitchOn) -> None:

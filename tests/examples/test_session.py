@@ -31,7 +31,7 @@ def test_the_first_launch_logs_in_once_for_all_pages(switch_on: SwitchOn, storag
         fields = mine.fields()
         assert fields.keys() >= {"Id", "Gender", "City", "Province", "Country", "Language", "Updated"}
         assert fields["Id"] == stored(storage)["wxgate.userInfo"]["id"]
-        assert fields["Anonymous"] == "true"
+        assert fields["Anonymous"] == "Yes"
 
 
 def test_a_restart_does_not_log_in_again(switch_on: SwitchOn) -> None:

@@ -26,7 +26,7 @@ def test_user_info_is_shown_with_its_fields_and_kept(switch_on: SwitchOn, storag
         mine.tap(".collect")
         mine.sees(".name", "小明🎉")
         shown = mine.fields()
-        assert shown.items() >= {"Gender": "FEMALE", "City": "Shenzhen", "Anonymous": "false"}.items()
+        assert shown.items() >= {"Gender": "Female", "City": "Shenzhen", "Anonymous": "No"}.items()
         assert mine.picture().startswith("https://thirdwx.qlogo.cn/")
     kept = stored(storage)["wxgate.userInfo"]
     assert (kept["nickName"], kept["gender"], kept["city"]) == ("小明🎉", "FEMALE", "Shenzhen")
@@ -38,7 +38,7 @@ def test_under_the_new_policy_wechat_gives_no_name(switch_on: SwitchOn) -> None:
         mine.launch("home")
         mine.tap(".collect")
         mine.sees(".name", "微信用户")
-        assert mine.fields()["Anonymous"] == "true"
+        assert mine.fields()["Anonymous"] == "Yes"
 
 
 def test_a_refusal_is_shown_and_the_settings_may_undo_it(switch_on: SwitchOn) -> None:

@@ -9,7 +9,7 @@ export async function permission(scope: 'scope.userInfo'): Promise<Permission> {
   return answer === undefined ? 'unasked' : answer ? 'granted' : 'refused'
 }
 
-/** The answer after asking, if nobody has asked yet. */
+/** The answer after asking, if it was not asked for yet. */
 export async function authorize(scope: 'scope.userInfo'): Promise<Permission> {
   const answer = await permission(scope)
   return answer === 'unasked' ? wx.authorize({ scope }).then(() => 'granted', () => 'refused') : answer

@@ -21,7 +21,7 @@ export class NumberUnavailable extends Error {}
 export async function submitPhoneNumber({ errMsg, errno, code, encryptedData, iv }: Given): Promise<PhoneFragment> {
   if (code) return (await run(SubmitPhoneNumberDocument, { code })).submitPhoneNumber
   if (encryptedData && iv) return submitEncrypted(encryptedData, iv)
-  const isRefusal = errno !== QUOTA_USED_UP && /deny|cancel/.test(errMsg)
+  const isRefusal = errno !== QUOTA_USED_UP && /deny|cancel|privacy/.test(errMsg)
   throw isRefusal ? new NumberRefused() : new NumberUnavailable()
 }
 

@@ -1,4 +1,4 @@
-/** Who is signed in on this phone, and what to do when the server says that nobody is. */
+/** Who is signed in on this phone, and what to do when the server knows no user. */
 
 import { deviceLabel } from './device'
 import type { TypedDocumentString } from './generated/graphql'
@@ -18,7 +18,7 @@ export class SignedOut extends Error {}
 
 let loggingIn: Promise<string> | undefined
 
-/** At launch: there is a token afterwards, and a session_key that lives where WeChat can tell. Raises `SignedOut`. */
+/** At launch: there is a token afterwards, and a session_key that lives where WeChat knows. Raises `SignedOut`. */
 export async function start(): Promise<void> {
   const token = storedToken()
   if (!token) await logIn()
@@ -61,7 +61,7 @@ export async function signOut(): Promise<boolean> {
   return !token || obeying(() => send(LogoutDocument, {}, token), async () => undefined).then(() => true, () => false)
 }
 
-/** Signs in somebody who had signed out. */
+/** Signs a user in who had signed out. */
 export function signIn(): Promise<string> {
   wx.removeStorageSync(SIGNED_OUT)
   return currentToken()
@@ -97,7 +97,7 @@ async function exchangeCode(): Promise<string> {
   return login.token
 }
 
-/** Another token than this one, which the server does not know: perhaps somebody has already fetched it. */
+/** Another token than this one, which the server does not know: perhaps another caller has already fetched it. */
 async function replace(token: string): Promise<string> {
   const stored = storedToken()
   return stored && stored !== token ? stored : logIn()

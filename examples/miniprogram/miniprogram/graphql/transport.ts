@@ -8,7 +8,7 @@ interface ErrorExtensions { code: ErrorCode; action: ErrorAction; requestId: str
 
 export interface Answer<Data> { data?: Data; errors?: { message: string; extensions: ErrorExtensions }[] }
 
-/** The server's answer is an error; `extensions.action` says what to do about it. */
+/** The server's answer is an error; `extensions.action` is what to do about it. */
 export class ServerError extends Error {
   constructor(message: string, readonly extensions: ErrorExtensions) {
     super(message)

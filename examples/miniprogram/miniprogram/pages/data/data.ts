@@ -1,20 +1,20 @@
 /** What is kept of the user: to be copied, and to be deleted. */
 
-import { messageFor } from '../../messages'
+import { pageWords } from '../../language'
+import { messageFor, toastFor } from '../../messages'
 import { deleteMe, exportMe } from '../../my-data'
 import { currentToken } from '../../session'
 import { getGlobalUserInfo } from '../../user-info'
+import { words } from './words'
 
 type Submit = WechatMiniprogram.CustomEvent<{ value: { word: string } }>
 
-/** To be typed, for a tap is an accident soon. */
-const WORD = 'DELETE'
-
 Page({
-  data: { signedIn: false, busy: true, word: WORD, message: '' },
+  data: { t: words.zh, signedIn: false, busy: true, message: '' },
 
   onLoad() {
-    return this.attempt(currentToken)
+    this.setData({ t: pageWords(words) })
+    return this.attempt(currentToken, messageFor)
   },
 
   /** WeChat shows that it is copied. */
@@ -23,17 +23,18 @@ Page({
   },
 
   onDelete({ detail }: Submit) {
-    if (detail.value.word.trim() !== WORD) return this.setData({ message: `Type ${WORD} first.` })
+    const { t } = this.data
+    if (detail.value.word.trim() !== t.word) return this.setData({ message: t.typeFirst })
     return this.attempt(async () => {
       await deleteMe()
       await wx.reLaunch({ url: '/pages/home/home' })
-      await wx.showToast({ title: 'Deleted' })
+      await wx.showToast({ title: t.erased })
     })
   },
 
-  async attempt(action: () => Promise<unknown>) {
+  async attempt(action: () => Promise<unknown>, failed = toastFor) {
     this.setData({ busy: true, message: '' })
-    const message = await action().then(() => '', messageFor)
+    const message = await action().then(() => '', failed)
     this.setData({ busy: false, message, signedIn: getGlobalUserInfo() !== null })
   },
 })

@@ -1,79 +1,65 @@
 /** Where the user is signed in, and how they end it there. */
 
-import type { Platform } from '../../generated/enums'
 import type { SessionsQuery } from '../../generated/graphql'
 import { RevokeOtherSessionsDocument, RevokeSessionDocument, SessionsDocument } from '../../generated/graphql'
-import { messageFor } from '../../messages'
+import { pageWords } from '../../language'
+import { messageFor, toastFor } from '../../messages'
+import { localTime } from '../../moment'
 import { run } from '../../session'
+import { words } from './words'
 
 type TapOnDevice = WechatMiniprogram.TouchEvent<object, object, { id: string; name: string }>
 
-const PLATFORMS: Record<Platform, string> = {
-  IOS: 'iPhone or iPad',
-  ANDROID: 'Android',
-  HARMONY: 'HarmonyOS',
-  WINDOWS: 'Windows',
-  MAC: 'Mac',
-  DEVTOOLS: 'Developer tools',
-  OTHER: 'Unknown system',
-}
-
 Page({
-  data: { devices: [] as ReturnType<typeof described>[], busy: true, message: '' },
+  data: { t: words.zh, devices: [] as ReturnType<typeof described>[], busy: true, message: '' },
 
   onLoad() {
-    return this.attempt(async () => undefined)
+    this.setData({ t: pageWords(words) })
+    return this.attempt(async () => undefined, messageFor)
   },
 
   async onPullDownRefresh() {
-    await this.onLoad()
+    await this.attempt(async () => undefined)
     wx.stopPullDownRefresh()
   },
 
   onEnd({ currentTarget: { dataset } }: TapOnDevice) {
-    return this.end(`Sign out ${dataset.name}?`, () => run(RevokeSessionDocument, { id: dataset.id }))
+    const title = this.data.t.endOf.replace('{name}', dataset.name)
+    return this.end(title, () => run(RevokeSessionDocument, { id: dataset.id }))
   },
 
   onEndOthers() {
-    return this.end('Sign out all other devices?', () => run(RevokeOtherSessionsDocument, {}))
+    return this.end(this.data.t.endOfOthers, () => run(RevokeOtherSessionsDocument, {}))
   },
 
   async end(title: string, action: () => Promise<unknown>) {
     // The login is silent: a device on which WeChat stays signed in comes back with its next request.
-    const content = 'This works at once. To keep a lost device out, sign out of WeChat on it too.'
-    const { confirm } = await wx.showModal({ title, content })
+    const { confirm } = await wx.showModal({ title, content: this.data.t.endAbout })
     if (confirm) await this.attempt(action)
   },
 
-  async attempt(action: () => Promise<unknown>) {
+  async attempt(action: () => Promise<unknown>, failed = toastFor) {
     this.setData({ busy: true, message: '' })
-    const message = await action().then(() => this.list()).then(() => '', messageFor)
+    const message = await action().then(() => this.list()).then(() => '', failed)
     this.setData({ busy: false, message })
   },
 
   async list() {
     const { sessions } = await run(SessionsDocument, {})
-    this.setData({ devices: sessions.map(described) })
+    this.setData({ devices: sessions.map((session) => described(session, this.data.t)) })
   },
 })
 
-function described({ id, isCurrent, createdAt, lastSeenAt, device }: SessionsQuery['sessions'][number]) {
-  const platform = PLATFORMS[device.platform] ?? PLATFORMS.OTHER
-  const weChat = device.weChatVersion ? `WeChat ${device.weChatVersion}` : ''
+function described(session: SessionsQuery['sessions'][number], t: typeof words.zh) {
+  const { id, isCurrent, createdAt, lastSeenAt, device } = session
+  const platform = t.platforms[device.platform] ?? t.platforms.OTHER
+  const weChat = device.weChatVersion ? `${t.weChat} ${device.weChatVersion}` : ''
   return {
     id,
     isCurrent,
     name: device.label ?? platform,
-    system: [device.label ? platform : '', weChat].filter(Boolean).join(', '),
-    lastSeen: isCurrent ? 'now' : local(lastSeenAt),
-    since: local(createdAt),
+    system: [device.label ? platform : '', weChat].filter(Boolean).join(t.comma),
+    lastSeen: isCurrent ? t.now : localTime(lastSeenAt),
+    since: localTime(createdAt),
   }
-}
-
-/** By hand: not every phone has what toLocaleString needs. */
-function local(moment: string): string {
-  const at = new Date(moment)
-  const two = (part: number) => `${part}`.padStart(2, '0')
-  const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join('-')
-  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}`
 }

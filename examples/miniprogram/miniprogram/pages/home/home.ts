@@ -1,33 +1,27 @@
-/** Shows who is signed in, and lets them tell more or leave. */
+/** Shows who is signed in, and leads to what they can do. */
 
 import type { UserInfoFragment } from '../../generated/graphql'
 import { MeDocument } from '../../generated/graphql'
-import { messageFor } from '../../messages'
+import { language, pageWords, speak } from '../../language'
+import { messageFor, toastFor } from '../../messages'
+import { localTime } from '../../moment'
 import type { Permission } from '../../permission'
 import { permission } from '../../permission'
 import type { Collected } from '../../submission'
 import { Refused, submitUserInfo } from '../../submission'
 import { run, signIn, SignedOut, signOut } from '../../session'
 import { getGlobalUserInfo, setGlobalUserInfo } from '../../user-info'
+import { words } from './words'
 
 type GetUserInfo = WechatMiniprogram.CustomEvent<Partial<Collected> & { errMsg: string }>
-
-const LABELS: [keyof UserInfoFragment, string][] = [
-  ['id', 'Id'],
-  ['gender', 'Gender'],
-  ['city', 'City'],
-  ['province', 'Province'],
-  ['country', 'Country'],
-  ['language', 'Language'],
-  ['isAnonymous', 'Anonymous'],
-  ['createdAt', 'Here since'],
-  ['updatedAt', 'Updated'],
-]
+type Words = typeof words.zh
 
 Page({
   data: {
+    t: words.zh,
     signedIn: false,
     busy: true,
+    anonymous: true,
     name: '',
     picture: '',
     fields: [] as { label: string; value: string }[],
@@ -40,10 +34,10 @@ Page({
     this.attempt(async () => {
       const { me } = await run(MeDocument, {})
       if (me) setGlobalUserInfo(me)
-    })
+    }, messageFor)
   },
 
-  /** Comes back from the other page, or from WeChat's settings. */
+  /** Comes back from another page, or from WeChat's settings. */
   onShow() {
     this.show()
   },
@@ -54,7 +48,7 @@ Page({
 
   signOut() {
     this.attempt(async () => {
-      if (!(await signOut())) wx.showToast({ title: 'Signed out on this phone only', icon: 'none' })
+      if (!(await signOut())) wx.showToast({ title: this.data.t.signedOutHere, icon: 'none' })
       throw new SignedOut()
     })
   },
@@ -72,9 +66,15 @@ Page({
     this.attempt(async () => undefined)
   },
 
-  async attempt(action: () => Promise<unknown>) {
+  onLanguage() {
+    speak(language() === 'zh' ? 'en' : 'zh')
+    this.setData({ message: '' })
+    this.show()
+  },
+
+  async attempt(action: () => Promise<unknown>, failed = toastFor) {
     this.setData({ busy: true, message: '' })
-    const message = await action().then(() => '', messageFor)
+    const message = await action().then(() => '', failed)
     const answer = await permission('scope.userInfo').catch((): Permission => 'unasked')
     this.setData({ busy: false, message, permission: answer })
     this.show()
@@ -82,11 +82,30 @@ Page({
 
   show() {
     const info = getGlobalUserInfo()
+    const t = pageWords(words)
     this.setData({
+      t,
       signedIn: info !== null,
-      name: info?.nickName || 'Nameless',
+      anonymous: info?.isAnonymous ?? true,
+      name: info?.nickName || t.nameless,
       picture: info?.avatarUrl || '',
-      fields: info ? LABELS.map(([field, label]) => ({ label, value: `${info[field] ?? '-'}` })) : [],
+      fields: info ? described(info, t) : [],
     })
   },
 })
+
+function described(info: UserInfoFragment, t: Words) {
+  const values = {
+    id: info.id,
+    gender: t.genders[info.gender],
+    city: info.city,
+    province: info.province,
+    country: info.country,
+    language: info.language,
+    isAnonymous: info.isAnonymous ? t.yes : t.no,
+    createdAt: localTime(info.createdAt),
+    updatedAt: localTime(info.updatedAt),
+  }
+  const fields = Object.keys(values) as (keyof typeof values)[]
+  return fields.map((field) => ({ label: t.labels[field], value: values[field] || t.none }))
+}

@@ -1,25 +1,19 @@
-/** The successor of getUserInfo: the user types a name and chooses a picture, and WeChat checks both. */
+/** The successor of getUserInfo: the user chooses a picture and types a name, and WeChat checks both. */
 
-import type { PictureState } from '../../generated/enums'
 import type { ProfileFragment, UserInfoFragment } from '../../generated/graphql'
-import { messageFor } from '../../messages'
+import { pageWords } from '../../language'
+import { messageFor, toastFor } from '../../messages'
 import type { Choice } from '../../own-profile'
 import { readProfile, saveProfile, subjectOf } from '../../own-profile'
 import { getGlobalUserInfo } from '../../user-info'
+import { words } from './words'
 
 type ChooseAvatar = WechatMiniprogram.CustomEvent<{ avatarUrl: string }>
 type Submit = WechatMiniprogram.CustomEvent<{ value: { nickName: string } }>
 
-/** By the state of the check, which takes WeChat up to half an hour. */
-const STATES: Record<PictureState, string> = {
-  CHECKING: 'WeChat is checking this picture. Pull down to see what comes of it.',
-  SHOWN: '',
-  REVIEW: 'This picture is being looked at.',
-  REFUSED: 'Your picture was refused and is gone. Choose another one.',
-}
-
 Page({
   data: {
+    t: words.zh,
     signedIn: false,
     busy: true,
     nickName: '',
@@ -32,9 +26,10 @@ Page({
   },
 
   onLoad() {
+    this.setData({ t: pageWords(words) })
     const info = getGlobalUserInfo()
     if (info) this.show(info)
-    return this.attempt(readProfile)
+    return this.attempt(readProfile, messageFor)
   },
 
   async onPullDownRefresh() {
@@ -49,20 +44,24 @@ Page({
   /** From the form rather than bindblur: WeChat may still be checking the name then, and empties what it refuses. */
   onSubmit({ detail }: Submit) {
     const nickName = detail.value.nickName.trim()
-    const { chosen, nickName: before } = this.data
+    const { chosen, nickName: before, t } = this.data
     const isPictureAlone = chosen && !before
-    if (!nickName && !isPictureAlone) return this.setData({ nameMessage: 'Choose another name.' })
+    if (!nickName && !isPictureAlone) return this.setData({ nameMessage: t.another })
     const choice: Choice = { ...(nickName && { nickName }), ...(chosen && { picture: chosen }) }
     return this.attempt(async () => {
       const user = await saveProfile(choice)
       this.setData({ chosen: '' })
+      wx.showToast({ title: t.saved })
       return user
     })
   },
 
-  async attempt(action: () => Promise<ProfileFragment | null>) {
+  async attempt(action: () => Promise<ProfileFragment | null>, failed = toastFor) {
     this.setData({ busy: true, message: '', nameMessage: '', pictureMessage: '' })
-    await action().then((user) => user && this.show(user), (error) => this.showError(error))
+    await action().then((user) => user && this.show(user), (error) => {
+      const place = { name: 'nameMessage', picture: 'pictureMessage', all: 'message' }[subjectOf(error)]
+      this.setData({ [place]: failed(error) })
+    })
     this.setData({ busy: false, signedIn: getGlobalUserInfo() !== null })
   },
 
@@ -72,12 +71,7 @@ Page({
       nickName: isAnonymous ? '' : nickName ?? '',
       // The user's own picture even while others do not see it yet.
       picture: this.data.chosen || picture?.url || avatarUrl || '',
-      pictureMessage: picture ? STATES[picture.state] ?? '' : '',
+      pictureMessage: picture ? this.data.t.states[picture.state] ?? '' : '',
     })
-  },
-
-  showError(error: unknown) {
-    const place = { name: 'nameMessage', picture: 'pictureMessage', all: 'message' }[subjectOf(error)]
-    this.setData({ [place]: messageFor(error) })
   },
 })
