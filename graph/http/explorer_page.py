@@ -1,4 +1,6 @@
-"""GraphiQL from this server's own origin, and beside it a phone where the server plays WeChat itself.
+"""GraphiQL from this server's own origin, and where the server plays WeChat itself two phones.
+
+One is a panel beside GraphiQL, the other at `/phone` is drawn, with the example mini-program open on it.
 
 `explorer/` is a project of its own: `npm ci` and `build.mjs` make `explorer/dist/` of it, which `build_hook.py` has
 done whenever the package is installed on a machine with Node.js, and which a wheel carries.
@@ -6,6 +8,7 @@ done whenever the package is installed on a machine with Node.js, and which a wh
 
 import gzip
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -26,6 +29,13 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
+# The frame is the other phone.
+_WITH_FRAME_POLICY: Final = f"{_HEADERS['Content-Security-Policy']}; frame-src 'self'"
+# Blobs are the pictures that a user chooses, and no style is in an attribute. The explorer frames it.
+_PHONE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 _NOT_BUILT: Final = (
     "GraphiQL is not built here, for wxgate was installed without Node.js: install Node.js 20 or newer with npm, "
     "then run `pip install --force-reinstall --no-deps .` in the directory of wxgate's pyproject.toml, and restart.\n"
@@ -43,15 +53,24 @@ def explorer_routes(*, with_phone: bool, schema: GraphQLSchema | None, built: Pa
     """
     page = "explorer-with-phone.html" if with_phone else "explorer.html"
     try:
-        names = json.loads((built / "pages.json").read_text("utf-8"))[page]
+        files = json.loads((built / "pages.json").read_text("utf-8"))
     except FileNotFoundError:
         return [Route("/graphiql", _not_built, methods=["GET"])]
-
-    async def serve(_request: Request) -> Response:
-        return FileResponse(built / page, headers={**_HEADERS, "Cache-Control": "no-cache"})
-
-    routes = [Route("/graphiql", serve, methods=["GET"]), *(_file_route(built / name) for name in names)]
+    headers = {**_HEADERS, "Content-Security-Policy": _WITH_FRAME_POLICY} if with_phone else _HEADERS
+    routes, names = [_page_route("/graphiql", built / page, headers)], files[page]
+    if with_phone and "phone.html" in files:
+        headers = {**_HEADERS, "Content-Security-Policy": _PHONE_POLICY}
+        routes.append(_page_route("/phone", built / "phone.html", headers))
+        names = sorted({*names, *files["phone.html"]})
+    routes += (_file_route(built / name) for name in names)
     return [*routes, _introspection_route(schema)] if schema else routes
+
+
+def _page_route(path: str, page: Path, headers: Mapping[str, str]) -> Route:
+    async def serve(_request: Request) -> Response:
+        return FileResponse(page, headers={**headers, "Cache-Control": "no-cache"})
+
+    return Route(path, serve, methods=["GET"])
 
 
 async def _not_built(_request: Request) -> Response:
