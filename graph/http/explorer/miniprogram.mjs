@@ -64,7 +64,8 @@ function html(wxml, path) {
       if (component === "image" && name === "aria-label") return `alt${value}`;
       if (component === "navigator" && name === "url") return `href="#${value.slice(2)}`;
       if (component === "button" && name === "form-type") return `type${value}`;
-      if (component === "input" && name === "type") return `wx-type${value}`;
+      // What HTML understands in another way.
+      if (`${component} ${name}` === "input type" || `${component} ${name}` === "button lang") return `wx-${name}${value}`;
       return whole;
     });
     const missing = (name, value) => (new RegExp(`\\s${name}=`).test(kept) ? "" : ` ${name}="${value}"`);
