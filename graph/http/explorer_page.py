@@ -27,7 +27,8 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
 }
 _NOT_BUILT: Final = (
-    "GraphiQL is not built here, for wxgate was installed without Node.js: install Node.js 20 or newer with npm, "
+    "GraphiQL is not built here, for wxgate was installed without Node.js, or npm could not reach its registry: "
+    "install Node.js 20 or newer with npm, "
     "then run `pip install --force-reinstall --no-deps .` in the directory of wxgate's pyproject.toml, and restart.\n"
 )
 # Best first: content coding and what it adds to a file's name.
@@ -52,6 +53,11 @@ def explorer_routes(*, with_phone: bool, schema: GraphQLSchema | None, built: Pa
 
     routes = [Route("/graphiql", serve, methods=["GET"]), *(_file_route(built / name) for name in names)]
     return [*routes, _introspection_route(schema)] if schema else routes
+
+
+def is_built(built: Path = _BUILT) -> bool:
+    """Whether there is more than a page that asks for Node.js."""
+    return (built / "pages.json").exists()
 
 
 async def _not_built(_request: Request) -> Response:
