@@ -155,8 +155,8 @@ def test_the_first_login_of_readme_works_as_it_stands(tmp_path: Path) -> None:
         explorer = server.get("/graphiql")
     assert pasted.stderr == ""
     submitted, me = [orjson.loads(line)["data"] for line in pasted.stdout.splitlines() if line]
-    assert submitted["submitUserInfo"]["nickName"] == "me"
-    assert me["me"]["nickName"] == "me"
+    assert submitted["submitUserInfo"]["nickName"] == "Li Lei"
+    assert me["me"]["nickName"] == "Li Lei"
     assert me["me"]["id"]
     assert not me["me"]["isAnonymous"]
     assert explorer.status_code == 200

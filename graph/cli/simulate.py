@@ -1,9 +1,12 @@
 """`wxgate simulate`: WeChat, and the phones of its users, on a socket."""
 
+import importlib
 import json
 import random
 import re
 import secrets
+import ssl
+from pathlib import Path
 from typing import Final
 
 import click
@@ -16,7 +19,9 @@ from graph.server.sockets import in_url, listening
 from graph.settings import Settings
 from graph.settings.values import is_loopback, push_keys
 from graph.simulator import SimulatorState, create_simulator
+from graph.simulator.names import HOSTS
 from graph.simulator.push import MessagePush
+from graph.simulator.serving import run_with_tls
 from graph.simulator.users import DEFAULT_GROUP
 from graph.wechat.mini_programs import PushKeys
 
@@ -35,14 +40,32 @@ APPS: Final = click.option(
 @click.option("--seed", type=int, help="Make the same mini-program, users, codes and keys every time.")
 @APPS
 @click.option("--events-url", help="Where to push events; {appid} in it stands for the AppID of each mini-program.")
+@click.option(
+    "--tls",
+    metavar="CA_FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Speak HTTPS as api.weixin.qq.com and localhost, and write the CA that clients must trust to this file.",
+)
 @ALLOW_REMOTE
-def simulate(*, host: str, port: int, seed: int | None, apps: int, events_url: str | None, allow_remote: bool) -> None:
+def simulate(
+    *,
+    host: str,
+    port: int,
+    seed: int | None,
+    apps: int,
+    events_url: str | None,
+    tls: Path | None,
+    allow_remote: bool,
+) -> None:
     """Play WeChat, and the phones of its users, on a socket.
 
     The mini-programs are those of the WXGATE_WECHAT_ variables, or made-up ones, which are printed as lines to paste.
 
     With an --events-url like http://127.0.0.1:8000/wechat/events/{appid}, POST /device/revoke, /device/close-account
     and /device/modified push there what users take back, and respond with what the server answered.
+
+    With --tls it is a WeChat for SDKs whose host is fixed: examples/testing has the recipes. The CA is another one with
+    each start, and its key is kept nowhere.
     """
     require_loopback(host, allow_remote)
     if events_url is not None and not re.match(r"https?://[^/\s]+", events_url):
@@ -62,8 +85,16 @@ def simulate(*, host: str, port: int, seed: int | None, apps: int, events_url: s
             _push_with(state, app.app_id, app.push)
     further = play_several(state, apps)
     push = push_events_to(state, events_url)
+    state.journal.is_logged = True
+    certificate = None if tls is None else issue_certificate(tls, host)
+    hosts = local_hosts(host)
+    if tls is not None and hosts:
+        hosts += HOSTS
     with listening(host, port) as listeners:
-        click.echo(f"export WXGATE_WECHAT_BASE_URL=http://{in_url(host)}:{listeners[0].getsockname()[1]}")
+        scheme = "http" if tls is None else "https"
+        click.echo(f"export WXGATE_WECHAT_BASE_URL={scheme}://{in_url(host)}:{listeners[0].getsockname()[1]}")
+        if tls is not None:
+            click.echo(f"export WXGATE_WECHAT_CA_FILE={tls.absolute()}")
         if wechat.app_id is None:
             click.echo(f"export WXGATE_WECHAT_APP_ID={state.app_id}")
         if wechat.app_secret is None:
@@ -75,7 +106,25 @@ def simulate(*, host: str, port: int, seed: int | None, apps: int, events_url: s
             click.echo(f"export WXGATE_WECHAT_EVENTS_AES_KEY={push.aes_key}")
         configure_logging(level="INFO", style="text")
         announce(listeners[0], workers=1)
-        run(TrustedHostMiddleware(create_simulator(state), local_hosts(host) or ["*"]), listeners)
+        simulator = TrustedHostMiddleware(create_simulator(state), hosts or ["*"])
+        if certificate is None:
+            run(simulator, listeners)
+        else:
+            run_with_tls(simulator, listeners, certificate)
+
+
+def issue_certificate(ca_file: Path, host: str) -> ssl.SSLContext:
+    """Raises `OSError` where the file cannot be written."""
+    try:
+        certificates = importlib.import_module("graph.simulator.certificates")
+    except ImportError:
+        message = "--tls makes a certificate, and needs: pip install 'wxgate[simulator]'"
+        raise click.UsageError(message) from None
+    try:
+        context: ssl.SSLContext = certificates.issue(ca_file, host)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(ca_file)) from None
+    return context
 
 
 def invent(seed: int | None = None) -> SimulatorState:

@@ -3,8 +3,9 @@
 `app` routes both sides: WeChat's `endpoints` (or their `faults`) and the `device`, which is the phone, with made-up
 `faces` to choose from. `state` is what WeChat remembers, of each of its `apps` and of their `users`; `serving` is the
 socket. What users take back are `events`, which reach the server under test by `push`, as does the end of the
-`picture_checks`. They look at `pictures`, with the help of `images` where Pillow is there. No code is shared with
-`graph.wechat`: the two cannot agree on a mistake.
+`picture_checks`. They look at `pictures`, with the help of `images` where Pillow is there. Whatever goes between WeChat
+and the server is kept in the `journal`, which `calls` shows. No code is shared with `graph.wechat`: the two cannot
+agree on a mistake.
 """
 
 from graph.simulator.app import create_simulator

@@ -3,14 +3,17 @@
 from asyncio import to_thread
 from functools import partial
 
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graph.simulator import device, events, faces
+from graph.simulator import calls, control, device, events, faces
+from graph.simulator.callers import named_user
 from graph.simulator.device import Action
 from graph.simulator.endpoints import ENDPOINTS, named_app
+from graph.simulator.faults import Fault
 from graph.simulator.pictures import load_images
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError
 from graph.simulator.state import SimulatorState
@@ -19,13 +22,22 @@ MAX_BODY = 1024 * 1024
 # Every method reaches the endpoint: a wrong one is an errcode with WeChat, never a 405.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
+ACTIONS = {**device.ACTIONS, **events.ACTIONS, **faces.ACTIONS, **control.ACTIONS, **calls.ACTIONS}
+
 
 def create_simulator(state: SimulatorState) -> Starlette:
     """An application without lifespan or global state: two of them in one process are independent."""
     server = [Route(path, partial(_call_endpoint, state, path), methods=_METHODS) for path in ENDPOINTS]
-    actions = {**device.ACTIONS, **events.ACTIONS, **faces.ACTIONS}
-    phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in actions.items()]
-    return Starlette(routes=[*server, *phone, Route(faces.ROUTE, _face)])
+    phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in ACTIONS.items()]
+    return Starlette(
+        routes=[
+            *server,
+            *phone,
+            Route(faces.ROUTE, _face),
+            Route("/device/{action:path}", _no_such_action, methods=_METHODS),
+            Route("/{path:path}", partial(_call_endpoint, state, None), methods=_METHODS),
+        ]
+    )
 
 
 async def _face(request: Request) -> Response:
@@ -36,6 +48,10 @@ async def _face(request: Request) -> Response:
     return Response(face, media_type="image/png")
 
 
+async def _no_such_action(_request: Request) -> Response:
+    return JSONResponse({"errMsg": "device:fail no such action, or not with this method"}, 404)
+
+
 async def _act(state: SimulatorState, action: Action, request: Request) -> Response:
     name, fields, act = action
     is_json = request.headers.get("content-type", "").startswith("application/json")
@@ -44,15 +60,26 @@ async def _act(state: SimulatorState, action: Action, request: Request) -> Respo
         # For a page from elsewhere a browser sends any other type without asking, and names the page as the origin.
         if request.method == "POST" and "origin" in request.headers and not is_json:
             return JSONResponse({"errMsg": f"{name}:fail send the body as application/json"}, status_code=415)
-        result = act(state, fields.parse(body))
-        return JSONResponse(result if isinstance(result, dict) else await result)
+        if request.method == "GET" and not body:
+            body = orjson.dumps(dict(request.query_params))
+        given = fields.parse(body)
+        result = act(state, given)
+        result = result if isinstance(result, dict) else await result
     except ClientDisconnect:
         return Response()
     except BadRequest as error:
         return JSONResponse({"errMsg": f"{name}:fail {error}"}, status_code=400)
+    if request.method != "GET":
+        calls.record_act(state, name, given, result)
+    return JSONResponse(result)
 
 
-async def _call_endpoint(state: SimulatorState, path: str, request: Request) -> Response:
+async def _call_endpoint(state: SimulatorState, known: str | None, request: Request) -> Response:
+    """Responds as WeChat does; `known` is the path of an endpoint that is played."""
+    path = known or f"/{request.path_params['path']}"
+    at = state.journal.now()
+    body, fault = b"", None
+
     def refuse(error: ErrcodeError) -> Response:
         errmsg = error.errmsg
         # `/sns` puts a comma before the rid, the others do not, and `/wxa` adds a hint to an invalid code.
@@ -65,24 +92,55 @@ async def _call_endpoint(state: SimulatorState, path: str, request: Request) -> 
 
     def respond() -> Response:
         try:
-            payload = ENDPOINTS[path](state, request, body)
+            if known is None:
+                raise ErrcodeError(Errcode.INVALID_URL)  # noqa: TRY301 - as every endpoint does
+            payload = ENDPOINTS[known](state, request, body)
         except ErrcodeError as error:
             return refuse(error)
+        if isinstance(payload, Response):
+            return payload
         # Only the oldest family sends its successes as text; the others name an "encoding" that no client needs.
         content_type = "text/plain" if path.startswith("/sns/") else "application/json; encoding=utf-8"
         # Given as a header, so that Starlette adds no charset that WeChat does not send.
         return JSONResponse(payload, headers={"content-type": content_type})
 
-    state.calls[path] += 1
+    if known is not None:
+        state.calls[known] += 1
     if request.method not in {"GET", "HEAD"} and "content-length" not in request.headers:
-        return Response(status_code=412)
-    try:
-        body = await _read_body(request)
-    except ClientDisconnect:
-        return Response()
-    except BadRequest:
-        return refuse(ErrcodeError(Errcode.MALFORMED_POST))
-    return await state.faults.play(path, named_app(state, request, body), request, respond, refuse)
+        response = Response(status_code=412)
+    else:
+        try:
+            body = await _read_body(request)
+        except ClientDisconnect:
+            return Response()
+        except BadRequest:
+            response = refuse(ErrcodeError(Errcode.MALFORMED_POST))
+        else:
+            fault = state.faults.take(path, named_app(state, request, body))
+            response = await state.faults.play(fault, request, respond, refuse)
+    await _record(state, request, path=path, at=at, body=body, response=response, fault=fault)
+    return response
+
+
+async def _record(
+    state: SimulatorState, request: Request, *, path: str, at: int, body: bytes, response: Response, fault: Fault | None
+) -> None:
+    app = named_app(state, request, body)
+    was_kept_waiting = fault is not None and fault.kind in {"hang", "delay"}
+    state.journal.record(
+        at=at,
+        app=app if app in state.apps else None,
+        method=request.method,
+        path=path,
+        query=dict(request.query_params),
+        body=body,
+        # Who waits too long goes away, without an answer.
+        status=None if was_kept_waiting and await request.is_disconnected() else response.status_code,
+        # What is streamed is of no interest but for its size.
+        answer=bytes(getattr(response, "body", b"")),
+        fault=None if fault is None else fault.kind,
+        user=named_user(state, app, request, body),
+    )
 
 
 async def _read_body(request: Request) -> bytes:

@@ -59,6 +59,11 @@ class Codes(Generic[Grant]):
         self._held[code] = (grant, self._now() + CODE_LIFE, True)
         return grant
 
+    def holder(self, code: str) -> Grant | None:
+        """What a code stands for that is known, used or not."""
+        held = self._held.get(code)
+        return held and held[0]
+
     def withdraw(self, belongs: Callable[[Grant], bool]) -> None:
         """Make codes unknown, used or not: those whose grant belongs to what is gone."""
         self._held = {code: held for code, held in self._held.items() if not belongs(held[0])}

@@ -1,9 +1,9 @@
 """The phone's side over HTTP: wx.login and the rest as POST requests, for shims, tests and curl.
 
-A body is a JSON object or empty, and every field of it is optional. USER stands for `user` (any name; "me" without
-it), `app` (the AppID of the mini-program in the user's hand; the first without it) and what may be set of that user:
-`nickName`, `avatarUrl`, `gender`, `city`, `province`, `country`, `language`, and for this app `unionId` (text, or true
-for a fake one).
+A body is a JSON object or empty, and every field of it is optional. USER stands for `user` (any name; "Li Lei"
+without it), `app` (the AppID of the mini-program in the user's hand; the first without it) and what may be set of that
+user: `nickName`, `avatarUrl`, `gender`, `city`, `province`, `country`, `language`, and for this app `unionId` (text, or
+true for a fake one).
 
     POST /device/login               USER, renewSessionKey              -> code
     POST /device/user-info           USER, policy ("new" or "old"), api ("getUserInfo" or "getUserProfile"), deny,
@@ -22,7 +22,8 @@ for a fake one).
                                      and "yellow" in need of a review)  -> avatarUrl, a path for a temporary file
     GET  /device/faces/NAME.png                                         -> the picture at that path, a PNG
     POST /device/revoke, /device/close-account, /device/modified, /device/release-events, /device/message-push,
-    POST /device/picture-verdict, GET /device/picture-checks: `events`
+    POST /device/picture-verdict, GET /device/picture-checks: `events`; GET, DELETE /device/calls: `calls`;
+    POST /device/advance, /device/expire-access-tokens, /device/block: `control`
 
 A user has one openid in each app, and one unionid in all apps of a `group`, which is an Open Platform account (any
 name, "" without it). `bind-open-platform` adds the app to one: from then on its logins bring that unionid.
@@ -250,6 +251,7 @@ def _shown(state: SimulatorState, account: Account) -> Result:
         "openId": first.openid,
         "unionId": first.unionid,
         "purePhoneNumber": account.phone_number,
+        "blocked": account.is_blocked,
         "openIds": {app_id: user.openid for app_id, user in by_app.items()},
         "unionIds": {app_id: user.unionid for app_id, user in by_app.items()},
         **account.profile(),

@@ -30,7 +30,7 @@ from graph.simulator.apps import SimulatedApp
 from graph.simulator.device import Action, AppFields, ProfileFields, Result, UserFields, app_and_user, app_in_hand
 from graph.simulator.pictures import DOWNLOADED, PictureCheck, Suggestion, failed, suggested
 from graph.simulator.protocol import BadRequest, Fields
-from graph.simulator.push import Event, EventFault, Format, Mode, deliver, send, url_check
+from graph.simulator.push import Event, EventFault, Format, Mode, deliver, send_recorded, url_check
 from graph.simulator.state import SimulatorState
 from graph.simulator.users import Text, User
 
@@ -94,7 +94,7 @@ async def modified(state: SimulatorState, fields: ModifiedFields) -> Result:
 async def release_events(state: SimulatorState, fields: AppFields) -> Result:
     app = app_in_hand(state, fields.app)
     held, app.held_events = app.held_events, []
-    deliveries = [each for event in held for each in await deliver(app.push, event, state.fakes, state.clock)]
+    deliveries = [each for event in held for each in await _send(state, app, event, is_held=False)]
     return {"errMsg": "releaseEvents:ok", "deliveries": deliveries}
 
 
@@ -104,7 +104,7 @@ async def message_push(state: SimulatorState, fields: MessagePushFields) -> Resu
     if push.url is None:
         return {"errMsg": "messagePush:fail no URL is set"}
     request, echo = url_check(push, push.url, state.fakes, state.clock())
-    checked = await send(request, push.timeout)
+    checked = await send_recorded(request, push, state.journal)
     if checked != {"status": 200, "answer": echo}:
         return {"errMsg": "messagePush:fail token verification failed", **checked}
     push.mode, push.format = fields.mode or push.mode, fields.format or push.format
@@ -151,6 +151,7 @@ async def _push(
         fault=fields.fault,
         repeat=fields.repeat,
         delay=fields.delay,
+        user=user.account.name,
     )
     return await _send(state, app, event, is_held=fields.hold)
 
@@ -159,7 +160,7 @@ async def _send(state: SimulatorState, app: SimulatedApp, event: Event, *, is_he
     if is_held:
         app.held_events.append(event)
         return []
-    return await deliver(app.push, event, state.fakes, state.clock)
+    return await deliver(app.push, event, state.fakes, state.clock, state.journal)
 
 
 def _check_of(app: SimulatedApp, fields: VerdictFields) -> PictureCheck:

@@ -79,17 +79,15 @@ class Faults:
 
     async def play(
         self,
-        path: str,
-        app_id: str | None,
+        fault: Fault | None,
         request: Request,
         respond: Callable[[], Response],
         refuse: Callable[[ErrcodeError], Response],
     ) -> Response:
-        """The response to a request whose body has been read: what `respond` makes of it, or the fault for it.
+        """The response to a request whose body has been read: what `respond` makes of it, or the fault.
 
         A server that stops without clearing the faults must cancel the request (uvicorn: `timeout_graceful_shutdown`).
         """
-        fault = self.take(path, app_id)
         if fault is None:
             return respond()
         carried_out = fault.carried_out or fault.kind in {"delay", "truncated", "missing-openid"}

@@ -57,6 +57,7 @@ def event_of(
         fault=fault,
         repeat=repeat,
         delay=delay,
+        user=check.user,
     )
 
 
@@ -64,4 +65,4 @@ async def _report(state: SimulatorState, app: SimulatedApp, check: PictureCheck)
     verdict = await judged(check.url)
     await asyncio.sleep(app.push.check_delay)
     check.verdict = verdict
-    await deliver(app.push, event_of(state, check, verdict), state.fakes, state.clock)
+    await deliver(app.push, event_of(state, check, verdict), state.fakes, state.clock, state.journal)

@@ -13,6 +13,7 @@ from Crypto.Cipher import AES
 from Crypto.Util.Padding import pad
 
 from graph.simulator.fake_values import FakeValues
+from graph.simulator.journal import PUSH, Journal
 
 Mode = Literal["safe", "compatible", "plain"]
 Format = Literal["json", "xml"]
@@ -54,7 +55,7 @@ class Event:
     """One event, and how it arrives: `repeat` times, `delay` seconds late, or with a `fault`.
 
     `more` are the fields behind OpenID and AppID, or without an `openid` behind "appid", and may be nested. "wrong-app"
-    is the event of another app with the same token and key.
+    is the event of another app with the same token and key. `user` is for the journal.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Event:
     fault: EventFault | None = None
     repeat: int = 1
     delay: float = 0.0
+    user: str | None = None
 
 
 def url_check(push: MessagePush, url: str, fakes: FakeValues, now: float) -> tuple[httpx.Request, str]:
@@ -75,23 +77,8 @@ def url_check(push: MessagePush, url: str, fakes: FakeValues, now: float) -> tup
 
 def event_request(push: MessagePush, url: str, event: Event, fakes: FakeValues, now: float) -> httpx.Request:
     """One try to deliver the event: each is sealed and signed anew, and of the same message."""
-    wrong_app, wrong_signature = event.fault == "wrong-app", event.fault == "wrong-signature"
-    app_id = ANOTHER_APP if wrong_app else push.app_id
-    token = f"not {push.token}" if wrong_signature else push.token
-    head: dict[str, object] = {
-        "ToUserName": push.user_name,
-        "FromUserName": push.platform,
-        "CreateTime": event.created_at,
-        "MsgType": "event",
-        "Event": event.name,
-    }
-    own = {"OpenID": event.openid, "AppID": app_id, **event.more}
-    if event.openid is None:
-        own = {"appid": app_id, **event.more}
-    elif push.format == "json":
-        # The blank is in WeChat's own samples of JSON, and cannot be in XML.
-        own = {f" {name}": value for name, value in own.items()}
-    fields = head | own
+    app_id, fields = _sealed_for(push, event), event_fields(push, event)
+    token = f"not {push.token}" if event.fault == "wrong-signature" else push.token
     timestamp, nonce = str(int(now)), fakes.nonce()
     query = {"timestamp": timestamp, "nonce": nonce, "openid": push.platform}
     if push.mode == "plain":
@@ -108,11 +95,33 @@ def event_request(push: MessagePush, url: str, event: Event, fakes: FakeValues, 
     return httpx.Request("POST", target, headers=headers, content=write(fields, push.format))
 
 
-async def deliver(push: MessagePush, event: Event, fakes: FakeValues, clock: Callable[[], float]) -> list[object]:
+def event_fields(push: MessagePush, event: Event) -> Mapping[str, object]:
+    """The event before it is sealed."""
+    app_id = _sealed_for(push, event)
+    head: dict[str, object] = {
+        "ToUserName": push.user_name,
+        "FromUserName": push.platform,
+        "CreateTime": event.created_at,
+        "MsgType": "event",
+        "Event": event.name,
+    }
+    own = {"OpenID": event.openid, "AppID": app_id, **event.more}
+    if event.openid is None:
+        own = {"appid": app_id, **event.more}
+    elif push.format == "json":
+        # The blank is in WeChat's own samples of JSON, and cannot be in XML.
+        own = {f" {name}": value for name, value in own.items()}
+    return head | own
+
+
+async def deliver(
+    push: MessagePush, event: Event, fakes: FakeValues, clock: Callable[[], float], journal: Journal
+) -> list[object]:
     """Sends the event as often as it is repeated: whether it was accepted, and the response to each try.
 
     WeChat accepts 200 with `success` or nothing, in time.
     """
+    body = orjson.dumps(dict(event_fields(push, event)))
     url, deliveries = push.url, list[object]()
     if url is None:
         return deliveries
@@ -124,9 +133,32 @@ async def deliver(push: MessagePush, event: Event, fakes: FakeValues, clock: Cal
         while len(tries) < MAX_TRIES and not _accepted(tries):
             await asyncio.sleep(try_at - now())
             try_at = now() + push.interval
-            tries.append(await send(event_request(push, url, event, fakes, clock()), push.timeout))
+            request = event_request(push, url, event, fakes, clock())
+            tries.append(await send_recorded(request, push, journal, body, event.user))
         deliveries.append({"event": event.name, "accepted": _accepted(tries), "tries": tries})
     return deliveries
+
+
+async def send_recorded(
+    request: httpx.Request, push: MessagePush, journal: Journal, body: bytes = b"", user: str | None = None
+) -> dict[str, object]:
+    """As `send`, with a line in the journal, whose `body` is what was sealed."""
+    at = journal.now()
+    answered = await send(request, push.timeout)
+    status, answer = answered["status"], answered["answer"]
+    journal.record(
+        at=at,
+        app=push.app_id,
+        method=PUSH,
+        path=request.url.path,
+        query=dict(request.url.params),
+        body=body,
+        status=status if isinstance(status, int) else None,
+        answer=str(answer).encode(),
+        fault=None,
+        user=user,
+    )
+    return answered
 
 
 async def send(request: httpx.Request, timeout: float) -> dict[str, object]:  # noqa: ASYNC109 - of the whole exchange
@@ -140,6 +172,10 @@ async def send(request: httpx.Request, timeout: float) -> dict[str, object]:  # 
     except httpx.HTTPError as error:
         return {"status": None, "answer": type(error).__name__}
     return {"status": response.status_code, "answer": response.text[:_ANSWER_SHOWN]}
+
+
+def _sealed_for(push: MessagePush, event: Event) -> str:
+    return ANOTHER_APP if event.fault == "wrong-app" else push.app_id
 
 
 def sign(*parts: str) -> str:

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -126,6 +127,17 @@ class WeChatSimulator:
     def advance(self, seconds: float) -> None:
         self.state.advance(seconds)
 
+    def expire_access_tokens(self) -> None:
+        self.device("POST", "expire-access-tokens")
+
+    def block(self, user: str = DEFAULT_USER, *, blocked: bool = True) -> None:
+        self.device("POST", "block", user=user, blocked=blocked)
+
+    def calls(self, after: int = 0) -> list[dict[str, Any]]:
+        """What the server and WeChat have sent each other since the call of this number, without secrets."""
+        calls: list[dict[str, Any]] = self.device("GET", "calls", after=after)["calls"]
+        return calls
+
     def device(self, method: str, action: str, **fields: object) -> dict[str, Any]:
         """One request to `/device/{action}`. Raises ValueError with the simulator's sentence if it is refused."""
         if method == "POST" and self._app_id is not None:
@@ -168,13 +180,18 @@ def serve(state: SimulatorState) -> Iterator[WeChatSimulator]:
             state.faults.clear()
 
 
+def run_with_tls(app: ASGIApp, listeners: Sequence[socket.socket], tls: ssl.SSLContext) -> None:
+    """Serves until a signal, and then raises it once more for the handler that was there before.
+
+    By uvicorn's own protocol: that of `graph.server` half-closes connections, which TLS cannot.
+    """
+    uvicorn.Server(_config(app, ssl_context_factory=lambda *_: tls)).run(sockets=[*listeners])
+
+
 @contextmanager
 def listening(app: ASGIApp) -> Iterator[str]:
     """Serves the application on a free loopback port until the block ends, and yields its base URL."""
-    config = uvicorn.Config(
-        app, http=_SilentHttp, loop="asyncio", lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(_config(app))
     # Listening before the thread starts: a request made at once waits in the backlog, nothing is polled.
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), name="wechat-simulator", daemon=True)
@@ -184,3 +201,16 @@ def listening(app: ASGIApp) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def _config(app: ASGIApp, **more: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_SilentHttp,
+        loop="asyncio",
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+        **more,
+    )

@@ -9,6 +9,7 @@ from graph.simulator.apps import SimulatedApp
 from graph.simulator.credentials import Renewal
 from graph.simulator.fake_values import FakeValues
 from graph.simulator.faults import Faults
+from graph.simulator.journal import Journal
 from graph.simulator.users import Accounts, Users
 
 
@@ -29,12 +30,14 @@ class SimulatorState:
     max_users: int = 100_000
 
     def __post_init__(self) -> None:
-        self._advanced = 0.0
+        # Seconds, by `advance`.
+        self.advanced = 0.0
         self.fakes = FakeValues(self.seed)
         self.faults = Faults()
         self.accounts = Accounts(self.fakes, limit=self.max_users)
         # How often each of WeChat's endpoints was called, by path, faults included.
         self.calls: Counter[str] = Counter()
+        self.journal = Journal(self.now)
         # By AppID, the first app first.
         self.apps: dict[str, SimulatedApp] = {}
         first = self.add_app(self.app_id, self.app_secret)
@@ -64,8 +67,8 @@ class SimulatorState:
 
     def clock(self) -> float:
         """Unix time: `now` plus what `advance` has added."""
-        return self.now() + self._advanced
+        return self.now() + self.advanced
 
     def advance(self, seconds: float) -> None:
         """Let time pass in this simulator only, so that codes, keys and tokens expire without waiting."""
-        self._advanced += seconds
+        self.advanced += seconds

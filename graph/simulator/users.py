@@ -10,7 +10,7 @@ from pydantic import Field
 from graph.simulator.fake_values import FakeValues
 from graph.simulator.protocol import BadRequest, Errcode, ErrcodeError, Fields
 
-DEFAULT_USER = "me"
+DEFAULT_USER = "Li Lei"
 # The Open Platform account of which nothing is known but that there is one.
 DEFAULT_GROUP = ""
 Text = Annotated[str, Field(max_length=2048)]
@@ -33,6 +33,7 @@ class Account(Profile, frozen=False):
 
     name: str
     phone_number: str
+    is_blocked: bool = False
     # Those that were set, None for none: by the group that the app is in, or by the app if it is in none.
     unionids: dict[tuple[str, str], str | None] = Field(default_factory=dict)
 
@@ -124,6 +125,10 @@ class Users:
         if not isinstance(openid, str) or openid not in self._by_openid:
             raise ErrcodeError(Errcode.INVALID_OPENID)
         return self._by_openid[openid]
+
+    def name_of(self, openid: str) -> str | None:
+        user = self._by_openid.get(openid)
+        return None if user is None else user.account.name
 
     def close(self, name: str) -> User:
         """Closes the account of a known user, who gets another openid on the next mention; returns what is gone."""

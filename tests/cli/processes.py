@@ -5,6 +5,7 @@ import os
 import queue
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -69,6 +70,8 @@ class Process:
     popen: "subprocess.Popen[str]"
     lines: list[str] = field(default_factory=list)
     url: str = ""
+    # The CA of one that speaks TLS.
+    ca_file: Path | None = None
     _lines: "queue.SimpleQueue[str | None]" = field(default_factory=queue.SimpleQueue)
 
     @property
@@ -106,13 +109,17 @@ class Process:
             self.lines.append(line)
         return self.popen.wait(PATIENCE)
 
+    def _http(self) -> httpx.Client:
+        verify = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
+        return httpx.Client(trust_env=False, timeout=PATIENCE, verify=verify)
+
     def get(self, path: str) -> httpx.Response:
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+        with self._http() as http:
             return http.get(self.url + path)
 
     def device(self, action: str, *, under: str = "", **fields: object) -> Any:
         """What a user's phone is answered; `under` is the path at which WeChat is simulated."""
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+        with self._http() as http:
             answer = http.post(f"{self.url}{under}/device/{action}", json=fields)
         assert answer.is_success, answer.text
         return answer.json()
@@ -120,7 +127,7 @@ class Process:
     def graphql(self, query: str, *, token: str | None = None, **variables: object) -> Any:
         """The data of an answer without errors."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+        with self._http() as http:
             body = {"query": query, "variables": variables}
             answer = http.post(f"{self.url}/graphql", json=body, headers=headers).json()
         assert "errors" not in answer, answer
@@ -151,12 +158,13 @@ def listening(command: tuple[str | Path, ...], cwd: Path, variables: Mapping[str
         stderr=subprocess.STDOUT,
         text=True,
     ) as popen:
-        process = Process(popen)
+        ca_file = cwd / command[command.index("--tls") + 1] if "--tls" in command else None
+        process = Process(popen, ca_file=ca_file)
         ear = threading.Thread(target=process.listen)
         ear.start()
         try:
             host, port = process.wait_for(r"listening  host=(\S+)  port=(\d+)").groups()
-            process.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            process.url = f"http{'s' if ca_file else ''}://{f'[{host}]' if ':' in host else host}:{port}"
             process.get("/")  # any answer: it has started
             yield process
             if popen.poll() is None:

@@ -47,10 +47,13 @@ def test_it_plays_the_mini_program_that_is_set_and_does_not_print_it(tmp_path: P
     given = {"WXGATE_WECHAT_APP_ID": APP_ID, "WXGATE_WECHAT_APP_SECRET": APP_SECRET}
     with serving("simulate", cwd=tmp_path, **given) as simulator:
         assert set(exports(simulator)) == {"WXGATE_WECHAT_BASE_URL"}
+        simulator.device("login")
         query = {"appid": APP_ID, "secret": APP_SECRET, "grant_type": "client_credential"}
         answer = httpx.post(f"{simulator.url}/cgi-bin/stable_token", json=query, trust_env=False).json()
         assert answer["expires_in"] > 0
         assert httpx.get(simulator.url, headers={"Host": "evil.example"}, trust_env=False).status_code == 400
+    assert "INFO    wx.login Li Lei\n" in simulator.output
+    assert "INFO    getStableAccessToken -> ok  " in simulator.output
     assert secrets_in(simulator.output) == []
 
 

@@ -91,6 +91,15 @@ async def test_the_page_and_its_workers_may_run_and_reach_nothing_but_this_serve
         assert headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize(("with_phone", "frames"), [(True, ["frame-src 'self'"]), (False, [])])
+async def test_only_the_page_with_the_phone_may_frame_and_only_this_server(
+    tmp_path: Path, with_phone: bool, frames: list[str]
+) -> None:
+    async with serving(with_phone=with_phone, built=build(tmp_path)) as http:
+        policy = (await http.get("/graphiql")).headers["content-security-policy"].split("; ")
+    assert [part for part in policy if part.startswith("frame-src")] == frames
+
+
 @pytest.mark.parametrize(("accepted", "at_most"), [("gzip", 12_000), ("identity", 100_000)])
 async def test_the_page_finds_the_schema_compressed(
     wechat_simulator: WeChatSimulator, database_url: str, clock: Clock, accepted: str, at_most: int

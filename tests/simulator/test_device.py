@@ -36,7 +36,7 @@ async def test_every_field_is_optional_and_the_default_user_is_one(simulator: Si
     response = await simulator.http.post("/device/login", content=content)
 
     session = await simulator.code2session(response.json()["code"])
-    assert session["openid"] == (await simulator.sign_in("me"))["openid"]
+    assert session["openid"] == (await simulator.sign_in("Li Lei"))["openid"]
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -32,7 +32,7 @@ const lighter = {
   name: "lighter",
   setup({ onResolve }) {
     const instead = (filter, path) => onResolve({ filter }, () => ({ path: join(here, path) }));
-    instead(/\/(diffEditorWidget|multiDiffEditorWidget|quickInputService)\.js$/, "src/unused.ts");
+    instead(/\/(diffEditorWidget|multiDiffEditorWidget|linesDiffComputers|quickInputService|referencesWidget)\.js$/, "src/unused.ts");
     instead(/^\.\/components\/doc-explorer\.js$/, "src/documentation.tsx");
     instead(/^@graphiql\/plugin-doc-explorer$/, "node_modules/@graphiql/plugin-doc-explorer/dist/context.js");
   },
@@ -78,6 +78,8 @@ for (const [page, name] of Object.entries(pages)) {
     preloads: links.map((file) => `<link rel="modulepreload" href="graphiql/${file}" />`).join("\n    "),
     style: `graphiql/${style}`,
     script: `graphiql/${script}`,
+    // The example mini-program in the browser, where this build has its page.
+    phone: page === "explorer-with-phone.html" && "phone.html" in pages ? 'data-phone="phone"' : "",
     workers: Object.keys(workers).map((worker) => `data-${worker}="${built(worker, "js")}"`).join(" "),
   };
   await writeFile(join(dist, page), (isPhone ? ofPhone : template).replace(/\{(\w+)\}/g, (_, name) => fillings[name]));

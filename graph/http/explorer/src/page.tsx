@@ -3,7 +3,7 @@
 import { GraphiQL } from "graphiql";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
 import { type GraphiQLPlugin, pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
-import { useEffect } from "react";
+import { type ComponentType, useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import "@fontsource/fira-code/latin-400.css";
 import "@graphiql/react/style.css";
@@ -11,17 +11,26 @@ import "@graphiql/plugin-doc-explorer/style.css";
 import "@graphiql/plugin-history/style.css";
 import "graphiql/graphiql.css";
 import "./page.css";
+import "./layout.css";
 import "./narrow.css";
 import "./workers";
 import "./colors";
+import { CopyAs, OperationAtCursor } from "./copy/menu";
 import { documents } from "./documents";
 import { send } from "./endpoint";
 import { HeadersInPane } from "./headers";
+import { NoResponse } from "./response";
 import { forgetfulStorage } from "./storage";
 import { OptionalVariables } from "./variables";
 
-/** Draws the page; the first of `panels` is open on the first visit. */
-export function openExplorer(...panels: GraphiQLPlugin[]) {
+interface Parts {
+  /** The first is open on the first visit. */
+  panels?: GraphiQLPlugin[];
+  /** What is drawn below the response. */
+  Below?: ComponentType;
+}
+
+export function openExplorer({ panels = [], Below }: Parts) {
   createRoot(document.getElementById("explorer")!).render(
     <GraphiQL
       fetcher={send}
@@ -35,7 +44,22 @@ export function openExplorer(...panels: GraphiQLPlugin[]) {
       showPersistHeadersSettings={false}
     >
       <GraphiQL.Logo>wxgate</GraphiQL.Logo>
+      <GraphiQL.Toolbar>
+        {({ prettify, merge, copy }) => (
+          <>
+            {prettify}
+            {merge}
+            {copy}
+            <CopyAs />
+          </>
+        )}
+      </GraphiQL.Toolbar>
+      <GraphiQL.Footer>
+        <NoResponse />
+        {Below && <Below />}
+      </GraphiQL.Footer>
       <HeadersInPane />
+      <OperationAtCursor />
       <OptionalVariables />
       <LongLines />
       <FollowSystem />
