@@ -34,9 +34,10 @@ class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
         stamp = project / "dist" / "built-from.json"
         root = Path(self.root)
         files = [file for pattern in _INPUTS for file in project.glob(pattern)]
-        files += [file for file in (root / _EXAMPLE).rglob("*") if file.suffix in _EXAMPLE_TYPES]
+        example = (root / _EXAMPLE).rglob("*")
+        files += [file for file in example if file.suffix in _EXAMPLE_TYPES and file.parent.name != "generated"]
         named = sorted((file.relative_to(root).as_posix(), file) for file in files if file.is_file())
-        inputs = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in named if "generated" not in name}
+        inputs = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in named}
         if not inputs or (stamp.exists() and json.loads(stamp.read_text("utf-8")) == inputs):
             return
         npm, node = shutil.which("npm"), shutil.which("node")

@@ -15,7 +15,7 @@ export async function wechat<T = { errMsg: string }>(path: string, body?: object
   const url = new URL(`simulator/device/${path}`, document.baseURI);
   if (!body) return (await fetch(url)).json();
   const headers = { "Content-Type": "application/json" };
-  const about = { to: "wechat", title: TITLES[path] ?? path, shown: body } as const;
+  const about = { to: "wechat", title: TITLES[path] ?? path, request: body } as const;
   const { text } = await exchange(about, url, { method: "POST", headers, body: JSON.stringify(body) });
   return JSON.parse(text);
 }
