@@ -76,7 +76,7 @@ function html(wxml, path) {
   });
 }
 
-/** A screen is 750rpx wide, whatever it measures. What a page's file says holds for that page alone. */
+/** A screen is 750rpx wide, whatever it measures. What is in a page's file holds for that page alone. */
 async function styles(read) {
   const { pages } = JSON.parse(await read("app.json"));
   const css = (wxss) =>

@@ -10,7 +10,7 @@ const TITLES: Record<string, string> = {
   "choose-avatar": "chooseAvatar",
 };
 
-/** WeChat's answer, whatever it says; without a body it is only asked for what it has. */
+/** WeChat's answer, be it a refusal; without a body it is only asked for what it has. */
 export async function wechat<T = { errMsg: string }>(path: string, body?: object): Promise<T> {
   const url = new URL(`simulator/device/${path}`, document.baseURI);
   if (!body) return (await fetch(url)).json();
