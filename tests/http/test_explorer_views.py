@@ -128,8 +128,8 @@ def test_the_operation_at_the_cursor_is_copied_alone(seen: Any) -> None:
 
 
 def test_the_screen_opens_by_keyboard_and_its_traffic_is_drawn(seen: Any) -> None:
-    assert seen["screen"] == "A screen"
-    assert seen["fromScreen"] == ["Phone → Server: FromTheScreen", "Server → Phone: 200"]
+    assert "Li Lei" in seen["screen"]
+    assert seen["fromScreen"][: len(SIGN_IN)] == SIGN_IN
     assert seen["stepsAgain"]
 
 

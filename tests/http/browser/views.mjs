@@ -6,11 +6,6 @@ import { openExplorer, withBrowser } from "./browser.mjs";
 import { phoneOn } from "./phone.mjs";
 
 const WIDTHS = [1440, 1024, 390];
-// What /phone sends in this test, whether the server has that page or not.
-const MESSAGE = { to: "server", title: "FromTheScreen", request: { variables: {} }, status: 200, response: { data: {} } };
-const SCREEN = `<!doctype html><title>Stub</title><p>A screen</p><script>
-  new BroadcastChannel("wxgate-traffic").postMessage({ at: Date.now(), ...${JSON.stringify(MESSAGE)} });
-</script>`;
 
 await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   const seen = { base, copied: {}, violations: {}, parts: {}, scrolled: {} };
@@ -35,12 +30,6 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   }
 
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-  await page.route("**/phone", (route) => route.fulfill({ contentType: "text/html", body: SCREEN }));
-  await page.route("**/graphiql", async (route) => {
-    const response = await route.fetch();
-    const body = (await response.text()).replace(/(<div id="explorer")( data-phone="phone")?/, '$1 data-phone="phone"');
-    return route.fulfill({ response, body });
-  });
   await page.setViewportSize({ width: WIDTHS[0], height: 900 });
   await openExplorer(page, base);
   for (const part of ["plugin", "editors", "response"]) {
@@ -49,6 +38,17 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   const emptiness = page.locator(".no-response");
   seen.empty = await emptiness.innerText();
   await album("empty");
+
+  await page.getByRole("tab", { name: "Steps" }).focus();
+  await page.keyboard.press("ArrowRight");
+  await arrow("Me").waitFor();
+  await arrow("jscode2session").waitFor();
+  seen.screen = await page.frameLocator('iframe[title="Mini-program"]').locator("body").innerText();
+  seen.fromScreen = await arrows();
+  await album("screen");
+  await page.getByRole("tab", { name: "Steps" }).click();
+  seen.stepsAgain = await step("Sign in").isVisible();
+  await press("Clear");
 
   await signIn();
   await outcome("Sign in", "Signed in");
@@ -95,14 +95,6 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
 
   await press("Clear");
   seen.cleared = await arrows();
-  await page.getByRole("tab", { name: "Steps" }).focus();
-  await page.keyboard.press("ArrowRight");
-  seen.screen = await page.frameLocator('iframe[title="Mini-program"]').locator("p").innerText();
-  await arrow("FromTheScreen").waitFor();
-  seen.fromScreen = await arrows();
-  await album("screen");
-  await page.getByRole("tab", { name: "Steps" }).click();
-  seen.stepsAgain = await step("Sign in").isVisible();
   await press("Sequence");
   seen.closed = await sequence.locator(".sequence-lanes").count();
   await press("中文");
