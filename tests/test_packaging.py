@@ -18,6 +18,7 @@ from tests.http.browsing import ROOT, unwrapped, visit
 from tests.programs import program
 
 EXPLORER: Final = "graph/http/explorer/"
+PAGES: Final = ("explorer.html", "explorer-with-phone.html", "phone.html")
 LICENCES: Final = "wxgate-0.1.0.dist-info/licenses/"
 
 
@@ -78,7 +79,7 @@ def test_a_wheel_serves_graphiql_in_an_empty_environment_without_node(built: Bui
     wheel = built.wheel
     carried = explorer_files(wheel)
     assert {name.partition("/")[0] for name in carried} == {"dist"}
-    assert {"dist/pages.json", "dist/explorer.html", "dist/explorer-with-phone.html"} < carried
+    assert {f"dist/{name}" for name in ("pages.json", *PAGES)} < carried
     # Built once: with the same sources there is nothing to run.
     assert explorer_files(build(built.source, "wheel", tmp_path / "again", "")) == carried
 

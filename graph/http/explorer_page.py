@@ -8,7 +8,6 @@ done whenever the package is installed on a machine with Node.js, and which a wh
 
 import gzip
 import json
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -29,15 +28,14 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
-# The frame is the other phone.
-_WITH_FRAME_POLICY: Final = f"{_HEADERS['Content-Security-Policy']}; frame-src 'self'"
-# Blobs are the pictures that a user chooses, and no style is in an attribute. The explorer frames it.
+# Blobs are the pictures that a user chooses, and no style is in an attribute.
 _PHONE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _NOT_BUILT: Final = (
-    "GraphiQL is not built here, for wxgate was installed without Node.js: install Node.js 20 or newer with npm, "
+    "GraphiQL is not built here, for wxgate was installed without Node.js, or npm could not reach its registry: "
+    "install Node.js 20 or newer with npm, "
     "then run `pip install --force-reinstall --no-deps .` in the directory of wxgate's pyproject.toml, and restart.\n"
 )
 # Best first: content coding and what it adds to a file's name.
@@ -56,21 +54,28 @@ def explorer_routes(*, with_phone: bool, schema: GraphQLSchema | None, built: Pa
         files = json.loads((built / "pages.json").read_text("utf-8"))
     except FileNotFoundError:
         return [Route("/graphiql", _not_built, methods=["GET"])]
-    headers = {**_HEADERS, "Content-Security-Policy": _WITH_FRAME_POLICY} if with_phone else _HEADERS
-    routes, names = [_page_route("/graphiql", built / page, headers)], files[page]
+    # The explorer shows the drawn phone within itself.
+    policy = _HEADERS["Content-Security-Policy"] + ("; frame-src 'self'" if with_phone else "")
+    routes, names = [_page_route("/graphiql", built / page, policy)], files[page]
     if with_phone and "phone.html" in files:
-        headers = {**_HEADERS, "Content-Security-Policy": _PHONE_POLICY}
-        routes.append(_page_route("/phone", built / "phone.html", headers))
+        routes.append(_page_route("/phone", built / "phone.html", _PHONE_POLICY))
         names = sorted({*names, *files["phone.html"]})
     routes += (_file_route(built / name) for name in names)
     return [*routes, _introspection_route(schema)] if schema else routes
 
 
-def _page_route(path: str, page: Path, headers: Mapping[str, str]) -> Route:
+def _page_route(path: str, page: Path, policy: str) -> Route:
+    headers = {**_HEADERS, "Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+
     async def serve(_request: Request) -> Response:
-        return FileResponse(page, headers={**headers, "Cache-Control": "no-cache"})
+        return FileResponse(page, headers=headers)
 
     return Route(path, serve, methods=["GET"])
+
+
+def is_built(built: Path = _BUILT) -> bool:
+    """Whether there is more than a page that asks for Node.js."""
+    return (built / "pages.json").exists()
 
 
 async def _not_built(_request: Request) -> Response:

@@ -168,6 +168,8 @@ def coded(error: BaseException) -> CodedError | None:
             return replace(known, retry_after_ms=math.ceil(1000 * seconds))
         case pictures.PictureUnusable():
             return CodedError(Code.PICTURE_UNUSABLE, str(error), Action.ASK_AGAIN)
+        case accounts.NotEnabled(setting=setting) if known:
+            known = replace(known, message=f"The operators have not switched this on ({setting}).")
         case RateLimited() | accounts.CodesTooFrequent() if known:
             return replace(known, retry_after_ms=error.retry_after_ms)
     return _with_particulars(error) or known

@@ -1,15 +1,19 @@
 """`wxgate dev`: one command from nothing to a signed-in user, and the same user tomorrow."""
 
+import os
 import re
+import signal
 import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import orjson
 import pytest
 
+from graph.server.sockets import network_address
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import PATIENCE, Process, environment, invoke, run, serving
 from tests.secret_patterns import secrets_in
@@ -64,6 +68,39 @@ def test_the_lines_to_paste_sign_in_a_user_who_is_the_same_after_a_restart(tmp_p
         tourists = [second.login("the code is a mock one")["user"]["id"] for _ in range(2)]
         assert tourists[0] == tourists[1] != again["user"]["id"]
     assert contents(tmp_path / ".wxgate") == made
+
+
+def test_a_web_build_on_another_port_signs_in_and_uploads(tmp_path: Path) -> None:
+    with serving("dev", cwd=tmp_path) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+        page = {"Origin": "http://localhost:5173"}
+        preflight = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+        for path in ("/graphql", "/uploads/avatar", "/simulator/device/login"):
+            assert client.options(path, headers=preflight).status_code == 204
+        issued = client.post("/simulator/device/login", json={}, headers=page)
+        signed_in = client.post(
+            "/graphql", json={"query": LOGIN, "variables": {"code": issued.json()["code"]}}, headers=page
+        )
+        for answer in (issued, signed_in):
+            assert answer.headers["access-control-allow-origin"] == page["Origin"]
+        assert signed_in.json()["data"]["login"]["isNewUser"]
+
+
+@pytest.mark.parametrize(("variables", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_colours_unless_it_wants_none(
+    variables: dict[str, str], is_coloured: bool, tmp_path: Path
+) -> None:
+    ours, its = os.openpty()
+    command = [sys.executable, "-m", "graph", "dev", "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(**variables), stdout=its, stderr=its) as process:
+        written = b""
+        while b"Ctrl+C stops." not in written:
+            written += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+    os.close(its)
+    os.close(ours)
+    assert re.search(rb"Ready in \d+\.\d s", re.sub(rb"\x1b\[\d+m", b"", written))
+    assert (b"\x1b[" in written) is is_coloured
 
 
 def test_the_data_directory_is_for_its_owner_alone_and_stays_out_of_git(tmp_path: Path) -> None:
@@ -172,6 +209,8 @@ def test_with_credentials_it_talks_to_wechat_and_mounts_no_simulator(
     ) as server:
         assert server.get("/simulator/device/users").status_code == 404
         assert server.graphql(LOGIN, code=wechat_simulator.login("alice"))["login"]["isNewUser"]
+        assert server.get("/").status_code == 200
+    assert f"WeChat    the one at WXGATE_WECHAT_BASE_URL, as {wechat_simulator.app_id}\n" in server.output
     assert "paste" not in server.output
     assert "simulated" not in server.output
     assert secrets_in(server.output) == []
@@ -189,6 +228,9 @@ def test_an_address_that_others_can_reach_is_refused(host: str, tmp_path: Path) 
 def test_it_listens_to_others_when_that_is_allowed(tmp_path: Path) -> None:
     with serving("dev", "--host", "0.0.0.0", "--allow-remote", cwd=tmp_path) as server:  # noqa: S104
         server.url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+        assert f"open      {server.url}/\n" in server.output
+        if (address := network_address()) is not None:
+            assert f"network   {server.url.replace('127.0.0.1', address)}/\n" in server.output
         assert server.login(code_for(server, "me"))["isNewUser"]
 
 

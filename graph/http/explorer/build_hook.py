@@ -13,6 +13,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 # Seconds for each command: far more than a slow machine needs, far less than for ever.
 _PATIENCE: Final = 900
 _INPUTS: Final = (".npmrc", "package.json", "package-lock.json", "*.mjs", "src/**/*")
+# The mini-program that the drawn phone shows, without what its own build makes of it.
+_EXAMPLE: Final = "examples/miniprogram/miniprogram"
+_EXAMPLE_TYPES: Final = frozenset({".graphql", ".json", ".ts", ".wxml", ".wxss"})
 
 
 class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
@@ -29,8 +32,12 @@ class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
 
     def _build(self, project: Path) -> None:
         stamp = project / "dist" / "built-from.json"
-        files = sorted(file for pattern in _INPUTS for file in project.glob(pattern) if file.is_file())
-        inputs = {file.relative_to(project).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+        root = Path(self.root)
+        files = [file for pattern in _INPUTS for file in project.glob(pattern)]
+        example = (root / _EXAMPLE).rglob("*")
+        files += [file for file in example if file.suffix in _EXAMPLE_TYPES and file.parent.name != "generated"]
+        named = sorted((file.relative_to(root).as_posix(), file) for file in files if file.is_file())
+        inputs = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in named}
         if not inputs or (stamp.exists() and json.loads(stamp.read_text("utf-8")) == inputs):
             return
         npm, node = shutil.which("npm"), shutil.which("node")

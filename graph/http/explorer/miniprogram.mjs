@@ -64,7 +64,8 @@ function html(wxml, path) {
       if (component === "image" && name === "aria-label") return `alt${value}`;
       if (component === "navigator" && name === "url") return `href="#${value.slice(2)}`;
       if (component === "button" && name === "form-type") return `type${value}`;
-      if (component === "input" && name === "type") return `wx-type${value}`;
+      // What HTML understands in another way.
+      if (`${component} ${name}` === "input type" || `${component} ${name}` === "button lang") return `wx-${name}${value}`;
       return whole;
     });
     const missing = (name, value) => (new RegExp(`\\s${name}=`).test(kept) ? "" : ` ${name}="${value}"`);
@@ -75,7 +76,7 @@ function html(wxml, path) {
   });
 }
 
-/** A screen is 750rpx wide, whatever it measures. What a page's file says holds for that page alone. */
+/** A screen is 750rpx wide, whatever it measures. What is in a page's file holds for that page alone. */
 async function styles(read) {
   const { pages } = JSON.parse(await read("app.json"));
   const css = (wxss) =>

@@ -25,7 +25,11 @@ const shown = {
   ...screen,
   showToast,
   showModal: async (options: object) => (await ask({ kind: "modal", ...options })) === true,
-  copy: (text: string) => navigator.clipboard.writeText(text).then(() => showToast({ title: inLanguage("Copied", "内容已复制") })),
+  async copy(text: string) {
+    // There is no clipboard on plain HTTP from afar.
+    await navigator.clipboard?.writeText(text).catch(() => Promise.reject({ errMsg: "setClipboardData:fail" }));
+    showToast(navigator.clipboard ? { title: inLanguage("Copied", "内容已复制") } : { title: inLanguage("No clipboard here", "无法使用剪贴板"), icon: "none" });
+  },
   // No new version comes while the page is open.
   updates: { onUpdateReady() {}, onUpdateFailed() {}, applyUpdate() {} },
 };
@@ -33,6 +37,7 @@ const wx = makeWx({ transport, wechat: asOwner, storage, screen: shown, owner, p
 const buttons = makeButtons({ wx, wechat: asOwner, owner, privacy });
 
 export function showPhone() {
+  document.documentElement.lang = inLanguage("en", "zh-CN");
   createRoot(document.getElementById("phone")!).render(<Phone />);
 }
 

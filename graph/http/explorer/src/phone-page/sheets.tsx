@@ -140,7 +140,7 @@ function Dialog({ title, className, from, children }: { title: string; className
   return (
     <div ref={self} role="dialog" aria-modal="true" aria-label={title} tabIndex={-1} className={className}>
       {from && <p className="phone-from"><span className="phone-logo" aria-hidden="true">w</span>{from}</p>}
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       {children}
     </div>
   );

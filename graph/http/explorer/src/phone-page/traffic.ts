@@ -1,35 +1,20 @@
-// What goes out of the phone and comes back, for other pages of this origin to draw.
+// What goes out of the phone and comes back, which other pages of this origin may draw.
 
-/** One exchange that is complete. */
-interface Exchange {
-  /** Milliseconds since 1970, when it began. */
-  at: number;
-  to: "server" | "wechat";
-  title: string;
-  request: unknown;
-  /** null: no answer. */
-  status: number | null;
-  response: unknown;
-}
+import { type Exchange, onExchange, recorded } from "../traffic";
 
 const channel = new BroadcastChannel("wxgate-traffic");
+onExchange((exchange) => channel.postMessage(exchange));
 
-/** Sends a request. Raises an Error of WeChat's words without an answer; `shown` is what its body is shown as. */
-export async function exchange(
-  { to, title, shown }: { to: Exchange["to"]; title: string; shown: unknown }, url: string | URL, options: RequestInit,
-): Promise<{ status: number; headers: Record<string, string>; text: string }> {
-  const sent = { at: Date.now(), to, title, request: shown };
-  const announce = (status: number | null, response: unknown) =>
-    channel.postMessage({ ...sent, status, response } satisfies Exchange);
-  try {
-    const response = await fetch(url, options);
+/** Sends a request, `about.request` being what its body is shown as. Raises an Error in WeChat's words without an answer. */
+export async function exchange(about: Pick<Exchange, "to" | "title" | "request">, url: string | URL, options: RequestInit) {
+  const { status, headers, text } = await recorded(about, async () => {
+    const response = await fetch(url, options).catch((error: Error) => {
+      throw new Error(error.name === "TimeoutError" ? "timeout" : "net::ERR_CONNECTION_FAILED");
+    });
     const text = await response.text();
-    announce(response.status, parsed(text));
-    return { status: response.status, headers: Object.fromEntries(response.headers), text };
-  } catch (error) {
-    announce(null, null);
-    throw new Error((error as Error).name === "TimeoutError" ? "timeout" : "net::ERR_CONNECTION_FAILED");
-  }
+    return { status: response.status, headers: Object.fromEntries(response.headers), text, body: parsed(text) };
+  });
+  return { status, headers, text };
 }
 
 function parsed(text: string): unknown {

@@ -23,7 +23,7 @@ interface Upload extends Omit<Request, "method" | "body"> {
 
 export const transport = {
   async request({ url, method, headers, body, timeout }: Request) {
-    const about = { to: "server", title: operationIn(body), shown: body && JSON.parse(body) } as const;
+    const about = { to: "server", title: operationIn(body), request: body && JSON.parse(body) } as const;
     const answer = await exchange(about, url, { method, headers, body, signal: AbortSignal.timeout(timeout) });
     return { ...answer, text: addressedHere(answer.text) };
   },
@@ -33,7 +33,7 @@ export const transport = {
     const form = new FormData();
     for (const [field, value] of Object.entries(formData)) form.append(field, value);
     form.append(name, file, "picture");
-    const about = { to: "server", title: `POST ${new URL(url).pathname}`, shown: { [name]: `${file.type}, ${file.size} bytes` } } as const;
+    const about = { to: "server", title: `POST ${new URL(url).pathname}`, request: { [name]: `${file.type}, ${file.size} bytes` } } as const;
     return exchange(about, url, { method: "POST", headers, body: form, signal: AbortSignal.timeout(timeout) });
   },
 };
