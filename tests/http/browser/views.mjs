@@ -43,7 +43,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await page.keyboard.press("ArrowRight");
   await arrow("Me").waitFor();
   await arrow("jscode2session").waitFor();
-  seen.screen = await page.frameLocator('iframe[title="Mini-program"]').locator("body").innerText();
+  seen.screen = await page.frameLocator('iframe[title="Phone"]').locator("body").innerText();
   seen.fromScreen = await arrows();
   await album("screen");
   await page.getByRole("tab", { name: "Steps" }).click();

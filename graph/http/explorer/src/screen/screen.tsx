@@ -19,7 +19,7 @@ export function withScreen(panel: GraphiQLPlugin): GraphiQLPlugin {
     const bar = useRef<HTMLDivElement>(null);
     const [tab, setTab] = useState<"steps" | "screen">("steps");
     const [wasOpened, setOpened] = useState(false);
-    const names = { steps: inLanguage("Steps", "步骤"), screen: inLanguage("Mini-program", "小程序") };
+    const names = { steps: inLanguage("Steps", "步骤"), screen: inLanguage("Phone", "手机") };
 
     function turnTo(next: typeof tab) {
       setTab(next);
