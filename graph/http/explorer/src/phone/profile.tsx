@@ -20,6 +20,8 @@ export function OwnProfile() {
     usePhone.setState({ upload: null });
     report("profile", undefined);
     const answer = await uploadPicture(file);
+    // Another may have been chosen in the meantime.
+    if (usePhone.getState().chosen?.file !== file) return;
     usePhone.setState({ upload: answer });
     if (answer.body.avatar) fill("UpdateProfile", { avatar: answer.body.avatar });
   }
@@ -93,12 +95,14 @@ function Pictures() {
   const { user, app, chosen } = usePhone();
   const faces = [...new Set([user, ...strangers, ...meanings])];
 
-  const choose = (next: Chosen) => {
+  const choose = (next: Chosen | null) => {
     usePhone.setState({ chosen: next, upload: null });
     report("profile", undefined);
   };
 
   async function chooseFace(face: string) {
+    // Until it is there, no other is to be uploaded in its place.
+    choose(null);
     choose({ face, file: await wechat.chooseAvatar({ user, app }, face) });
   }
 
