@@ -34,9 +34,9 @@ _PHONE_POLICY: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _NOT_BUILT: Final = (
-    "GraphiQL is not built here, for wxgate was installed without Node.js, or npm could not reach its registry: "
-    "install Node.js 20 or newer with npm, "
-    "then run `pip install --force-reinstall --no-deps .` in the directory of wxgate's pyproject.toml, and restart.\n"
+    "GraphiQL is not built here, for wxgate was installed without Node.js, or where npm could not reach its registry: "
+    "install Node.js 20 or newer with npm, or mend the network, then run "
+    "`pip install --force-reinstall --no-deps .` in the directory of wxgate's pyproject.toml, and restart.\n"
 )
 # Best first: content coding and what it adds to a file's name.
 _CODINGS: Final = (("br", ".br"), ("gzip", ".gz"))

@@ -27,42 +27,26 @@ const workers = {
   "worker-json": "monaco-editor/esm/vs/language/json/json.worker.js",
   "worker-graphql": "monaco-graphql/esm/graphql.worker.js",
 };
-// What a first visit can do without: src/unused.ts and src/documentation.tsx say what they stand for.
+// What a first visit can do without: src/unused.ts, src/entities.ts and src/documentation.tsx say what they stand for.
 const lighter = {
   name: "lighter",
   setup({ onResolve }) {
     const instead = (filter, path) => onResolve({ filter }, () => ({ path: join(here, path) }));
     instead(/\/(diffEditorWidget|multiDiffEditorWidget|linesDiffComputers|quickInputService|referencesWidget)\.js$/, "src/unused.ts");
+    instead(/\/decode-data-html\.js$/, "src/entities.ts");
     instead(/^\.\/components\/doc-explorer\.js$/, "src/documentation.tsx");
     instead(/^@graphiql\/plugin-doc-explorer$/, "node_modules/@graphiql/plugin-doc-explorer/dist/context.js");
   },
 };
 
 await rm(dist, { recursive: true, force: true });
-const { metafile } = await build({
-  absWorkingDir: here,
-  entryPoints: {
-    ...Object.fromEntries(Object.values(pages).map((name) => [name, `src/${name}.ts`])),
-    ...workers,
-  },
-  // Workers are modules too: what they share with the page travels once.
-  format: "esm",
-  splitting: true,
-  bundle: true,
-  minify: true,
-  metafile: true,
-  outdir: "dist",
-  entryNames: "[name]-[hash]",
-  chunkNames: "part-[hash]",
-  assetNames: "[name]-[hash]",
-  target: "es2022",
-  jsx: "automatic",
-  legalComments: "external",
-  define: { "process.env.NODE_ENV": '"production"' },
-  alias: { "monaco-editor/esm/vs/editor/edcore.main.js": "./src/editor.ts" },
-  plugins: [lighter, miniProgram(example)],
-  loader: { ".graphql": "text", ".ttf": "file", ".woff": "file", ".woff2": "file" },
-});
+const entry = (name) => [name, `src/${name}.ts`];
+const { "phone.html": phone, ...explorers } = pages;
+// The phone by itself: shared parts would cost a first visit to the explorer more requests than they save.
+const builds = [{ ...Object.fromEntries(Object.values(explorers).map(entry)), ...workers }];
+if (phone) builds.push(Object.fromEntries([entry(phone)]));
+const bundled = await Promise.all(builds.map(bundle));
+const metafile = { outputs: Object.assign({}, ...bundled.map(({ metafile }) => metafile.outputs)) };
 
 const outputs = new Map(Object.entries(metafile.outputs).map(([path, output]) => [basename(path), output]));
 const template = await readFile(join(here, "src/page.html"), "utf8");
@@ -87,6 +71,31 @@ for (const [page, name] of Object.entries(pages)) {
 await Promise.all([...new Set(Object.values(needed).flat())].map(compress));
 await writeFile(join(dist, "THIRD_PARTY_NOTICES.txt"), await notices(here, metafile, await legalComments()));
 await writeFile(join(dist, "pages.json"), JSON.stringify(needed, null, 1));
+
+/** One graph of files that share parts. */
+function bundle(entryPoints) {
+  return build({
+    absWorkingDir: here,
+    entryPoints,
+    // Workers are modules too: what they share with the page travels once.
+    format: "esm",
+    splitting: true,
+    bundle: true,
+    minify: true,
+    metafile: true,
+    outdir: "dist",
+    entryNames: "[name]-[hash]",
+    chunkNames: "part-[hash]",
+    assetNames: "[name]-[hash]",
+    target: "es2022",
+    jsx: "automatic",
+    legalComments: "external",
+    define: { "process.env.NODE_ENV": '"production"' },
+    alias: { "monaco-editor/esm/vs/editor/edcore.main.js": "./src/editor.ts" },
+    plugins: [lighter, miniProgram(example)],
+    loader: { ".graphql": "text", ".ttf": "file", ".woff": "file", ".woff2": "file" },
+  });
+}
 
 /** The file that an entry point became. */
 function built(name, type) {

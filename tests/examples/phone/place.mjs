@@ -17,7 +17,7 @@ export function makePlace({ server, storageFile, state, log }) {
   async function wechat(path, body) {
     if (NAMES[path]) log.push(NAMES[path]);
     if (path === "login") {
-      if (state.offline) throw { errMsg: `login:fail ${OFFLINE.message}` };
+      if (state.offline) throw OFFLINE;
       // As Developer Tools without an AppID give it, always the same.
       if (state.isTourist) return { errMsg: "login:ok", code: "the code is a mock one" };
     }

@@ -57,7 +57,9 @@ async function tapped(event: MouseEvent) {
   trigger(target, "tap", {});
   if (link) screen.navigateTo(link.getAttribute("href")!.slice(1));
   if (!button) return;
-  const { event: name, detail } = await buttons.tap(button.getAttribute("open-type")!);
+  const openType = button.getAttribute("open-type")!;
+  const unanswered = (error: Error) => ({ event: openType.toLowerCase(), detail: { errMsg: `${openType}:fail ${error.message}` } });
+  const { event: name, detail } = await buttons.tap(openType).catch(unanswered);
   trigger(button, name, detail, false);
 }
 

@@ -4,10 +4,13 @@
 // answer), `wechat(path, body)` for the simulator's side of the phone, `storage`, `screen` for what the user sees,
 // `owner` for whose phone it is and what they allow, and `privacy`.
 
-/** As WeChat does: callbacks where there are any, otherwise a promise. */
+/** As WeChat does: callbacks where there are any, otherwise a promise; and an `errMsg` for whatever went wrong. */
 function answering(name, act) {
+  const failed = (error) => {
+    throw error instanceof Error ? { errMsg: `${name}:fail ${error.message}` } : error;
+  };
   return (options = {}) => {
-    const done = (async () => act(options))().then((answer) => {
+    const done = (async () => act(options))().catch(failed).then((answer) => {
       if (answer.errMsg.startsWith(`${name}:ok`)) return answer;
       throw answer;
     });
@@ -20,24 +23,16 @@ function answering(name, act) {
 /** @param {any} place */
 export function makeWx({ transport, wechat, storage, screen, owner, privacy }) {
   async function request({ url, method = "GET", header = {}, data, dataType = "json", timeout = 60000 }) {
-    try {
-      const body = typeof data === "object" ? JSON.stringify(data) : data;
-      const { status, headers, text } = await transport.request({ url, method, headers: header, body, timeout });
-      const result = { errMsg: "request:ok", statusCode: status, header: headers, cookies: [] };
-      return { ...result, data: dataType === "json" ? parsed(text) : text };
-    } catch (error) {
-      return { errMsg: `request:fail ${error.message}` };
-    }
+    const body = typeof data === "object" ? JSON.stringify(data) : data;
+    const { status, headers, text } = await transport.request({ url, method, headers: header, body, timeout });
+    const result = { errMsg: "request:ok", statusCode: status, header: headers, cookies: [] };
+    return { ...result, data: dataType === "json" ? parsed(text) : text };
   }
 
   // One file a call, always by POST and as multipart/form-data; the body of the response is text, whatever it is.
   async function uploadFile({ url, filePath, name, header = {}, formData = {}, timeout }) {
-    try {
-      const { status, text } = await transport.upload({ url, filePath, name, headers: header, formData, timeout });
-      return { errMsg: "uploadFile:ok", statusCode: status, data: text };
-    } catch (error) {
-      return { errMsg: `uploadFile:fail ${error.message}` };
-    }
+    const { status, text } = await transport.upload({ url, filePath, name, headers: header, formData, timeout });
+    return { errMsg: "uploadFile:ok", statusCode: status, data: text };
   }
 
   const requested = answering("request", request);
