@@ -26,12 +26,16 @@ from graph.http.client_address import ClientAddresses
 from graph.http.explorer_page import explorer_routes
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.health import Readiness, livez
+from graph.http.home_page import HomePage
 from graph.http.middleware import HostAndConcurrencyMiddleware, ListedOriginsMiddleware, RequestMiddleware
 from graph.http.request import RequestDecoder
 from graph.http.responses import error_response
+from graph.http.schema_document import PATH as SCHEMA_PATH
+from graph.http.schema_document import schema_route
 from graph.http.service_authentication import ServiceAuthentication
 from graph.http.service_changes import ServiceChanges
 from graph.observability.metrics import Metrics, serve_metrics
+from graph.schema.build import print_schema
 from graph.server.http_error import HttpError
 from graph.server.limits import RequestLimits, RouteLimits
 from graph.server.shutdown import Shutdown
@@ -40,6 +44,9 @@ from graph.settings import Settings
 GRAPHQL_PATH: Final = "/graphql"
 SIMULATOR_PREFIX: Final = "/simulator"
 PROBES: Final = frozenset({"/livez", "/readyz"})
+# What pages ask for by themselves. What happens in the simulator leaves lines of its own.
+ASSETS: Final = ("/graphiql/", "/phone/", "/favicon.", f"{SIMULATOR_PREFIX}/")
+_SWITCHES: Final = {"/graphiql": "WXGATE_GRAPHIQL", SCHEMA_PATH: "WXGATE_SCHEMA"}
 _UNHURRIED: Final = RequestLimits(request_seconds=3660)
 # Room for a picture of the megabyte that WeChat takes, and for one that is too large and is refused as WeChat does it.
 _WITH_PICTURE: Final = RequestLimits(body_bytes=2 * 1024 * 1024)
@@ -69,12 +76,14 @@ def build_app(
     parts: Parts,
     *,
     simulator: ASGIApp | None = None,
+    for_development: bool = False,
     shutdown: Shutdown | None = None,
     request_log: Observer | None = None,
     worker: int = 0,
 ) -> Starlette:
     """The application of these parts; `simulator`, if given, is mounted under `/simulator`.
 
+    `for_development` puts a page at the root.
     `shutdown` is how the one that runs it announces its end. `request_log` writes a line for each request; by default
     through this process's logging, whatever that costs. `worker` is which of the processes that share the public port
     this is: their metrics are served from as many ports. The lifespan raises `KeyRingMismatch`, and `OSError` when the
@@ -84,7 +93,7 @@ def build_app(
     address_of = ClientAddresses(settings.http.trusted_proxies, settings.http.client_address_header).client_of
     decoder = RequestDecoder(depth=settings.limit.json_depth)
     endpoint = GraphQLEndpoint(parts.executor, parts.services, decoder, address_of)
-    observers: list[Observer] = [request_log or AccessLog(probes=PROBES)]
+    observers: list[Observer] = [request_log or AccessLog(probes=PROBES, assets=ASSETS)]
     if settings.metrics.port is not None:
         observers.append(partial(_count_request, parts.metrics))
 
@@ -104,7 +113,6 @@ def build_app(
             raise RuntimeError(msg)
         await stack(scope, receive, send)
 
-    shown_schema = parts.executor.documents.schema if settings.introspection else None
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, endpoint),
         Route("/livez", livez),
@@ -112,13 +120,11 @@ def build_app(
         *_service_routes(parts, address_of),
         *parts.wechat_events.routes(),
         *_picture_routes(parts, address_of),
-        *(explorer_routes(with_phone=simulator is not None, schema=shown_schema) if settings.graphiql else ()),
-        *(
-            [Route(SIMULATOR_PREFIX, _to_simulator), Mount(SIMULATOR_PREFIX, simulator)]
-            if simulator is not None
-            else ()
-        ),
+        *_page_routes(parts, simulator),
     ]
+    if for_development:
+        paths = {route.path for route in routes if isinstance(route, (Mount, Route))}
+        routes += HomePage(paths, [app.app_id for app in settings.wechat.mini_programs()]).routes()
     app = Starlette(routes=routes, lifespan=lifespan)
     # Such a response would be no JSON, and would name whatever host the request named.
     app.router.redirect_slashes = False
@@ -163,6 +169,24 @@ def _picture_routes(parts: Parts, address_of: Callable[[Scope], str]) -> list[Ba
     return [Route(uploads.PATH, endpoint), *given_out]
 
 
+def _page_routes(parts: Parts, simulator: ASGIApp | None) -> list[BaseRoute]:
+    """What browsers and tools ask for, as far as it is switched on; and the simulator."""
+    settings, routes = parts.settings, list[BaseRoute]()
+    if settings.graphiql:
+        shown_schema = parts.executor.documents.schema if settings.introspection else None
+        routes += explorer_routes(with_phone=simulator is not None, schema=shown_schema)
+    if settings.schema_:
+        routes.append(schema_route(print_schema()))
+    if simulator is not None:
+        routes += [Route(SIMULATOR_PREFIX, _to_simulator, methods=["GET"]), Mount(SIMULATOR_PREFIX, simulator)]
+    return routes
+
+
+async def _to_simulator(_request: Request) -> Response:
+    """Its page has relative addresses."""
+    return RedirectResponse(f"{SIMULATOR_PREFIX.removeprefix('/')}/")
+
+
 def _count_request(metrics: Metrics, record: RequestRecord) -> None:
     metrics.request_finished(record.method, record.path, record.status, record.seconds)
     if record.kind is not None:
@@ -171,15 +195,12 @@ def _count_request(metrics: Metrics, record: RequestRecord) -> None:
         metrics.errors.labels(code).inc()
 
 
-async def _to_simulator(_request: Request) -> Response:
-    """Its page has relative addresses."""
-    return RedirectResponse(f"{SIMULATOR_PREFIX.removeprefix('/')}/")
-
-
 async def _not_routed(request: Request, error: Exception) -> Response:
     """Starlette's own refusals, in the shape of every other error."""
     if isinstance(error, HTTPException) and error.status_code == 405:
         failure = HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Use another method here.", headers=error.headers)
     else:
-        failure = HttpError(404, ErrorCode.NOT_FOUND, "There is nothing here; the API is at /graphql.")
+        switch = _SWITCHES.get(request.url.path)
+        where = f"{switch}=true serves this page" if switch else "the API is at /graphql"
+        failure = HttpError(404, ErrorCode.NOT_FOUND, f"There is nothing here; {where}.")
     return error_response(failure, request.scope)

@@ -36,6 +36,7 @@ SLOW: Final = (
         "http/barrage/",
         "http/test_audits",
         "http/test_explorer",
+        "http/test_home_page",
     ),
     *(
         "http/test_fuzz",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import zipfile
@@ -18,6 +19,7 @@ from tests.http.browsing import ROOT, unwrapped, visit
 from tests.programs import program
 
 EXPLORER: Final = "graph/http/explorer/"
+PAGES: Final = ("explorer.html", "explorer-with-phone.html", "phone.html")
 LICENCES: Final = "wxgate-0.1.0.dist-info/licenses/"
 
 
@@ -66,6 +68,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     assert not (source / EXPLORER / "dist").exists()
     with (source / EXPLORER / "build.mjs").open("a", encoding="utf-8") as script:
         script.write('await writeFile(join(here, "metafile.json"), JSON.stringify(metafile));\n')
+    # There before, they are left there: the tests look at what was bundled.
+    (source / EXPLORER / "node_modules").mkdir()
     with_node = str(Path(program("npm", "nodejs npm")).parent) + os.pathsep + os.environ["PATH"]
     wheel = build(source, "wheel", directory / "wheel", with_node)
     outputs = json.loads((source / EXPLORER / "metafile.json").read_text("utf-8"))["outputs"].values()
@@ -78,7 +82,7 @@ def test_a_wheel_serves_graphiql_in_an_empty_environment_without_node(built: Bui
     wheel = built.wheel
     carried = explorer_files(wheel)
     assert {name.partition("/")[0] for name in carried} == {"dist"}
-    assert {"dist/pages.json", "dist/explorer.html", "dist/explorer-with-phone.html"} < carried
+    assert {f"dist/{name}" for name in ("pages.json", *PAGES)} < carried
     # Built once: with the same sources there is nothing to run.
     assert explorer_files(build(built.source, "wheel", tmp_path / "again", "")) == carried
 
@@ -141,6 +145,36 @@ def test_the_package_is_built_without_graphiql_where_it_cannot_be(tmp_path: Path
     assert explorer_files(wheel) == set()
     assert notices_in(wheel) == ""
     assert "graph/http/explorer_page.py" in zipfile.ZipFile(wheel).namelist()
+
+
+@pytest.mark.parametrize("is_silent", [False, True], ids=["refuses", "is silent"])
+def test_a_registry_out_of_reach_costs_the_explorer_and_little_time(
+    tmp_path: Path, is_silent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = unpacked_sdist(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        if not is_silent:
+            silent.close()
+        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
+        with_node = str(Path(program("npm", "nodejs npm")).parent) + os.pathsep + os.environ["PATH"]
+        # `npm ci` by itself would wait for a silent one for minutes.
+        wheel = build(source, "wheel", tmp_path / "wheel", with_node)
+    assert explorer_files(wheel) == set()
+    assert not (source / EXPLORER / "node_modules").exists()
+
+
+def test_the_build_leaves_no_packages_behind(tmp_path: Path) -> None:
+    source, programs = unpacked_sdist(tmp_path), tmp_path / "programs"
+    programs.mkdir()
+    (programs / "npm").write_text("#!/bin/sh\nmkdir -p node_modules/esbuild\n")
+    (programs / "node").write_text("#!/bin/sh\nmkdir dist && echo '{}' > dist/pages.json\n")
+    for name in ("npm", "node"):
+        (programs / name).chmod(0o755)
+    wheel = build(source, "wheel", tmp_path / "wheel", f"{programs}{os.pathsep}{os.defpath}")
+    assert {"dist/pages.json", "dist/built-from.json"} <= explorer_files(wheel)
+    assert not (source / EXPLORER / "node_modules").exists()
 
 
 def test_an_editable_install_has_graphiql_in_the_checkout() -> None:

@@ -67,7 +67,12 @@ class CodesTooFrequent(AccountError):
         self.retry_after_ms = retry_after_ms
 
 
-class NotEnabled(AccountError): ...
+class NotEnabled(AccountError):
+    """`setting` is the variable that switches it on."""
+
+    def __init__(self, *, setting: str) -> None:
+        super().__init__(f"{setting} does not switch it on")
+        self.setting = setting
 
 
 class NumberInUse(AccountError): ...

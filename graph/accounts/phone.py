@@ -107,7 +107,7 @@ class Phones:
         `SessionKeyStale`, `NumberInUse`, `Unauthenticated` when the user is gone, `DatabaseError`.
         """
         if not self.takes_encrypted:
-            raise NotEnabled
+            raise NotEnabled(setting="WXGATE_PHONE_ENCRYPTED")
         await self.address_rate_limit.count("address", client.address, client, **viewer.ids)
         encrypted = EncryptedData.parse(encrypted_data=encrypted_data, iv=iv)
         await self._count_user(await require_account(self.database, viewer.account_id), viewer, client)

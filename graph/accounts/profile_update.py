@@ -59,7 +59,7 @@ class ProfileUpdates:
         """
         await self.address_rate_limit.count("address", client.address, client, **viewer.ids)
         if isinstance(requested.avatar, str) and self.url_of is None:
-            raise NotEnabled
+            raise NotEnabled(setting="WXGATE_AVATARS_STORE")
         change = requested.validated()
         if changed_user(viewer.user, change) == viewer.user and not (change.upload_id or change.clears_picture):
             return viewer.user

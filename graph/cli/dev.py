@@ -5,6 +5,8 @@ import contextlib
 import errno
 import json
 import os
+import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -13,31 +15,19 @@ import click
 from pydantic import SecretStr
 
 from graph.app import SIMULATOR_PREFIX
-from graph.cli.serve import HOST, PORT, serve_parts
+from graph.cli.dev_banner import Banner
+from graph.cli.serve import HOST, PORT, Development, serve_parts
 from graph.cli.simulate import ALLOW_REMOTE, APPS, invent, local_hosts, play_several, push_events_to, require_loopback
 from graph.composition import compose
 from graph.security.encryption import generate_entry
-from graph.server.sockets import in_url, listening
+from graph.server.sockets import in_url, listening, network_address
 from graph.settings import Settings, WeChatSettings
 from graph.simulator import SimulatorState, create_simulator
 from models.migrate import migrate
 
-_BANNER: Final = """
-  wxgate dev: FOR DEVELOPMENT ONLY. Anyone who can reach this port can sign in as anyone{simulated}.
-
-  GraphQL   {url}/graphql
-  explorer  {url}/graphiql
-  WeChat    {wechat}{apps}
-  database  {database}
-  keys      {data}
-"""
-_FIRST_LOGIN: Final = """
-  A first login to paste:
-
-    CODE=$(curl -s -X POST {url}/simulator/device/login | sed 's/.*"code":"\\([^"]*\\)".*/\\1/')
-    curl -s {url}/graphql -H 'Content-Type: application/json' -d \\
-      '{{"query":"mutation($code:String!){{login(code:$code){{token user{{id}}}}}}","variables":{{"code":"'$CODE'"}}}}'
-"""
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+# Web builds of the developer's own, like Vite's on port 5173.
+_OWN_ORIGINS: Final = "http://localhost:*,http://127.0.0.1:*,http://[::1]:*"
 
 
 @click.command()
@@ -51,6 +41,7 @@ def dev(host: str, port: int, data: Path, apps: int, allow_remote: bool) -> None
 
     With WXGATE_WECHAT_APP_ID and WXGATE_WECHAT_APP_SECRET set it talks to WeChat instead.
     """
+    started_at = time.perf_counter()
     require_loopback(host, allow_remote)
     if any(sign in str(data.absolute()) for sign in "?#%"):
         message = f"{data}: a database URL cannot name a path with ?, # or % in it."
@@ -60,8 +51,9 @@ def dev(host: str, port: int, data: Path, apps: int, allow_remote: bool) -> None
     state, encryption_keys = _prepare(data)
     with listening(host, port) as listeners:
         own_port = listeners[0].getsockname()[1]
-        url = f"http://{in_url(host)}:{own_port}"
-        own_host = "127.0.0.1" if host in {"0.0.0.0", "::"} else in_url(host)  # noqa: S104 - compared, not bound
+        own_host = "127.0.0.1" if host in _EVERYWHERE else in_url(host)
+        network_host = network_address() if host in _EVERYWHERE else None
+        url = f"http://{own_host}:{own_port}"
         own_database = (data / "wxgate.db").absolute()
         settings = Settings.load(
             defaults={
@@ -69,10 +61,12 @@ def dev(host: str, port: int, data: Path, apps: int, allow_remote: bool) -> None
                 "WXGATE_ENCRYPTION_KEYS": encryption_keys,
                 "WXGATE_DRAIN_SECONDS": "0",
                 "WXGATE_HTTP_ALLOWED_HOSTS": ",".join(local_hosts(host)),
+                "WXGATE_HTTP_CORS_ORIGINS": _OWN_ORIGINS,
                 "WXGATE_INTROSPECTION": "true",
                 "WXGATE_GRAPHIQL": "true",
+                "WXGATE_SCHEMA": "true",
                 "WXGATE_AVATARS_STORE": f"file://{quote(str((data / 'avatars').absolute()))}",
-                "WXGATE_AVATARS_PUBLIC_URL": f"http://{own_host}:{own_port}/avatars",
+                "WXGATE_AVATARS_PUBLIC_URL": f"http://{network_host or own_host}:{own_port}/avatars",
                 "WXGATE_RATE_LIMIT_DOCUMENTS": "",
             }
         )
@@ -81,30 +75,35 @@ def dev(host: str, port: int, data: Path, apps: int, allow_remote: bool) -> None
             further = play_several(state, apps)
             state.journal.is_logged = True
             simulator = create_simulator(state)
-            push = push_events_to(state, f"http://{own_host}:{own_port}/wechat/events/{{appid}}")
+            push = push_events_to(state, f"{url}/wechat/events/{{appid}}")
             wechat = WeChatSettings(
                 app_id=state.app_id,
                 app_secret=SecretStr(state.app_secret),
                 apps=SecretStr(further) if further else None,
                 events_token=SecretStr(push.token),
                 events_aes_key=SecretStr(push.aes_key),
-                base_url=f"http://{own_host}:{own_port}{SIMULATOR_PREFIX}",
+                base_url=f"{url}{SIMULATOR_PREFIX}",
             )
             settings = settings.model_copy(update={"wechat": wechat})
         parts = compose(settings)
         served = settings.wechat.mini_programs()
         database_url = settings.database.url.get_secret_value()
         asyncio.run(migrate(database_url))
-        banner = _BANNER.format(
+        banner = Banner(
             url=url,
-            apps="".join(f"\n            {app.app_id}" for app in served) if len(served) > 1 else "",
-            wechat=f"simulated at {url}{SIMULATOR_PREFIX}" if simulator else "the real one",
-            database=own_database if database_url == f"sqlite://{own_database}" else "the one in WXGATE_DATABASE_URL",
-            data=data.absolute(),
-            simulated=" of the simulator" if simulator else "",
+            network_url=network_host and f"http://{network_host}:{own_port}",
+            app_ids=tuple(app.app_id for app in served),
+            wechat_url=settings.wechat.base_url,
+            is_simulated=simulator is not None,
+            explorer=settings.graphiql,
+            database=str(own_database)
+            if database_url == f"sqlite://{own_database}"
+            else "the one in WXGATE_DATABASE_URL",
+            data=str(data.absolute()),
         )
-        click.echo(banner + (_FIRST_LOGIN.format(url=url) if simulator else ""))
-        serve_parts(parts, listeners, simulator=simulator)
+        banner.print()
+        development = Development(simulator, started=partial(banner.print_ready, started_at))
+        serve_parts(parts, listeners, development=development)
 
 
 def _prepare(directory: Path) -> tuple[SimulatorState, str]:

@@ -1,7 +1,7 @@
 """Turns what a command may raise on purpose into one message and exit code 1."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import click
@@ -61,10 +61,14 @@ class CommandGroup(click.Group):
 
 
 class Lifespan:
-    """Runs a lifespan, and keeps its `fault`, which uvicorn would log with a traceback and end for with exit code 3."""
+    """Runs a lifespan, and keeps its `fault`, which uvicorn would log with a traceback and end for with exit code 3.
 
-    def __init__(self, app: Starlette) -> None:
+    `started` is called once requests are served.
+    """
+
+    def __init__(self, app: Starlette, started: Callable[[], None] = lambda: None) -> None:
         self._app = app
+        self._started = started
         self.fault: Exception | None = None
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,6 +77,7 @@ class Lifespan:
         try:
             async with self._app.router.lifespan_context(self._app):
                 await send({"type": "lifespan.startup.complete"})
+                self._started()
                 await receive()
                 stage = "shutdown"
         except _EXPECTED as error:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import click
+import orjson
 
 from graph.accounts.cleanup import cleanup_jobs
 from graph.accounts.jobs import Jobs
 from graph.accounts.sessions import epoch_ms
 from graph.observability.logging import configure_logging
-from graph.schema.build import print_schema
+from graph.schema.build import introspected_schema, print_schema
 from graph.settings import Settings
 from models import migrate as migrations
 from models.database import Database
@@ -59,9 +60,13 @@ async def _cleanup(database: Database, idle_days: int, audit_days: int) -> list[
 
 
 @click.command()
-def schema() -> None:
+@click.option("--json", "as_json", is_flag=True, help="As the result of introspection.")
+def schema(as_json: bool) -> None:
     """Print the GraphQL schema (SDL), in UTF-8."""
-    click.echo(print_schema().encode("utf-8"), nl=False)
+    if as_json:
+        click.echo(orjson.dumps(introspected_schema(), option=orjson.OPT_INDENT_2))
+    else:
+        click.echo(print_schema().encode("utf-8"), nl=False)
 
 
 def in_database(work: Callable[[Database], Coroutine[Any, Any, Result]]) -> Result:

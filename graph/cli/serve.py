@@ -5,12 +5,13 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import click
 from starlette.types import ASGIApp
 
-from graph.app import PROBES, build_app, route_limits
+from graph.app import ASSETS, PROBES, build_app, route_limits
 from graph.cli.errors import Lifespan, faults_in_one_message
 from graph.composition import compose
 from graph.composition.parts import Parts
@@ -60,8 +61,16 @@ def serve(host: str, port: int, workers: int) -> None:
         serve_parts(parts, listeners, workers=workers)
 
 
+@dataclass(frozen=True, slots=True)
+class Development:
+    """What `wxgate dev` adds: a simulator, unless it talks to WeChat; `started` is called once requests are served."""
+
+    simulator: ASGIApp | None
+    started: Callable[[], None]
+
+
 def serve_parts(
-    parts: Parts, listeners: Sequence[socket.socket], *, simulator: ASGIApp | None = None, workers: int = 1
+    parts: Parts, listeners: Sequence[socket.socket], *, development: Development | None = None, workers: int = 1
 ) -> None:
     """Serves in this process, or in several that it forks, until a signal. Raises what the lifespan raises."""
     settings = parts.settings
@@ -74,7 +83,7 @@ def serve_parts(
     announce(listeners[0], workers=workers)
     watchdog = Watchdog(os.environ.get("NOTIFY_SOCKET"))
     if workers == 1:
-        _serve(parts, listeners, simulator=simulator, keep_running=watchdog.ping)
+        _serve(parts, listeners, development=development, keep_running=watchdog.ping)
         return
 
     def work(index: int, beat: Callable[[], bool]) -> None:
@@ -93,16 +102,26 @@ def _serve(
     parts: Parts,
     listeners: Sequence[socket.socket],
     *,
-    simulator: ASGIApp | None = None,
+    development: Development | None = None,
     worker: int = 0,
     keep_running: Callable[[], bool] = lambda: True,
 ) -> None:
     settings = parts.settings
     shutdown = Shutdown(settings.drain_seconds)
     logs_requests = settings.log.level in {"DEBUG", "INFO"}
-    request_log: Observer = AccessLog(settings.log.format, probes=PROBES) if logs_requests else lambda _record: None
-    app = build_app(parts, simulator=simulator, shutdown=shutdown, request_log=request_log, worker=worker)
-    lifespan = Lifespan(app)
+    assets = ASSETS if development is None else (*ASSETS, "/avatars/")
+    access_log = AccessLog(settings.log.format, probes=PROBES, assets=assets)
+    request_log: Observer = access_log if logs_requests else lambda _record: None
+    simulator = development.simulator if development else None
+    app = build_app(
+        parts,
+        simulator=simulator,
+        for_development=development is not None,
+        shutdown=shutdown,
+        request_log=request_log,
+        worker=worker,
+    )
+    lifespan = Lifespan(app, development.started) if development else Lifespan(app)
     try:
         run(
             app,

@@ -65,6 +65,8 @@ def redacted_message(error: GraphQLError) -> str:
     """graphql-core's message without the values that it quotes: they may be a login code or a token."""
     if isinstance(error, GraphQLSyntaxError):
         return _QUOTED_VALUE.sub(r"\1", error.message)
+    if error.message.startswith("GraphQL introspection has been disabled"):
+        return "Introspection is off here: WXGATE_INTROSPECTION switches it on."
     node = error.nodes[0] if error.nodes else None
     value_is_wrong = " has invalid " in error.message and not error.message.endswith(" to be provided.")
     if isinstance(node, ast.VariableDefinitionNode) and value_is_wrong:

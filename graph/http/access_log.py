@@ -48,12 +48,16 @@ class AccessLog:
     """An `Observer` that writes one line for each request: no query string, no path that is unknown.
 
     As what `configure_logging` would write of it, at a tenth of the cost; without a `style`, by this process's logging.
-    Those of `probes`, paths that are asked all day, are DEBUG.
+    Those of `probes`, paths that are asked all day, are DEBUG; so are those of `assets`, prefixes of paths that a page
+    asks for by itself, unless they fail.
     """
 
-    def __init__(self, style: Style | None = None, *, probes: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, style: Style | None = None, *, probes: frozenset[str] = frozenset(), assets: tuple[str, ...] = ()
+    ) -> None:
         self._style = style
         self._probes = probes
+        self._assets = assets
         self._write = log_writer().write
 
     def __call__(self, record: RequestRecord) -> None:
@@ -68,7 +72,7 @@ class AccessLog:
             fields["operation"] = record.operation if len(record.operation) <= MAX_OPERATION_LENGTH else "?"
         if record.codes:
             fields["code"] = record.codes[0]
-        if record.path in self._probes:
+        if record.path in self._probes or (record.status < 400 and record.path.startswith(self._assets)):
             _log.debug("request", extra=fields)
         elif self._style == "json":
             line = {"timestamp": datetime.now(UTC), **_LINE, **fields}

@@ -1,4 +1,6 @@
-"""GraphiQL from this server's own origin, and beside it a phone where the server plays WeChat itself.
+"""GraphiQL from this server's own origin, and where the server plays WeChat itself two phones.
+
+One is a panel beside GraphiQL, the other at `/phone` is drawn, with the example mini-program open on it.
 
 `explorer/` is a project of its own: `npm ci` and `build.mjs` make `explorer/dist/` of it, which `build_hook.py` has
 done whenever the package is installed on a machine with Node.js, and which a wheel carries.
@@ -26,9 +28,15 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
+# Blobs are the pictures that a user chooses, and no style is in an attribute.
+_PHONE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 _NOT_BUILT: Final = (
-    "GraphiQL is not built here, for wxgate was installed without Node.js: install Node.js 20 or newer with npm, "
-    "then run `pip install --force-reinstall --no-deps .` in the directory of wxgate's pyproject.toml, and restart.\n"
+    "GraphiQL is not built here, for wxgate was installed without Node.js, or where npm could not reach its registry: "
+    "install Node.js 20 or newer with npm, or mend the network, then run "
+    "`pip install --force-reinstall --no-deps .` in the directory of wxgate's pyproject.toml, and restart.\n"
 )
 # Best first: content coding and what it adds to a file's name.
 _CODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
@@ -43,15 +51,31 @@ def explorer_routes(*, with_phone: bool, schema: GraphQLSchema | None, built: Pa
     """
     page = "explorer-with-phone.html" if with_phone else "explorer.html"
     try:
-        names = json.loads((built / "pages.json").read_text("utf-8"))[page]
+        files = json.loads((built / "pages.json").read_text("utf-8"))
     except FileNotFoundError:
         return [Route("/graphiql", _not_built, methods=["GET"])]
+    # The explorer shows the drawn phone within itself.
+    policy = _HEADERS["Content-Security-Policy"] + ("; frame-src 'self'" if with_phone else "")
+    routes, names = [_page_route("/graphiql", built / page, policy)], files[page]
+    if with_phone and "phone.html" in files:
+        routes.append(_page_route("/phone", built / "phone.html", _PHONE_POLICY))
+        names = sorted({*names, *files["phone.html"]})
+    routes += (_file_route(built / name) for name in names)
+    return [*routes, _introspection_route(schema)] if schema else routes
+
+
+def _page_route(path: str, page: Path, policy: str) -> Route:
+    headers = {**_HEADERS, "Content-Security-Policy": policy, "Cache-Control": "no-cache"}
 
     async def serve(_request: Request) -> Response:
-        return FileResponse(built / page, headers={**_HEADERS, "Cache-Control": "no-cache"})
+        return FileResponse(page, headers=headers)
 
-    routes = [Route("/graphiql", serve, methods=["GET"]), *(_file_route(built / name) for name in names)]
-    return [*routes, _introspection_route(schema)] if schema else routes
+    return Route(path, serve, methods=["GET"])
+
+
+def is_built(built: Path = _BUILT) -> bool:
+    """Whether there is more than a page that asks for Node.js."""
+    return (built / "pages.json").exists()
 
 
 async def _not_built(_request: Request) -> Response:

@@ -86,6 +86,9 @@ class GraphQLEndpoint:
                 if not scope["state"].get("origin_is_listed"):
                     refuse_foreign_get(headers)
                 return self.decoder.decode_query_string(QueryParams(scope["query_string"]))
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            # With a list, `ListedOriginsMiddleware` has answered.
+            raise HttpError(403, ErrorCode.FORBIDDEN, "No origin is listed in WXGATE_HTTP_CORS_ORIGINS.")
         allow = {"Allow": "GET, HEAD, POST"}
         raise HttpError(405, ErrorCode.METHOD_NOT_ALLOWED, "Use POST, or GET for queries.", headers=allow)
 

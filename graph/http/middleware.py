@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, cast
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import INTERNAL, ErrorCode
@@ -106,7 +106,10 @@ class RequestMiddleware:
         # A route may have been added since the last look.
         routes = [route for route in self.routes if isinstance(route, Route)]
         self._paths = frozenset(route.path for route in routes if not route.param_convertors)
-        return next((route.path for route in routes if route.path_regex.match(path)), "?")
+        mounts = [route for route in self.routes if isinstance(route, Mount)]
+        labels = [route.path for route in routes if route.path_regex.match(path)]
+        labels += [f"{mount.path}/*" for mount in mounts if mount.path_regex.match(path)]
+        return labels[0] if labels else "?"
 
 
 def _defect(error: BaseException, request_id: str) -> HttpError:
@@ -153,7 +156,7 @@ class HostAndConcurrencyMiddleware:
             return
         error: HttpError | None = scope.get("extensions", {}).get("http_error")
         if error is None and self.hosts and not self._is_known(scope["state"]["headers"].get(b"host", "")):
-            error = HttpError(400, ErrorCode.BAD_REQUEST, "Unknown host.")
+            error = HttpError(400, ErrorCode.BAD_REQUEST, "This host is not listed in WXGATE_HTTP_ALLOWED_HOSTS.")
         path = scope["path"]
         room = self._apart.get(path, self._room)
         if error is None and room.taken >= room.most:
@@ -173,11 +176,16 @@ class HostAndConcurrencyMiddleware:
         return any(name.endswith(known[1:]) if known.startswith("*.") else name == known for known in self.hosts)
 
 
+def _with_any_port(origin: str) -> str:
+    return f"{re.sub(r':[0-9]{1,5}$', '', origin)}:*"
+
+
 @dataclass(slots=True, eq=False)
 class ListedOriginsMiddleware:
     """Lets pages of listed origins read every response, and send any header: no cookie travels with their requests.
 
-    It leaves in the state of the scope whether the origin is listed, and what `RequestMiddleware` adds to the response.
+    An origin that ends in `:*` stands for any port. The state of the scope then has whether the origin is listed, and
+    what `RequestMiddleware` adds to the response.
     """
 
     app: ASGIApp
@@ -190,15 +198,15 @@ class ListedOriginsMiddleware:
         state = scope["state"]
         headers: Headers = state["headers"]
         origin = headers.get(b"origin", "")
-        state["origin_is_listed"] = origin in self.origins
+        is_listed = state["origin_is_listed"] = origin in self.origins or _with_any_port(origin) in self.origins
         added = state["response_headers"] = [(b"vary", b"Origin")]
-        if origin in self.origins:
+        if is_listed:
             added += [(b"access-control-allow-origin", origin.encode()), _PAGES_READ]
         method = headers.get(b"access-control-request-method")
         if method is None or scope["method"] != "OPTIONS":
             await self.app(scope, receive, send)
             return
-        if origin not in self.origins:
+        if not is_listed:
             raise HttpError(403, ErrorCode.FORBIDDEN, "This origin is not listed in WXGATE_HTTP_CORS_ORIGINS.")
         if method not in {"GET", "HEAD", "POST"}:
             raise HttpError(403, ErrorCode.FORBIDDEN, "Use POST, or GET for queries.")

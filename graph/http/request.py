@@ -98,7 +98,8 @@ def refuse_foreign_get(headers: Headers) -> None:
     type of its own, and there is no cookie here that would travel with it.
     """
     if headers.get(b"sec-fetch-site") not in {None, "none", "same-origin"}:
-        raise HttpError(403, ErrorCode.FORBIDDEN, "This server answers no GET from another site.")
+        msg = "A GET from another site is answered only if WXGATE_HTTP_CORS_ORIGINS lists its origin."
+        raise HttpError(403, ErrorCode.FORBIDDEN, msg)
     if (headers.get(b"content-type") or JSON).partition(";")[0].strip().lower() != JSON:
         raise HttpError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "A GET has no body to be of another type.")
 

@@ -72,7 +72,7 @@ class UploadEndpoint:
     async def _stage(self, scope: Scope, headers: Headers, receive: Receive) -> dict[str, object]:
         uploads = self.uploads
         if uploads is None:
-            raise NotEnabled
+            raise NotEnabled(setting="WXGATE_AVATARS_STORE")
         require_picture(headers, max_bytes=uploads.max_bytes)
         viewer = await self.sessions.require_viewer(bearer_token(headers))
         client = Client(self.address_of(scope), record_of(scope).request_id)

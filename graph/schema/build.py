@@ -2,15 +2,27 @@
 
 from datetime import datetime
 from functools import cache
+from typing import Final
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLSchema, introspection_from_schema
 from strawberry.schema.config import StrawberryConfig
 
-from graph.schema.errors import ENUMS
+from graph.schema.errors import TYPES
 from graph.schema.mutations import Mutation
 from graph.schema.queries import Query
 
+_DESCRIPTION: Final = """\
+Signs users of WeChat mini-programs in, and keeps what they show of themselves.
+
+- `login` takes the code of wx.login and returns a token; send it as `Authorization: Bearer <token>` from then on.
+- `me` is the signed-in user; null without a token.
+- `submitUserInfo`, `submitPhoneNumber` and `updateProfile` add to that user. Pictures go to POST /uploads/avatar.
+- `sessions`, `exportMe` and `deleteMe` are for the user's own eyes and wishes.
+
+An error has `extensions` of the shape of `ErrorExtensions`: decide by their `action`, or by their `code`, never by the
+message. Each operation lists the codes that it can have; besides those, any request can meet the ones of HTTP and of
+GraphQL itself."""
 _DATE_TIME = strawberry.scalar(
     name="DateTime",
     description="A moment in UTC as ISO 8601 text, like 2026-01-31T08:00:00.000000+00:00.",
@@ -23,7 +35,11 @@ _DATE_TIME = strawberry.scalar(
 @cache
 def build_schema() -> strawberry.Schema:
     """The one schema. Cached: it has no state, and building it takes a tenth of a second."""
-    return strawberry.Schema(Query, Mutation, types=ENUMS, config=StrawberryConfig(scalar_map={datetime: _DATE_TIME}))
+    config = StrawberryConfig(scalar_map={datetime: _DATE_TIME})
+    schema = strawberry.Schema(Query, Mutation, types=TYPES, config=config)
+    # Strawberry neither takes one nor prints it.
+    graphql_core_schema(schema).description = _DESCRIPTION
+    return schema
 
 
 def graphql_core_schema(schema: strawberry.Schema) -> GraphQLSchema:
@@ -33,4 +49,10 @@ def graphql_core_schema(schema: strawberry.Schema) -> GraphQLSchema:
 
 def print_schema() -> str:
     """The schema in SDL, as `schema.graphql` holds it."""
-    return f"{build_schema().as_str()}\n"
+    roots = "schema {\n  query: Query\n  mutation: Mutation\n}"
+    return f'"""\n{_DESCRIPTION}\n"""\n{roots}\n\n{build_schema().as_str()}\n'
+
+
+def introspected_schema() -> dict[str, object]:
+    """What the query of introspection finds, as code generators take it from a file."""
+    return {"data": introspection_from_schema(graphql_core_schema(build_schema()))}

@@ -1,4 +1,4 @@
-"""The code that an exception has in a response, and the enums of codes and actions in the schema.
+"""The code that an exception has in a response, and how the schema describes errors.
 
 Exceptions are raised where they are known and translated here, once. What is not in the table is a defect: it is
 logged with its traceback and reaches the client as `INTERNAL_SERVER_ERROR` and nothing more.
@@ -30,10 +30,36 @@ def _enum(kind: type[Enum], description: str) -> type[Enum]:
     return strawberry.enum(described, description=description)
 
 
-ENUMS: Final = (
-    _enum(Action, "What to do about an error, in `errors[].extensions.action`."),
-    _enum(Code, "Every code that `errors[].extensions.code` can hold."),
+_ACTIONS: Final = _enum(Action, "What to do about an error, in `errors[].extensions.action`.")
+_CODES: Final = _enum(Code, "Every code that `errors[].extensions.code` can hold.")
+
+
+@strawberry.type(
+    description="The shape of `errors[].extensions` in every response that has errors, whatever its HTTP status. No "
+    "field returns it: it is here for code generators."
 )
+class ErrorExtensions:
+    code: str = strawberry.field(graphql_type=_CODES, description="What went wrong.")
+    action: str = strawberry.field(graphql_type=_ACTIONS, description="What the client does next.")
+    retryable: bool = strawberry.field(description="Whether the same operation can succeed after `action`.")
+    request_id: str = strawberry.field(
+        description="Names the request in the server's log; also in the header X-Request-Id."
+    )
+    retry_after_ms: int | None = strawberry.field(
+        description="Milliseconds to wait before; absent where no time is known."
+    )
+
+
+TYPES: Final = (_ACTIONS, _CODES, ErrorExtensions)
+
+
+def with_errors(description: str, codes: str) -> str:
+    """The description of an operation, in Markdown, with a list of its codes, whose names have blanks between them.
+
+    Raises `KeyError` for a name that is no code.
+    """
+    return f"{description}\n\nErrors:\n\n" + "\n".join(f"- `{Code[name].name}`" for name in codes.split())
+
 
 _UNAVAILABLE: Final = CodedError(Code.SERVICE_UNAVAILABLE, "The server cannot work just now.", Action.WAIT)
 _PICTURES_BUSY: Final = CodedError(
@@ -168,6 +194,8 @@ def coded(error: BaseException) -> CodedError | None:
             return replace(known, retry_after_ms=math.ceil(1000 * seconds))
         case pictures.PictureUnusable():
             return CodedError(Code.PICTURE_UNUSABLE, str(error), Action.ASK_AGAIN)
+        case accounts.NotEnabled(setting=setting) if known:
+            known = replace(known, message=f"The operators have not switched this on ({setting}).")
         case RateLimited() | accounts.CodesTooFrequent() if known:
             return replace(known, retry_after_ms=error.retry_after_ms)
     return _with_particulars(error) or known

@@ -7,11 +7,12 @@ import strawberry
 from graph.accounts.login import LoginRequest
 from graph.accounts.requested_change import RequestedChange
 from graph.schema.context import Info
+from graph.schema.errors import with_errors
 from graph.schema.types import DeleteMePayload, ExportMePayload, Gender, LoginPayload, User
 
 _FRESH_CODE_ERRORS: Final = (
-    "Errors: UNAUTHENTICATED, APP_UNKNOWN, LOGIN_CODE_INVALID, LOGIN_CODE_USED, CODE_OF_ANOTHER_PERSON, USER_BLOCKED, "
-    "RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
+    "UNAUTHENTICATED APP_UNKNOWN LOGIN_CODE_INVALID LOGIN_CODE_USED CODE_OF_ANOTHER_PERSON USER_BLOCKED RATE_LIMITED "
+    "WECHAT_UNAVAILABLE WECHAT_MISCONFIGURED SERVICE_UNAVAILABLE"
 )
 _FRESH_CODE: Final = strawberry.argument(
     description="A fresh code of wx.login in the session's mini-program, which proves that the user is at hand."
@@ -23,11 +24,13 @@ _PLACE: Final = strawberry.argument(description="At most 64 characters.")
 @strawberry.type(description="What a client can do.")
 class Mutation:
     @strawberry.mutation(
-        description="Signs in the user who holds a code of wx.login. A token of the same mini-program that the request "
-        "still carries is superseded: it works for another minute. The header X-Wxgate-App names the mini-program, "
-        "where WeChat's Referer does not and the server serves several. Errors: BAD_REQUEST, APP_UNKNOWN, "
-        "LOGIN_CODE_INVALID, LOGIN_CODE_USED, USER_BLOCKED, RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, "
-        "SERVICE_UNAVAILABLE."
+        description=with_errors(
+            "Signs in the user who holds a code of wx.login. A token of the same mini-program that the request still "
+            "carries is superseded: it works for another minute. The header X-Wxgate-App names the mini-program, "
+            "where WeChat's Referer does not and the server serves several.",
+            "BAD_REQUEST APP_UNKNOWN LOGIN_CODE_INVALID LOGIN_CODE_USED USER_BLOCKED RATE_LIMITED "
+            "WECHAT_UNAVAILABLE WECHAT_MISCONFIGURED SERVICE_UNAVAILABLE",
+        )
     )
     async def login(
         self,
@@ -40,11 +43,13 @@ class Mutation:
         return LoginPayload.of(await context.services.logins.login(request))
 
     @strawberry.mutation(
-        description="Takes the result of wx.getUserInfo or wx.getUserProfile as it came, verifies and decrypts it, and "
-        "keeps it. Collect it after `login`, not before. Repeating a submission changes nothing; an older one never "
-        "replaces a newer one; WeChat's 微信用户 and its grey picture never replace a real nickname or picture. "
-        "Errors: UNAUTHENTICATED, BAD_USER_INPUT, SESSION_KEY_STALE, DECRYPTION_FAILED, WATERMARK_OUT_OF_RANGE, "
-        "RATE_LIMITED, SERVICE_UNAVAILABLE."
+        description=with_errors(
+            "Takes the result of wx.getUserInfo or wx.getUserProfile as it came, verifies and decrypts it, and keeps "
+            "it. Collect it after `login`, not before. Repeating a submission changes nothing; an older one never "
+            "replaces a newer one; WeChat's 微信用户 and its grey picture never replace a real nickname or picture.",
+            "UNAUTHENTICATED BAD_USER_INPUT SESSION_KEY_STALE DECRYPTION_FAILED WATERMARK_OUT_OF_RANGE "
+            "RATE_LIMITED SERVICE_UNAVAILABLE",
+        )
     )
     async def submit_user_info(
         self,
@@ -71,10 +76,12 @@ class Mutation:
         return User.of(user)
 
     @strawberry.mutation(
-        description="Changes what the user shows of themselves. What is absent stays; null clears. What is typed is "
-        "checked by WeChat, and so is a picture, later. Repeating it changes nothing. Errors: UNAUTHENTICATED, "
-        "BAD_USER_INPUT, APP_UNKNOWN, TEXT_REFUSED, PICTURE_REFUSED, UPLOAD_NOT_FOUND, NOT_ENABLED, RATE_LIMITED, "
-        "WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, SERVICE_UNAVAILABLE."
+        description=with_errors(
+            "Changes what the user shows of themselves. What is absent stays; null clears. What is typed is checked "
+            "by WeChat, and so is a picture, later. Repeating it changes nothing.",
+            "UNAUTHENTICATED BAD_USER_INPUT APP_UNKNOWN TEXT_REFUSED PICTURE_REFUSED UPLOAD_NOT_FOUND NOT_ENABLED "
+            "RATE_LIMITED WECHAT_UNAVAILABLE WECHAT_MISCONFIGURED SERVICE_UNAVAILABLE",
+        )
     )
     async def update_profile(
         self,
@@ -111,10 +118,12 @@ class Mutation:
         return User.of(await context.services.profile_updates.update(viewer, change, client=context.client()))
 
     @strawberry.mutation(
-        description="Takes the code that a button with open-type getPhoneNumber or getRealtimePhoneNumber gives, asks "
-        "WeChat for the number and keeps it. Repeating it changes nothing. Errors: UNAUTHENTICATED, BAD_USER_INPUT, "
-        "APP_UNKNOWN, PHONE_CODE_INVALID, PHONE_IN_USE, RATE_LIMITED, WECHAT_UNAVAILABLE, WECHAT_MISCONFIGURED, "
-        "SERVICE_UNAVAILABLE."
+        description=with_errors(
+            "Takes the code that a button with open-type getPhoneNumber or getRealtimePhoneNumber gives, asks WeChat "
+            "for the number and keeps it. Repeating it changes nothing.",
+            "UNAUTHENTICATED BAD_USER_INPUT APP_UNKNOWN PHONE_CODE_INVALID PHONE_IN_USE RATE_LIMITED "
+            "WECHAT_UNAVAILABLE WECHAT_MISCONFIGURED SERVICE_UNAVAILABLE",
+        )
     )
     async def submit_phone_number(
         self,
@@ -132,10 +141,12 @@ class Mutation:
         return User.of(await context.services.phones.submit(viewer, client=context.client(), code=code))
 
     @strawberry.mutation(
-        description="As `submitPhoneNumber`, for base libraries before 2.21.2, whose event has no code. Collect it "
-        "after `login`, not before. An older number never replaces a newer one. Errors: UNAUTHENTICATED, "
-        "BAD_USER_INPUT, NOT_ENABLED, SESSION_KEY_STALE, DECRYPTION_FAILED, WATERMARK_OUT_OF_RANGE, PHONE_IN_USE, "
-        "RATE_LIMITED, SERVICE_UNAVAILABLE."
+        description=with_errors(
+            "As `submitPhoneNumber`, for base libraries before 2.21.2, whose event has no code. Collect it after "
+            "`login`, not before. An older number never replaces a newer one.",
+            "UNAUTHENTICATED BAD_USER_INPUT NOT_ENABLED SESSION_KEY_STALE DECRYPTION_FAILED "
+            "WATERMARK_OUT_OF_RANGE PHONE_IN_USE RATE_LIMITED SERVICE_UNAVAILABLE",
+        )
     )
     async def submit_encrypted_phone_number(
         self,
@@ -149,8 +160,10 @@ class Mutation:
         return User.of(await phones.submit_encrypted(viewer, client=client, encrypted_data=encrypted_data, iv=iv))
 
     @strawberry.mutation(
-        description="Forgets the user's phone number. Repeating it changes nothing. Errors: UNAUTHENTICATED, "
-        "SERVICE_UNAVAILABLE."
+        description=with_errors(
+            "Forgets the user's phone number. Repeating it changes nothing.",
+            "UNAUTHENTICATED SERVICE_UNAVAILABLE",
+        )
     )
     async def remove_phone_number(self, info: Info) -> User:
         context = info.context
@@ -158,16 +171,22 @@ class Mutation:
         return User.of(await context.services.phones.remove(viewer))
 
     @strawberry.mutation(
-        description="Ends this request's session. True when it ended one, false when there was none to end: a repeat, "
-        "or a token that is no longer good. Errors: SERVICE_UNAVAILABLE."
+        description=with_errors(
+            "Ends this request's session. True when it ended one, false when there was none to end: a repeat, or a "
+            "token that is no longer good.",
+            "SERVICE_UNAVAILABLE",
+        )
     )
     async def logout(self, info: Info) -> bool:
         context = info.context
         return await context.services.session_list.log_out(context.token, client=context.client())
 
     @strawberry.mutation(
-        description="Ends another session of this user, or this one. True when it ended one, false when they have none "
-        "with this id. Errors: UNAUTHENTICATED, BAD_USER_INPUT, SERVICE_UNAVAILABLE."
+        description=with_errors(
+            "Ends another session of this user, or this one. True when it ended one, false when they have none with "
+            "this id.",
+            "UNAUTHENTICATED BAD_USER_INPUT SERVICE_UNAVAILABLE",
+        )
     )
     async def revoke_session(
         self,
@@ -179,8 +198,10 @@ class Mutation:
         return await context.services.session_list.revoke(viewer, session, client=context.client())
 
     @strawberry.mutation(
-        description="Ends all of this user's sessions but this one, and returns how many. Errors: UNAUTHENTICATED, "
-        "SERVICE_UNAVAILABLE."
+        description=with_errors(
+            "Ends all of this user's sessions but this one, and returns how many.",
+            "UNAUTHENTICATED SERVICE_UNAVAILABLE",
+        )
     )
     async def revoke_other_sessions(self, info: Info) -> int:
         context = info.context
@@ -188,16 +209,24 @@ class Mutation:
         return await context.services.session_list.revoke_others(viewer, client=context.client())
 
     @strawberry.mutation(
-        description="Deletes the user and everything kept of them, in all mini-programs of this server, at once and "
-        "for good; all their sessions end, so that a repeat is UNAUTHENTICATED. The next `login` makes a new user: "
-        f"keep the client from it before the call. {_FRESH_CODE_ERRORS}"
+        description=with_errors(
+            "Deletes the user and everything kept of them, in all mini-programs of this server, at once and for good; "
+            "all their sessions end, so that a repeat is UNAUTHENTICATED. The next `login` makes a new user: keep the "
+            "client from it before the call.",
+            _FRESH_CODE_ERRORS,
+        )
     )
     async def delete_me(self, info: Info, code: Annotated[str, _FRESH_CODE]) -> DeleteMePayload:
         context = info.context
         viewer = await context.services.sessions.require_viewer(context.token)
         return DeleteMePayload.of(await context.services.deletions.delete(viewer, code, client=context.client()))
 
-    @strawberry.mutation(description=f"Everything that is kept of the user, as one JSON document. {_FRESH_CODE_ERRORS}")
+    @strawberry.mutation(
+        description=with_errors(
+            "Everything that is kept of the user, as one JSON document.",
+            _FRESH_CODE_ERRORS,
+        )
+    )
     async def export_me(self, info: Info, code: Annotated[str, _FRESH_CODE]) -> ExportMePayload:
         context = info.context
         viewer = await context.services.sessions.require_viewer(context.token)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 _BACKLOG: Final = 2048
+# An address for documentation (RFC 5737): whatever leads there leads to the network.
+_ELSEWHERE: Final = ("192.0.2.1", 9)
 _LOCALHOST: Final = ("127.0.0.1", "::1")
 _NO_SUCH_ADDRESS: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # IPv6 may be switched off
 
@@ -33,6 +35,16 @@ def listening(host: str, port: int) -> Iterator[list[socket.socket]]:
 def in_url(host: str) -> str:
     """A host as URLs write it: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def network_address() -> str | None:
+    """This machine's IPv4 address for its neighbours, None without a network. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_ELSEWHERE)
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
 
 
 def listen(address: str, port: int) -> socket.socket:

@@ -140,7 +140,7 @@ class WatermarkSettings(Group):
 
 class HttpSettings(Group):
     allowed_hosts: values.Hosts = Field((), description="Names that `Host` may have, like `*.example.com`; empty: any.")
-    cors_origins: values.Origins = Field((), description="Exact origins of web (H5) builds.")
+    cors_origins: values.Origins = Field((), description="Exact origins of web (H5) builds; local ones in `dev`.")
     trusted_proxies: values.Networks = Field((), description="Proxies that name their clients, like `10.0.0.0/8`.")
     client_address_header: values.HeaderName = Field(
         "X-Forwarded-For", description="Where they do, like `X-Real-IP`, `CF-Connecting-IP` or `Forwarded`."
@@ -212,6 +212,8 @@ class Settings(Group):
     drain_seconds: float = Field(5, ge=0, le=3600, description="Seconds it serves after SIGTERM.")
     introspection: bool = Field(False, description="Introspection (on in `dev`).")
     graphiql: bool = Field(False, description="The explorer (on in `dev`).")
+    # With an underscore, for pydantic's models have a `schema` of their own.
+    schema_: bool = Field(False, description="`GET /schema.graphql` (on in `dev`).")
 
     @classmethod
     def load(cls, *groups: str, serving: bool = False, defaults: Mapping[str, str] | None = None) -> "Settings":
@@ -281,7 +283,7 @@ def located_fields() -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
 
 
 def _variable(path: Sequence[object]) -> str:
-    return "_".join(["WXGATE", *map(str, path)]).upper()
+    return "_".join(["WXGATE", *map(str, path)]).upper().rstrip("_")
 
 
 def _missing(variable: str) -> str:

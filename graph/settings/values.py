@@ -34,7 +34,8 @@ from models.url import tortoise_config
 EMPTY_IS_A_VALUE: Final = "empty is a value"
 _STORAGES: Final = ("memory://", "redis://", "rediss://", "valkey://", "valkeys://")
 _HOST: Final = re.compile(r"(\*\.)?[a-z0-9.-]+|\[[0-9a-f:]+\]").fullmatch
-_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?").fullmatch
+_ANY_LOOPBACK_PORT: Final = r"http://(localhost|127\.0\.0\.1|\[::1\]):\*"
+_ORIGIN: Final = re.compile(rf"https?://[a-z0-9.-]+(:[0-9]+)?|{_ANY_LOOPBACK_PORT}").fullmatch
 
 
 def is_loopback(host: str) -> bool:

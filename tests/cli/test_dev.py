@@ -1,15 +1,19 @@
 """`wxgate dev`: one command from nothing to a signed-in user, and the same user tomorrow."""
 
+import os
 import re
+import signal
 import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import orjson
 import pytest
 
+from graph.server.sockets import network_address
 from graph.simulator.serving import WeChatSimulator
 from tests.cli.processes import PATIENCE, Process, environment, invoke, run, serving
 from tests.secret_patterns import secrets_in
@@ -66,6 +70,39 @@ def test_the_lines_to_paste_sign_in_a_user_who_is_the_same_after_a_restart(tmp_p
     assert contents(tmp_path / ".wxgate") == made
 
 
+def test_a_web_build_on_another_port_signs_in_and_uploads(tmp_path: Path) -> None:
+    with serving("dev", cwd=tmp_path) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+        page = {"Origin": "http://localhost:5173"}
+        preflight = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+        for path in ("/graphql", "/uploads/avatar", "/simulator/device/login"):
+            assert client.options(path, headers=preflight).status_code == 204
+        issued = client.post("/simulator/device/login", json={}, headers=page)
+        signed_in = client.post(
+            "/graphql", json={"query": LOGIN, "variables": {"code": issued.json()["code"]}}, headers=page
+        )
+        for answer in (issued, signed_in):
+            assert answer.headers["access-control-allow-origin"] == page["Origin"]
+        assert signed_in.json()["data"]["login"]["isNewUser"]
+
+
+@pytest.mark.parametrize(("variables", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_colours_unless_it_wants_none(
+    variables: dict[str, str], is_coloured: bool, tmp_path: Path
+) -> None:
+    ours, its = os.openpty()
+    command = [sys.executable, "-m", "graph", "dev", "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(**variables), stdout=its, stderr=its) as process:
+        written = b""
+        while b"Ctrl+C stops." not in written:
+            written += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+    os.close(its)
+    os.close(ours)
+    assert re.search(rb"Ready in \d+\.\d s", re.sub(rb"\x1b\[\d+m", b"", written))
+    assert (b"\x1b[" in written) is is_coloured
+
+
 def test_the_data_directory_is_for_its_owner_alone_and_stays_out_of_git(tmp_path: Path) -> None:
     data = tmp_path / "deep" / "data"
     with serving("dev", "--data", str(data), cwd=tmp_path) as server:
@@ -94,45 +131,6 @@ def test_what_it_makes_in_a_directory_that_others_can_read_is_the_developer_s_ow
         made = {path.name: mode(path) & 0o077 for path in data.iterdir()}
     assert made.keys() >= {"wxgate.db", "wxgate.db-wal", "encryption-keys", "mini-program.json"}
     assert set(made.values()) == {0}
-
-
-def test_what_users_take_back_reaches_the_server_of_each_mini_program(tmp_path: Path) -> None:
-    with serving("dev", "--apps", "2", cwd=tmp_path) as server:
-        [first, second] = [app["app"] for app in server.get("/simulator/device/apps").json()["apps"]]
-        for app in (first, second):
-            for action in ("message-push", "revoke", "modified"):
-                answer = server.device(action, under="/simulator", app=app)
-                assert answer["errMsg"].endswith(":ok"), answer
-                assert all(delivery["accepted"] for delivery in answer.get("deliveries", []))
-        login = server.login(code_for(server, "me"))
-        [delivery] = server.device("close-account", under="/simulator", user="me")["deliveries"]
-        assert delivery == {
-            "event": "user_authorization_cancellation",
-            "accepted": True,
-            "tries": [{"status": 200, "answer": "success"}],
-        }
-        again = server.login(code_for(server, "me"))
-        assert again["isNewUser"]
-        assert again["user"]["id"] != login["user"]["id"]
-
-
-def test_the_simulator_has_a_page_and_logs_in_words_what_happens(tmp_path: Path) -> None:
-    with serving("dev", cwd=tmp_path) as server:
-        page = httpx.get(f"{server.url}/simulator", follow_redirects=True, trust_env=False)
-        assert (page.status_code, str(page.url)) == (200, f"{server.url}/simulator/")
-        assert f"curl -s -X POST {server.url}/simulator/device/login\n" in page.text
-        code = server.device("login", under="/simulator")["code"]
-        server.login(code)
-        again = {"query": LOGIN, "variables": {"code": code}}
-        httpx.post(f"{server.url}/graphql", json=again, trust_env=False)
-        asked = f"{server.url}/simulator/wxa/img_sec_check"
-        checked = httpx.post(asked, files={"media": bytes(1024 * 1024 + 1)}, trust_env=False)
-        assert checked.json()["errcode"] == 41001
-        calls = server.get("/simulator/device/calls").json()["calls"]
-        assert [call["errcode"] for call in calls if call["path"] == "/sns/jscode2session"] == [0, 40163]
-    for line in ("wx.login Li Lei\n", "code2Session -> ok  ", "code2Session -> 40163 code been used  "):
-        assert f" INFO    {line}" in server.output
-    assert secrets_in(server.output) == []
 
 
 def test_empty_variables_count_as_none(tmp_path: Path) -> None:
@@ -175,6 +173,8 @@ def test_with_credentials_it_talks_to_wechat_and_mounts_no_simulator(
     ) as server:
         assert server.get("/simulator/device/users").status_code == 404
         assert server.graphql(LOGIN, code=wechat_simulator.login("alice"))["login"]["isNewUser"]
+        assert server.get("/").status_code == 200
+    assert f"WeChat    the one at WXGATE_WECHAT_BASE_URL, as {wechat_simulator.app_id}\n" in server.output
     assert "paste" not in server.output
     assert "simulated" not in server.output
     assert secrets_in(server.output) == []
@@ -192,38 +192,10 @@ def test_an_address_that_others_can_reach_is_refused(host: str, tmp_path: Path) 
 def test_it_listens_to_others_when_that_is_allowed(tmp_path: Path) -> None:
     with serving("dev", "--host", "0.0.0.0", "--allow-remote", cwd=tmp_path) as server:  # noqa: S104
         server.url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+        assert f"open      {server.url}/\n" in server.output
+        if (address := network_address()) is not None:
+            assert f"network   {server.url.replace('127.0.0.1', address)}/\n" in server.output
         assert server.login(code_for(server, "me"))["isNewUser"]
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"Origin": "https://evil.example", "Content-Type": "text/plain"}, 415),
-        ({"Origin": "https://evil.example"}, 415),
-        ({"Host": "evil.example"}, 400),
-        ({"Origin": "http://localhost", "Content-Type": "application/json"}, 200),
-        ({}, 200),
-    ],
-)
-def test_a_page_from_elsewhere_cannot_order_faults(headers: dict[str, str], status: int, tmp_path: Path) -> None:
-    with serving("dev", cwd=tmp_path) as server:
-        response = httpx.post(
-            f"{server.url}/simulator/device/faults", content=b'{"kind":"hang"}', headers=headers, trust_env=False
-        )
-        assert response.status_code == status
-
-
-def test_the_phone_answers_after_any_delay_that_was_asked_for(tmp_path: Path) -> None:
-    with serving("dev", cwd=tmp_path, WXGATE_LIMIT_REQUEST_SECONDS="0.5") as server:
-        server.login(code_for(server, "me"))
-        [delivery] = server.device("close-account", under="/simulator", user="me", delay=0.6)["deliveries"]
-        assert delivery["accepted"]
-
-
-def test_a_page_from_elsewhere_cannot_close_an_account_by_saying_nothing(tmp_path: Path) -> None:
-    with serving("dev", cwd=tmp_path) as server:
-        closing, headers = f"{server.url}/simulator/device/close-account", {"Origin": "https://elsewhere.example"}
-        assert httpx.post(closing, headers=headers, trust_env=False).status_code == 415
 
 
 def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
@@ -249,21 +221,3 @@ def test_a_data_directory_that_cannot_be_used_is_one_sentence(file: str, sentenc
     refused = run("dev", "--port", "0", cwd=tmp_path)
     assert refused.returncode == 1
     assert re.fullmatch(f"Error: {sentence}\n", refused.stderr)
-
-
-def test_it_plays_several_mini_programs_in_which_a_user_is_one(tmp_path: Path) -> None:
-    with serving("dev", "--apps", "3", cwd=tmp_path) as server:
-        apps = [app["app"] for app in server.get("/simulator/device/apps").json()["apps"]]
-        assert len(apps) == 3
-        assert all(f"            {app}\n" in server.output for app in apps)
-        users = set()
-        for app in apps:
-            code = server.device("login", under="/simulator", user="alice", app=app)["code"]
-            request = {"query": LOGIN, "variables": {"code": code}}
-            headers = {"X-Wxgate-App": app}
-            answer = httpx.post(f"{server.url}/graphql", json=request, headers=headers, trust_env=False).json()
-            users.add(answer["data"]["login"]["user"]["id"])
-        assert len(users) == 1
-    with serving("dev", "--apps", "2", cwd=tmp_path) as server:
-        assert [app["app"] for app in server.get("/simulator/device/apps").json()["apps"]] == apps[:2]
-    assert secrets_in(server.output) == []

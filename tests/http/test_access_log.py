@@ -94,3 +94,21 @@ async def test_every_kind_of_request_but_a_probe_leaves_its_line(
         (405, None, "METHOD_NOT_ALLOWED"),
         (404, None, "NOT_FOUND"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "is_written"),
+    [
+        ("/graphiql/part-1.js", 200, False),
+        ("/graphiql/part-1.js", 404, True),
+        ("/avatars/{name}", 304, False),
+        ("/graphiql", 200, True),
+    ],
+)
+def test_what_a_page_asks_for_by_itself_leaves_a_line_when_it_fails(
+    path: str, status: int, is_written: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observer = AccessLog("text", assets=("/graphiql/", "/avatars/"))
+    observer(RequestRecord("0123456789abcdef", "GET", path, status=status))
+    log_writer().flush()
+    assert (f"path={path}" in capsys.readouterr().err) is is_written

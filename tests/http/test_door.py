@@ -39,8 +39,8 @@ async def test_a_host_of_ours_is_answered(server: TestServer, host: str) -> None
 @pytest.mark.parametrize("host", ["", "elsewhere", "example.com", "server.evil.com", "evilexample.com", "server:80:80"])
 async def test_another_host_is_refused(server: TestServer, host: str) -> None:
     response = await ask(server, Host=host)
-    assert response.status_code == 400
-    assert response.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+    assert refusal(response, 400) == "BAD_REQUEST"
+    assert "WXGATE_HTTP_ALLOWED_HOSTS" in response.json()["errors"][0]["message"]
 
 
 async def test_a_probe_is_answered_whatever_its_host(server: TestServer) -> None:
@@ -186,3 +186,39 @@ async def test_without_a_list_no_origin_is_let_in_and_any_host_is(
         answer = await ask(server, Host="elsewhere", Origin=ORIGIN)
         assert answer.json() == {"data": {"me": None}}
         assert "access-control-allow-origin" not in answer.headers
+
+
+PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x"}
+
+
+async def test_without_a_list_a_preflight_is_refused_by_the_name_of_the_setting(
+    wechat_simulator: WeChatSimulator, database_url: str, clock: Clock
+) -> None:
+    async with open_server(settings_for(wechat_simulator, database_url), wechat_simulator, clock) as server:
+        refused = await server.http.options("/graphql", headers=PREFLIGHT)
+        assert refusal(refused, 403) == "FORBIDDEN"
+        assert "WXGATE_HTTP_CORS_ORIGINS" in refused.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_listed"),
+    [
+        ("http://localhost:5173", True),
+        ("http://localhost", True),
+        ("http://[::1]:10086", True),
+        ("https://localhost:5173", False),
+        ("http://localhost.evil.example:5173", False),
+        ("http://localhost:5173:80", False),
+        ("http://localhost:", False),
+        ("http://localhost:x", False),
+        ("null", False),
+    ],
+)
+async def test_an_origin_of_this_machine_may_have_any_port(
+    wechat_simulator: WeChatSimulator, database_url: str, clock: Clock, origin: str, is_listed: bool
+) -> None:
+    http = HttpSettings(cors_origins=("http://localhost:*", "http://[::1]:*"))
+    async with open_server(settings_for(wechat_simulator, database_url, http=http), wechat_simulator, clock) as server:
+        answer = await ask(server, Origin=origin, **{"Sec-Fetch-Site": "same-site"})
+    assert answer.headers.get("access-control-allow-origin") == (origin if is_listed else None)
+    assert answer.status_code == (200 if is_listed else 403)

@@ -33,7 +33,9 @@ def test_the_first_tab_explains_the_sign_in_in_three_operations(tour: Any) -> No
 def test_the_phone_signs_a_person_in_submits_their_user_info_and_shows_who_they_are(tour: Any) -> None:
     steps = tour["steps"]
     assert steps["login"].startswith("Signed in for the first time.")
-    assert steps["newPolicy"] == "Proved and kept. But WeChat now calls every user “微信用户”."
+    assert steps["newPolicy"] == (
+        "Proved. But WeChat now calls every user “微信用户”: for the server you have no nickname yet."
+    )
     assert steps["oldPolicy"] == "Proved and kept: the nickname is “Li Lei”."
     assert steps["me"] == "You are “Li Lei”."
     assert '"nickName":"LiLei"' in unwrapped(tour["panes"]["response"])

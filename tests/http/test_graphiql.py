@@ -41,7 +41,11 @@ async def serving(*, with_phone: bool, built: Path) -> AsyncIterator[httpx.Async
 
 def build(directory: Path) -> Path:
     """What the bundler leaves, in small."""
-    needed = {"explorer.html": ["a-1.js", "b-2.woff2"], PHONE_PAGE: ["a-1.js", "b-2.woff2", "phone-3.js"]}
+    needed = {
+        "explorer.html": ["a-1.js", "b-2.woff2"],
+        PHONE_PAGE: ["a-1.js", "b-2.woff2", "phone-3.js"],
+        "phone.html": ["a-1.js", "drawn-4.js"],
+    }
     for page, names in needed.items():
         (directory / page).write_text(page)
         for name in names:
@@ -85,6 +89,15 @@ async def test_the_page_and_its_workers_may_run_and_reach_nothing_but_this_serve
         }
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("with_phone", "frames"), [(True, ["frame-src 'self'"]), (False, [])])
+async def test_only_the_page_with_the_phone_may_frame_and_only_this_server(
+    tmp_path: Path, with_phone: bool, frames: list[str]
+) -> None:
+    async with serving(with_phone=with_phone, built=build(tmp_path)) as http:
+        policy = (await http.get("/graphiql")).headers["content-security-policy"].split("; ")
+    assert [part for part in policy if part.startswith("frame-src")] == frames
 
 
 @pytest.mark.parametrize(("accepted", "at_most"), [("gzip", 12_000), ("identity", 100_000)])
@@ -170,9 +183,12 @@ async def test_the_phone_is_served_where_the_server_plays_wechat_and_nowhere_els
     async with serving(with_phone=True, built=tmp_path) as http:
         assert (await http.get("/graphiql")).text == PHONE_PAGE
         assert (await http.get("/graphiql/phone-3.js")).status_code == 200
+        assert (await http.get("/phone")).text == "phone.html"
+        assert (await http.get("/graphiql/drawn-4.js")).status_code == 200
     async with serving(with_phone=False, built=tmp_path) as http:
         assert (await http.get("/graphiql")).text == "explorer.html"
-        assert (await http.get("/graphiql/phone-3.js")).status_code == 404
+        for address in ("/graphiql/phone-3.js", "/phone", "/graphiql/drawn-4.js"):
+            assert (await http.get(address)).status_code == 404
     # This server has no simulator of its own, as in production.
     [script] = re.findall(r'<script type="module" src="([^"]+)"', (await server.http.get("/graphiql")).text)
     assert script.startswith("graphiql/explorer-")

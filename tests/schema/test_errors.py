@@ -13,6 +13,7 @@ from graph.accounts.errors import (
     CodeWasted,
     KeyNotRetired,
     NewCodeNeeded,
+    NotEnabled,
     NotMerged,
     PhoneNotStored,
     ProfileInvalid,
@@ -63,6 +64,7 @@ ARGUMENTS: Final[dict[type[Exception], dict[str, Any]]] = {
     DecryptFailed: {"reason": "padding"},
     WatermarkOutOfRange: {"reason": "too old"},
     NewCodeNeeded: {"cause": CodeWasted()},
+    NotEnabled: {"setting": "WXGATE_PHONE_ENCRYPTED"},
     PictureUnusable: {"fault": "kind", "reason": "is none"},
     StoreUnavailable: {"reason": "ENOSPC"},
     StoreMisconfigured: {"reason": "EACCES"},
@@ -217,3 +219,9 @@ async def test_tables_of_another_version_are_no_fault_of_the_client(
     token = (await server.login())["token"]
     await run_sql(settings, f"ALTER TABLE {table} RENAME TO elsewhere")
     assert await server.code_of_error(ME, token=token) == "SERVICE_UNAVAILABLE"
+
+
+def test_what_is_switched_off_is_named_by_its_setting() -> None:
+    known = coded(NotEnabled(setting="WXGATE_PHONE_ENCRYPTED"))
+    assert known is not None
+    assert known.message == "The operators have not switched this on (WXGATE_PHONE_ENCRYPTED)."

@@ -1,5 +1,6 @@
 """The schema as a document: committed, complete, described, and silent about WeChat's ids."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,12 @@ from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLNamedType,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    build_client_schema,
     build_schema,
+    introspection_from_schema,
     is_introspection_type,
     is_specified_scalar_type,
     lexicographic_sort_schema,
@@ -22,7 +26,7 @@ from graphql import (
 )
 
 from graph.cli import main
-from graph.errors import ErrorCode
+from graph.errors import INTERNAL, CodedError, ErrorAction, ErrorCode
 from graph.schema import build
 from graph.schema.build import graphql_core_schema
 
@@ -64,6 +68,30 @@ def test_the_command_prints_the_committed_schema() -> None:
     assert printed.stdout == SDL.read_text("utf-8")
 
 
+def test_the_command_prints_what_introspection_finds() -> None:
+    printed = CliRunner().invoke(main, ["schema", "--json"])
+    assert printed.exit_code == 0
+    found = json.loads(printed.stdout)["data"]
+    assert _sorted(build_client_schema(found)) == _sorted(SCHEMA)
+
+
+def test_the_schema_as_a_whole_is_described() -> None:
+    text = introspection_from_schema(SCHEMA)["__schema"]["description"]
+    assert text is not None
+    assert SDL.read_text("utf-8").startswith(f'"""\n{text}\n"""\nschema {{\n')
+    members = {name.partition(".")[2] for name, _ in described()}
+    assert set(re.findall(r"`([a-z]\w+)`", text)) <= members | {"extensions"}
+
+
+def test_the_shape_of_extensions_is_a_type_with_the_members_that_errors_have() -> None:
+    shape = SCHEMA.type_map["ErrorExtensions"]
+    assert isinstance(shape, GraphQLObjectType)
+    error = CodedError(ErrorCode.RATE_LIMITED, "Too often.", ErrorAction.WAIT, retry_after_ms=1)
+    assert list(shape.fields) == list(error.extensions("0123456789abcdef"))
+    required = [name for name, field in shape.fields.items() if isinstance(field.type, GraphQLNonNull)]
+    assert required == list(INTERNAL.extensions("0123456789abcdef"))
+
+
 def test_other_tools_read_the_committed_schema() -> None:
     schema = build_schema(SDL.read_text("utf-8"))
     assert validate_schema(schema) == []
@@ -77,7 +105,8 @@ def _sorted(schema: GraphQLSchema) -> str:
 def test_every_name_is_described_in_a_sentence() -> None:
     everything = list(described())
     assert len(everything) > 60
-    assert [name for name, text in everything if text is None or not re.fullmatch(r".{8,}\.", text)] == []
+    sentence = r".{8,}\.(\n\nErrors:\n(\n- `[A-Z_]+`)+)?"
+    assert [name for name, text in everything if text is None or not re.fullmatch(sentence, text)] == []
 
 
 def test_no_name_speaks_of_what_wechat_keeps_between_servers() -> None:
@@ -93,9 +122,9 @@ def test_no_name_speaks_of_what_wechat_keeps_between_servers() -> None:
 def test_every_operation_names_the_errors_it_has_and_only_such_as_exist(operation: str) -> None:
     description = dict(described())[operation]
     assert description is not None
-    _, found, errors = description.partition("Errors: ")
-    assert found
-    named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b|\bUNAUTHENTICATED\b", errors))
+    _, _, errors = description.partition("\n\nErrors:\n\n")
+    named = set(re.findall(r"^- `([A-Z_]+)`$", errors, re.MULTILINE))
+    assert len(named) == errors.count("- ")
     assert named
     assert named <= {code.name for code in ErrorCode}
     assert "SERVICE_UNAVAILABLE" in named

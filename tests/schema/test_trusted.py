@@ -165,7 +165,7 @@ def test_an_id_that_cannot_be_shown_is_named_by_its_position(tmp_path: Path, wro
         ),
         (
             "{ __schema { queryType { name } } }",
-            "GraphQL introspection has been disabled, but the requested query contained the field '__schema'.",
+            "Introspection is off here: WXGATE_INTROSPECTION switches it on.",
         ),
     ],
 )

@@ -40,7 +40,8 @@ def value_of(variable: str, settings: Settings) -> object:
     name = variable.removeprefix("WXGATE_").lower()
     for group in (group for group in type(settings).model_fields if name.startswith(f"{group}_")):
         return getattr(getattr(settings, group), name.removeprefix(f"{group}_"))
-    return getattr(settings, name)
+    # pydantic's models have a `schema` of their own.
+    return getattr(settings, "schema_" if name == "schema" else name)
 
 
 def refusal() -> str:

@@ -114,6 +114,7 @@ SETTINGS: dict[str, tuple[object, str, object]] = {
     "WXGATE_LOG_FORMAT": ("text", "json", "json"),
     "WXGATE_INTROSPECTION": (False, "true", True),
     "WXGATE_GRAPHIQL": (False, "1", True),
+    "WXGATE_SCHEMA": (False, "true", True),
 }
 DEFAULTS = {variable: default for variable, (default, _, _) in SETTINGS.items()}
 
@@ -167,6 +168,7 @@ def test_an_empty_variable_is_as_good_as_none(variable: str, env: SetVariables) 
         ("WXGATE_HTTP_CORS_ORIGINS", "null"),
         ("WXGATE_HTTP_CORS_ORIGINS", "https://a.example.com/"),
         ("WXGATE_HTTP_CORS_ORIGINS", "https://*.example.com"),
+        ("WXGATE_HTTP_CORS_ORIGINS", "https://a.example.com:*"),
         ("WXGATE_HTTP_TRUSTED_PROXIES", "proxy.internal"),
         ("WXGATE_HTTP_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("WXGATE_HTTP_TRUSTED_PROXIES", "*"),

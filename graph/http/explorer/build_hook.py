@@ -10,9 +10,15 @@ from typing import Any, Final
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+_INSTALL: Final = ("ci", "--omit=dev")
+# Without an answer `npm ci` asks for one package after the other, for minutes: this asks for one, once, for seconds.
+_ASK_REGISTRY: Final = ("view", "esbuild", "version", "--fetch-retries=0", "--fetch-timeout=8000")
 # Seconds for each command: far more than a slow machine needs, far less than for ever.
 _PATIENCE: Final = 900
 _INPUTS: Final = (".npmrc", "package.json", "package-lock.json", "*.mjs", "src/**/*")
+# The mini-program that the drawn phone shows, without what its own build makes of it.
+_EXAMPLE: Final = "examples/miniprogram/miniprogram"
+_EXAMPLE_TYPES: Final = frozenset({".graphql", ".json", ".ts", ".wxml", ".wxss"})
 
 
 class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
@@ -29,18 +35,43 @@ class ExplorerBuildHook(BuildHookInterface[BuilderConfig]):
 
     def _build(self, project: Path) -> None:
         stamp = project / "dist" / "built-from.json"
-        files = sorted(file for pattern in _INPUTS for file in project.glob(pattern) if file.is_file())
-        inputs = {file.relative_to(project).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+        root = Path(self.root)
+        files = [file for pattern in _INPUTS for file in project.glob(pattern)]
+        example = (root / _EXAMPLE).rglob("*")
+        files += [file for file in example if file.suffix in _EXAMPLE_TYPES and file.parent.name != "generated"]
+        named = sorted((file.relative_to(root).as_posix(), file) for file in files if file.is_file())
+        inputs = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in named}
         if not inputs or (stamp.exists() and json.loads(stamp.read_text("utf-8")) == inputs):
             return
         npm, node = shutil.which("npm"), shutil.which("node")
         if npm is None or node is None:
             self.app.display_warning("No Node.js with npm: wxgate is built without GraphiQL.")
             return
+        modules = project / "node_modules"
+        were_there = modules.exists()
         try:
-            for command in ([npm, "ci", "--omit=dev"], [node, "build.mjs"]):
-                subprocess.run(command, cwd=project, check=True, timeout=_PATIENCE)  # noqa: S603 - ours, and found
+            # What npm has in its cache is enough where there is no network.
+            if not _succeeds(project, npm, *_INSTALL, "--offline", "--silent"):
+                if not _succeeds(project, npm, *_ASK_REGISTRY, "--silent"):
+                    self.app.display_warning("npm cannot reach its registry: wxgate is built without GraphiQL.")
+                    return
+                _run(project, npm, *_INSTALL)
+            _run(project, node, "build.mjs")
         except (OSError, subprocess.SubprocessError) as error:
             self.app.display_warning(f"wxgate is built without GraphiQL: {error}")
             return
+        finally:
+            if not were_there:  # a developer's own stay
+                shutil.rmtree(modules, ignore_errors=True)
         stamp.write_text(json.dumps(inputs, indent=1), "utf-8")
+
+
+def _run(project: Path, *command: str) -> None:
+    """Raises `OSError`, `subprocess.SubprocessError`."""
+    subprocess.run(command, cwd=project, check=True, timeout=_PATIENCE)  # noqa: S603 - ours, and found
+
+
+def _succeeds(project: Path, *command: str) -> bool:
+    """Whether a command that may fail did not. Raises `OSError`, `subprocess.SubprocessError`."""
+    done = subprocess.run(command, cwd=project, check=False, timeout=_PATIENCE, stdout=subprocess.DEVNULL)  # noqa: S603
+    return done.returncode == 0

@@ -1,15 +1,14 @@
 // A phone that runs the built mini-program in argv[2] against the server in argv[3], as JSON lines on stdin tell it.
 // Each line is answered with one: what the command gives, or its error.
 
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { extname } from "node:path";
 import { createInterface } from "node:readline";
 import { JSDOM } from "jsdom";
-import { exchange } from "./http.mjs";
-import { makePrivacy } from "./privacy.mjs";
+import { makeButtons } from "../../../graph/http/explorer/src/phone-page/buttons.mjs";
+import { makePrivacy } from "../../../graph/http/explorer/src/phone-page/privacy.mjs";
+import { makeWx } from "../../../graph/http/explorer/src/phone-page/wx.mjs";
+import { makePlace } from "./place.mjs";
 import { becomeMiniProgram } from "./runtime.mjs";
-import { device, makeWx } from "./wx.mjs";
 
 const [miniprogram, server, storageFile] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
@@ -31,9 +30,33 @@ const { window } = new JSDOM("<!doctype html><body></body>", { pretendToBeVisual
 Object.assign(globalThis, { window, document: window.document });
 for (const name of ["Element", "Event", "CustomEvent", "MutationObserver", "Node", "HTMLElement"]) globalThis[name] = window[name];
 const simulate = require("miniprogram-simulate");
-const privacy = makePrivacy(state);
-const navigation = { reLaunch, navigateTo: (url) => COMMANDS.open({ page: nameIn(url) }), navigateBack };
-globalThis.wx = makeWx({ server, storageFile, state, log, navigation, privacy });
+const privacy = makePrivacy(state, () => state.shown.push("contract"));
+const screen = {
+  reLaunch,
+  navigateBack,
+  navigateTo: (url) => COMMANDS.open({ page: nameIn(url) }),
+  showModal({ title }) {
+    state.shown.push(title);
+    return state.agrees;
+  },
+  showToast: ({ title }) => void state.shown.push(title),
+  setTitle: (title) => void state.titles.push(title),
+  stopPullDownRefresh: () => void state.shown.push("refreshed"),
+  copy: (text) => { state.clipboard = text; },
+  updates: {
+    onUpdateReady: (listener) => { state.updateReady = listener; },
+    onUpdateFailed: (listener) => { state.updateFailed = listener; },
+    applyUpdate: () => void state.shown.push("restarted"),
+  },
+};
+const place = { ...makePlace({ server, storageFile, state, log }), screen, privacy };
+globalThis.wx = makeWx(place);
+const { authorize } = wx;
+wx.authorize = (options) => {
+  log.push("wx.authorize");
+  return authorize(options);
+};
+const buttons = makeButtons({ ...place, wx });
 globalThis.App = (app) => app.onLaunch();
 // miniprogram-simulate knows components only; a page is one whose functions are its methods.
 globalThis.Page = ({ data, ...rest }) => globalThis.Component({ data, methods: rest });
@@ -64,44 +87,10 @@ function found(page, selector) {
   return element;
 }
 
-// What WeChat does when a button with this open-type is tapped: the event, and its detail.
-const OPEN_TYPES = {
-  async getUserInfo() {
-    const answer = state.authSetting["scope.userInfo"] ?? state.agrees;
-    state.authSetting["scope.userInfo"] = answer;
-    const detail = await wx.getUserInfo({ withCredentials: true }).catch((refusal) => refusal);
-    if (state.authSettingAfterTap) state.authSetting = { ...state.authSettingAfterTap };
-    return ["getuserinfo", detail];
-  },
-  openSetting() {
-    state.authSetting["scope.userInfo"] = state.agrees;
-    return ["opensetting", { errMsg: "openSetting:ok", authSetting: { ...state.authSetting } }];
-  },
-  async getPhoneNumber() {
-    const asked = { deny: !state.agrees, quota: state.quota, style: state.isOld ? "old" : "both", ...state.number };
-    if (!state.givesAgain) state.given = await device({ server, state }, "phone-number", asked);
-    return ["getphonenumber", state.given];
-  },
-  // A new temporary file each time: a picture of the test's own, or a face from the simulator.
-  async chooseAvatar() {
-    const chosen = state.picture ?? (await device({ server, state }, "choose-avatar", { face: state.face })).avatarUrl;
-    const avatarUrl = `wxfile://tmp_${Object.keys(state.files).length}${extname(chosen)}`;
-    state.files[avatarUrl] = state.picture
-      ? readFileSync(chosen)
-      : (await exchange(`${server}/simulator${chosen}`, { method: "GET" })).content;
-    return ["chooseavatar", { avatarUrl }];
-  },
-  agreePrivacyAuthorization() {
-    privacy.agreeTapped();
-    return ["agreeprivacyauthorization", {}];
-  },
-};
-const PRIVATE = new Set(["getUserInfo", "getPhoneNumber", "chooseAvatar"]);
-
 // A button whose open-type uses private data waits for the agreement, and its owner goes on meanwhile.
 async function act(button, openType) {
-  const refusal = PRIVATE.has(openType) && await privacy.permitted(openType).then(() => undefined, (detail) => detail);
-  const [event, detail] = refusal ? [openType.toLowerCase(), refusal] : await OPEN_TYPES[openType]();
+  const { event, detail } = await buttons.tap(openType);
+  if (openType === "getUserInfo" && state.authSettingAfterTap) state.authSetting = { ...state.authSettingAfterTap };
   button.dispatchEvent(event, { detail });
 }
 
@@ -128,7 +117,7 @@ const COMMANDS = {
     const openType = button.toJSON().attrs.find(({ name }) => name === "open-type")?.value;
     if (!openType) return void button.dispatchEvent("tap", { detail: {} });
     const acted = act(button, openType);
-    if (!(PRIVATE.has(openType) && state.privacy === "needed")) await acted;
+    if (!(buttons.isPrivate(openType) && state.privacy === "needed")) await acted;
   },
   back: () => navigateBack(),
   update: ({ failed }) => void (failed ? state.updateFailed : state.updateReady)({}),

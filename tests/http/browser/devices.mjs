@@ -56,7 +56,7 @@ await withBrowser(process.argv.slice(2), async (first, { base, shoot }) => {
   await one.signIn();
   await one.outcome("Sign in", "Signed in");
   await one.submit();
-  await one.outcome("Tell nickname", "Proved and kept");
+  await one.outcome("nickname and picture", "Proved");
   seen.devices.inTwoApps = await listed(first, 2);
   await select.selectOption({ index: 0 });
   await first.locator(`${pane} .view-line`, { hasText: "Bearer" }).waitFor();

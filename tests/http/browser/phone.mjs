@@ -16,7 +16,7 @@ export function phoneOn(page) {
   };
   const submit = async () => {
     await press("wx.getUserInfo");
-    await step("Tell nickname").getByText("All four are in Variables.").waitFor();
+    await step("nickname and picture").getByText("All four are in Variables.").waitFor();
     await press("▶ SubmitUserInfo");
   };
   const givePhoneNumber = async () => {

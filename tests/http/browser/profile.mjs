@@ -42,7 +42,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   };
 
   await openExplorer(page, base);
-  const faces = here.getByRole("group", { name: "Picture" });
+  const faces = here.getByRole("group", { name: "Picture", exact: true });
   await faces.locator("img").first().waitFor();
   seen.faces = await widths(faces);
   seen.isUploadOpenSignedOut = await here.getByRole("button", { name: "POST" }).isEnabled();

@@ -18,11 +18,11 @@ await withBrowser(process.argv.slice(2), async (page, { base, wire, shoot }) => 
   await signIn();
   seen.steps.login = await outcome("Sign in", "Signed in");
   await submit();
-  seen.steps.newPolicy = await outcome("Tell nickname", "微信用户");
+  seen.steps.newPolicy = await outcome("nickname and picture", "微信用户");
   await page.getByLabel("Privacy policy").selectOption("old");
   await page.waitForTimeout(1100); // the server keeps what is newer by WeChat's clock, which counts seconds
   await submit();
-  seen.steps.oldPolicy = await outcome("Tell nickname", "Li Lei");
+  seen.steps.oldPolicy = await outcome("nickname and picture", "Li Lei");
   await press("▶ Me");
   seen.steps.me = await outcome("Who am I?", "You are");
   await page.locator(".graphiql-response .view-line", { hasText: '"me"' }).waitFor();
@@ -41,13 +41,13 @@ await withBrowser(process.argv.slice(2), async (page, { base, wire, shoot }) => 
 
   await press("session_key expired");
   await submit();
-  seen.steps.expired = await outcome("Tell nickname", "SESSION_KEY_STALE");
+  seen.steps.expired = await outcome("nickname and picture", "SESSION_KEY_STALE");
   await signIn();
   await outcome("Sign in", "Signed in again");
   await press("code used twice");
   seen.steps.twice = await outcome("Sign in", "LOGIN_CODE_USED");
-  await press("WeChat is down");
-  await page.getByText("The server cannot reach WeChat.").waitFor();
+  await press("break WeChat");
+  await page.getByText("WeChat fails.").waitFor();
   await signIn();
   seen.steps.down = await outcome("Sign in", "WECHAT_UNAVAILABLE");
   await shoot("3-wechat-is-down");

@@ -1,13 +1,16 @@
 // Sends operations to the endpoint beside this page, and notifies listeners of requests and responses.
 
 import type { FetcherParams, FetcherResult } from "@graphiql/toolkit";
-import { Kind, parse } from "graphql";
+import { type DocumentNode, Kind, type OperationDefinitionNode, parse } from "graphql";
 import { deviceLabel } from "./device";
+import { recorded } from "./traffic";
 
-const endpoint = new URL("graphql", document.baseURI);
+export const endpoint = new URL("graphql", document.baseURI);
 
 export interface Answer {
   operation: string | null | undefined;
+  /** As sent. */
+  variables: Record<string, unknown>;
   /** The header that the request had. */
   authorization: string | null;
   body: Body;
@@ -17,6 +20,8 @@ export interface Body {
   data?: any;
   errors?: { message: string; extensions?: { code?: string } }[];
 }
+
+type Headings = Record<string, string>;
 
 const listeners = new Set<(answer: Answer) => void>();
 
@@ -31,16 +36,19 @@ export async function send(
   { query, operationName, variables }: FetcherParams,
   { headers }: { headers?: Record<string, string> } = {},
 ): Promise<FetcherResult> {
-  const authorization = headers?.Authorization ?? null;
-  const tell = (body: Body) =>
-    listeners.forEach((listener) => listener({ operation: operationName, authorization, body }));
+  const sent = {
+    operation: operationName,
+    authorization: headers?.Authorization ?? null,
+    variables: declared(query, operationName, variables),
+  };
+  const announce = (body: Body) => listeners.forEach((listener) => listener({ ...sent, body }));
   try {
     const known = operationName === "IntrospectionQuery" ? await introspection() : null;
-    const body = known ?? await post({ query, operationName, variables: declared(query, operationName, variables) }, headers);
-    tell(body);
+    const body = known ?? (await shown({ query, operationName, variables: sent.variables }, headers));
+    announce(body);
     return body;
   } catch (error) {
-    tell({ errors: [{ message: (error as Error).message }] });
+    announce({ errors: [{ message: (error as Error).message }] });
     throw error;
   }
 }
@@ -51,8 +59,18 @@ async function introspection(): Promise<Body | null> {
   return response?.ok ? response.json() : null;
 }
 
+/** As `post`, but the sequence has it: without the document, and with a token's beginning. */
+async function shown({ query, operationName, variables }: FetcherParams, headers: Headings = {}) {
+  const { Authorization: token } = headers;
+  const request = { operationName, variables, ...(token && { authorization: `${token.slice(0, 16)}…` }) };
+  const ask = () => respond({ query, operationName, variables }, headers);
+  return (await recorded({ to: "server", title: operationName ?? "query", request }, ask)).body;
+}
+
 /** As `send`, but listeners hear nothing of it. */
-export async function post(operation: object, headers: Record<string, string> = {}) {
+export const post = async (operation: object, headers?: Headings) => (await respond(operation, headers)).body;
+
+async function respond(operation: object, headers: Headings = {}): Promise<{ status: number; body: any }> {
   const all = new Headers({
     "Content-Type": "application/json",
     Accept: "application/json",
@@ -66,17 +84,26 @@ export async function post(operation: object, headers: Record<string, string> = 
   }).catch(() => {
     throw new Error(`No answer from ${endpoint.href}. Is the server running?`);
   });
-  return response.json().catch(() => {
+  const body = await response.json().catch(() => {
     throw new Error(`${endpoint.href} answered ${response.status} with something else than JSON.`);
   });
+  return { status: response.status, body };
+}
+
+/** The operation of that name, or else the first. */
+export function chosenOperation(document: DocumentNode, name?: string | null): OperationDefinitionNode | undefined {
+  const operations = document.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
+  return operations.find((one) => one.name?.value === name) ?? operations[0];
 }
 
 /** Only what the operation asks for: the pane may still hold a code when another operation is run. */
-function declared(query: string, operationName?: string | null, variables: Record<string, unknown> = {}) {
+export function declared(
+  query: string,
+  operationName?: string | null,
+  variables: Record<string, unknown> = {},
+): Record<string, unknown> {
   try {
-    const operations = parse(query).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
-    const chosen = operations.find((one) => "name" in one && one.name?.value === operationName) ?? operations[0];
-    const names = chosen && "variableDefinitions" in chosen ? (chosen.variableDefinitions ?? []) : [];
+    const names = chosenOperation(parse(query), operationName)?.variableDefinitions ?? [];
     return Object.fromEntries(
       names.flatMap(({ variable: { name } }) => (name.value in variables ? [[name.value, variables[name.value]]] : [])),
     );

@@ -2,4 +2,4 @@
 
 import { openExplorer } from "./page";
 
-openExplorer();
+openExplorer({});

@@ -18,6 +18,11 @@ const FRONT = new Map<string, "query" | "variables">([
   [`${PREFIX}query`, "query"],
   [`${PREFIX}variables`, "variables"],
 ]);
+// How wide a pane is for each pixel of what is right of it, until the user draws it wider: 30 : 40 : 30.
+const PROPORTIONS = new Map([
+  [`${PREFIX}docExplorerFlex`, `${30 / 70}`],
+  [`${PREFIX}editorFlex`, `${40 / 30}`],
+]);
 const TEXTS = /#[^\n]*|"""[^]*?(?:"""|$)|"(?:\\.|[^"\\\n])*"?/g;
 const TOKENS = /wxs_[\w-]+/g;
 
@@ -25,7 +30,7 @@ const TOKENS = /wxs_[\w-]+/g;
 export const forgetfulStorage = {
   getItem(key: string) {
     const part = FRONT.get(key);
-    return part ? inFront(part) : localStorage.getItem(key);
+    return part ? inFront(part) : (localStorage.getItem(key) ?? PROPORTIONS.get(key) ?? null);
   },
   setItem(key: string, value: string) {
     if (FRONT.has(key) || key === `${PREFIX}headers`) return;

@@ -1,5 +1,6 @@
 // What the law gives users: all that is kept of them as a document, and the deletion of it.
 
+import { inLanguage } from "../language";
 import { useOperations } from "./operations";
 import { wechat } from "./simulator";
 import { attempt, usePhone } from "./state";
@@ -17,17 +18,22 @@ export function ForgetMe() {
     });
 
   return (
-    <section aria-label="Forget me">
-      <h3>Forget me</h3>
-      <p>Each of these calls wx.login first: a fresh code proves that the user is there.</p>
+    <section aria-label={inLanguage("Forget me", "忘记我")}>
+      <h3>{inLanguage("Forget me", "忘记我")}</h3>
+      <p>
+        {inLanguage(
+          "Each of these calls wx.login first: a fresh code proves that the user is there.",
+          "两者都会先调用 wx.login：新的 code 证明用户本人在场。",
+        )}
+      </p>
       <div className="phone-acts">
         <Send operation="ExportMe" onClick={() => sendWithCode("ExportMe")} />
         <Send operation="DeleteMe" onClick={() => sendWithCode("DeleteMe")} />
       </div>
-      {outcomes.data && <OutcomeLine {...outcomes.data} />}
+      <OutcomeLine outcome={outcomes.data} />
       {exported !== null && (
         <details>
-          <summary>What the server keeps</summary>
+          <summary>{inLanguage("What the server keeps", "服务器保存的数据")}</summary>
           <pre>{JSON.stringify(JSON.parse(exported), null, 2)}</pre>
         </details>
       )}

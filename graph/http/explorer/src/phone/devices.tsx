@@ -3,6 +3,7 @@
 import { Button } from "@graphiql/react";
 import { useRef } from "react";
 import type { Operation } from "../documents";
+import { inLanguage } from "../language";
 import { useOperations } from "./operations";
 import { type Session, useSessions } from "./sessions";
 import { usePhone } from "./state";
@@ -26,14 +27,17 @@ export function Devices() {
   }
 
   return (
-    <section aria-label="Devices">
+    <section aria-label={inLanguage("Devices", "设备")}>
       <h3 ref={heading} tabIndex={-1}>
-        Devices
+        {inLanguage("Devices", "设备")}
       </h3>
       <p>
         {sessions.length
-          ? "Each login makes a session. Open this page in another tab, and sign the same user in there."
-          : "A user who is signed in finds their devices here."}
+          ? inLanguage(
+              "Each login makes a session. Open this page in another tab, and sign the same user in there.",
+              "每次登录产生一个会话。可在另一个标签页打开本页，让同一用户登录。",
+            )
+          : inLanguage("A user who is signed in finds their devices here.", "登录后，这里会列出用户的设备。")}
       </p>
       {sessions.length > 0 && (
         <>
@@ -42,27 +46,28 @@ export function Devices() {
               <li key={session.id}>
                 <div>
                   <strong>{nameOf(session)}</strong>
-                  {session.isCurrent && <em>this one</em>}
+                  {session.isCurrent && <em>{inLanguage("this one", "本设备")}</em>}
                   <small id={session.id}>
-                    seen <time dateTime={session.lastSeenAt}>{shown(session.lastSeenAt)}</time>
-                    {app && ` in ${session.appId}`}
+                    {inLanguage("seen ", "最近活动 ")}
+                    <time dateTime={session.lastSeenAt}>{shown(session.lastSeenAt)}</time>
+                    {app && inLanguage(` in ${session.appId}`, ` 小程序 ${session.appId}`)}
                   </small>
                 </div>
                 <Button
                   type="button"
                   className="phone-send"
-                  aria-label={`End ${nameOf(session)}${session.isCurrent ? ", this one" : ""}`}
+                  aria-label={labelOf(session)}
                   aria-describedby={session.id}
                   onClick={() => end(session)}
                 >
-                  End
+                  {inLanguage("End", "结束")}
                 </Button>
               </li>
             ))}
           </ul>
           <div className="phone-acts">
             <Button type="button" className="phone-send" onClick={() => sendFromHeading("Logout")}>
-              Sign out
+              {inLanguage("Sign out", "退出登录")}
             </Button>
             <Button
               type="button"
@@ -70,16 +75,23 @@ export function Devices() {
               disabled={sessions.length < 2}
               onClick={() => sendFromHeading("RevokeOtherSessions")}
             >
-              End all others
+              {inLanguage("End all others", "结束其他全部")}
             </Button>
           </div>
         </>
       )}
-      {outcomes.devices && <OutcomeLine {...outcomes.devices} />}
+      <OutcomeLine outcome={outcomes.devices} />
     </section>
   );
 }
 
 const nameOf = ({ device }: Session) => device.label ?? device.platform;
 
-const shown = (moment: string) => new Date(moment).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
+function labelOf(session: Session): string {
+  const [name, { isCurrent }] = [nameOf(session), session];
+  return inLanguage(`End ${name}${isCurrent ? ", this one" : ""}`, `结束 ${name}${isCurrent ? "（本设备）" : ""}`);
+}
+
+function shown(moment: string): string {
+  return new Date(moment).toLocaleString(inLanguage("en", "zh-CN"), { dateStyle: "medium", timeStyle: "short" });
+}

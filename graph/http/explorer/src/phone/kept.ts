@@ -3,8 +3,12 @@
 import { post } from "../endpoint";
 import { authorization, isUnauthenticated } from "../headers";
 
-/** What users can take back, as `me` calls it and as users do. */
-export const names = { nickName: "nickname", avatarUrl: "picture", phone: "phone number" };
+/** What users can take back, as `me` calls it and as users do, in English and in Chinese. */
+export const names = {
+  nickName: ["nickname", "昵称"],
+  avatarUrl: ["picture", "头像"],
+  phone: ["phone number", "手机号"],
+} as const;
 export type Field = keyof typeof names;
 
 const query = "query Kept { me { nickName avatarUrl phone { masked } } }";

@@ -1,7 +1,12 @@
-// How the phone reaches the editors: it fills in variables and sends operations where everybody sees it.
+// How the phone reaches the editors: it fills in variables and sends operations in plain view.
+//
+// The pane Variables holds those of one operation, so that each is checked, sent and read without the others'.
 
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { documentWith, headOf, type Operation } from "../documents";
+
+// What the pane held of each operation, while the page is open.
+const given = new Map<Operation, object>();
 
 export function useOperations() {
   const { queryEditor, variableEditor, tabs } = useGraphiQL(pick("queryEditor", "variableEditor", "tabs"));
@@ -23,17 +28,24 @@ export function useOperations() {
     queryEditor?.revealLineNearTop(before.split("\n").length);
   }
 
+  function fill(operation: Operation, values: object) {
+    given.set(operation, values);
+    show(operation);
+    const variables = JSON.stringify(values, null, 2);
+    variableEditor?.setValue(variables);
+    // The editor updates the tab a moment later: too late for a history of what is sent at once.
+    updateActiveTabValues({ variables });
+  }
+
   return {
-    fill(operation: Operation, values: object) {
-      show(operation);
-      const variables = JSON.stringify({ ...parsed(variableEditor?.getValue() ?? ""), ...values }, null, 2);
-      variableEditor?.setValue(variables);
-      // The editor tells the tab a moment later: too late for the history of who sends at once.
-      updateActiveTabValues({ variables });
-    },
+    fill,
     async send(operation: Operation) {
       show(operation);
       setOperationName(operation);
+      const values = given.get(operation) ?? {};
+      const held = parsed(variableEditor?.getValue() ?? "");
+      // What was entered by hand in place of these is what counts.
+      if (Object.keys(values).some((name) => !(name in held))) fill(operation, values);
       // Where that changed the tab, its headers are complete a moment later.
       await Promise.resolve();
       return run();

@@ -1,33 +1,37 @@
 // A phone beside the editors: it simulates a user of a mini-program.
 
 import type { GraphiQLPlugin } from "@graphiql/react";
-import { useEffect, useSyncExternalStore } from "react";
-import { authorization } from "../headers";
+import { useEffect } from "react";
+import { inLanguage, type Language, speak, useLanguage } from "../language";
 import { ForgetMe } from "./data";
 import { Devices } from "./devices";
 import { Faults } from "./faults";
 import { MiniProgram, UserWithPhone } from "./user";
 import "./phone.css";
 import "./results";
-import { attempt, catchUp } from "./state";
+import { attempt, catchUp, useSignedIn } from "./state";
 import { Steps } from "./steps";
 
 export const phone: GraphiQLPlugin = { title: "Phone", icon: PhoneIcon, content: Phone };
 
 function Phone() {
-  const isSignedIn = useSyncExternalStore(authorization.subscribe, authorization.get) !== null;
+  const { language } = useLanguage();
+  const isSignedIn = useSignedIn();
+  useEffect(() => {
+    document.documentElement.lang = inLanguage("en", "zh-CN");
+  }, [language]);
   useEffect(() => void attempt("faults", catchUp), []);
   return (
-    <section className="phone" aria-label="Phone">
+    <section className="phone" aria-label={inLanguage("Phone", "手机")}>
       <header>
+        <LanguageSwitch />
         <h2>
-          A phone with WeChat
-          <span className={isSignedIn ? "phone-well" : ""}>{isSignedIn ? "signed in" : "signed out"}</span>
+          {inLanguage("A phone with WeChat", "装有微信的手机")}
+          <span className={isSignedIn ? "phone-well" : ""}>
+            {isSignedIn ? inLanguage("signed in", "已登录") : inLanguage("signed out", "未登录")}
+          </span>
         </h2>
-        <p>
-          <strong>Grey</strong> asks WeChat, which this server plays. <strong>Pink</strong> sends an operation to the
-          server. Nobody here is real.
-        </p>
+        <Legend />
         <UserWithPhone />
         <MiniProgram />
       </header>
@@ -36,6 +40,38 @@ function Phone() {
       <ForgetMe />
       <Faults />
     </section>
+  );
+}
+
+const languages: [Language, name: string, tag: string][] = [
+  ["en", "English", "en"],
+  ["zh", "中文", "zh-CN"],
+];
+
+function LanguageSwitch() {
+  const { language } = useLanguage();
+  return (
+    <div className="phone-languages" role="group" aria-label={inLanguage("Language", "语言")}>
+      {languages.map(([one, name, tag]) => (
+        <button key={one} type="button" lang={tag} aria-pressed={language === one} onClick={() => speak(one)}>
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Legend() {
+  return (
+    <p>
+      <strong>{inLanguage("Grey", "灰色")}</strong>
+      {inLanguage(" asks WeChat, which this server plays. ", "按钮询问微信（由本服务器模拟），")}
+      <strong>{inLanguage("Pink", "粉色")}</strong>
+      {inLanguage(
+        " sends an operation to the server. All users are made up.",
+        "按钮向服务器发送操作。所有用户都是虚构的。",
+      )}
+    </p>
   );
 }
 

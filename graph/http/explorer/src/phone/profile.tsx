@@ -1,18 +1,18 @@
 // The fifth step: the user types a name and chooses a picture, which is uploaded, saved, and checked by WeChat.
 
 import { Button } from "@graphiql/react";
-import { type ChangeEvent, useSyncExternalStore } from "react";
-import { authorization } from "../headers";
+import { type ChangeEvent, useEffect, useRef } from "react";
+import { inLanguage } from "../language";
 import { useOperations } from "./operations";
 import { addressHere, usePicture } from "./picture";
 import { faceOf, wechat } from "./simulator";
-import { attempt, type Chosen, report, usePhone } from "./state";
-import { Send, Step } from "./step";
+import { attempt, back, type Chosen, report, usePhone, useSignedIn, well, wrong } from "./state";
+import { bringIntoView, Send, Step } from "./step";
 import { upload as uploadPicture } from "./upload";
 
 export function OwnProfile() {
   const { typedName, chosen, upload, outcomes } = usePhone();
-  const isSignedIn = useSyncExternalStore(authorization.subscribe, authorization.get) !== null;
+  const isSignedIn = useSignedIn();
   const { fill, send } = useOperations();
   const avatar = upload?.body.avatar;
 
@@ -20,6 +20,8 @@ export function OwnProfile() {
     usePhone.setState({ upload: null });
     report("profile", undefined);
     const answer = await uploadPicture(file);
+    // Another may have been chosen in the meantime.
+    if (usePhone.getState().chosen?.file !== file) return;
     usePhone.setState({ upload: answer });
     if (answer.body.avatar) fill("UpdateProfile", { avatar: answer.body.avatar });
   }
@@ -31,17 +33,25 @@ export function OwnProfile() {
   }
 
   return (
-    <Step title="Fill in name and picture" outcome={outcomes.profile}>
+    <Step title={inLanguage("Fill in name and picture", "填写昵称和头像")} outcome={outcomes.profile}>
       <p>
-        A user types the one and chooses the other. WeChat refuses the red picture and a name with “risky” in it; the
-        yellow one it doubts.
+        {inLanguage(
+          "A user types the one and chooses the other. WeChat refuses the red picture and a name with “risky” in it; " +
+            "the yellow one it doubts.",
+          "昵称由用户输入，头像由用户选择。微信会拒绝红色头像和含“risky”的昵称；对黄色头像存疑。",
+        )}
       </p>
       <label>
-        Nickname
+        {inLanguage("Nickname", "昵称")}
         <input value={typedName} onChange={({ target }) => usePhone.setState({ typedName: target.value })} />
       </label>
       <Pictures />
-      <p>The picture goes by wx.uploadFile, and stays for an hour unless it is saved.</p>
+      <p>
+        {inLanguage(
+          "The picture goes by wx.uploadFile, and stays for an hour unless it is saved.",
+          "头像通过 wx.uploadFile 上传，不保存的话一小时后删除。",
+        )}
+      </p>
       <div className="phone-act">
         <Button
           type="button"
@@ -51,14 +61,19 @@ export function OwnProfile() {
         >
           ▶ POST /uploads/avatar
         </Button>
-        <span>{avatar && "The avatar is in Variables."}</span>
+        <span>{avatar && inLanguage("The avatar is in Variables.", "avatar 已填入 Variables。")}</span>
       </div>
       {upload && (
-        <pre aria-label="Answer to the upload">
+        <pre role="group" aria-label={inLanguage("Answer to the upload", "上传的响应")}>
           {upload.status} {JSON.stringify(upload.body, null, 1)}
         </pre>
       )}
-      <p>The server has WeChat check both: the name at once, and the picture in a while.</p>
+      <p>
+        {inLanguage(
+          "The server has WeChat check both: the name at once, and the picture in a while.",
+          "服务器请微信检查两者：昵称立即检查，头像稍后出结果。",
+        )}
+      </p>
       <Send operation="UpdateProfile" onClick={save} disabled={!typedName.trim() && !avatar} />
       <CheckOfPicture />
     </Step>
@@ -67,22 +82,27 @@ export function OwnProfile() {
 
 /** By their names in the simulator. */
 const strangers = ["Zhou Yu", "Guo Jing", "Chen Bo"];
-const meanings = new Map([
-  ["red", "red, which WeChat refuses"],
-  ["yellow", "yellow, which WeChat doubts"],
-]);
+const meanings = ["red", "yellow"];
+
+function meaningOf(face: string): string {
+  if (face === "red") return inLanguage("red, which WeChat refuses", "红色，微信会拒绝");
+  if (face === "yellow") return inLanguage("yellow, which WeChat doubts", "黄色，微信会存疑");
+  return face;
+}
 
 /** Faces from the simulator, and a file of one's own. */
 function Pictures() {
   const { user, app, chosen } = usePhone();
-  const faces = [...new Set([user, ...strangers, ...meanings.keys()])];
+  const faces = [...new Set([user, ...strangers, ...meanings])];
 
-  const choose = (next: Chosen) => {
+  const choose = (next: Chosen | null) => {
     usePhone.setState({ chosen: next, upload: null });
     report("profile", undefined);
   };
 
   async function chooseFace(face: string) {
+    // Until it is there, no other is to be uploaded in its place.
+    choose(null);
     choose({ face, file: await wechat.chooseAvatar({ user, app }, face) });
   }
 
@@ -93,13 +113,13 @@ function Pictures() {
 
   return (
     <>
-      <div className="phone-faces" role="group" aria-label="Picture">
+      <div className="phone-faces" role="group" aria-label={inLanguage("Picture", "头像")}>
         {faces.map((face) => (
           <button
             key={face}
             type="button"
-            aria-label={`Face: ${meanings.get(face) ?? face}`}
-            title={meanings.get(face) ?? face}
+            aria-label={inLanguage(`Face: ${meaningOf(face)}`, `头像：${meaningOf(face)}`)}
+            title={meaningOf(face)}
             aria-pressed={chosen?.face === face}
             onClick={() => attempt("profile", () => chooseFace(face))}
           >
@@ -108,7 +128,7 @@ function Pictures() {
         ))}
       </div>
       <label>
-        or a file
+        {inLanguage("or a file", "或选择文件")}
         <input type="file" accept="image/jpeg,image/png,image/webp" onChange={chooseFile} />
       </label>
     </>
@@ -116,24 +136,42 @@ function Pictures() {
 }
 
 const verdicts = {
-  CHECKING: { went: "back", text: "WeChat has not decided yet." },
-  SHOWN: { went: "well", text: "WeChat finds nothing wrong with it." },
-  REVIEW: { went: "back", text: "WeChat has doubts: an operator decides." },
-  REFUSED: { went: "wrong", text: "WeChat refuses it: no more shown, and deleted." },
+  CHECKING: back("WeChat has not decided yet.", "微信还没有结论。"),
+  SHOWN: well("WeChat finds nothing wrong with it.", "微信没有发现问题。"),
+  REVIEW: back("WeChat has doubts: an operator decides.", "微信存疑，由运营人员决定。"),
+  REFUSED: wrong("WeChat refuses it: no more shown, and deleted.", "微信拒绝：不再显示，并已删除。"),
 };
 
 function CheckOfPicture() {
   const { states, url } = usePicture();
+  const region = useRef<HTMLDivElement>(null);
   const state = states.at(-1);
-  if (!state) return null;
+  useEffect(() => {
+    if (state) bringIntoView(region.current!);
+  }, [state]);
   const shown = url && addressHere(url);
-  const { went, text } = verdicts[state];
+  const verdict = state && verdicts[state];
   return (
-    <div role="status" aria-label="Check of the picture" className={`phone-check phone-outcome phone-${went}`}>
-      {shown && <img src={shown} alt="Your picture, as the server shows it" width="64" height="64" />}
-      <p>
-        <strong>{states.join(" → ")}</strong> {text}
-      </p>
+    <div role="status" ref={region}>
+      {verdict && (
+        <div
+          role="group"
+          aria-label={inLanguage("Check of the picture", "头像检查")}
+          className={`phone-check phone-outcome phone-${verdict.went}`}
+        >
+          {shown && (
+            <img
+              src={shown}
+              alt={inLanguage("Your picture, as the server shows it", "服务器显示的你的头像")}
+              width="64"
+              height="64"
+            />
+          )}
+          <p>
+            <strong>{states.join(" → ")}</strong> {inLanguage(verdict.en, verdict.zh)}
+          </p>
+        </div>
+      )}
     </div>
   );
 }

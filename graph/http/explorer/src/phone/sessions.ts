@@ -3,7 +3,7 @@
 import { create } from "zustand";
 import { onAnswer, post } from "../endpoint";
 import { authorization, forget, isUnauthenticated } from "../headers";
-import { report } from "./state";
+import { report, wrong } from "./state";
 
 export interface Session {
   id: string;
@@ -32,7 +32,7 @@ async function refresh() {
   if (body.data) useSessions.setState({ sessions: body.data.sessions });
   if (isUnauthenticated(body)) {
     forget(asked);
-    report("devices", { went: "wrong", text: "This session has ended. Sign in again." });
+    report("devices", wrong("This session has ended. Sign in again.", "此会话已结束，请重新登录。"));
   }
 }
 

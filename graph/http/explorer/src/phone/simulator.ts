@@ -1,5 +1,7 @@
 // The phone's side of the simulator that the server plays WeChat with.
 
+import { recorded } from "../traffic";
+
 export interface Submission {
   rawData: string;
   signature: string;
@@ -16,6 +18,12 @@ export interface Delivery {
   tries: { status: number | null; answer: string }[];
 }
 
+/** How WeChat fails; the number is that of the kind "errcode". */
+export interface Fault {
+  kind: "errcode" | "delay" | "hang" | "empty" | "html" | "bad-gateway" | "truncated" | "missing-openid" | "huge";
+  errcode?: number;
+}
+
 interface Success {
   errMsg: string;
 }
@@ -25,13 +33,28 @@ const at = (path: string) => new URL(`simulator${path}`, document.baseURI);
 /** Where the made-up picture of this name is shown: "red" and "yellow" have a meaning to WeChat, others have none. */
 export const faceOf = (name: string) => at(`/device/faces/${encodeURIComponent(name)}.png`).href;
 
+// What goes from a phone to WeChat in real life as well, by the names that developers and users have for it.
+const titles: Record<string, string> = {
+  login: "wx.login",
+  "user-info": "wx.getUserInfo",
+  "phone-number": "getPhoneNumber",
+  "choose-avatar": "chooseAvatar",
+  revoke: "revoke permission",
+  modified: "change profile",
+  "close-account": "close account",
+};
+
 /** Raises WeChat's `errMsg` unless it says ok. */
 async function device<T>(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<T & Success> {
-  const response = await fetch(at(`/device/${path}`), {
-    method,
-    ...(body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
-  });
-  const answer = await response.json();
+  const ask = async () => {
+    const response = await fetch(at(`/device/${path}`), {
+      method,
+      ...(body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
+    });
+    return { status: response.status, body: await response.json() };
+  };
+  const title = titles[path];
+  const { body: answer } = await (title ? recorded({ to: "wechat", title, request: body }, ask) : ask());
   if (!/:ok$/.test(answer.errMsg)) throw new Error(answer.errMsg);
   return answer;
 }
@@ -67,7 +90,14 @@ export const wechat = {
   users: () => device<{ users: { user: string }[] }>("GET", "users"),
   apps: () => device<{ apps: { app: string }[] }>("GET", "apps"),
   faults: () => device<{ faults: unknown[] }>("GET", "faults"),
-  /** Every call of the server's fails until `comeBack`. */
-  goDown: () => device("POST", "faults", { kind: "bad-gateway", times: null }),
-  comeBack: () => device("DELETE", "faults"),
+  /** Every call of the server's fails until `mend`. */
+  fail: (fault: Fault) =>
+    device("POST", "faults", {
+      times: null,
+      seconds: 2,
+      // No other answer has an openid.
+      ...(fault.kind === "missing-openid" && { path: "/sns/jscode2session" }),
+      ...fault,
+    }),
+  mend: () => device("DELETE", "faults"),
 };

@@ -1,18 +1,25 @@
 // What the phone remembers while the page is open, whether its panel is shown or not.
 
+import { useSyncExternalStore } from "react";
 import { create } from "zustand";
 import { authorization, miniProgram } from "../headers";
 import { type Holder, type Policy, wechat } from "./simulator";
 import type { Upload } from "./upload";
 
+/** How something went, in both languages: a user may switch when it is there. */
 export interface Outcome {
   /** "back": what the user has done is undone, or was not to be kept. */
   went: "well" | "wrong" | "back";
-  text: string;
+  en: string;
+  zh: string;
 }
 
+export const well = (en: string, zh: string): Outcome => ({ went: "well", en, zh });
+export const wrong = (en: string, zh = en): Outcome => ({ went: "wrong", en, zh });
+export const back = (en: string, zh: string): Outcome => ({ went: "back", en, zh });
+
 /** Where an outcome is shown. */
-export type Place = "Login" | "SubmitUserInfo" | "Me" | "phone" | "profile" | "devices" | "data" | "withdrawal" | "faults";
+export type Place = "Login" | "SubmitUserInfo" | "Me" | "phone" | "profile" | "devices" | "data" | "withdrawal" | "mistakes" | "faults";
 
 /** A picture that the user has chosen. */
 export interface Chosen {
@@ -102,6 +109,10 @@ export async function catchUp() {
   miniProgram.set(usePhone.getState().app);
 }
 
+export function useSignedIn(): boolean {
+  return useSyncExternalStore(authorization.subscribe, authorization.get) !== null;
+}
+
 export function report(place: Place, outcome: Outcome | undefined) {
   usePhone.setState(({ outcomes }) => ({ outcomes: { ...outcomes, [place]: outcome } }));
 }
@@ -111,6 +122,6 @@ export async function attempt(place: Place, action: () => Promise<unknown>) {
   try {
     await action();
   } catch (error) {
-    report(place, { went: "wrong", text: error instanceof Error ? error.message : String(error) });
+    report(place, wrong(error instanceof Error ? error.message : String(error)));
   }
 }

@@ -1,8 +1,9 @@
 // The parts of a step: its frame, what asks WeChat, what sends an operation, and how it went.
 
 import { Button } from "@graphiql/react";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import type { Operation } from "../documents";
+import { inLanguage } from "../language";
 import type { Outcome } from "./state";
 
 export function Step({ title, outcome, children }: { title: string; outcome?: Outcome; children: ReactNode }) {
@@ -10,17 +11,31 @@ export function Step({ title, outcome, children }: { title: string; outcome?: Ou
     <li className={outcome?.went === "well" ? "phone-done" : ""}>
       <h3>{title}</h3>
       {children}
-      {outcome && <OutcomeLine {...outcome} />}
+      <OutcomeLine outcome={outcome} />
     </li>
   );
 }
 
-export function OutcomeLine({ went, text }: Outcome) {
+/** Stands there empty as well: a screen reader speaks what changes in a region that it knows. */
+export function OutcomeLine({ outcome }: { outcome?: Outcome }) {
+  const region = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (outcome) bringIntoView(region.current!);
+  }, [outcome]);
   return (
-    <p role="status" className={`phone-outcome phone-${went}`}>
-      {text}
-    </p>
+    <div role="status" ref={region}>
+      {outcome && (
+        <p className={`phone-outcome phone-${outcome.went}`}>{inLanguage(outcome.en, outcome.zh)}</p>
+      )}
+    </div>
   );
+}
+
+/** Unless the user is at work in another place of the page: the answer there is what they look for. */
+export function bringIntoView(outcome: HTMLElement) {
+  const focused = document.activeElement;
+  const isHere = !focused || focused === document.body || outcome.closest("li, section, header")!.contains(focused);
+  if (isHere) outcome.scrollIntoView({ block: "nearest" });
 }
 
 export function Ask({ call, onClick, done }: { call: string; onClick: () => void; done: string | null | false }) {

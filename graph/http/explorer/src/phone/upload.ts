@@ -1,6 +1,7 @@
 // Sends a picture to the server as wx.uploadFile does: a form with one file.
 
 import { authorization } from "../headers";
+import { recorded } from "../traffic";
 
 /** What the server answered. */
 export interface Upload {
@@ -9,7 +10,12 @@ export interface Upload {
 }
 
 /** Raises a sentence where there is no answer, or none in JSON. */
-export async function upload(file: Blob): Promise<Upload> {
+export function upload(file: Blob): Promise<Upload> {
+  const request = `${file.type} (${file.size} bytes)`;
+  return recorded({ to: "server", title: "POST /uploads/avatar", request }, () => sent(file));
+}
+
+async function sent(file: Blob): Promise<Upload> {
   const form = new FormData();
   form.append("file", file, "picture");
   const headers = { Authorization: authorization.get() ?? "" };

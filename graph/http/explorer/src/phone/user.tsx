@@ -2,6 +2,7 @@
 
 import { Button } from "@graphiql/react";
 import { type FormEvent, useState } from "react";
+import { inLanguage } from "../language";
 import { turnTo, usePhone } from "./state";
 import { Withdrawals } from "./withdrawals";
 
@@ -23,18 +24,22 @@ export function UserWithPhone() {
       </span>
       {isNaming ? (
         <form onSubmit={name}>
-          <input name="name" aria-label="Name of the new user" placeholder="Any name" maxLength={64} autoFocus />
-          <Button type="submit">Make</Button>
+          <input name="name" aria-label={inLanguage("Name of the new user", "新用户的名字")} placeholder={inLanguage("Any name", "任意名字")} maxLength={64} autoFocus />
+          <Button type="submit">{inLanguage("Make", "创建")}</Button>
         </form>
       ) : (
         <>
-          <select aria-label="User of the phone" value={user} onChange={(event) => turnTo({ user: event.target.value })}>
+          <select
+            aria-label={inLanguage("User of the phone", "手机的用户")}
+            value={user}
+            onChange={(event) => turnTo({ user: event.target.value })}
+          >
             {users.map((known) => (
               <option key={known}>{known}</option>
             ))}
           </select>
           <Button type="button" onClick={() => setNaming(true)}>
-            New user
+            {inLanguage("New user", "新用户")}
           </Button>
           <Withdrawals />
         </>
@@ -48,7 +53,7 @@ export function MiniProgram() {
   if (app === null) return null;
   return (
     <label>
-      Mini-program
+      {inLanguage("Mini-program", "小程序")}
       <select value={app} onChange={({ target }) => turnTo({ app: target.value })}>
         {apps.map((played) => (
           <option key={played}>{played}</option>

@@ -1,45 +1,50 @@
 // What users take back in WeChat, which pushes an event to the server; and what the server did about it.
 
 import { DropdownMenu } from "@graphiql/react";
+import { inLanguage } from "../language";
 import { type Field, kept, keptWithout, names } from "./kept";
 import { useOperations } from "./operations";
 import { forgetPicture } from "./picture";
 import { type Delivery, type Holder, wechat } from "./simulator";
-import { attempt, begin, type Outcome, type Place, report, usePhone } from "./state";
+import { attempt, back, begin, type Outcome, type Place, report, usePhone, wrong } from "./state";
 import { OutcomeLine } from "./step";
 
 interface Withdrawal {
-  label: string;
+  label: Words;
   push: (holder: Holder) => Promise<{ deliveries: Delivery[] }>;
   /** What the server should remove; without them, the user. */
   fields?: Field[];
   /** What of these is not meant, and stays. */
-  others?: string;
+  others?: Words;
 }
 
+/** In English and in Chinese. */
+type Words = readonly [en: string, zh: string];
+
+const signed: Words = ["What WeChat signed has a permission of its own.", "微信签名的内容另有授权。"];
 const profile: Field[] = ["nickName", "avatarUrl"];
 const withdrawals: Withdrawal[] = [
-  { label: "Revoke phone number", push: (holder) => wechat.revoke(holder, 8), fields: ["phone"] },
+  { label: ["Revoke phone number", "撤回手机号授权"], push: (holder) => wechat.revoke(holder, 8), fields: ["phone"] },
   {
-    label: "Revoke nickname and picture",
+    label: ["Revoke nickname and picture", "撤回昵称和头像授权"],
     push: (holder) => wechat.revoke(holder, 6),
     fields: profile,
-    others: "What was typed or uploaded has permissions of its own.",
+    others: ["What was typed or uploaded has permissions of its own.", "填写或上传的内容另有授权。"],
   },
   {
-    label: "Revoke typed nickname",
+    label: ["Revoke typed nickname", "撤回填写的昵称"],
     push: (holder) => wechat.revoke(holder, 19),
     fields: ["nickName"],
-    others: "What WeChat signed has a permission of its own.",
+    others: signed,
   },
   {
-    label: "Revoke chosen picture",
+    label: ["Revoke chosen picture", "撤回选择的头像"],
     push: (holder) => wechat.revoke(holder, 20),
     fields: ["avatarUrl"],
-    others: "What WeChat signed has a permission of its own.",
+    others: signed,
   },
-  { label: "Change WeChat profile", push: wechat.modified, fields: profile },
-  { label: "Close WeChat account", push: wechat.closeAccount },
+  { label: ["Change WeChat profile", "修改微信资料"], push: wechat.modified, fields: profile },
+  { label: ["Close WeChat account", "注销微信账号"], push: wechat.closeAccount },
 ];
 
 export function Withdrawals() {
@@ -50,15 +55,20 @@ export function Withdrawals() {
     report("withdrawal", undefined);
     const before = await kept();
     const { deliveries } = await push({ user, app });
-    if (!deliveries.length) throw new Error("The simulator has no URL to push events to.");
+    if (!deliveries.length) throw new Error(inLanguage("The simulator has no URL to push events to.", "模拟器没有可推送事件的地址。"));
     const after = before && (await keptWithout(fields));
     if (before && !after) begin();
     const gone = (before ?? []).filter((field) => !after?.includes(field));
     for (const place of gone.flatMap((field) => shownAt[field])) report(place, undefined);
     if (gone.includes("avatarUrl")) forgetPicture();
-    const { went, text } = effect(before, after, fields, others);
+    const { went, en, zh } = effect(before, after, fields, others);
     const isAccepted = deliveries.every(({ accepted }) => accepted);
-    report("withdrawal", { went: isAccepted ? went : "wrong", text: `${deliveries.map(described).join(" ")} ${text}` });
+    const answers = deliveries.map(({ event, tries }) => ({ event, said: tries.map(answerOf).join("”, “") }));
+    report("withdrawal", {
+      went: isAccepted ? went : "wrong",
+      en: [...answers.map(({ event, said }) => `WeChat pushed ${event}, and the server answered “${said}”.`), en].join(" "),
+      zh: [...answers.map(({ event, said }) => `微信推送了 ${event}，服务器回答“${said}”。`), zh].join(""),
+    });
     if (before) await send("Me");
   }
 
@@ -66,17 +76,17 @@ export function Withdrawals() {
     <>
       <DropdownMenu>
         <DropdownMenu.Button type="button" className="graphiql-button">
-          Withdraw permission <span aria-hidden="true">▾</span>
+          {inLanguage("Withdraw permission", "撤回授权")} <span aria-hidden="true">▾</span>
         </DropdownMenu.Button>
         <DropdownMenu.Content>
           {withdrawals.map((one) => (
-            <DropdownMenu.Item key={one.label} onSelect={() => attempt("withdrawal", () => withdraw(one))}>
-              {one.label}
+            <DropdownMenu.Item key={one.label[0]} onSelect={() => attempt("withdrawal", () => withdraw(one))}>
+              {inLanguage(...one.label)}
             </DropdownMenu.Item>
           ))}
         </DropdownMenu.Content>
       </DropdownMenu>
-      {outcomes.withdrawal && <OutcomeLine {...outcomes.withdrawal} />}
+      <OutcomeLine outcome={outcomes.withdrawal} />
     </>
   );
 }
@@ -87,23 +97,22 @@ const shownAt: Record<Field, Place[]> = {
   phone: ["phone"],
 };
 
-function described({ event, tries }: Delivery): string {
-  const responses = tries.map(({ status, answer }) => [status, answer].filter(Boolean).join(" "));
-  return `WeChat pushed ${event}, and the server answered “${responses.join("”, “")}”.`;
-}
+const answerOf = ({ status, answer }: Delivery["tries"][number]) => [status, answer].filter(Boolean).join(" ");
 
-function effect(before: Field[] | null, after: Field[] | null, fields?: Field[], others?: string): Outcome {
-  if (!before) return { went: "back", text: "Sign in first, and “me” shows what that does." };
-  if (!after) return { went: "back", text: "For “me” there is no such user any more." };
-  if (!fields) return { went: "wrong", text: "“me” still finds the user." };
+function effect(before: Field[] | null, after: Field[] | null, fields?: Field[], others?: Words): Outcome {
+  if (!before) return back("Sign in first, and “me” shows what that does.", "请先登录，“me” 会显示其效果。");
+  if (!after) return back("For “me” there is no such user any more.", "“me” 已找不到这位用户。");
+  if (!fields) return wrong("“me” still finds the user.", "“me” 仍能找到这位用户。");
   const left = after.filter((field) => fields.includes(field));
-  if (left.length && !others) return { went: "wrong", text: `“me” still has: ${listed(left)}.` };
+  const still: Words = [`“me” still has: ${listed(left, 0)}.`, `“me” 仍有：${listed(left, 1)}。`];
+  if (left.length && !others) return wrong(...still);
   const gone = before.filter((field) => !after.includes(field));
-  const text = [
-    gone.length && `Gone from “me”: ${listed(gone)}.`,
-    left.length && `“me” still has: ${listed(left)}. ${others}`,
-  ].filter(Boolean);
-  return { went: "back", text: text.join(" ") || "“me” is as before: nothing was kept." };
+  const changes: Words[] = [];
+  if (gone.length) changes.push([`Gone from “me”: ${listed(gone, 0)}.`, `“me” 中已移除：${listed(gone, 1)}。`]);
+  if (left.length && others) changes.push(still, others);
+  if (!changes.length) return back("“me” is as before: nothing was kept.", "“me” 没有变化：本来就没有保存。");
+  return back(changes.map(([en]) => en).join(" "), changes.map(([, zh]) => zh).join(""));
 }
 
-const listed = (fields: Field[]) => fields.map((field) => names[field]).join(", ");
+const listed = (fields: Field[], language: 0 | 1) =>
+  fields.map((field) => names[field][language]).join(language ? "、" : ", ");

@@ -1,0 +1,75 @@
+// Whose phone it is: what is kept on it for them, and what they answer when WeChat asks.
+
+import { ask } from "./sheets";
+import { temporaryFile } from "./files";
+import { wechat } from "./wechat";
+
+interface Kept {
+  /** The mini-program's storage. */
+  storage: Record<string, unknown>;
+  authSetting: Record<string, boolean>;
+  privacy: "needed" | "agreed";
+}
+
+/** By the address, so that another user is a cold start. */
+export const user = new URLSearchParams(location.search).get("user")?.slice(0, 64) || "Li Lei";
+
+const KEY = `wxgate:phone:${user}`;
+const kept: Kept = {
+  storage: {},
+  authSetting: {},
+  privacy: "needed",
+  ...JSON.parse(localStorage.getItem(KEY) ?? "{}"),
+};
+const keep = () => localStorage.setItem(KEY, JSON.stringify(kept));
+
+/** As when the user deletes the mini-program from the phone. */
+export const forget = () => localStorage.removeItem(KEY);
+
+export const storage = {
+  get: () => kept.storage,
+  set(content: Record<string, unknown>) {
+    kept.storage = content;
+    keep();
+  },
+};
+
+const authSetting = new Proxy(kept.authSetting, {
+  set(settings, scope: string, granted: boolean) {
+    settings[scope] = granted;
+    keep();
+    return true;
+  },
+});
+
+/** As `makeWx` and `makeButtons` want it. */
+export const owner = {
+  policy: "new",
+  hardware: { brand: "wxgate", model: "simulated phone" },
+  authSetting,
+  get privacy() {
+    return kept.privacy;
+  },
+  set privacy(state) {
+    kept.privacy = state;
+    keep();
+  },
+  allows: (_scope: string) => ask({ kind: "profile" }).then(Boolean),
+  async changesSettings() {
+    const granted = await ask({ kind: "settings", granted: authSetting["scope.userInfo"] === true });
+    if (typeof granted === "boolean") authSetting["scope.userInfo"] = granted;
+  },
+  async givesNumber() {
+    const { users } = await wechat<{ users: { user: string; purePhoneNumber: string }[] }>("users");
+    const number = users.find((one) => one.user === user)?.purePhoneNumber ?? "";
+    return { deny: !(await ask({ kind: "number", number })) };
+  },
+  /** The path of a temporary file, or null. */
+  async choosesPicture(): Promise<string | null> {
+    const chosen = await ask({ kind: "avatar", user });
+    if (!chosen || chosen === true) return null;
+    if (chosen instanceof File) return temporaryFile(chosen);
+    const { avatarUrl } = await wechat<{ avatarUrl: string }>("choose-avatar", { user, face: chosen });
+    return temporaryFile(await (await fetch(new URL(`simulator${avatarUrl}`, document.baseURI))).blob());
+  },
+};

@@ -1,0 +1,44 @@
+// How the mini-program reaches the server: by the browser's fetch, from the page's own origin.
+
+import { fileAt } from "./files";
+import { exchange } from "./traffic";
+import { operationIn } from "./wx.mjs";
+
+/** Where the server is that has sent this page. */
+export const server = new URL(".", document.baseURI).href.replace(/\/$/, "");
+
+interface Request {
+  url: string;
+  method: string;
+  headers: Record<string, string>;
+  body?: string;
+  timeout: number;
+}
+
+interface Upload extends Omit<Request, "method" | "body"> {
+  filePath: string;
+  name: string;
+  formData: Record<string, string>;
+}
+
+export const transport = {
+  async request({ url, method, headers, body, timeout }: Request) {
+    const about = { to: "server", title: operationIn(body), request: body && JSON.parse(body) } as const;
+    const answer = await exchange(about, url, { method, headers, body, signal: AbortSignal.timeout(timeout) });
+    return { ...answer, text: addressedHere(answer.text) };
+  },
+  async upload({ url, filePath, name, headers, formData, timeout }: Upload) {
+    const file = fileAt(filePath);
+    if (!file) throw new Error("file not found");
+    const form = new FormData();
+    for (const [field, value] of Object.entries(formData)) form.append(field, value);
+    form.append(name, file, "picture");
+    const about = { to: "server", title: `POST ${new URL(url).pathname}`, request: { [name]: `${file.type}, ${file.size} bytes` } } as const;
+    return exchange(about, url, { method: "POST", headers, body: form, signal: AbortSignal.timeout(timeout) });
+  },
+};
+
+/** Pictures from the page's own origin, and no other is allowed: the server may know itself by another address. */
+function addressedHere(text: string): string {
+  return text.replace(/https?:\/\/[^"]*\/avatars\/(\w+\.jpg)/g, (_, name) => `${server}/avatars/${name}`);
+}

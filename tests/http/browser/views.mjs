@@ -1,0 +1,109 @@
+// What stands around the editors: an empty response, the sequence, an operation as code, and a mini-program's screen.
+// node views.mjs CHROMIUM URL SCREENSHOTS
+
+import { audit } from "./audit.mjs";
+import { openExplorer, withBrowser } from "./browser.mjs";
+import { phoneOn } from "./phone.mjs";
+
+const WIDTHS = [1440, 1024, 390];
+
+await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
+  const seen = { base, copied: {}, violations: {}, parts: {}, scrolled: {} };
+  const { press, outcome, signIn, submit, givePhoneNumber, step } = phoneOn(page);
+  const sequence = page.getByRole("region", { name: "Sequence" });
+  const arrows = () => sequence.locator(".sequence-arrow").evaluateAll((all) => all.map((one) => one.ariaLabel));
+  const arrow = (label) => sequence.locator(".sequence-arrow", { hasText: label });
+
+  async function album(name) {
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: 900 });
+        await sequence.scrollIntoViewIfNeeded();
+        seen.scrolled[`${name}-${width}`] = await page.evaluate(scrollable);
+        await shoot(`${name}-${width}-${colorScheme}`);
+        if (width === WIDTHS[0]) seen.violations[`${name}-${colorScheme}`] = await audit(page);
+      }
+    }
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.setViewportSize({ width: WIDTHS[0], height: 900 });
+  }
+
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.setViewportSize({ width: WIDTHS[0], height: 900 });
+  await openExplorer(page, base);
+  for (const part of ["plugin", "editors", "response"]) {
+    seen.parts[part] = (await page.locator(`.graphiql-${part}`).boundingBox()).width;
+  }
+  const emptiness = page.locator(".no-response");
+  seen.empty = await emptiness.innerText();
+  await album("empty");
+
+  await page.getByRole("tab", { name: "Steps" }).focus();
+  await page.keyboard.press("ArrowRight");
+  await arrow("Me").waitFor();
+  await arrow("jscode2session").waitFor();
+  seen.screen = await page.frameLocator('iframe[title="Phone"]').locator("body").innerText();
+  seen.fromScreen = await arrows();
+  await album("screen");
+  await page.getByRole("tab", { name: "Steps" }).click();
+  seen.stepsAgain = await step("Sign in").isVisible();
+  await press("Clear");
+
+  await signIn();
+  await outcome("Sign in", "Signed in");
+  await arrow("jscode2session").waitFor();
+  seen.emptyAfterResponse = await emptiness.count();
+  seen.login = await arrows();
+  await arrow("jscode2session").click();
+  seen.asked = await sequence.locator("pre:visible").innerText();
+  await arrow("jscode2session").click();
+  seen.folded = await sequence.locator("pre:visible").count();
+  await submit();
+  await outcome("nickname and picture", "微信用户");
+  await givePhoneNumber();
+  await outcome("Give the phone number", "Kept");
+  await arrow("getuserphonenumber").waitFor();
+  await press("code used twice");
+  await arrow("LOGIN_CODE_USED").waitFor();
+  await page.getByRole("button", { name: /^Withdraw permission/ }).click();
+  await page.getByRole("menuitem", { name: "Revoke phone number" }).click();
+  await arrow("user_authorization_revoke").waitFor();
+  seen.all = await arrows();
+  await arrow("SubmitUserInfo").click();
+  await album("sequence");
+
+  let copied = "";
+  const copy = async (name) => {
+    await press("Copy as code");
+    seen.items = await page.getByRole("menuitem").allTextContents();
+    await page.getByRole("menuitem", { name, exact: true }).click();
+    await page.getByRole("status").filter({ hasText: "Copied: " }).waitFor();
+    await page.waitForFunction(async (before) => (await navigator.clipboard.readText()) !== before, copied);
+    return (copied = await page.evaluate(() => navigator.clipboard.readText()));
+  };
+  await press("▶ Me");
+  await outcome("Who am I?", "You ");
+  for (const language of ["wx.request", "curl", "fetch"]) {
+    seen.copied[language] = await copy(language);
+    seen.copied[`${language}, with my token`] = await copy(`${language}, with my token`);
+  }
+  await shoot("copied-1440-light");
+  await page.locator(".graphiql-query-editor .view-line", { hasText: "query Me" }).click();
+  for (let line = 0; line < 6; line++) await page.keyboard.press("ArrowUp");
+  seen.copied.atCursor = await copy("curl");
+
+  await press("Clear");
+  seen.cleared = await arrows();
+  await press("Sequence");
+  seen.closed = await sequence.locator(".sequence-lanes").count();
+  await press("中文");
+  seen.chinese = await page.getByRole("region", { name: "时序图" }).innerText();
+  return seen;
+});
+
+/** In which directions the page is larger than the window. */
+function scrollable() {
+  const { scrollWidth, scrollHeight } = document.documentElement;
+  return [scrollWidth > innerWidth && "x", scrollHeight > innerHeight && "y"].filter(Boolean).join("");
+}
