@@ -1,7 +1,7 @@
-"""Made-up pictures for users to choose on the phone: initials on a colour, as PNG.
+"""Made-up pictures for users to choose on the phone: faces in a colour of each name's own, as PNG.
 
-The centre has no letters, so that a server may crop and encode a picture anew without a change to what the check of
-pictures sees: it finds the face "red" risky and "yellow" in need of a review.
+The centre has nothing but the colour, so that a server may crop and encode a picture anew without a change to what the
+check of pictures sees: it finds the face "red" risky and "yellow" in need of a review.
 """
 
 from collections.abc import Mapping

@@ -1,11 +1,15 @@
 // How the mini-program reaches the server: by the browser's fetch, from the page's own origin.
 
+import { faceOf } from "../phone/simulator";
 import { fileAt } from "./files";
+import { user } from "./owner";
 import { exchange } from "./traffic";
 import { operationIn } from "./wx.mjs";
 
 /** Where the server is that has sent this page. */
 export const server = new URL(".", document.baseURI).href.replace(/\/$/, "");
+
+const GREY = "/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/";
 
 interface Request {
   url: string;
@@ -38,7 +42,12 @@ export const transport = {
   },
 };
 
-/** Pictures from the page's own origin, and no other is allowed: the server may know itself by another address. */
+/**
+ * Pictures from the page's own origin, and no other is allowed: the server may know itself by another address, and
+ * what the simulator signs as WeChat's is nowhere to be had. The grey one that WeChat gives everybody counts as none.
+ */
 function addressedHere(text: string): string {
-  return text.replace(/https?:\/\/[^"]*\/avatars\/(\w+\.jpg)/g, (_, name) => `${server}/avatars/${name}`);
+  return text
+    .replace(/https?:\/\/[^"]*\/avatars\/(\w+\.jpg)/g, (_, name) => `${server}/avatars/${name}`)
+    .replace(/https:\/\/thirdwx\.qlogo\.cn\/[^"]*/g, (address) => (address.includes(GREY) ? "" : faceOf(user)));
 }
