@@ -25,7 +25,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
     await page.locator("img").evaluateAll((all) => Promise.allSettled(all.map((image) => image.decode())));
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      for (const width of [1440, 390]) {
+      for (const width of [1440, 1024, 390]) {
         await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
         await shoot(`${name}-${width}-${colorScheme}`);
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

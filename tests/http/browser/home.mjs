@@ -1,4 +1,4 @@
-// The page at the root of `wxgate dev`, at three widths, light and dark, in both languages.
+// The pages of `wxgate dev` and of its simulator, at three widths, light and dark, in both languages.
 // node home.mjs CHROMIUM URL SCREENSHOTS
 
 import { audit } from "./audit.mjs";
@@ -6,18 +6,21 @@ import { withBrowser } from "./browser.mjs";
 
 await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   const seen = { violations: [], wider: [] };
-  for (const language of ["en", "zh"]) {
-    await page.goto(`${base}/?lang=${language}`);
-    for (const width of [1440, 1024, 390]) {
-      await page.setViewportSize({ width, height: 900 });
-      for (const colorScheme of ["light", "dark"]) {
-        await page.emulateMedia({ colorScheme });
-        await shoot(`home-${language}-${width}-${colorScheme}`);
-        seen.violations.push(...(await audit(page)));
+  for (const [name, path] of [["home", "/"], ["simulator", "/simulator/"]]) {
+    for (const language of ["en", "zh"]) {
+      await page.goto(`${base}${path}?lang=${language}`);
+      for (const width of [1440, 1024, 390]) {
+        await page.setViewportSize({ width, height: 900 });
+        for (const colorScheme of ["light", "dark"]) {
+          await page.emulateMedia({ colorScheme });
+          await shoot(`${name}-${language}-${width}-${colorScheme}`);
+          seen.violations.push(...(await audit(page)).map((violation) => `${name}: ${violation}`));
+        }
+        if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(name, width);
       }
-      if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(width);
     }
   }
+  await page.goto(`${base}/?lang=zh`);
   seen.icon = await page.locator("header img").evaluate((icon) => icon.naturalWidth);
   await page.getByRole("link", { name: "English" }).click();
   await page.getByRole("link", { name: "Explorer" }).click();
