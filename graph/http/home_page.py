@@ -16,13 +16,13 @@ from starlette.routing import Route
 
 _ICON: Final = Path(__file__).with_name("favicon.svg")
 _STYLE: Final = Path(__file__).with_name("home_page.css")
-# Signs of a URL that mean nothing to a shell.
+# Signs of a URL that mean nothing within quotes of a shell, of JavaScript or of HTML.
 _PLAIN_URL: Final = re.compile(r"[A-Za-z0-9:/.\[\]_-]+")
 _SIMULATED_CODE: Final = """\
-CODE=$(curl -s -X POST {url}/simulator/device/login | sed 's/.*"code":"\\([^"]*\\)".*/\\1/')
+CODE=$(curl -s -X POST '{url}/simulator/device/login' | sed 's/.*"code":"\\([^"]*\\)".*/\\1/')
 """
 _LOGIN: Final = """\
-curl -s {url}/graphql -H 'Content-Type: application/json' -d \\
+curl -s '{url}/graphql' -H 'Content-Type: application/json' -d \\
   '{{"query":"mutation($code:String!){{login(code:$code){{token user{{id}}}}}}","variables":{{"code":"'$CODE'"}}}}'
 """
 _MINI_PROGRAM: Final = """\
@@ -41,7 +41,7 @@ _WAYS: Final[Mapping[str, tuple[str, str, str, str, str]]] = {
     "/graphiql": (
         "graphiql",
         "Explorer",
-        "调试器",
+        "调试页",
         "GraphiQL for this server. Where WeChat is simulated, a phone stands beside it: sign in with a click.",
         "本服务的 GraphiQL。模拟微信时旁边有一部手机：点一下即可登录。",
     ),
@@ -120,8 +120,8 @@ class HomePage:
             "微信小程序的登录与用户后端，一个 GraphQL 服务。",
         )
         warning = spoken(
-            "This server is for development: its explorer and its schema are open, and it has no TLS.",
-            "本服务仅供开发：调试器与 schema 公开，且没有 TLS。",
+            "This server is for development: it is open to all who reach it, and has no TLS.",
+            "本服务仅供开发：能访问它的人都可以使用，且没有 TLS。",
         )
         switch = spoken('<a href="?lang=zh" lang="zh">中文</a>', '<a href="?lang=en" lang="en">English</a>')
         return f"""<!doctype html>
