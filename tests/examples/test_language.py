@@ -120,7 +120,7 @@ def test_what_waits_for_the_privacy_agreement_goes_on_after_it(mine: Phone) -> N
 def test_who_does_not_agree_gives_nothing_and_is_asked_again(mine: Phone, leaving: str) -> None:
     wants_agreement(mine)
     mine.tell("back") if leaving == "back" else mine.tap(leaving, page="privacy")
-    mine.sees(".message", "未获得授权，无法得知您的手机号。", page="phone")
+    mine.sees(".message", "您尚未同意隐私保护指引。", page="phone")
     mine.tap(".give", page="phone")
     is_asked(mine)
     mine.tap(".agree", page="privacy")
