@@ -55,6 +55,15 @@ def test_every_page_is_chinese_until_the_user_switches_to_english(mine: Phone, s
     assert stored(storage)["wxgate.language"] == "en"
 
 
+def test_a_page_that_is_answered_behind_another_leaves_its_title(mine: Phone) -> None:
+    mine.tell("set", held="Me")
+    mine.launch("home", "profile")
+    mine.sees(".choose", "选择头像", page="profile")
+    mine.tell("release")
+    mine.sees(".name", "未设置昵称")
+    assert mine.tell("titles")[-1] == "头像和昵称"
+
+
 def test_an_error_is_a_toast_in_the_user_s_language(mine: Phone) -> None:
     mine.launch("home")
     mine.sees(".name", "未设置昵称")
@@ -111,7 +120,7 @@ def test_what_waits_for_the_privacy_agreement_goes_on_after_it(mine: Phone) -> N
 def test_who_does_not_agree_gives_nothing_and_is_asked_again(mine: Phone, leaving: str) -> None:
     wants_agreement(mine)
     mine.tell("back") if leaving == "back" else mine.tap(leaving, page="privacy")
-    mine.sees(".message", "未获得授权，无法得知您的手机号。", page="phone")
+    mine.sees(".message", "您尚未同意隐私保护指引。", page="phone")
     mine.tap(".give", page="phone")
     is_asked(mine)
     mine.tap(".agree", page="privacy")

@@ -97,6 +97,25 @@ def test_a_refused_name_is_shown_at_the_name_and_the_upload_is_kept(switch_on: S
         assert mine.calls() == {"UpdateProfile": 1}
 
 
+def test_a_picture_that_is_not_chosen_after_all_leaves_the_one_before(switch_on: SwitchOn, green: Path) -> None:
+    with switch_on() as mine:
+        look(mine)
+        choose(mine, green)
+        chosen = mine.picture(page="profile")
+        mine.tell("set", cancels=True)
+        mine.tap(".choose", page="profile")
+        assert mine.picture(page="profile") == chosen
+        assert mine.text(".picture-message", page="profile") is None
+        mine.tell("set", privacy="needed")
+        mine.tap(".choose", page="profile")
+        mine.waits_for(lambda: "privacy" in mine.tell("screen"), "the page that asks")
+        mine.tap(".refuse", page="privacy")
+        mine.sees(".picture-message", "You have not agreed to the privacy guidelines.", page="profile")
+        assert mine.picture(page="profile") == chosen
+        save(mine, "")
+        mine.waits_for(lambda: "/avatars/" in mine.picture(page="profile"), "the server's picture")
+
+
 @pytest.mark.parametrize("name", ["", " ", "微信用户", "n" * 33])
 def test_what_is_no_name_is_not_kept(switch_on: SwitchOn, name: str) -> None:
     with switch_on() as mine:

@@ -53,12 +53,21 @@ def test_a_user_who_refuses_is_asked_by_the_next_tap(switch_on: SwitchOn) -> Non
         assert mine.text(".number", page="phone") is not None
 
 
+def given(words: str, errno: int) -> dict[str, object]:
+    """An event of the button, whatever the user would do."""
+    return {"givesAgain": True, "given": {"errMsg": f"getPhoneNumber:fail {words}", "errno": errno}}
+
+
 @pytest.mark.parametrize(
     "state",
-    [{"quota": "none"}, {"givesAgain": True, "given": {"errMsg": "getPhoneNumber:fail user deny", "errno": 1400001}}],
-    ids=["other words", "words of a refusal"],
+    [
+        {"quota": "none"},
+        given("user deny", 1400001),
+        given("api scope is not declared in the privacy agreement", 112),
+    ],
+    ids=["no quota", "no quota in words of a refusal", "not declared in the guidelines"],
 )
-def test_a_mini_program_without_quota_shows_that_there_are_no_numbers(
+def test_a_mini_program_that_may_have_no_numbers_shows_that_there_are_none(
     switch_on: SwitchOn, state: dict[str, object]
 ) -> None:
     with switch_on() as mine:

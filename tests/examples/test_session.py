@@ -230,7 +230,7 @@ def test_a_login_that_fails_is_repeated_with_a_new_code(switch_on: SwitchOn) -> 
     ("errcode", "message"),
     [
         (CODE_BLOCKED, "WeChat does not let you sign in at present."),
-        (MINUTE_QUOTA, "That was too often. Try again in a minute."),
+        (MINUTE_QUOTA, "That was too often. Try again later."),
     ],
 )
 def test_what_nobody_can_mend_now_is_said_and_not_repeated(switch_on: SwitchOn, errcode: int, message: str) -> None:

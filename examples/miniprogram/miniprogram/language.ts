@@ -22,7 +22,10 @@ export function inLanguage<Words>(words: Bilingual<Words>): Words {
   return words[language()]
 }
 
-/** The words of a page that shows now. The title of its JSON is Chinese, and is replaced. */
+/**
+ * The words of a page that shows now: the title that it sets is that of the page in view, whichever that is. The title
+ * of its JSON is Chinese, and is replaced.
+ */
 export function pageWords<Words extends { title: string }>(words: Bilingual<Words>): Words {
   const chosen = inLanguage(words)
   wx.setNavigationBarTitle({ title: chosen.title })

@@ -64,7 +64,7 @@ export const MESSAGES: Readonly<Record<ErrorCode, Bilingual>> = {
     en: 'WeChat does not allow this picture. Choose another one.',
   },
   UPLOAD_NOT_FOUND: { zh: '图片已失效，请重新选择。', en: 'This picture got lost. Choose it again.' },
-  RATE_LIMITED: { zh: '操作太频繁，请一分钟后再试。', en: 'That was too often. Try again in a minute.' },
+  RATE_LIMITED: { zh: '操作太频繁，请稍后再试。', en: 'That was too often. Try again later.' },
   NOT_ENABLED: { zh: '此功能暂未开放。', en: 'That is not offered here.' },
   WECHAT_UNAVAILABLE: { zh: '微信暂时没有响应，请稍后再试。', en: 'WeChat does not answer at present. Try again later.' },
   WECHAT_MISCONFIGURED: DEFECT,

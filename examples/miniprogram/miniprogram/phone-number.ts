@@ -3,6 +3,7 @@
 import type { PhoneFragment } from './generated/graphql'
 import { SubmitEncryptedPhoneNumberDocument, SubmitPhoneNumberDocument } from './generated/graphql'
 import { ServerError } from './graphql/transport'
+import { isPrivacyRefusal } from './privacy'
 import { logIn, run } from './session'
 
 /** What a button with `open-type="getPhoneNumber"` gives: before base library 2.21.2 no code. */
@@ -17,11 +18,14 @@ export class NumberRefused extends Error {}
 /** WeChat gives this mini-program no number. */
 export class NumberUnavailable extends Error {}
 
-/** Raises `NumberRefused`, `NumberUnavailable`. */
-export async function submitPhoneNumber({ errMsg, errno, code, encryptedData, iv }: Given): Promise<PhoneFragment> {
+/** Raises `NumberRefused`, `NumberUnavailable`, and what is given where `isPrivacyRefusal` holds of it. */
+export async function submitPhoneNumber(given: Given): Promise<PhoneFragment> {
+  const { errMsg, errno, code, encryptedData, iv } = given
   if (code) return (await run(SubmitPhoneNumberDocument, { code })).submitPhoneNumber
   if (encryptedData && iv) return submitEncrypted(encryptedData, iv)
-  const isRefusal = errno !== QUOTA_USED_UP && /deny|cancel|privacy/.test(errMsg)
+  if (isPrivacyRefusal(given)) throw given
+  // Not by the word "privacy": what the operator left out of the guidelines no user can allow (errno 112).
+  const isRefusal = errno !== QUOTA_USED_UP && /deny|cancel/.test(errMsg)
   throw isRefusal ? new NumberRefused() : new NumberUnavailable()
 }
 

@@ -14,7 +14,9 @@ export function askWhenNeeded(): void {
   const listener = (resolve: Resolve) => {
     resolve({ event: 'exposureAuthorization' })
     waiting.push(resolve)
-    if (waiting.length === 1) wx.navigateTo({ url: '/pages/privacy/privacy' })
+    if (waiting.length > 1) return
+    // Where no page opens, nothing can be agreed to: what waits must not do so for ever.
+    wx.navigateTo({ url: '/pages/privacy/privacy', fail: () => void settle({ event: 'disagree' }) })
   }
   // The typings leave out what the listener is given.
   wx.onNeedPrivacyAuthorization?.(listener as never)
@@ -22,14 +24,14 @@ export function askWhenNeeded(): void {
 
 /** Whether the user has to agree, and to what. An older base library withholds nothing. */
 export function privacySetting(): Promise<{ needed: boolean; contract: string }> {
-  const none = { needed: false, contract: '' }
   return new Promise((resolve) => {
-    if (!wx.getPrivacySetting) return resolve(none)
+    if (!wx.getPrivacySetting) return resolve({ needed: false, contract: '' })
     return wx.getPrivacySetting({
       success: ({ needAuthorization, privacyContractName }) => resolve({
         needed: needAuthorization, contract: privacyContractName,
       }),
-      fail: () => resolve(none),
+      // What waits shows that there is something to agree to.
+      fail: () => resolve({ needed: waiting.length > 0, contract: '' }),
     })
   })
 }
@@ -42,6 +44,7 @@ export function settle(choice: Choice): boolean {
   return settled.length > 0
 }
 
+/** Not so where the guidelines do not declare the interface (errno 112): operators mend that, and no user can. */
 export function isPrivacyRefusal(error: unknown): boolean {
   const { errno, errMsg = '' } = (error ?? {}) as { errno?: number; errMsg?: string }
   return errno === NOT_AUTHORIZED || /privacy permission/.test(errMsg)

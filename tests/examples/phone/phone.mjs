@@ -126,7 +126,11 @@ const COMMANDS = {
   texts: ({ page, selector }) => pages.get(page).querySelectorAll(selector).map((one) => one.dom.textContent.trim()),
   attribute: ({ page, selector, name }) => found(page, selector).toJSON().attrs.find((one) => one.name === name)?.value ?? null,
   screen: () => Object.fromEntries([...pages].map(([page, rendered]) => [page, rendered.dom.innerHTML])),
-  release: () => void state.release(),
+  // What is held may still be on its way.
+  async release() {
+    while (!state.release) await new Promise((resolve) => { setTimeout(resolve, 5); });
+    state.release();
+  },
   clipboard: () => state.clipboard,
   log: () => log.splice(0),
   shown: () => state.shown.splice(0),

@@ -67,6 +67,7 @@ export function makePlace({ server, storageFile, state, log }) {
     givesNumber: () => ({ deny: !state.agrees, quota: state.quota, style: state.isOld ? "old" : "both", ...state.number }),
     // A picture of the test's own, or a face from the simulator.
     async choosesPicture() {
+      if (state.cancels) return null;
       const chosen = state.picture ?? (await wechat("choose-avatar", { face: state.face })).avatarUrl;
       const path = `wxfile://tmp_${Object.keys(state.files).length}${extname(chosen)}`;
       state.files[path] = state.picture

@@ -108,7 +108,11 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await look("sheet-settings");
   await sheet.getByRole("switch").check();
   await sheet.getByRole("button", { name: "Done" }).click();
-  await viewport.getByRole("button", { name: "Use my WeChat name" }).waitFor();
+  await Promise.all([
+    page.waitForResponse((response) => response.request().postData()?.includes("SubmitUserInfo")),
+    press("Use my WeChat name"),
+  ]);
+  await rest();
 
   // Another start goes on with what is kept on the phone.
   await page.reload();

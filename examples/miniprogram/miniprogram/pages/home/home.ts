@@ -2,7 +2,7 @@
 
 import type { UserInfoFragment } from '../../generated/graphql'
 import { MeDocument } from '../../generated/graphql'
-import { language, pageWords, speak } from '../../language'
+import { inLanguage, language, pageWords, speak } from '../../language'
 import { messageFor, toastFor } from '../../messages'
 import { localTime } from '../../moment'
 import type { Permission } from '../../permission'
@@ -30,7 +30,6 @@ Page({
   },
 
   onLoad() {
-    this.show()
     this.attempt(async () => {
       const { me } = await run(MeDocument, {})
       if (me) setGlobalUserInfo(me)
@@ -39,7 +38,7 @@ Page({
 
   /** Comes back from another page, or from WeChat's settings. */
   onShow() {
-    this.show()
+    this.show(pageWords(words))
   },
 
   signIn() {
@@ -69,7 +68,7 @@ Page({
   onLanguage() {
     speak(language() === 'zh' ? 'en' : 'zh')
     this.setData({ message: '' })
-    this.show()
+    this.show(pageWords(words))
   },
 
   async attempt(action: () => Promise<unknown>, failed = toastFor) {
@@ -80,9 +79,9 @@ Page({
     this.show()
   },
 
-  show() {
+  /** Another page may be in view by now, and keeps its title. */
+  show(t: Words = inLanguage(words)) {
     const info = getGlobalUserInfo()
-    const t = pageWords(words)
     this.setData({
       t,
       signedIn: info !== null,

@@ -7,7 +7,6 @@ const zh = {
   none: '未绑定手机号',
   current: '已绑定',
   remove: '删除手机号',
-  removed: '已删除',
   give: '使用微信手机号',
   other: '更换手机号',
 }
@@ -19,7 +18,6 @@ const en: typeof zh = {
   none: 'No number yet',
   current: 'Your number',
   remove: 'Remove my number',
-  removed: 'Removed',
   give: 'Use my phone number',
   other: 'Use another number',
 }

@@ -5,7 +5,8 @@ import { privacySetting, settle } from '../../privacy'
 import { words } from './words'
 
 Page({
-  data: { t: words.zh, needed: false, contract: '' },
+  /** `needed` is null until it is known. */
+  data: { t: words.zh, needed: null as boolean | null, contract: '' },
 
   async onLoad() {
     const t = pageWords(words)

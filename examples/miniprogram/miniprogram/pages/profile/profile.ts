@@ -5,10 +5,11 @@ import { pageWords } from '../../language'
 import { messageFor, toastFor } from '../../messages'
 import type { Choice } from '../../own-profile'
 import { readProfile, saveProfile, subjectOf } from '../../own-profile'
+import { isPrivacyRefusal } from '../../privacy'
 import { getGlobalUserInfo } from '../../user-info'
 import { words } from './words'
 
-type ChooseAvatar = WechatMiniprogram.CustomEvent<{ avatarUrl: string }>
+type ChooseAvatar = WechatMiniprogram.CustomEvent<{ avatarUrl?: string }>
 type Submit = WechatMiniprogram.CustomEvent<{ value: { nickName: string } }>
 
 Page({
@@ -37,8 +38,11 @@ Page({
     wx.stopPullDownRefresh()
   },
 
+  /** Without a picture where the user cancels, or has not agreed to the privacy guidelines. */
   onChooseAvatar({ detail }: ChooseAvatar) {
-    this.setData({ chosen: detail.avatarUrl, picture: detail.avatarUrl, pictureMessage: '' })
+    const { avatarUrl } = detail
+    if (avatarUrl) this.setData({ chosen: avatarUrl, picture: avatarUrl, pictureMessage: '' })
+    else if (isPrivacyRefusal(detail)) this.setData({ pictureMessage: messageFor(detail) })
   },
 
   /** From the form rather than bindblur: WeChat may still be checking the name then, and empties what it refuses. */

@@ -2,7 +2,10 @@
 
 const PRIVATE = new Set(["getUserInfo", "getPhoneNumber", "chooseAvatar"]);
 
-/** `owner` decides: `allows(scope)`, `changesSettings()`, `givesNumber()` as fields for the simulator, `choosesPicture()`. */
+/**
+ * `owner` decides: `allows(scope)`, `changesSettings()`, `givesNumber()` as fields for the simulator, and
+ * `choosesPicture()`, null where they cancel.
+ */
 export function makeButtons({ wx, wechat, owner, privacy }) {
   const acts = {
     async getUserInfo() {
@@ -29,8 +32,9 @@ export function makeButtons({ wx, wechat, owner, privacy }) {
     isPrivate: (openType) => PRIVATE.has(openType),
     /** The name of the event, and its detail. */
     async tap(openType) {
-      const refusal = PRIVATE.has(openType) && (await privacy.permitted(openType).then(() => undefined, (detail) => detail));
-      return { event: openType.toLowerCase(), detail: refusal || (await acts[openType]()) };
+      const permitted = PRIVATE.has(openType) ? privacy.permitted(openType) : Promise.resolve();
+      const refusal = await permitted.then(() => undefined, (detail) => detail);
+      return { event: openType.toLowerCase(), detail: refusal ?? (await acts[openType]()) };
     },
   };
 }

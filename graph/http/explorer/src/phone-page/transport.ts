@@ -37,7 +37,8 @@ export const transport = {
     const form = new FormData();
     for (const [field, value] of Object.entries(formData)) form.append(field, value);
     form.append(name, file, "picture");
-    const about = { to: "server", title: `POST ${new URL(url).pathname}`, request: { [name]: `${file.type}, ${file.size} bytes` } } as const;
+    const request = { [name]: `${file.type}, ${file.size} bytes` };
+    const about = { to: "server", title: `POST ${new URL(url).pathname}`, request } as const;
     return exchange(about, url, { method: "POST", headers, body: form, signal: AbortSignal.timeout(timeout) });
   },
 };
@@ -45,9 +46,10 @@ export const transport = {
 /**
  * Pictures from the page's own origin, and no other is allowed: the server may know itself by another address, and
  * what the simulator signs as WeChat's is nowhere to be had. The grey one that WeChat gives everybody counts as none.
+ * An address ends before a backslash, too: the copy of the user's data is JSON in a string of JSON.
  */
 function addressedHere(text: string): string {
   return text
-    .replace(/https?:\/\/[^"]*\/avatars\/(\w+\.jpg)/g, (_, name) => `${server}/avatars/${name}`)
-    .replace(/https:\/\/thirdwx\.qlogo\.cn\/[^"]*/g, (address) => (address.includes(GREY) ? "" : faceOf(user)));
+    .replace(/https?:\/\/[^"\\]*\/avatars\/(\w+\.jpg)/g, (_, name) => `${server}/avatars/${name}`)
+    .replace(/https:\/\/thirdwx\.qlogo\.cn\/[^"\\]*/g, (address) => (address.includes(GREY) ? "" : faceOf(user)));
 }
