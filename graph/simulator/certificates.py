@@ -34,6 +34,8 @@ def issue(ca_file: Path, *names: str) -> ssl.SSLContext:
 
 def _may_be_replaced(content: bytes) -> bool:
     """Whether it is nothing, or one certificate that this module has made."""
+    if content.count(b"-----BEGIN") > 1:
+        return False
     with suppress(ValueError):
         return not content or _ORGANISATION.encode() in ssl.PEM_cert_to_DER_cert(content.decode("ascii"))
     return False

@@ -61,7 +61,7 @@ def test_the_lines_to_paste_sign_in_a_user_who_is_the_same_after_a_restart(tmp_p
 
     with serving("dev", cwd=tmp_path) as second:
         assert second.graphql(ME, token=login["token"])["me"] == login["user"]
-        again = second.login(code_for(second, "me"))
+        again = second.login(code_for(second, "Li Lei"))
         assert again["user"]["id"] == login["user"]["id"]
         assert not again["isNewUser"]
         assert second.login(code_for(second, "another"))["isNewUser"]

@@ -37,6 +37,9 @@ class StubbornTokens:
     def __contains__(self, _text: object) -> bool:
         return True
 
+    def is_alive(self, text: str | None) -> bool:
+        return text != self.refused
+
     def check(self, text: str | None) -> None:
         """Raises `ErrcodeError`."""
         if text == self.refused:
