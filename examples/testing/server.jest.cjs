@@ -16,7 +16,8 @@ test("a user signs in, gives a phone number and takes it back", async () => {
   await server.graphql("mutation ($code: String!) { submitPhoneNumber(code: $code) { id } }", { code }, token);
   expect(await phone()).toMatchObject({ masked: expect.stringMatching(/^138/) });
   await server.wechat.revoke("Li Lei");
-  expect(await phone()).toBeNull();
+  // The server answers WeChat when it has written the event down, and does what it asks a moment later.
+  while (await phone()) await new Promise((resolve) => setTimeout(resolve, 20));
 });
 
 test("an error has its code", async () => {

@@ -64,8 +64,8 @@ class Phone:
         assert "error" not in answer, answer["error"]
         return answer["result"]
 
-    def launch(self, *pages: str) -> None:
-        """Starts the app, and these pages at once."""
+    def launch(self, *pages: str | dict[str, str]) -> None:
+        """Starts the app, and these pages at once; one that is open already is another one by `as`."""
         self.tell("launch", pages=pages)
 
     def tap(self, selector: str, *, page: str = "home") -> None:

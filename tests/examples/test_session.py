@@ -111,8 +111,7 @@ def test_pages_that_meet_an_expired_token_at_once_share_one_login(switch_on: Swi
         fields = mine.fields()
     expire_every_session(data)
     with switch_on() as mine:
-        mine.launch("home")
-        mine.tell("open", page="home", **{"as": "another"})
+        mine.launch("home", {"page": "home", "as": "another"})
         mine.sees(".name", "Nameless")
         mine.sees(".name", "Nameless", page="another")
         assert mine.fields() == fields
@@ -126,8 +125,7 @@ def test_a_late_error_about_a_token_takes_the_newer_one(switch_on: SwitchOn, dat
     expire_every_session(data)
     with switch_on() as mine:
         mine.tell("set", late="Me")
-        mine.launch("home")
-        mine.tell("open", page="home", **{"as": "another"})
+        mine.launch("home", {"page": "home", "as": "another"})
         mine.sees(".name", "Nameless")
         mine.sees(".name", "Nameless", page="another")
         assert mine.calls() == {"CheckSession": 1, "Me": 4, "wx.login": 1, "Login": 1}

@@ -100,7 +100,7 @@ const COMMANDS = {
   // Together, as WeChat does it: a login that is refused at once must not be over before the page waits for it.
   launch({ pages: opened }) {
     require(`${miniprogram}/app.js`);
-    for (const page of opened) COMMANDS.open({ page });
+    for (const page of opened) COMMANDS.open(typeof page === "string" ? { page } : page);
   },
   open({ page, as = page }) {
     const id = simulate.load(`${miniprogram}/pages/${page}/${page}`, { compiler: "simulate", rootPath: miniprogram });
