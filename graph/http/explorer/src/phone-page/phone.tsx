@@ -37,13 +37,16 @@ const wx = makeWx({ transport, wechat: asOwner, storage, screen: shown, owner, p
 const buttons = makeButtons({ wx, wechat: asOwner, owner, privacy });
 
 export function showPhone() {
-  document.documentElement.lang = inLanguage("en", "zh-CN");
   createRoot(document.getElementById("phone")!).render(<Phone />);
 }
 
 function start() {
   config.server = server;
-  config.language = inLanguage("en", "zh") as typeof config.language;
+  config.language = useLanguage.getState().language;
+  useLanguage.subscribe(({ language }) => {
+    config.language = language;
+    screen.showAgain();
+  });
   Object.assign(globalThis, { wx, Page, App: (options: { onLaunch?: () => void }) => options.onLaunch?.() });
   launch();
   screen.reLaunch(app.pages[0]!);
