@@ -76,5 +76,6 @@ def test_the_explorer_works_behind_nginx(
         seen = visit("glance", url + prefix, f"nginx{prefix.replace('/', '-')}")
     assert unwrapped(seen["answer"]) == '{"data":{"me":null}}'
     assert seen["panels"] == ["Show Documentation Explorer", "Show History"]
+    assert seen["languages"] == ["en", "zh-CN", "en"]
     assert seen["elsewhere"] == []
     assert seen["complaints"] == []

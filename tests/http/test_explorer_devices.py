@@ -43,6 +43,14 @@ def test_a_mini_program_entered_by_hand_is_the_one_that_is_sent(tabs: Any) -> No
     assert tabs["outcomes"]["byHand"].startswith("APP_UNKNOWN: ")
 
 
+def test_the_screen_has_the_user_and_the_mini_program_of_the_steps(tabs: Any) -> None:
+    _, app = tabs["apps"]
+    assert tabs["screen"]["app"] == app
+    assert "errors" not in tabs["screen"]["answer"]
+    assert tabs["screen"]["user"] == "Han Meimei"
+    assert tabs["screen"]["kept"] == [f"wxgate:phone:Han Meimei:{app}"]
+
+
 def test_each_tab_lists_the_devices_of_both_and_marks_its_own(tabs: Any) -> None:
     first, second = tabs["apps"]
     places = [("Explorer", first), ("Explorer", second), ("Explorer 2", first)]

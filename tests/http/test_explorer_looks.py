@@ -79,7 +79,7 @@ def test_wechat_fails_in_every_way_that_the_simulator_knows(looks: Any) -> None:
 
 
 def test_the_language_is_chinese_from_a_switch_on_and_stays(looks: Any) -> None:
-    assert looks["language"] == "zh-CN"
+    assert looks["language"] == looks["languageAfterReload"] == "zh-CN"
     assert "微信给手机一个 code" in looks["chinese"]
     assert "验证通过，但“微信用户”没有保存：你仍是“Li Lei”。" in looks["chinese"]
     assert looks["chineseAfterReload"].startswith("装有微信的手机")

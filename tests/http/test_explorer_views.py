@@ -97,6 +97,11 @@ def test_the_sequence_can_be_cleared_and_folded(seen: Any) -> None:
     assert seen["closed"] == 0
 
 
+def test_the_sequence_goes_on_once_the_server_was_started_anew(seen: Any) -> None:
+    assert seen["afterRestart"]["asked"][0] == "0"
+    assert seen["afterRestart"]["drawn"] == ["Server → WeChat: jscode2session", "WeChat → Server: ok"]
+
+
 def test_a_copy_has_a_placeholder_in_the_place_of_the_token(seen: Any) -> None:
     assert seen["items"] == [
         f"{language}{ending}" for ending in ("", ", with my token") for language in ("wx.request", "fetch", "curl")
@@ -104,6 +109,8 @@ def test_a_copy_has_a_placeholder_in_the_place_of_the_token(seen: Any) -> None:
     for language in ("wx.request", "fetch", "curl"):
         assert "Bearer wxs_" not in seen["copied"][language]
         assert "Bearer wxs_" in seen["copied"][f"{language}, with my token"]
+    # Where the example mini-program keeps it.
+    assert 'wx.getStorageSync("wxgate.token")' in seen["copied"]["wx.request"]
 
 
 @pytest.mark.parametrize("language", ["wx.request", "fetch", "curl"])
@@ -128,10 +135,12 @@ def test_the_operation_at_the_cursor_is_copied_alone(seen: Any) -> None:
 
 
 def test_the_screen_opens_by_keyboard_and_its_traffic_is_drawn(seen: Any) -> None:
+    assert seen["tabs"] == ["Steps", "Phone"]
     assert "Li Lei" in seen["screen"]
     assert seen["fromScreen"][: len(SIGN_IN)] == SIGN_IN
     assert seen["stepsAgain"]
 
 
-def test_the_sequence_speaks_chinese(seen: Any) -> None:
+def test_the_sequence_speaks_chinese_and_so_does_the_screen_at_once(seen: Any) -> None:
     assert seen["chinese"].endswith("时序图")
+    assert seen["chineseScreen"] == "我的"

@@ -132,7 +132,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
 
 /** What the key Tab reaches in the panel from its first control on, and what it should reach. */
 async function tabbed(page) {
-  await page.locator(".phone button").first().focus();
+  await page.locator(".phone :is(button, input, select)").first().focus();
   const found = [];
   for (;;) {
     const name = await page.evaluate(() => {

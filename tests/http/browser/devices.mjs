@@ -116,5 +116,18 @@ await withBrowser(process.argv.slice(2), async (first, { base, shoot }) => {
   await second.getByLabel("Mini-program").selectOption({ index: 1 });
   await two.signIn();
   seen.outcomes.byHand = await two.outcome("Sign in", "APP_UNKNOWN");
+
+  await second.getByLabel("User of the phone").selectOption("Han Meimei");
+  const signedIn = second.waitForResponse((response) => response.request().postData()?.includes("mutation Login("));
+  await second.getByRole("tab", { name: "Phone", exact: true }).click();
+  const login = await signedIn;
+  seen.screen = {
+    app: login.request().headers()["x-wxgate-app"],
+    answer: await login.json(),
+    user: await second.frameLocator("iframe").getByLabel("User of the phone").inputValue(),
+    kept: await second.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith("wxgate:phone:"))),
+  };
+  await second.frameLocator("iframe").locator(".busy").waitFor({ state: "detached" });
+  await shoot("7-on-the-screen", second);
   return seen;
 });

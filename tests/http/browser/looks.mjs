@@ -121,6 +121,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await page.reload();
   await page.locator(".phone").waitFor();
   seen.chineseAfterReload = await page.locator(".phone h2").textContent();
+  seen.languageAfterReload = await page.evaluate(() => document.documentElement.lang);
   return seen;
 });
 

@@ -29,6 +29,26 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
     await page.setViewportSize({ width: WIDTHS[0], height: 900 });
   }
 
+  /** What is drawn when the journal is first no JSON, as a proxy's page, and then begins anew. */
+  async function restarted() {
+    const asked = [];
+    await page.route("**/device/calls?after=*", async (route) => {
+      asked.push(new URL(route.request().url()).searchParams.get("after"));
+      if (asked.length === 1) return route.fulfill({ contentType: "text/html", body: "<h1>Starting</h1>" });
+      const { calls } = await (await route.fetch({ url: `${base}/simulator/device/calls?after=0` })).json();
+      const [call] = calls;
+      return route.fulfill({ json: { calls: asked.at(-1) === "0" ? [{ ...call, id: 1 }] : [], last: 1 } });
+    });
+    const comeBack = () => page.evaluate(() => dispatchEvent(new Event("focus")));
+    const answered = page.waitForResponse(/device\/calls/);
+    await comeBack();
+    await (await answered).finished();
+    await comeBack();
+    await sequence.locator(".sequence-arrow").first().waitFor();
+    await page.unroute("**/device/calls?after=*");
+    return { asked: asked.slice(2), drawn: await arrows() };
+  }
+
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await page.setViewportSize({ width: WIDTHS[0], height: 900 });
   await openExplorer(page, base);
@@ -39,6 +59,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   seen.empty = await emptiness.innerText();
   await album("empty");
 
+  seen.tabs = await page.getByRole("tablist", { name: "Steps or phone" }).getByRole("tab").allTextContents();
   await page.getByRole("tab", { name: "Steps" }).focus();
   await page.keyboard.press("ArrowRight");
   await arrow("Me").waitFor();
@@ -95,10 +116,12 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
 
   await press("Clear");
   seen.cleared = await arrows();
+  seen.afterRestart = await restarted();
   await press("Sequence");
   seen.closed = await sequence.locator(".sequence-lanes").count();
   await press("中文");
   seen.chinese = await page.getByRole("region", { name: "时序图" }).innerText();
+  seen.chineseScreen = await page.frameLocator("iframe").locator("html:lang(zh) h2", { hasText: "我的" }).textContent();
   return seen;
 });
 

@@ -15,9 +15,16 @@ export const useLanguage = create<{ language: Language }>(() => ({ language: pre
 
 export function speak(language: Language) {
   localStorage.setItem(KEY, language);
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   useLanguage.setState({ language });
 }
 
 /** The one of the two that the page speaks; components that call it read `useLanguage()` so that they are drawn anew. */
 export const inLanguage = (en: string, zh: string) => (useLanguage.getState().language === "zh" ? zh : en);
+
+const markDocument = () => (document.documentElement.lang = inLanguage("en", "zh-CN"));
+markDocument();
+useLanguage.subscribe(markDocument);
+// Other pages of this origin, and the phone within this one, switch as well; without a key all is forgotten.
+addEventListener("storage", ({ key }) => {
+  if (key === KEY || key === null) useLanguage.setState({ language: preferred() });
+});

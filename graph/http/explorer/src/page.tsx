@@ -19,6 +19,7 @@ import { CopyAs, OperationAtCursor } from "./copy/menu";
 import { documents } from "./documents";
 import { send } from "./endpoint";
 import { HeadersInPane } from "./headers";
+import { LanguageSwitch } from "./language-switch";
 import { NoResponse } from "./response";
 import { forgetfulStorage } from "./storage";
 import { OptionalVariables } from "./variables";
@@ -43,7 +44,10 @@ export function openExplorer({ panels = [], Below }: Parts) {
       shouldPersistHeaders={false}
       showPersistHeadersSettings={false}
     >
-      <GraphiQL.Logo>wxgate</GraphiQL.Logo>
+      <GraphiQL.Logo>
+        <span>wxgate</span>
+        <LanguageSwitch />
+      </GraphiQL.Logo>
       <GraphiQL.Toolbar>
         {({ prettify, merge, copy }) => (
           <>

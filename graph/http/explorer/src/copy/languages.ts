@@ -6,7 +6,7 @@ export type Language = "wx.request" | "curl" | "fetch";
 
 /** What stands in the place of the token, unless it is to be copied as well. */
 export const placeholders: Record<Language, string> = {
-  "wx.request": 'Bearer ${wx.getStorageSync("token")}',
+  "wx.request": 'Bearer ${wx.getStorageSync("wxgate.token")}',
   curl: "Bearer YOUR_TOKEN",
   fetch: "Bearer YOUR_TOKEN",
 };

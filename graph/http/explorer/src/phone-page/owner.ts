@@ -11,10 +11,15 @@ interface Kept {
   privacy: "needed" | "agreed";
 }
 
+const address = new URLSearchParams(location.search);
 /** By the address, so that another user is a cold start. */
-export const user = new URLSearchParams(location.search).get("user")?.slice(0, 64) || "Li Lei";
+export const user = address.get("user")?.slice(0, 64) || "Li Lei";
+/** The mini-program's AppID, by the address as well; null for the first that the simulator plays. */
+export const app = address.get("app");
+/** As the simulator wants it. */
+export const holder = { user, ...(app !== null && { app }) };
 
-const KEY = `wxgate:phone:${user}`;
+const KEY = ["wxgate:phone", user, ...(app === null ? [] : [app])].join(":");
 const kept: Kept = {
   storage: {},
   authSetting: {},
@@ -69,7 +74,7 @@ export const owner = {
     const chosen = await ask({ kind: "avatar", user });
     if (!chosen || chosen === true) return null;
     if (chosen instanceof File) return temporaryFile(chosen);
-    const { avatarUrl } = await wechat<{ avatarUrl: string }>("choose-avatar", { user, face: chosen });
+    const { avatarUrl } = await wechat<{ avatarUrl: string }>("choose-avatar", { ...holder, face: chosen });
     return temporaryFile(await (await fetch(new URL(`simulator${avatarUrl}`, document.baseURI))).blob());
   },
 };

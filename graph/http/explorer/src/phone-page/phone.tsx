@@ -6,7 +6,7 @@ import { createRoot } from "react-dom/client";
 import { inLanguage, useLanguage } from "../language";
 import { makeButtons } from "./buttons.mjs";
 import { NicknameKeyboard } from "./keyboard";
-import { forget, owner, storage, user } from "./owner";
+import { forget, holder, owner, storage } from "./owner";
 import { makePrivacy } from "./privacy.mjs";
 import { drawIn, Page, screen, trigger, useScreen } from "./screen";
 import { ask, SheetInFront, useSheet } from "./sheets";
@@ -20,7 +20,7 @@ import "./sheets.css";
 import "./elements.css";
 
 const privacy = makePrivacy(owner, () => void ask({ kind: "contract" }));
-const asOwner = <T,>(path: string, body: object) => wechat<T>(path, { user, ...body });
+const asOwner = <T,>(path: string, body: object) => wechat<T>(path, { ...holder, ...body });
 const shown = {
   ...screen,
   showToast,
@@ -37,13 +37,16 @@ const wx = makeWx({ transport, wechat: asOwner, storage, screen: shown, owner, p
 const buttons = makeButtons({ wx, wechat: asOwner, owner, privacy });
 
 export function showPhone() {
-  document.documentElement.lang = inLanguage("en", "zh-CN");
   createRoot(document.getElementById("phone")!).render(<Phone />);
 }
 
 function start() {
   config.server = server;
-  config.language = inLanguage("en", "zh") as typeof config.language;
+  config.language = useLanguage.getState().language;
+  useLanguage.subscribe(({ language }) => {
+    config.language = language;
+    screen.showAgain();
+  });
   Object.assign(globalThis, { wx, Page, App: (options: { onLaunch?: () => void }) => options.onLaunch?.() });
   launch();
   screen.reLaunch(app.pages[0]!);

@@ -55,6 +55,8 @@ export const screen = {
     const shown = top();
     useScreen.setState({ stack: stack().map((page) => (page === shown ? { ...page, title } : page)) });
   },
+  /** As when the user comes back to WeChat. */
+  showAgain: () => call(top(), "onShow"),
   pullDown: () => call(top(), "onPullDownRefresh"),
   stopPullDownRefresh: () => {},
 };

@@ -1,6 +1,7 @@
 // What goes out of the phone and comes back, which other pages of this origin may draw.
 
 import { type Exchange, onExchange, recorded } from "../traffic";
+import { parsed } from "./wx.mjs";
 
 const channel = new BroadcastChannel("wxgate-traffic");
 onExchange((exchange) => channel.postMessage(exchange));
@@ -15,12 +16,4 @@ export async function exchange(about: Pick<Exchange, "to" | "title" | "request">
     return { status: response.status, headers: Object.fromEntries(response.headers), text, body: parsed(text) };
   });
   return { status, headers, text };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

@@ -2,7 +2,7 @@
 
 import { faceOf } from "../phone/simulator";
 import { fileAt } from "./files";
-import { user } from "./owner";
+import { app, user } from "./owner";
 import { exchange } from "./traffic";
 import { operationIn } from "./wx.mjs";
 
@@ -25,10 +25,13 @@ interface Upload extends Omit<Request, "method" | "body"> {
   formData: Record<string, string>;
 }
 
+// WeChat would name the mini-program in the Referer.
+const named: Record<string, string> = app === null ? {} : { "X-Wxgate-App": app };
+
 export const transport = {
   async request({ url, method, headers, body, timeout }: Request) {
     const about = { to: "server", title: operationIn(body), request: body && JSON.parse(body) } as const;
-    const answer = await exchange(about, url, { method, headers, body, signal: AbortSignal.timeout(timeout) });
+    const answer = await exchange(about, url, { method, headers: { ...headers, ...named }, body, signal: AbortSignal.timeout(timeout) });
     return { ...answer, text: addressedHere(answer.text) };
   },
   async upload({ url, filePath, name, headers, formData, timeout }: Upload) {

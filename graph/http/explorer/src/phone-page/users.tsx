@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "react";
 import { inLanguage } from "../language";
-import { user } from "./owner";
+import { holder, user } from "./owner";
 import { wechat } from "./wechat";
 
 const NEW = "";
@@ -15,7 +15,7 @@ export function Owners() {
       setUsers((before) => [...new Set([...before, ...known.map((one) => one.user)])]),
     );
   }, []);
-  const turnTo = (name: string) => location.assign(`?${new URLSearchParams({ user: name })}`);
+  const turnTo = (name: string) => location.assign(`?${new URLSearchParams({ ...holder, user: name })}`);
 
   if (isNaming) {
     return (

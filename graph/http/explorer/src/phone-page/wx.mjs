@@ -93,7 +93,8 @@ export function makeWx({ transport, wechat, storage, screen, owner, privacy }) {
   };
 }
 
-function parsed(text) {
+/** JSON, or the text that is none. */
+export function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {

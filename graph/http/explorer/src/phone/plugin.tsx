@@ -2,7 +2,7 @@
 
 import type { GraphiQLPlugin } from "@graphiql/react";
 import { useEffect } from "react";
-import { inLanguage, type Language, speak, useLanguage } from "../language";
+import { inLanguage, useLanguage } from "../language";
 import { ForgetMe } from "./data";
 import { Devices } from "./devices";
 import { Faults } from "./faults";
@@ -15,16 +15,12 @@ import { Steps } from "./steps";
 export const phone: GraphiQLPlugin = { title: "Phone", icon: PhoneIcon, content: Phone };
 
 function Phone() {
-  const { language } = useLanguage();
+  useLanguage();
   const isSignedIn = useSignedIn();
-  useEffect(() => {
-    document.documentElement.lang = inLanguage("en", "zh-CN");
-  }, [language]);
   useEffect(() => void attempt("faults", catchUp), []);
   return (
     <section className="phone" aria-label={inLanguage("Phone", "手机")}>
       <header>
-        <LanguageSwitch />
         <h2>
           {inLanguage("A phone with WeChat", "装有微信的手机")}
           <span className={isSignedIn ? "phone-well" : ""}>
@@ -40,24 +36,6 @@ function Phone() {
       <ForgetMe />
       <Faults />
     </section>
-  );
-}
-
-const languages: [Language, name: string, tag: string][] = [
-  ["en", "English", "en"],
-  ["zh", "中文", "zh-CN"],
-];
-
-function LanguageSwitch() {
-  const { language } = useLanguage();
-  return (
-    <div className="phone-languages" role="group" aria-label={inLanguage("Language", "语言")}>
-      {languages.map(([one, name, tag]) => (
-        <button key={one} type="button" lang={tag} aria-pressed={language === one} onClick={() => speak(one)}>
-          {name}
-        </button>
-      ))}
-    </div>
   );
 }
 

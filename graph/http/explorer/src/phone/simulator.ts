@@ -34,7 +34,7 @@ const at = (path: string) => new URL(`simulator${path}`, document.baseURI);
 export const faceOf = (name: string) => at(`/device/faces/${encodeURIComponent(name)}.png`).href;
 
 // What goes from a phone to WeChat in real life as well, by the names that developers and users have for it.
-const titles: Record<string, string> = {
+export const titles: Record<string, string> = {
   login: "wx.login",
   "user-info": "wx.getUserInfo",
   "phone-number": "getPhoneNumber",

@@ -3,6 +3,7 @@
 import type { GraphiQLPlugin } from "@graphiql/react";
 import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { inLanguage, useLanguage } from "../language";
+import { usePhone } from "../phone/state";
 import "./screen.css";
 
 // The build knows whether there is such a page.
@@ -18,23 +19,23 @@ export function withScreen(panel: GraphiQLPlugin): GraphiQLPlugin {
     const id = useId();
     const bar = useRef<HTMLDivElement>(null);
     const [tab, setTab] = useState<"steps" | "screen">("steps");
-    const [wasOpened, setOpened] = useState(false);
+    const { user, app } = usePhone();
+    const [screen, setScreen] = useState<string | null>(null);
     const names = { steps: inLanguage("Steps", "步骤"), screen: inLanguage("Phone", "手机") };
 
-    function turnTo(next: typeof tab) {
-      setTab(next);
-      setOpened((before) => before || next === "screen");
-    }
+    // Stays as it is while the steps are in view: the phone of another user would sign them in at once.
+    const wanted = `${address}?${new URLSearchParams({ user, ...(app !== null && { app }) })}`;
+    if (tab === "screen" && screen !== wanted) setScreen(wanted);
 
     function move({ key }: KeyboardEvent) {
       if (key !== "ArrowLeft" && key !== "ArrowRight") return;
-      turnTo(tab === "steps" ? "screen" : "steps");
+      setTab(tab === "steps" ? "screen" : "steps");
       bar.current!.querySelector<HTMLElement>("[aria-selected=false]")!.focus();
     }
 
     return (
       <div className="screen">
-        <div role="tablist" ref={bar} onKeyDown={move}>
+        <div role="tablist" aria-label={inLanguage("Steps or phone", "步骤或手机")} ref={bar} onKeyDown={move}>
           {(["steps", "screen"] as const).map((one) => (
             <button
               key={one}
@@ -44,7 +45,7 @@ export function withScreen(panel: GraphiQLPlugin): GraphiQLPlugin {
               aria-selected={tab === one}
               aria-controls={`${id}-${one}`}
               tabIndex={tab === one ? 0 : -1}
-              onClick={() => turnTo(one)}
+              onClick={() => setTab(one)}
             >
               {names[one]}
             </button>
@@ -54,8 +55,8 @@ export function withScreen(panel: GraphiQLPlugin): GraphiQLPlugin {
           <Steps />
         </div>
         <div role="tabpanel" id={`${id}-screen`} aria-labelledby={`${id}-tab-screen`} hidden={tab !== "screen"}>
-          {/* Stays as it is while the steps are in view, but is not loaded before it is wanted. */}
-          {wasOpened && <iframe src={address} title={names.screen} />}
+          {/* A new one each time: the browser's history stays as it is. */}
+          {screen && <iframe key={screen} src={screen} title={names.screen} />}
         </div>
       </div>
     );

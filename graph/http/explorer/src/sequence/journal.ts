@@ -16,13 +16,20 @@ let latest: Promise<void> = Promise.resolve();
 function read() {
   latest = latest.then(async () => {
     const after = last;
-    const response = await fetch(`${address.href}?after=${after ?? Number.MAX_SAFE_INTEGER}`).catch(() => null);
-    if (!response?.ok) return;
-    const found: { calls: Call[]; last: number } = await response.json();
+    const newer = await journal(after ?? Number.MAX_SAFE_INTEGER);
     // A server that was started again counts anew.
+    const isAnew = newer !== null && after !== null && after > newer.last;
+    const found = isAnew ? await journal(0) : newer;
+    if (!found) return;
     last = found.last;
-    if (after !== null && after <= found.last) noteCalls(found.calls);
+    if (after !== null) noteCalls(found.calls);
   });
+}
+
+/** Null without an answer that is one. */
+async function journal(after: number): Promise<{ calls: Omit<Call, "number">[]; last: number } | null> {
+  const response = await fetch(`${address.href}?after=${after}`).catch(() => null);
+  return response?.ok ? response.json().catch(() => null) : null;
 }
 
 function readSoon() {

@@ -57,9 +57,9 @@ function Lanes({ rows }: { rows: Row[] }) {
       <ol>
         {rows.map((row) =>
           "call" in row ? (
-            <CallRow key={`call ${row.call.id}`} call={row.call} />
+            <CallRow key={row.call.number} call={row.call} />
           ) : (
-            <SentRow key={`sent ${row.sent.at} ${row.sent.done} ${row.sent.title}`} {...row} />
+            <SentRow key={row.sent.number} {...row} />
           ),
         )}
       </ol>
@@ -83,7 +83,7 @@ function SentRow({ sent, calls }: { sent: Sent; calls: Call[] }) {
       {calls.length > 0 && (
         <ol>
           {calls.map((call) => (
-            <CallRow key={call.id} call={call} />
+            <CallRow key={call.number} call={call} />
           ))}
         </ol>
       )}

@@ -5,7 +5,8 @@ import type { Exchange } from "../traffic";
 
 /** One exchange between the server and WeChat, as the simulator's journal has it: with its secrets cut. */
 export interface Call {
-  id: number;
+  /** As `Sent` has it: the journal's own number may come again once the server was started anew. */
+  number: number;
   /** When it began, in epoch milliseconds. */
   at: number;
   /** "PUSH" for what WeChat sends to the server. */
@@ -20,22 +21,25 @@ export interface Call {
   fault: string | null;
 }
 
-/** An exchange of the phone's, and when it was complete. */
-export type Sent = Exchange & { done: number };
+/** An exchange of the phone's, when it was complete, and the only one on this page of that number. */
+export type Sent = Exchange & { done: number; number: number };
 
 /** What stands below another in the sequence; within an exchange stand those that it caused. */
 export type Row = { sent: Sent; calls: Call[] } | { call: Call };
 
 const KEPT = 100;
+let noted = 0;
 
 export const useSequence = create<{ sent: Sent[]; calls: Call[] }>(() => ({ sent: [], calls: [] }));
 
 export function noteExchange(exchange: Exchange) {
-  useSequence.setState(({ sent }) => ({ sent: [...sent, { ...exchange, done: Date.now() }].slice(-KEPT) }));
+  useSequence.setState(({ sent }) => ({ sent: [...sent, { ...exchange, done: Date.now(), number: ++noted }].slice(-KEPT) }));
 }
 
-export function noteCalls(calls: Call[]) {
-  if (calls.length) useSequence.setState((before) => ({ calls: [...before.calls, ...calls].slice(-KEPT) }));
+export function noteCalls(calls: Omit<Call, "number">[]) {
+  if (!calls.length) return;
+  const numbered = calls.map((call) => ({ ...call, number: ++noted }));
+  useSequence.setState((before) => ({ calls: [...before.calls, ...numbered].slice(-KEPT) }));
 }
 
 export const clear = () => useSequence.setState({ sent: [], calls: [] });
