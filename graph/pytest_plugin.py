@@ -33,7 +33,14 @@ from graph.simulator.pytest_plugin import wechat_simulator, wechat_simulator_sta
 from graph.simulator.serving import WeChatSimulator
 from graph.simulator.users import DEFAULT_USER
 
-__all__ = ["WxgateServer", "serve_wxgate", "wechat_simulator", "wechat_simulator_state", "wxgate_server"]
+__all__ = [
+    "WxgateServer",
+    "serve_wxgate",
+    "wechat_simulator",
+    "wechat_simulator_state",
+    "wxgate_server",
+    "wxgate_server_settings",
+]
 
 _LOGIN: Final = "mutation ($code: String!) { login(code: $code) { token } }"
 # Seconds. Only a defect takes that long.

@@ -50,12 +50,8 @@ async def _applied(database: Database) -> Set[str]:
     return {row["name"] for row in rows}
 
 
-def _known() -> list[str]:
-    return sorted(name for _, name, _ in pkgutil.iter_modules(migrations.__path__))
-
-
 def _missing(applied: Set[str]) -> list[str]:
-    known = _known()
+    known = sorted(name for _, name, _ in pkgutil.iter_modules(migrations.__path__))
     if applied - {*known}:
         raise DatabaseAhead(", ".join(sorted(applied - {*known})))
     return [name for name in known if name not in applied]

@@ -63,7 +63,7 @@ class Banner:
 
     def _wechat(self) -> str:
         if self.is_simulated:
-            return f"simulated at {self.url}/simulator"
+            return f"simulated at {self.wechat_url}"
         where = "the real one" if self.wechat_url == BASE_URL else "the one at WXGATE_WECHAT_BASE_URL"
         return f"{where}, as {self.app_ids[0]}" if len(self.app_ids) == 1 else f"{where}, as"
 

@@ -121,10 +121,7 @@ def issue_certificate(ca_file: Path, host: str) -> ssl.SSLContext:
     except ImportError:
         message = "--tls makes a certificate, and needs: pip install 'wxgate[simulator]'"
         raise click.UsageError(message) from None
-    try:
-        context: ssl.SSLContext = certificates.issue(ca_file, host)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(ca_file)) from None
+    context: ssl.SSLContext = certificates.issue(ca_file, host)
     return context
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from graph.errors import ErrorCode
+from graph.http.entity_tags import client_has
 from graph.pictures.directory import DirectoryStore
 from graph.pictures.errors import PictureError, StoreMisconfigured
 from graph.pictures.names import PICTURE_NAME
@@ -46,15 +47,9 @@ class Avatars:
         if picture is None:
             raise _missing()
         headers = {**_HEADERS, "ETag": f'"{name}"'}
-        if not {"*", headers["ETag"]}.isdisjoint(_named_tags(request)):
+        if client_has(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(picture, headers=headers, media_type="image/jpeg")
-
-
-def _named_tags(request: Request) -> list[str]:
-    """What the client has, in a comparison that is weak (RFC 9110, section 13.1.2)."""
-    tags = ",".join(request.headers.getlist("if-none-match")).split(",")
-    return [tag.strip().removeprefix("W/") for tag in tags]
 
 
 def _missing() -> HttpError:

@@ -73,9 +73,9 @@ def _page_route(path: str, page: Path, policy: str) -> Route:
     return Route(path, serve, methods=["GET"])
 
 
-def is_built(built: Path = _BUILT) -> bool:
+def is_built() -> bool:
     """Whether there is more than a page that asks for Node.js."""
-    return (built / "pages.json").exists()
+    return (_BUILT / "pages.json").exists()
 
 
 async def _not_built(_request: Request) -> Response:

@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from graph.http.entity_tags import client_has
+
 PATH: Final = "/schema.graphql"
 
 
@@ -16,8 +18,7 @@ def schema_route(sdl: str) -> Route:
     headers = {"Cache-Control": "no-cache", "ETag": f'"{hashlib.sha256(text).hexdigest()[:32]}"'}
 
     async def serve(request: Request) -> Response:
-        named = request.headers.get("if-none-match", "")
-        if headers["ETag"] in named or named.strip() == "*":
+        if client_has(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(text, headers=headers, media_type="text/plain")
 

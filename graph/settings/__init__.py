@@ -140,7 +140,9 @@ class WatermarkSettings(Group):
 
 class HttpSettings(Group):
     allowed_hosts: values.Hosts = Field((), description="Names that `Host` may have, like `*.example.com`; empty: any.")
-    cors_origins: values.Origins = Field((), description="Exact origins of web (H5) builds; local ones in `dev`.")
+    cors_origins: values.Origins = Field(
+        (), description="Origins of web (H5) builds, like `http://localhost:*` (in `dev`)."
+    )
     trusted_proxies: values.Networks = Field((), description="Proxies that name their clients, like `10.0.0.0/8`.")
     client_address_header: values.HeaderName = Field(
         "X-Forwarded-For", description="Where they do, like `X-Real-IP`, `CF-Connecting-IP` or `Forwarded`."

@@ -1,4 +1,4 @@
-"""Reads the environment, once: what each variable holds, or the file that one names."""
+"""Reads the environment: what each variable holds, or the file that one names."""
 
 import difflib
 import os

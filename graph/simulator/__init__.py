@@ -5,7 +5,10 @@
 and of their `users`: `credentials`, `user_keys`, `payments`, `subscriptions`, `quotas`; `serving` is the socket. What
 users take back are `events`, which reach the server under test by `push`, as does the end of the `picture_checks`. They
 look at `pictures`, with the help of `images` where Pillow is there. Whatever goes between WeChat and the server is kept
-in the `journal`, which `calls` shows. No code is shared with `graph.wechat`: the two cannot agree on a mistake.
+in the `journal`, which `calls` shows: `callers` knows for whom a server asks, `masking` cuts the secrets out. `control`
+lets time pass and users be blocked; `page` and `openapi` show all that there is, as `descriptions` words it;
+`certificates` is for `--tls`, `fake_values` makes codes and keys up. No code is shared with `graph.wechat`: the two
+cannot agree on a mistake.
 """
 
 from graph.simulator.app import create_simulator

@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from graph.simulator import calls, control, device, events, faces, open_abilities, openapi, pictures
-from graph.simulator.callers import named_user
+from graph.simulator.callers import named_app, named_user
 from graph.simulator.device import Action
-from graph.simulator.endpoints import ENDPOINTS, answer, named_app
+from graph.simulator.endpoints import ENDPOINTS, answer
 from graph.simulator.faults import Fault
 from graph.simulator.journal import Exchange
 from graph.simulator.masking import shortened
@@ -40,7 +40,7 @@ def create_simulator(state: SimulatorState) -> Starlette:
     phone = [Route(path, partial(_act, state, action), methods=[method]) for (method, path), action in ACTIONS.items()]
 
     async def page(request: Request) -> Response:
-        return Page(state, request, _fields_of).response()
+        return Page(state, request, ACTIONS).response()
 
     async def unmatched(request: Request, _error: Exception) -> Response:
         """A path with a line break, which no pattern of a route matches."""
@@ -67,10 +67,6 @@ async def _face(request: Request) -> Response:
         return JSONResponse({"errMsg": "faces:fail no such face"}, 404)
     face = pictures.BLANK if images is None else await to_thread(images.draw_face, name)
     return Response(face, media_type="image/png")
-
-
-def _fields_of(method: str, path: str) -> list[str]:
-    return [field.alias or name for name, field in ACTIONS[method, path][1].model_fields.items()]
 
 
 async def _openapi(request: Request) -> Response:

@@ -14,7 +14,7 @@ import trustme
 
 from graph.simulator.descriptions import HOSTS
 
-LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+_LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 _ORGANISATION: Final = "wxgate simulate"
 
 
@@ -24,11 +24,11 @@ def issue(ca_file: Path, *names: str) -> ssl.SSLContext:
     Raises `OSError`, also where the file is there and is not such a CA: it may be one that others need.
     """
     if ca_file.exists() and not _may_be_replaced(ca_file.read_bytes()):
-        raise FileExistsError(errno.EEXIST, "is no CA of wxgate simulate, and is not replaced")
+        raise FileExistsError(errno.EEXIST, "is no CA of wxgate simulate, and is not replaced", str(ca_file))
     authority = trustme.CA(organization_name=_ORGANISATION, organization_unit_name="a CA for tests")
     authority.cert_pem.write_to_path(ca_file)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*dict.fromkeys((*HOSTS, *LOCAL_NAMES, *names))).configure_cert(context)
+    authority.issue_cert(*dict.fromkeys((*HOSTS, *_LOCAL_NAMES, *names))).configure_cert(context)
     return context
 
 

@@ -8,15 +8,15 @@ HOSTS: Final = ("api.weixin.qq.com", "api2.weixin.qq.com")
 
 
 class Described(NamedTuple):
-    """What an endpoint does; of those on the phone's side the path is name enough."""
+    """What an endpoint does; on the phone's side method and path are name enough."""
 
     english: str
     chinese: str
-    method: str
+    method: str = ""
     name: str = ""
 
 
-# By path. Not all of these need be played: the journal names those as well that a server asks for in vain.
+# By path.
 OF_WECHAT: Final[Mapping[str, Described]] = {
     "/sns/jscode2session": Described(
         "A login code becomes openid, session_key and perhaps unionid.",
@@ -39,16 +39,12 @@ OF_WECHAT: Final[Mapping[str, Described]] = {
     "/cgi-bin/getcallbackip": Described(
         "The addresses that WeChat pushes from.", "获取微信推送服务器的 IP。", "GET", "getCallbackIp"
     ),
-    "/cgi-bin/get_api_domain_ip": Described(
-        "The addresses of WeChat's API.", "获取微信 API 服务器的 IP。", "GET", "getApiDomainIp"
-    ),
     "/cgi-bin/clear_quota": Described(
         "The day's counts of calls begin anew.", "清空当日接口调用次数。", "POST", "clearQuota"
     ),
     "/cgi-bin/openapi/quota/get": Described(
         "How many calls of an endpoint are left today.", "查询接口当日剩余调用次数。", "POST", "getApiQuota"
     ),
-    "/cgi-bin/openapi/rid/get": Described("What an rid stands for.", "查询 rid 信息。", "POST", "getRidInfo"),
     "/cgi-bin/message/subscribe/send": Described(
         "Sends a subscription message.", "发送订阅消息。", "POST", "sendMessage"
     ),
@@ -94,99 +90,85 @@ OF_WECHAT: Final[Mapping[str, Described]] = {
     "/wxaapi/newtmpl/gettemplate": Described(
         "The templates of subscription messages.", "获取订阅消息模板列表。", "GET", "getMessageTemplateList"
     ),
-    "/wxaapi/newtmpl/getcategory": Described(
-        "The categories of the mini-program.", "获取小程序类目。", "GET", "getCategory"
-    ),
 }
 
 # By method and path.
 OF_DEVICE: Final[Mapping[tuple[str, str], Described]] = {
     ("POST", "/device/login"): Described(
-        "wx.login: a code, good once and for five minutes.", "wx.login：获取 code，五分钟内有效，只能用一次。", "POST"
+        "wx.login: a code, good once and for five minutes.", "wx.login：获取 code，五分钟内有效，只能用一次。"
     ),
     ("POST", "/device/user-info"): Described(
         "wx.getUserInfo or wx.getUserProfile: rawData, signature, encryptedData, iv.",
         "wx.getUserInfo 或 wx.getUserProfile：rawData、signature、encryptedData、iv。",
-        "POST",
     ),
     ("POST", "/device/phone-number"): Described(
-        "The phone button: a code, and the number encrypted.", "手机号按钮：code 以及加密的手机号。", "POST"
+        "The phone button: a code, and the number encrypted.", "手机号按钮：code 以及加密的手机号。"
     ),
     ("POST", "/device/choose-avatar"): Described(
-        "The avatar button: the path of a made-up face.", "头像按钮：一张虚构头像的路径。", "POST"
+        "The avatar button: the path of a made-up face.", "头像按钮：一张虚构头像的路径。"
     ),
     ("POST", "/device/plugin-login"): Described(
-        "wx.pluginLogin: a code for getpluginopenpid.", "wx.pluginLogin：获取插件 code。", "POST"
+        "wx.pluginLogin: a code for getpluginopenpid.", "wx.pluginLogin：获取插件 code。"
     ),
     ("POST", "/device/pay"): Described(
-        "wx.requestPayment: the numbers of the payment, for getpaidunionid.", "wx.requestPayment：支付单号。", "POST"
+        "wx.requestPayment: the numbers of the payment, for getpaidunionid.", "wx.requestPayment：支付单号。"
     ),
     ("POST", "/device/subscribe"): Described(
-        "wx.requestSubscribeMessage: one message more for each template.",
-        "wx.requestSubscribeMessage：订阅消息授权。",
-        "POST",
+        "wx.requestSubscribeMessage: one message more for each template.", "wx.requestSubscribeMessage：订阅消息授权。"
     ),
-    ("GET", "/device/messages"): Described("The messages that users have received.", "用户收到的消息。", "GET"),
+    ("GET", "/device/messages"): Described("The messages that users have received.", "用户收到的消息。"),
     ("POST", "/device/user-key"): Described(
-        "getLatestUserKey: the user's newest encryption key.", "getLatestUserKey：用户最新的加密 key。", "POST"
+        "getLatestUserKey: the user's newest encryption key.", "getLatestUserKey：用户最新的加密 key。"
     ),
-    ("POST", "/device/risk-rank"): Described("What getuserriskrank finds from now on.", "设置用户安全等级。", "POST"),
-    ("POST", "/device/pages"): Described("The pages of the published version.", "设置已发布的页面。", "POST"),
+    ("POST", "/device/risk-rank"): Described("What getuserriskrank finds from now on.", "设置用户安全等级。"),
+    ("POST", "/device/pages"): Described("The pages of the published version.", "设置已发布的页面。"),
     ("POST", "/device/quota"): Described(
-        "How many calls a day an endpoint takes: more are refused with 45009.",
-        "设置接口每日限额，超出返回 45009。",
-        "POST",
+        "How many calls a day an endpoint takes: more are refused with 45009.", "设置接口每日限额，超出返回 45009。"
     ),
     ("POST", "/device/check-session"): Described(
-        "wx.checkSession: is the session_key of the last login valid?", "wx.checkSession：登录态是否有效。", "POST"
+        "wx.checkSession: is the session_key of the last login valid?", "wx.checkSession：登录态是否有效。"
     ),
-    ("POST", "/device/expire-session-key"): Described(
-        "The session_key is replaced unseen.", "使 session_key 失效。", "POST"
-    ),
+    ("POST", "/device/expire-session-key"): Described("The session_key is replaced unseen.", "使 session_key 失效。"),
     ("POST", "/device/revoke"): Described(
-        "The user withdraws permissions; the event is pushed.", "用户撤回授权，推送事件。", "POST"
+        "The user withdraws permissions; the event is pushed.", "用户撤回授权，推送事件。"
     ),
     ("POST", "/device/close-account"): Described(
-        "The user's account ends; the event is pushed.", "用户注销，推送事件。", "POST"
+        "The user's account ends; the event is pushed.", "用户注销，推送事件。"
     ),
     ("POST", "/device/modified"): Described(
-        "WeChat clears name and picture; the event is pushed.", "微信清除违规头像昵称，推送事件。", "POST"
+        "WeChat clears name and picture; the event is pushed.", "微信清除违规头像昵称，推送事件。"
     ),
-    ("POST", "/device/release-events"): Described("Sends the events that were held.", "发送暂存的事件。", "POST"),
+    ("POST", "/device/release-events"): Described("Sends the events that were held.", "发送暂存的事件。"),
     ("POST", "/device/message-push"): Described(
-        "Sets how events are sent, and checks the URL.", "设置消息推送并验证 URL。", "POST"
+        "Sets how events are sent, and checks the URL.", "设置消息推送并验证 URL。"
     ),
     ("POST", "/device/picture-verdict"): Described(
-        "Decides about a picture that WeChat was asked to check.", "决定图片审核结果。", "POST"
+        "Decides about a picture that WeChat was asked to check.", "决定图片审核结果。"
     ),
-    ("GET", "/device/picture-checks"): Described("The checks of pictures.", "图片审核列表。", "GET"),
-    ("POST", "/device/faults"): Described("Orders a fault of WeChat's endpoints.", "设置接口故障。", "POST"),
-    ("GET", "/device/faults"): Described("The active faults.", "当前故障。", "GET"),
-    ("DELETE", "/device/faults"): Described("Ends every fault.", "清除所有故障。", "DELETE"),
-    ("POST", "/device/advance"): Described("Time passes, for WeChat alone.", "微信一侧的时间快进。", "POST"),
+    ("GET", "/device/picture-checks"): Described("The checks of pictures.", "图片审核列表。"),
+    ("POST", "/device/faults"): Described("Orders a fault of WeChat's endpoints.", "设置接口故障。"),
+    ("GET", "/device/faults"): Described("The active faults.", "当前故障。"),
+    ("DELETE", "/device/faults"): Described("Ends every fault.", "清除所有故障。"),
+    ("POST", "/device/advance"): Described("Time passes, for WeChat alone.", "微信一侧的时间快进。"),
     ("POST", "/device/expire-access-tokens"): Described(
-        "Every access token expires now.", "使所有 access_token 过期。", "POST"
+        "Every access token expires now.", "使所有 access_token 过期。"
     ),
     ("POST", "/device/block"): Described(
-        "code2Session refuses the user with 40226.", "封禁用户，code2Session 返回 40226。", "POST"
+        "code2Session refuses the user with 40226.", "封禁用户，code2Session 返回 40226。"
     ),
     ("GET", "/device/calls"): Described(
-        "The journal: what server and WeChat have sent each other, without secrets.",
-        "调用记录（不含敏感信息）。",
-        "GET",
+        "The journal: what server and WeChat have sent each other, without secrets.", "调用记录（不含敏感信息）。"
     ),
-    ("DELETE", "/device/calls"): Described("Empties the journal.", "清空调用记录。", "DELETE"),
-    ("GET", "/device/users"): Described("The users so far.", "用户列表。", "GET"),
-    ("GET", "/device/apps"): Described("The mini-programs.", "小程序列表。", "GET"),
+    ("DELETE", "/device/calls"): Described("Empties the journal.", "清空调用记录。"),
+    ("GET", "/device/users"): Described("The users so far.", "用户列表。"),
+    ("GET", "/device/apps"): Described("The mini-programs.", "小程序列表。"),
     ("POST", "/device/bind-open-platform"): Described(
         "Adds the mini-program to an Open Platform account: users get a unionid.",
         "绑定开放平台帐号，用户获得 unionid。",
-        "POST",
     ),
 }
-UNKNOWN: Final = Described("", "", "POST")
 
 
 def api_name(path: str) -> str:
     """The name, or the path of what has none here."""
-    return OF_WECHAT.get(path, UNKNOWN).name or path
+    return OF_WECHAT[path].name if path in OF_WECHAT else path

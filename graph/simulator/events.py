@@ -120,7 +120,8 @@ async def picture_verdict(state: SimulatorState, fields: VerdictFields) -> Resul
     if verdict.suggest is not None and fields.label is not None:
         verdict = replace(verdict, label=fields.label)
     picture_checks.decide(check, verdict)
-    event = picture_checks.event_of(state, check, verdict, fault=fields.fault, repeat=fields.repeat, delay=fields.delay)
+    event = picture_checks.event_of(state, check, verdict)
+    event = replace(event, fault=fields.fault, repeat=fields.repeat, delay=fields.delay)
     return {"errMsg": "pictureVerdict:ok", "deliveries": await _send(state, app, event, is_held=fields.hold)}
 
 

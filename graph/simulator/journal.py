@@ -101,11 +101,12 @@ class Journal:
         if self.is_logged:
             call = Call.of(self.last, exchange)
             words = f"{name_of(call)} -> {_outcome(call)}"
-            self._write(words, app=call.app, user=call.user, path=call.path, fault=call.fault)
+            self.acted(words, app=call.app, user=call.user, path=call.path, fault=call.fault)
 
     def acted(self, words: str, **fields: object) -> None:
-        """Writes what was done on the phone."""
-        self._write(words, **fields)
+        """Writes a line about what was done, on the phone too, if lines are written."""
+        if self.is_logged:
+            _log.info(words, extra={name: value for name, value in fields.items() if value is not None})
 
     def after(self, number: int) -> list[dict[str, object]]:
         """The exchanges of a higher number, oldest first."""
@@ -117,10 +118,6 @@ class Journal:
 
     def clear(self) -> None:
         self._exchanges.clear()
-
-    def _write(self, message: str, **fields: object) -> None:
-        if self.is_logged:
-            _log.info(message, extra={name: value for name, value in fields.items() if value is not None})
 
 
 def name_of(call: Call) -> str:

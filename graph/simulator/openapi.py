@@ -1,6 +1,6 @@
 """The phone's side as an OpenAPI document, made of the models that its bodies are checked by."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -13,8 +13,6 @@ from graph.simulator.descriptions import OF_DEVICE
 from graph.simulator.device import Action
 from graph.simulator.faces import ROUTE
 
-# The names of the fields of an action, by its method and path.
-FieldsOf = Callable[[str, str], list[str]]
 PATH: Final = "/device/openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
 _RESULT: Final = {

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from html import escape
@@ -13,10 +13,12 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from graph.simulator.descriptions import OF_DEVICE, OF_WECHAT, UNKNOWN
+from graph.simulator.descriptions import OF_DEVICE, OF_WECHAT
+from graph.simulator.device import Action
 from graph.simulator.endpoints import ENDPOINTS
 from graph.simulator.journal import Call, name_of
-from graph.simulator.openapi import PATH, FieldsOf, base_url
+from graph.simulator.openapi import PATH, base_url
+from graph.simulator.protocol import Fields
 from graph.simulator.state import SimulatorState
 
 MAX_CALLS_SHOWN: Final = 20
@@ -34,9 +36,9 @@ curl -s {base}/device/calls"""
 class Page:
     """One rendering, in one of the two languages."""
 
-    def __init__(self, state: SimulatorState, request: Request, fields_of: FieldsOf) -> None:
+    def __init__(self, state: SimulatorState, request: Request, actions: Mapping[tuple[str, str], Action]) -> None:
         self._state = state
-        self._fields_of = fields_of
+        self._acts = actions
         self._base = base_url(request)
         preferred = request.headers.get("accept-language", "").startswith("zh")
         self._is_chinese = request.query_params.get("lang", "zh" if preferred else "en") == "zh"
@@ -144,7 +146,7 @@ class Page:
         )
 
     def _endpoints(self) -> str:
-        described = ((path, OF_WECHAT.get(path, UNKNOWN)) for path in ENDPOINTS)
+        described = ((path, OF_WECHAT[path]) for path in ENDPOINTS)
         rows = (
             (
                 f"<code>{escape(f'{each.method} {path}')}</code>",
@@ -158,11 +160,14 @@ class Page:
         return _table(head, rows, "stacked")
 
     def _actions(self) -> str:
+        def named(fields: type[Fields]) -> str:
+            return ", ".join(field.alias or name for name, field in fields.model_fields.items())
+
         rows = (
             (
                 f"<code>{method} {path}</code>",
                 f"{escape(self._in(each.english, each.chinese))}"
-                f'<span class="fields">{escape(", ".join(self._fields_of(method, path)))}</span>',
+                f'<span class="fields">{escape(named(self._acts[method, path][1]))}</span>',
             )
             for (method, path), each in OF_DEVICE.items()
         )

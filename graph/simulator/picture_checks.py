@@ -5,7 +5,7 @@ from typing import Final
 
 from graph.simulator.apps import SimulatedApp
 from graph.simulator.pictures import PictureCheck, PictureVerdict, judged
-from graph.simulator.push import Event, EventFault, deliver
+from graph.simulator.push import Event, deliver
 from graph.simulator.state import SimulatorState
 from graph.simulator.users import User
 
@@ -32,15 +32,7 @@ def decide(check: PictureCheck, verdict: PictureVerdict) -> None:
     check.verdict = verdict
 
 
-def event_of(
-    state: SimulatorState,
-    check: PictureCheck,
-    verdict: PictureVerdict,
-    *,
-    fault: EventFault | None = None,
-    repeat: int = 1,
-    delay: float = 0.0,
-) -> Event:
+def event_of(state: SimulatorState, check: PictureCheck, verdict: PictureVerdict) -> Event:
     """The event, as version 2 has it. It names no user."""
     more: dict[str, object] = {"trace_id": check.trace_id, "version": 2}
     if verdict.suggest is None:
@@ -49,16 +41,7 @@ def event_of(
         result = {"suggest": verdict.suggest, "label": verdict.label}
         detail = [{"strategy": "content_model", "errcode": 0, **result, "prob": 90}]
         more |= {"detail": detail, "errcode": verdict.errcode, "errmsg": "ok", "result": result}
-    return Event(
-        name=EVENT,
-        created_at=int(state.clock()),
-        openid=None,
-        more=more,
-        fault=fault,
-        repeat=repeat,
-        delay=delay,
-        user=check.user,
-    )
+    return Event(name=EVENT, created_at=int(state.clock()), openid=None, more=more, user=check.user)
 
 
 async def _report(state: SimulatorState, app: SimulatedApp, check: PictureCheck) -> None:

@@ -6,14 +6,12 @@ WeChat gives of a user, `content` the checks of texts, pictures and users, `link
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Final
 
 from starlette.requests import Request
 
 from graph.simulator.endpoints import content, links, messages, platform, sign_in, user_data
-from graph.simulator.endpoints.requests import Answer, json_object
-from graph.simulator.protocol import ErrcodeError
+from graph.simulator.endpoints.requests import Answer
 from graph.simulator.state import SimulatorState
 
 Endpoint = Callable[[SimulatorState, Request, bytes], Answer | Awaitable[Answer]]
@@ -59,13 +57,3 @@ async def answer(state: SimulatorState, path: str, request: Request, body: bytes
         app.quotas.spend(path)
     answered = ENDPOINTS[path](state, request, body)
     return await answered if isinstance(answered, Awaitable) else answered
-
-
-def named_app(state: SimulatorState, request: Request, body: bytes) -> str | None:
-    """The AppID that a request names, itself or by its access token, with nothing of it checked."""
-    if app := state.app_of_token(request.query_params.get("access_token")):
-        return app.app_id
-    app_id: object = request.query_params.get("appid")
-    with suppress(ErrcodeError):
-        app_id = app_id or json_object(body).get("appid")
-    return app_id if isinstance(app_id, str) else None
