@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 from httpx import create_ssl_context
 
+from graph.observability.log_writer import LogHandler
 from graph.observability.logging import silence_verbose_libraries
 from graph.settings import Settings
 from graph.simulator import SimulatorState
@@ -66,7 +67,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, counted in report.user_properties:
             terminalreporter.write_line(f"{name}: {counted}")
     if SCREENSHOTS.exists():
-        terminalreporter.write_line(f"screenshots of the explorer: {SCREENSHOTS}")
+        terminalreporter.write_line(f"screenshots: {SCREENSHOTS}")
     if os.environ.get("CI") and terminalreporter.stats.get("skipped"):
         pytest.exit("a test was skipped", returncode=1)
 
@@ -114,6 +115,8 @@ def no_secret_is_logged() -> Iterator[Listener]:
     root.removeHandler(listener)
     root.setLevel(level)
     assert [(found, line) for line in listener.lines if (found := secrets_in(line))] == []
+    # Or later tests would find its lines in what they write.
+    assert not [handler for handler in root.handlers if isinstance(handler, LogHandler)]
 
 
 @pytest.fixture

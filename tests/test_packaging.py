@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -42,14 +43,30 @@ def explorer_files(wheel: Path) -> set[str]:
     return {name.removeprefix(EXPLORER) for name in zipfile.ZipFile(wheel).namelist() if name.startswith(EXPLORER)}
 
 
-def unpacked_sdist(directory: Path) -> Path:
-    """The sources as the sdist has them."""
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the sdist has, for tests to build from a copy of."""
+    directory = tmp_path_factory.mktemp("sdist")
     archive, unpacked = build(ROOT, "sdist", directory / "sdist", os.defpath), directory / "source"
     unpacked.mkdir()
     # Not by `tarfile`: Debian's Python 3.11 does not know the argument that later ones ask for.
     subprocess.run(["tar", "-xf", archive, "-C", unpacked], check=True)
-    [source] = unpacked.iterdir()
-    return source
+    [unpacked] = unpacked.iterdir()
+    return unpacked
+
+
+def with_node() -> str:
+    """A `PATH` that leads to npm and Node.js."""
+    return str(Path(program("npm", "nodejs npm")).parent) + os.pathsep + os.environ["PATH"]
+
+
+def played(directory: Path, **scripts: str) -> Path:
+    """A directory of programs, each a script of a shell."""
+    directory.mkdir()
+    for name, script in scripts.items():
+        (directory / name).write_text(f"#!/bin/sh\n{script}\n")
+        (directory / name).chmod(0o755)
+    return directory
 
 
 @dataclass(frozen=True)
@@ -62,16 +79,15 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     directory = tmp_path_factory.mktemp("built")
-    source = unpacked_sdist(directory)
+    source = shutil.copytree(sources, directory / "source")
     assert not (source / EXPLORER / "dist").exists()
     with (source / EXPLORER / "build.mjs").open("a", encoding="utf-8") as script:
         script.write('await writeFile(join(here, "metafile.json"), JSON.stringify(metafile));\n')
     # There before, they are left there: the tests look at what was bundled.
     (source / EXPLORER / "node_modules").mkdir()
-    with_node = str(Path(program("npm", "nodejs npm")).parent) + os.pathsep + os.environ["PATH"]
-    wheel = build(source, "wheel", directory / "wheel", with_node)
+    wheel = build(source, "wheel", directory / "wheel", with_node())
     outputs = json.loads((source / EXPLORER / "metafile.json").read_text("utf-8"))["outputs"].values()
     taken = {path for output in outputs for path, of in output["inputs"].items() if of["bytesInOutput"]}
     found = (re.match(r"(?:.*/)?node_modules/(?:@[^/]+/)?[^/]+", path) for path in taken)
@@ -134,13 +150,11 @@ def test_the_licence_of_the_package_covers_all_that_is_in_a_wheel(built: Built) 
 
 
 @pytest.mark.parametrize("npm", [None, "exit 1"], ids=["without Node", "with an npm that fails"])
-def test_the_package_is_built_without_graphiql_where_it_cannot_be(tmp_path: Path, npm: str | None) -> None:
-    source = unpacked_sdist(tmp_path)
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in ("npm", "node") if npm else ():
-        (programs / name).write_text(f"#!/bin/sh\n{npm}\n")
-        (programs / name).chmod(0o755)
+def test_the_package_is_built_without_graphiql_where_it_cannot_be(
+    tmp_path: Path, sources: Path, npm: str | None
+) -> None:
+    source = shutil.copytree(sources, tmp_path / "source")
+    programs = played(tmp_path / "programs", **({"npm": npm, "node": npm} if npm else {}))
     wheel = build(source, "wheel", tmp_path / "wheel", str(programs))
     assert explorer_files(wheel) == set()
     assert notices_in(wheel) == ""
@@ -149,29 +163,25 @@ def test_the_package_is_built_without_graphiql_where_it_cannot_be(tmp_path: Path
 
 @pytest.mark.parametrize("is_silent", [False, True], ids=["refuses", "is silent"])
 def test_a_registry_out_of_reach_costs_the_explorer_and_little_time(
-    tmp_path: Path, is_silent: bool, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sources: Path, is_silent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = unpacked_sdist(tmp_path)
+    source = shutil.copytree(sources, tmp_path / "source")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         if not is_silent:
             silent.close()
         monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
-        with_node = str(Path(program("npm", "nodejs npm")).parent) + os.pathsep + os.environ["PATH"]
         # `npm ci` by itself would wait for a silent one for minutes.
-        wheel = build(source, "wheel", tmp_path / "wheel", with_node)
+        wheel = build(source, "wheel", tmp_path / "wheel", with_node())
     assert explorer_files(wheel) == set()
     assert not (source / EXPLORER / "node_modules").exists()
 
 
-def test_the_build_leaves_no_packages_behind(tmp_path: Path) -> None:
-    source, programs = unpacked_sdist(tmp_path), tmp_path / "programs"
-    programs.mkdir()
-    (programs / "npm").write_text("#!/bin/sh\nmkdir -p node_modules/esbuild\n")
-    (programs / "node").write_text("#!/bin/sh\nmkdir dist && echo '{}' > dist/pages.json\n")
-    for name in ("npm", "node"):
-        (programs / name).chmod(0o755)
+def test_the_build_leaves_no_packages_behind(tmp_path: Path, sources: Path) -> None:
+    source = shutil.copytree(sources, tmp_path / "source")
+    node = "mkdir dist && echo '{}' > dist/pages.json"
+    programs = played(tmp_path / "programs", npm="mkdir -p node_modules/esbuild", node=node)
     wheel = build(source, "wheel", tmp_path / "wheel", f"{programs}{os.pathsep}{os.defpath}")
     assert {"dist/pages.json", "dist/built-from.json"} <= explorer_files(wheel)
     assert not (source / EXPLORER / "node_modules").exists()

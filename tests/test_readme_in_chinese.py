@@ -1,28 +1,35 @@
-"""README in Chinese is README: the same headings, commands, tables, names and links, section by section."""
+"""A README in Chinese is that README, section by section: headings, commands, tables, lists, names and links."""
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
-ROOT: Final = Path(__file__).parents[1]
-ENGLISH: Final = (ROOT / "README.md").read_text("utf-8")
-CHINESE: Final = (ROOT / "README.zh-CN.md").read_text("utf-8")
 _BLOCK: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # In a block of shell, the words for the reader.
 _COMMENT: Final = re.compile(r"\s+# .*$", re.MULTILINE)
 
 
+class Readme(NamedTuple):
+    """One in both languages."""
+
+    english: str
+    chinese: str
+
+
+@pytest.fixture(params=[".", "examples/miniprogram"])
+def readme(request: pytest.FixtureRequest) -> Readme:
+    directory = Path(__file__).parents[1] / request.param
+    return Readme(*((directory / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md")))
+
+
 def sections(text: str) -> list[tuple[str, str]]:
-    """The headings with their level, and what stands below each."""
+    """The headings' level, and what stands below each."""
     shell_hidden = _BLOCK.sub(lambda block: block[0].replace("\n#", "\n #"), text)
     parts = re.split(r"^(#+) .*$\n", shell_hidden, flags=re.MULTILINE)[1:]
     return list(zip(parts[::2], parts[1::2], strict=True))
-
-
-def pairs() -> list[tuple[tuple[str, str], tuple[str, str]]]:
-    return list(zip(sections(ENGLISH), sections(CHINESE), strict=True))
 
 
 def commands(text: str) -> list[tuple[str, str]]:
@@ -30,9 +37,13 @@ def commands(text: str) -> list[tuple[str, str]]:
 
 
 def rows(text: str) -> list[str]:
-    """The first cell of each row of a table; headings of columns are words."""
+    """The first cell of each row of a table, where it is a name; the others are words."""
     found = re.findall(r"^\| ([^|]+?) \|", _BLOCK.sub("", text), re.MULTILINE)
-    return [cell for cell in found if cell.startswith("`")]
+    return [cell for cell in found if cell.startswith("`") and cell.endswith(("`", "†"))]
+
+
+def items(text: str) -> list[str]:
+    return re.findall(r"^- ", _BLOCK.sub("", text), re.MULTILINE)
 
 
 def names(text: str) -> list[str]:
@@ -44,24 +55,24 @@ def links(text: str) -> list[str]:
     return sorted(set(re.findall(r"\]\(([^)]+)\)", text)) - {"README.md", "README.zh-CN.md"})
 
 
-def test_there_are_as_many_headings_of_the_same_levels() -> None:
-    assert [level for level, _ in sections(ENGLISH)] == [level for level, _ in sections(CHINESE)]
-    assert len(sections(ENGLISH)) > 5
+def test_there_are_as_many_headings_of_the_same_levels(readme: Readme) -> None:
+    english, chinese = ([level for level, _ in sections(text)] for text in readme)
+    assert english == chinese
+    assert len(english) > 5
 
 
-@pytest.mark.parametrize("part", [commands, rows, names, links])
-def test_each_section_has_the_same(part: object) -> None:
-    assert callable(part)
-    assert any(part(text) for (_, text), _ in pairs())
-    for (_, english), (_, chinese) in pairs():
-        assert part(chinese) == part(english)
+@pytest.mark.parametrize("part", [commands, rows, items, names, links])
+def test_each_section_has_the_same(part: Callable[[str], Sequence[object]], readme: Readme) -> None:
+    english, chinese = ([part(text) for _, text in sections(document)] for document in readme)
+    assert english == chinese
+    assert any(english)
 
 
-def test_it_is_written_in_chinese() -> None:
-    for _, text in sections(CHINESE):
+def test_it_is_written_in_chinese(readme: Readme) -> None:
+    for _, text in sections(readme.chinese):
         assert len(re.findall(r"[\u4e00-\u9fff]", text)) > 5
 
 
-def test_each_of_the_two_names_the_other() -> None:
-    assert "](README.zh-CN.md)" in ENGLISH
-    assert "](README.md)" in CHINESE
+def test_each_of_the_two_names_the_other(readme: Readme) -> None:
+    assert "](README.zh-CN.md)" in readme.english
+    assert "](README.md)" in readme.chinese

@@ -92,12 +92,12 @@ def test_a_terminal_gets_colours_unless_it_wants_none(
     ours, its = os.openpty()
     command = [sys.executable, "-m", "graph", "dev", "--port", "0"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(**variables), stdout=its, stderr=its) as process:
+        os.close(its)  # or reading would wait for ever for what a process that has died does not write
         written = b""
         while b"Ctrl+C stops." not in written:
             written += os.read(ours, 4096)
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
-    os.close(its)
     os.close(ours)
     assert re.search(rb"Ready in \d+\.\d s", re.sub(rb"\x1b\[\d+m", b"", written))
     assert (b"\x1b[" in written) is is_coloured

@@ -1,14 +1,22 @@
 """The WeChat that `wxgate dev` plays: its page, its phones, its events, several mini-programs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.cli.processes import serving
+from tests.cli.processes import Process, serving
 from tests.cli.test_dev import code_for
 from tests.secret_patterns import secrets_in
 from tests.server import LOGIN
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """For tests of what is refused, whatever was asked before."""
+    with serving("dev", cwd=tmp_path_factory.mktemp("dev")) as server:
+        yield server
 
 
 def test_what_users_take_back_reaches_the_server_of_each_mini_program(tmp_path: Path) -> None:
@@ -60,12 +68,9 @@ def test_the_simulator_has_a_page_and_logs_in_words_what_happens(tmp_path: Path)
         ({}, 200),
     ],
 )
-def test_a_page_from_elsewhere_cannot_order_faults(headers: dict[str, str], status: int, tmp_path: Path) -> None:
-    with serving("dev", cwd=tmp_path) as server:
-        response = httpx.post(
-            f"{server.url}/simulator/device/faults", content=b'{"kind":"hang"}', headers=headers, trust_env=False
-        )
-        assert response.status_code == status
+def test_a_page_from_elsewhere_cannot_order_faults(headers: dict[str, str], status: int, running: Process) -> None:
+    url = f"{running.url}/simulator/device/faults"
+    assert httpx.post(url, content=b'{"kind":"hang"}', headers=headers, trust_env=False).status_code == status
 
 
 def test_the_phone_answers_after_any_delay_that_was_asked_for(tmp_path: Path) -> None:
@@ -75,10 +80,9 @@ def test_the_phone_answers_after_any_delay_that_was_asked_for(tmp_path: Path) ->
         assert delivery["accepted"]
 
 
-def test_a_page_from_elsewhere_cannot_close_an_account_by_saying_nothing(tmp_path: Path) -> None:
-    with serving("dev", cwd=tmp_path) as server:
-        closing, headers = f"{server.url}/simulator/device/close-account", {"Origin": "https://elsewhere.example"}
-        assert httpx.post(closing, headers=headers, trust_env=False).status_code == 415
+def test_a_page_from_elsewhere_cannot_close_an_account_by_saying_nothing(running: Process) -> None:
+    closing, headers = f"{running.url}/simulator/device/close-account", {"Origin": "https://elsewhere.example"}
+    assert httpx.post(closing, headers=headers, trust_env=False).status_code == 415
 
 
 def test_it_plays_several_mini_programs_in_which_a_user_is_one(tmp_path: Path) -> None:

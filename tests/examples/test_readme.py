@@ -10,7 +10,6 @@ from graphql import GraphQLEnumType, build_schema
 from tests.examples.phone import EXAMPLE, ROOT
 
 README: Final = (EXAMPLE / "README.md").read_text("utf-8")
-IN_CHINESE: Final = (EXAMPLE / "README.zh-CN.md").read_text("utf-8")
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -41,26 +40,6 @@ def test_every_action_of_the_schema_s_is_explained() -> None:
 
 def test_it_is_built_with_the_commands_that_the_tests_use() -> None:
     assert "```sh\nnpm ci && npm run build\n```" in README
-
-
-def skeleton(text: str) -> dict[str, object]:
-    """What a translation leaves as it is: commands, depths of headings, first columns, items, and names in code."""
-    code = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    prose = re.sub(r"^```sh\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    sections = re.split(r"^## ", prose, flags=re.MULTILINE)
-    return {
-        "commands": code,
-        "headings": re.findall(r"^#+(?= )", prose, re.MULTILINE),
-        "rows": re.findall(r"^\| (`[^|]*`) \|", prose, re.MULTILINE),
-        "items": [len(re.findall("^- ", section, re.MULTILINE)) for section in sections],
-        "names": [sorted(set(re.findall(r"`([^`]+)`", section))) for section in sections],
-    }
-
-
-def test_the_guide_in_chinese_has_all_that_the_english_one_has() -> None:
-    assert skeleton(IN_CHINESE) == skeleton(README)
-    assert "](README.md)" in IN_CHINESE
-    assert "](README.zh-CN.md)" in README
 
 
 @pytest.mark.parametrize(

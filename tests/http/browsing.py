@@ -17,7 +17,7 @@ _SCRIPTS: Final = Path(__file__).parent / "browser"
 
 
 def visit(script: str, url: str, album: str) -> Any:
-    """What a script saw of the explorer at a base URL; its pictures are in `build/screenshots/<album>`."""
+    """What a script saw of a page at a base URL; its pictures are in `build/screenshots/<album>`."""
     install(_SCRIPTS)
     pictures = SCREENSHOTS / album
     shutil.rmtree(pictures, ignore_errors=True)

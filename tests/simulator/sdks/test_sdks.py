@@ -1,7 +1,6 @@
 """Libraries that others wrote for WeChat, against `wxgate simulate`: they use it as they do WeChat itself."""
 
 import json
-import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from wechatpy import WeChatClient
 from wechatpy.crypto import WeChatWxaCrypto
 from wechatpy.exceptions import WeChatClientException
 
-from tests.cli.processes import Process, serving
+from tests.cli.processes import Process, environment, serving
 from tests.cli.test_simulate import exports
 from tests.npm import PATIENCE, install
 from tests.programs import program
@@ -48,7 +47,7 @@ class WeChat:
             [program("node", "nodejs"), *options, HERE / script, json.dumps(given)],
             # Where node-easywechat writes a file with its access token.
             cwd=self.directory,
-            env=os.environ | self.variables,
+            env=environment(**self.variables),
             capture_output=True,
             text=True,
             timeout=PATIENCE,
