@@ -1,4 +1,4 @@
-// vitest: a server of one's own against a simulated WeChat, here by hand, by its two calls.
+// vitest: a server against a simulated WeChat; in place of the server, its one call is made by hand.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startSimulator } from "./wechat.cjs";

@@ -16,7 +16,7 @@ export interface Choice {
 }
 
 /** What an error is about, so that a page shows it there. */
-export type Subject = 'name' | 'picture' | 'all'
+type Subject = 'name' | 'picture' | 'all'
 
 const OF_NAMES: readonly ErrorCode[] = ['TEXT_REFUSED', 'BAD_USER_INPUT']
 const OF_PICTURES: readonly ErrorCode[] = [

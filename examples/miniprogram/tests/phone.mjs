@@ -18,7 +18,7 @@ export function loaded(name) {
 
 /** Answers to operations in their order, the last one again and again; `sent` notes what was asked, and by which token. */
 export function makePhone({ storage = {}, answers = {} } = {}) {
-  const phone = { storage: { ...storage }, sent: [], toasts: [], codes: 0 };
+  const phone = { storage: { ...storage }, sent: [], codes: 0 };
   globalThis.wx = {
     login: async () => ({ code: `code ${(phone.codes += 1)}` }),
     request: ({ data, header, success, fail }) => {
@@ -28,7 +28,6 @@ export function makePhone({ storage = {}, answers = {} } = {}) {
       const answer = mine.length > 1 ? mine.shift() : mine[0];
       setTimeout(() => (answer ? success({ statusCode: 200, data: answer }) : fail({ errMsg: "request:fail" })));
     },
-    showToast: ({ title }) => void phone.toasts.push(title),
     canIUse: () => true,
     getDeviceInfo: () => ({ brand: "Xiaomi", model: "2211133C" }),
     getStorageSync: (key) => phone.storage[key] ?? "",

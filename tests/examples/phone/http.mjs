@@ -21,15 +21,14 @@ export function exchange(url, { method, headers = {}, body, timeout }) {
   });
 }
 
-/** A form with these fields and one file, and its media type. WeChat takes the file's from the ending of its name. */
-export function multipart(fields, { name, filename, content }) {
+/** A form with one file, and its media type. WeChat takes the file's from the ending of its name. */
+export function multipart({ name, filename, content }) {
   const boundary = `----WeChat${randomBytes(12).toString("hex")}`;
-  const part = (head, body) => [`--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n`, body, "\r\n"];
-  const type = `image/${filename.endsWith(".png") ? "png" : "jpeg"}`;
-  const parts = [
-    ...Object.entries(fields).flatMap(([field, value]) => part(`name="${field}"`, String(value))),
-    ...part(`name="${name}"; filename="${filename}"\r\nContent-Type: ${type}`, content),
-    `--${boundary}--\r\n`,
-  ];
-  return { type: `multipart/form-data; boundary=${boundary}`, body: Buffer.concat(parts.map((one) => Buffer.from(one))) };
+  const head = [
+    `--${boundary}`,
+    `Content-Disposition: form-data; name="${name}"; filename="${filename}"`,
+    `Content-Type: image/${filename.endsWith(".png") ? "png" : "jpeg"}`,
+  ].join("\r\n");
+  const body = Buffer.concat([Buffer.from(`${head}\r\n\r\n`), content, Buffer.from(`\r\n--${boundary}--\r\n`)]);
+  return { type: `multipart/form-data; boundary=${boundary}`, body };
 }

@@ -40,12 +40,12 @@ export function makePlace({ server, storageFile, state, log }) {
     return answer;
   }
 
-  async function upload({ url, filePath, name, headers, formData, timeout }) {
+  async function upload({ url, filePath, name, headers, timeout }) {
     log.push("wx.uploadFile");
     if (state.offline) throw OFFLINE;
     const content = state.files[filePath];
     if (!content) throw new Error("file not found");
-    const { type, body } = multipart(formData, { name, filename: filePath.split("/").pop(), content });
+    const { type, body } = multipart({ name, filename: filePath.split("/").pop(), content });
     const sent = { ...headers, "Content-Type": type, "User-Agent": state.agent };
     const answer = await exchange(url, { method: "POST", headers: sent, body, timeout });
     if (state.lost?.[0] === "wx.uploadFile") throw new Error(`no answer to ${state.lost.shift()}`);

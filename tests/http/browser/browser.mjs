@@ -6,6 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
+// In pixels: a large screen, a small one, a phone.
+export const WIDTHS = [1440, 1024, 390];
+
 // Milliseconds. Only a defect takes that long.
 const PATIENCE = 120_000;
 const QUIET = [
@@ -85,6 +88,19 @@ export async function ready(page, navigate) {
   await (await introspected).finished();
   await page.locator(".graphiql-query-editor .view-line").first().waitFor();
   while (page.workers().length < 2) await page.waitForEvent("worker");
+}
+
+/** Calls `visit(width, colorScheme)` for the page in the light and in the dark, at each width; it ends as it begins. */
+export async function inEachLook(page, visit) {
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 900 });
+      await visit(width, colorScheme);
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: WIDTHS[0], height: 900 });
 }
 
 /** What an editor shows, in the order of its lines. */

@@ -3,7 +3,7 @@
 
 import { openExplorer, textOf, withBrowser } from "./browser.mjs";
 import { everythingKept, secretsOf } from "./kept.mjs";
-import { pane, phoneOn } from "./phone.mjs";
+import { pane, phoneOn, said } from "./phone.mjs";
 
 await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   const secrets = secretsOf(page);
@@ -17,19 +17,9 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
     const { data } = await response.json();
     seen.logins.push({ userId: data.login.user.id, isNewUser: data.login.isNewUser });
   });
-  const { press, step, outcome, signIn, submit, givePhoneNumber } = phoneOn(page);
+  const { press, step, outcome, signIn, submit, givePhoneNumber, withdraw } = phoneOn(page);
   const region = (name) => page.getByRole("region", { name });
   const number = (pattern) => outcome("Give the phone number", pattern);
-  const outcomeIn = async (place, pattern) => {
-    const said = place.getByRole("status").filter({ hasText: pattern });
-    await said.waitFor();
-    return said.textContent();
-  };
-  const withdraw = async (label) => {
-    await press("Withdraw permission");
-    await page.getByRole("menuitem", { name: label }).click();
-    return outcomeIn(page.locator(".phone-user"), "WeChat pushed");
-  };
   /** The pane, once it holds the token or has lost it. */
   const headers = async (state) => {
     await page.locator(`${pane} .view-line`, { hasText: "Bearer" }).waitFor({ state });
@@ -48,7 +38,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await step("Give the phone number").scrollIntoViewIfNeeded();
   await shoot("1-phone-number");
   await press("tap twice");
-  seen.phone.twice = await outcomeIn(region("Make it go wrong"), "second time");
+  seen.phone.twice = await said(region("Make it go wrong"), "second time");
   await press("use the wx.login code");
   seen.phone.loginCode = await number("PHONE_CODE_INVALID");
   await region("Make it go wrong").scrollIntoViewIfNeeded();
@@ -86,7 +76,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await page.locator(":focus", { hasText: "Change WeChat profile" }).waitFor();
   await shoot("4-menu");
   await page.keyboard.press("Enter");
-  seen.withdrawn.changed = await outcomeIn(page.locator(".phone-user"), "user_info_modified");
+  seen.withdrawn.changed = await said(page.locator(".phone-user"), "user_info_modified");
   seen.focused = await page.evaluate(() => document.activeElement?.textContent);
   seen.reached = await tabbed(page);
 
@@ -94,7 +84,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await givePhoneNumber();
   await number("Kept");
   await press("▶ ExportMe");
-  seen.data.exported = await outcomeIn(region("Forget me"), "document");
+  seen.data.exported = await said(region("Forget me"), "document");
   await page.getByText("What the server keeps", { exact: true }).click();
   seen.data.document = JSON.parse(await page.locator(".phone pre").textContent());
   await region("Forget me").scrollIntoViewIfNeeded();
@@ -103,7 +93,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await press("Headers");
   await headers("visible");
   await press("▶ DeleteMe");
-  seen.data.deleted = await outcomeIn(region("Forget me"), "gone");
+  seen.data.deleted = await said(region("Forget me"), "gone");
   seen.panes.deleted = await headers("detached");
   seen.data.done = await page.locator(".phone-done").count();
   await shoot("6-forgotten");

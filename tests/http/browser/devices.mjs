@@ -2,7 +2,7 @@
 // node devices.mjs CHROMIUM URL SCREENSHOTS
 
 import { openExplorer, textOf, withBrowser } from "./browser.mjs";
-import { pane, phoneOn } from "./phone.mjs";
+import { pane, phoneOn, said } from "./phone.mjs";
 
 await withBrowser(process.argv.slice(2), async (first, { base, shoot }) => {
   const seen = { logins: [], headers: {}, outcomes: {}, devices: {} };
@@ -26,11 +26,7 @@ await withBrowser(process.argv.slice(2), async (first, { base, shoot }) => {
       })),
     );
   };
-  const outcome = async (page, pattern) => {
-    const said = devicesOf(page).getByRole("status").filter({ hasText: pattern });
-    await said.waitFor();
-    return said.textContent();
-  };
+  const outcome = (page, text) => said(devicesOf(page), text);
   const headersWithout = async (page, text) => {
     await page.locator(`${pane} .view-line`, { hasText: text }).waitFor({ state: "detached" });
     return textOf(page, pane);
@@ -57,7 +53,7 @@ await withBrowser(process.argv.slice(2), async (first, { base, shoot }) => {
   await one.outcome("Sign in", "Signed in");
   await one.submit();
   await one.outcome("nickname and picture", "Proved");
-  seen.devices.inTwoApps = await listed(first, 2);
+  await listed(first, 2);
   await select.selectOption({ index: 0 });
   await first.locator(`${pane} .view-line`, { hasText: "Bearer" }).waitFor();
   seen.headers.backInFirstApp = await textOf(first, pane);

@@ -2,22 +2,18 @@
 // node home.mjs CHROMIUM URL SCREENSHOTS
 
 import { audit } from "./audit.mjs";
-import { withBrowser } from "./browser.mjs";
+import { inEachLook, withBrowser } from "./browser.mjs";
 
 await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   const seen = { violations: [], wider: [] };
   for (const [name, path] of [["home", "/"], ["simulator", "/simulator/"]]) {
     for (const language of ["en", "zh"]) {
       await page.goto(`${base}${path}?lang=${language}`);
-      for (const width of [1440, 1024, 390]) {
-        await page.setViewportSize({ width, height: 900 });
-        for (const colorScheme of ["light", "dark"]) {
-          await page.emulateMedia({ colorScheme });
-          await shoot(`${name}-${language}-${width}-${colorScheme}`);
-          seen.violations.push(...(await audit(page)).map((violation) => `${name}: ${violation}`));
-        }
+      await inEachLook(page, async (width, colorScheme) => {
+        await shoot(`${name}-${language}-${width}-${colorScheme}`);
+        seen.violations.push(...(await audit(page)).map((violation) => `${name}: ${violation}`));
         if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(name, width);
-      }
+      });
     }
   }
   await page.goto(`${base}/?lang=zh`);

@@ -2,36 +2,28 @@
 // node looks.mjs CHROMIUM URL SCREENSHOTS
 
 import { audit } from "./audit.mjs";
-import { openExplorer, textOf, withBrowser } from "./browser.mjs";
+import { inEachLook, openExplorer, textOf, WIDTHS, withBrowser } from "./browser.mjs";
 import { faintTexts } from "./contrast.mjs";
 import { pane, phoneOn } from "./phone.mjs";
-
-const WIDTHS = [1440, 1024, 390];
 
 await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   const seen = { keyboard: {}, violations: {}, sticksOut: {}, faint: {}, outcomes: {} };
   Object.assign(seen, { squiggles: {}, failures: {}, inView: {}, columns: {}, scrolled: 0 });
-  const { press, step, outcome, signIn, submit, givePhoneNumber } = phoneOn(page);
+  const { press, step, outcome, submit, givePhoneNumber } = phoneOn(page);
   const faults = page.getByRole("region", { name: "Make it go wrong" });
   const squiggle = page.locator(`${pane} :is(.squiggly-error, .squiggly-warning)`);
 
   /** Pictures of a place as it is now; `isAudited` asks axe-core as well, which takes as long as all pictures. */
   async function album(name, place, { isAudited = false } = {}) {
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      for (const width of WIDTHS) {
-        await page.setViewportSize({ width, height: 900 });
-        await place.scrollIntoViewIfNeeded();
-        await drawn(page);
-        await shoot(`${name}-${width}-${colorScheme}`);
-        seen.sticksOut[`${name}-${width}`] = await place.evaluate(stickingOut);
-        seen.columns[width] = await page.evaluate(isColumn);
-        if (!seen.columns[width]) seen.scrolled += await page.evaluate(() => scrollY);
-        if (isAudited && width === WIDTHS[0]) seen.violations[`${name}-${colorScheme}`] = await audit(page);
-      }
-    }
-    await page.emulateMedia({ colorScheme: "light" });
-    await page.setViewportSize({ width: WIDTHS[0], height: 900 });
+    await inEachLook(page, async (width, colorScheme) => {
+      await place.scrollIntoViewIfNeeded();
+      await drawn(page);
+      await shoot(`${name}-${width}-${colorScheme}`);
+      seen.sticksOut[`${name}-${width}`] = await place.evaluate(stickingOut);
+      seen.columns[width] = await page.evaluate(isColumn);
+      if (!seen.columns[width]) seen.scrolled += await page.evaluate(() => scrollY);
+      if (isAudited && width === WIDTHS[0]) seen.violations[`${name}-${colorScheme}`] = await audit(page);
+    });
   }
 
   await page.setViewportSize({ width: WIDTHS[0], height: 900 });
@@ -100,9 +92,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
     await page.getByRole("button", { name: "bring WeChat back" }).waitFor();
     await press("wx.login");
     await press("▶ Login");
-    const answer = step("Sign in").getByRole("status").filter({ hasText: /WECHAT|Signed in|[A-Z]+_[A-Z]+:/ });
-    await answer.waitFor();
-    seen.failures[kind] = await answer.textContent();
+    seen.failures[kind] = await outcome("Sign in", /WECHAT|Signed in|[A-Z]+_[A-Z]+:/);
     await album(`failure-${kind}`, step("Sign in"));
     if (kind === "errcode") await album("failures", faults, { isAudited: true });
     await press("bring WeChat back");

@@ -10,7 +10,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   page.on("response", async (response) => {
     if (response.url().endsWith("/uploads/avatar")) seen.uploads.push(await response.json());
   });
-  const { press, step, outcome, signIn } = phoneOn(page);
+  const { press, step, outcome, signIn, withdraw } = phoneOn(page);
   const here = step("Fill in name and picture");
   const choose = (name) => here.getByRole("button", { name }).click();
   /** Until the answer is that of the picture just chosen. */
@@ -33,13 +33,6 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
     within.locator("img").evaluateAll((all) =>
       Promise.all(all.map((image) => image.decode().then(() => image.naturalWidth, () => 0))),
     );
-  const withdraw = async (label) => {
-    await press("Withdraw permission");
-    await page.getByRole("menuitem", { name: label }).click();
-    const said = page.locator(".phone-user").getByRole("status").filter({ hasText: "WeChat pushed" });
-    await said.waitFor();
-    return said.textContent();
-  };
 
   await openExplorer(page, base);
   const faces = here.getByRole("group", { name: "Picture", exact: true });

@@ -2,31 +2,23 @@
 // node views.mjs CHROMIUM URL SCREENSHOTS
 
 import { audit } from "./audit.mjs";
-import { openExplorer, withBrowser } from "./browser.mjs";
+import { inEachLook, openExplorer, WIDTHS, withBrowser } from "./browser.mjs";
 import { phoneOn } from "./phone.mjs";
-
-const WIDTHS = [1440, 1024, 390];
 
 await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   const seen = { base, copied: {}, violations: {}, parts: {}, scrolled: {} };
-  const { press, outcome, signIn, submit, givePhoneNumber, step } = phoneOn(page);
+  const { press, outcome, signIn, submit, givePhoneNumber, step, withdraw } = phoneOn(page);
   const sequence = page.getByRole("region", { name: "Sequence" });
   const arrows = () => sequence.locator(".sequence-arrow").evaluateAll((all) => all.map((one) => one.ariaLabel));
   const arrow = (label) => sequence.locator(".sequence-arrow", { hasText: label });
 
   async function album(name) {
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      for (const width of WIDTHS) {
-        await page.setViewportSize({ width, height: 900 });
-        await sequence.scrollIntoViewIfNeeded();
-        seen.scrolled[`${name}-${width}`] = await page.evaluate(scrollable);
-        await shoot(`${name}-${width}-${colorScheme}`);
-        if (width === WIDTHS[0]) seen.violations[`${name}-${colorScheme}`] = await audit(page);
-      }
-    }
-    await page.emulateMedia({ colorScheme: "light" });
-    await page.setViewportSize({ width: WIDTHS[0], height: 900 });
+    await inEachLook(page, async (width, colorScheme) => {
+      await sequence.scrollIntoViewIfNeeded();
+      seen.scrolled[`${name}-${width}`] = await page.evaluate(scrollable);
+      await shoot(`${name}-${width}-${colorScheme}`);
+      if (width === WIDTHS[0]) seen.violations[`${name}-${colorScheme}`] = await audit(page);
+    });
   }
 
   /** What is drawn when the journal is first no JSON, as a proxy's page, and then begins anew. */
@@ -87,8 +79,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   await arrow("getuserphonenumber").waitFor();
   await press("code used twice");
   await arrow("LOGIN_CODE_USED").waitFor();
-  await page.getByRole("button", { name: /^Withdraw permission/ }).click();
-  await page.getByRole("menuitem", { name: "Revoke phone number" }).click();
+  await withdraw("Revoke phone number");
   await arrow("user_authorization_revoke").waitFor();
   seen.all = await arrows();
   await arrow("SubmitUserInfo").click();

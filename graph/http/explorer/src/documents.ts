@@ -1,4 +1,4 @@
-// The documents that a first visit finds in its tabs, and the names of their operations.
+// The documents that a first visit finds in its tabs, and those of their operations that the phone sends.
 //
 // There are four, because a server takes a document of five operations at most.
 
@@ -12,8 +12,6 @@ export type Operation =
   | "SubmitUserInfo"
   | "Me"
   | "UpdateProfile"
-  | "Picture"
-  | "Sessions"
   | "RevokeSession"
   | "RevokeOtherSessions"
   | "Logout"

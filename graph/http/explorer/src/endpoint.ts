@@ -1,8 +1,8 @@
 // Sends operations to the endpoint beside this page, and notifies listeners of requests and responses.
 
 import type { FetcherParams, FetcherResult } from "@graphiql/toolkit";
-import { type DocumentNode, Kind, type OperationDefinitionNode, parse } from "graphql";
 import { deviceLabel } from "./device";
+import { declared } from "./operation";
 import { recorded } from "./traffic";
 
 export const endpoint = new URL("graphql", document.baseURI);
@@ -25,10 +25,9 @@ type Headings = Record<string, string>;
 
 const listeners = new Set<(answer: Answer) => void>();
 
-/** Calls `listener` for every answer from now on; returns what ends that. */
-export function onAnswer(listener: (answer: Answer) => void): () => void {
+/** Calls `listener` for every answer from now on. */
+export function onAnswer(listener: (answer: Answer) => void) {
   listeners.add(listener);
-  return () => void listeners.delete(listener);
 }
 
 /** Throws a sentence, which listeners hear as well, when there is no answer or one that is no JSON. */
@@ -63,51 +62,30 @@ async function introspection(): Promise<Body | null> {
 async function shown({ query, operationName, variables }: FetcherParams, headers: Headings = {}) {
   const { Authorization: token } = headers;
   const request = { operationName, variables, ...(token && { authorization: `${token.slice(0, 16)}…` }) };
-  const ask = () => respond({ query, operationName, variables }, headers);
-  return (await recorded({ to: "server", title: operationName ?? "query", request }, ask)).body;
+  const sent = () => respond({ query, operationName, variables }, headers);
+  return (await recorded({ to: "server", title: operationName ?? "query", request }, sent)).body;
 }
 
 /** As `send`, but listeners hear nothing of it. */
 export const post = async (operation: object, headers?: Headings) => (await respond(operation, headers)).body;
 
-async function respond(operation: object, headers: Headings = {}): Promise<{ status: number; body: any }> {
+function respond(operation: object, headers: Headings = {}) {
   const all = new Headers({
     "Content-Type": "application/json",
     Accept: "application/json",
     "X-Wxgate-Device": deviceLabel(),
   });
   for (const [name, value] of Object.entries(headers)) all.set(name, value);
-  const response = await fetch(endpoint, {
-    method: "POST",
-    headers: all,
-    body: JSON.stringify(operation),
-  }).catch(() => {
-    throw new Error(`No answer from ${endpoint.href}. Is the server running?`);
+  return ask(endpoint, { method: "POST", headers: all, body: JSON.stringify(operation) });
+}
+
+/** Raises a sentence where there is no answer, or none in JSON. */
+export async function ask(address: URL, init: RequestInit): Promise<{ status: number; body: any }> {
+  const response = await fetch(address, init).catch(() => {
+    throw new Error(`No answer from ${address.href}. Is the server running?`);
   });
   const body = await response.json().catch(() => {
-    throw new Error(`${endpoint.href} answered ${response.status} with something else than JSON.`);
+    throw new Error(`${address.href} answered ${response.status} with something else than JSON.`);
   });
   return { status: response.status, body };
-}
-
-/** The operation of that name, or else the first. */
-export function chosenOperation(document: DocumentNode, name?: string | null): OperationDefinitionNode | undefined {
-  const operations = document.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
-  return operations.find((one) => one.name?.value === name) ?? operations[0];
-}
-
-/** Only what the operation asks for: the pane may still hold a code when another operation is run. */
-export function declared(
-  query: string,
-  operationName?: string | null,
-  variables: Record<string, unknown> = {},
-): Record<string, unknown> {
-  try {
-    const names = chosenOperation(parse(query), operationName)?.variableDefinitions ?? [];
-    return Object.fromEntries(
-      names.flatMap(({ variable: { name } }) => (name.value in variables ? [[name.value, variables[name.value]]] : [])),
-    );
-  } catch {
-    return variables;
-  }
 }

@@ -5,7 +5,7 @@ import { useEffect, useSyncExternalStore } from "react";
 import { type Body, onAnswer } from "./endpoint";
 
 /** One header with the value that it should have; null for none. */
-export class PageHeader {
+class PageHeader {
   private current: string | null = null;
   private readonly written = new Set<string>();
   private readonly listeners = new Set<() => void>();

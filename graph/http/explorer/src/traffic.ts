@@ -1,5 +1,8 @@
 // What this page sends as a phone would, to the server and to WeChat, for those who draw it.
 
+/** The BroadcastChannel on which the phone's page sends each exchange to others of its origin. */
+export const CHANNEL = "wxgate-traffic";
+
 /** One exchange that is complete. */
 export interface Exchange {
   /** When it began, in epoch milliseconds. */

@@ -4,7 +4,7 @@ import { pick, ToolbarMenu, UnStyledButton, useGraphiQL, useGraphiQLActions } fr
 import { useEffect, useState } from "react";
 import { endpoint } from "../endpoint";
 import { inLanguage, useLanguage } from "../language";
-import { type Language, placeholders, writers } from "./languages";
+import { type Format, formats, placeholders, writers } from "./formats";
 import { holdsToken, sendingOf, withoutToken } from "./sending";
 import "./copy.css";
 
@@ -12,7 +12,6 @@ import "./copy.css";
 const EXPLICIT = 3;
 // Milliseconds that the outcome is shown.
 const SHOWN = 3_000;
-const languages = Object.keys(writers) as Language[];
 
 export function CopyAs() {
   useLanguage();
@@ -27,15 +26,15 @@ export function CopyAs() {
     return () => clearTimeout(timer);
   }, [outcome]);
 
-  async function copy(language: Language, isTokenMeant: boolean) {
+  async function copy(format: Format, isTokenMeant: boolean) {
     try {
       const query = queryEditor?.getValue() ?? "";
       const variables = variableEditor?.getValue() ?? "";
       const whole = sendingOf({ query, operationName, variables, headers: headers() });
-      const sending = isTokenMeant ? whole : withoutToken(whole, placeholders[language]);
-      await navigator.clipboard.writeText(writers[language](endpoint.href, sending));
+      const sending = isTokenMeant ? whole : withoutToken(whole, placeholders[format]);
+      await navigator.clipboard.writeText(writers[format](endpoint.href, sending));
       const name = sending.operationName ?? "";
-      setOutcome(inLanguage(`Copied: ${name} as ${language}.`, `已复制：${name} → ${language}。`));
+      setOutcome(inLanguage(`Copied: ${name} as ${format}.`, `已复制：${name} → ${format}。`));
     } catch (error) {
       setOutcome(inLanguage("Not copied: ", "未能复制：") + (error as Error).message);
     }
@@ -50,15 +49,15 @@ export function CopyAs() {
   return (
     <>
       <ToolbarMenu button={button} onOpenChange={() => setSignedIn(holdsToken(headers()))}>
-        {languages.map((language) => (
-          <ToolbarMenu.Item key={language} onSelect={() => copy(language, false)}>
-            {language}
+        {formats.map((format) => (
+          <ToolbarMenu.Item key={format} onSelect={() => copy(format, false)}>
+            {format}
           </ToolbarMenu.Item>
         ))}
         {isSignedIn &&
-          languages.map((language) => (
-            <ToolbarMenu.Item key={language} onSelect={() => copy(language, true)}>
-              {inLanguage(`${language}, with my token`, `${language}（含我的令牌）`)}
+          formats.map((format) => (
+            <ToolbarMenu.Item key={format} onSelect={() => copy(format, true)}>
+              {inLanguage(`${format}, with my token`, `${format}（含我的令牌）`)}
             </ToolbarMenu.Item>
           ))}
       </ToolbarMenu>

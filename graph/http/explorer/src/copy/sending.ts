@@ -1,7 +1,7 @@
 // The operation that is in view, with all that is needed to send it from elsewhere.
 
 import { parse, print, separateOperations } from "graphql";
-import { chosenOperation, declared } from "../endpoint";
+import { chosenOperation, declared } from "../operation";
 
 export interface Sending {
   query: string;
@@ -11,7 +11,7 @@ export interface Sending {
 }
 
 /** What the editors hold, as text. */
-export interface Panes {
+interface Panes {
   query: string;
   operationName: string | null | undefined;
   variables: string;

@@ -2,8 +2,8 @@
 
 import { type RefObject, useEffect, useState } from "react";
 import { inLanguage } from "../language";
+import { wechat } from "../simulator";
 import { user } from "./owner";
-import { wechat } from "./wechat";
 
 export function NicknameKeyboard({ viewport }: { viewport: RefObject<HTMLElement | null> }) {
   const [input, setInput] = useState<HTMLInputElement | null>(null);
@@ -13,9 +13,7 @@ export function NicknameKeyboard({ viewport }: { viewport: RefObject<HTMLElement
       const field = (target as Element).matches('input[wx-type="nickname"]') ? (target as HTMLInputElement) : null;
       setInput(field);
       if (field) {
-        void wechat<{ users: { user: string; nickName: string }[] }>("users").then(({ users }) =>
-          setNickname(users.find((one) => one.user === user)?.nickName ?? user),
-        );
+        void wechat.users().then(({ users }) => setNickname(users.find((one) => one.user === user)?.nickName ?? user));
       }
     };
     const element = viewport.current!;

@@ -1,8 +1,8 @@
 // Whose phone it is: what is kept on it for them, and what they answer when WeChat asks.
 
-import { ask } from "./sheets";
+import { fieldsOf, FIRST_USERS, wechat } from "../simulator";
 import { temporaryFile } from "./files";
-import { wechat } from "./wechat";
+import { ask } from "./sheets";
 
 interface Kept {
   /** The mini-program's storage. */
@@ -13,11 +13,11 @@ interface Kept {
 
 const address = new URLSearchParams(location.search);
 /** By the address, so that another user is a cold start. */
-export const user = address.get("user")?.slice(0, 64) || "Li Lei";
+export const user = address.get("user")?.slice(0, 64) || FIRST_USERS[0];
 /** The mini-program's AppID, by the address as well; null for the first that the simulator plays. */
 export const app = address.get("app");
 /** As the simulator wants it. */
-export const holder = { user, ...(app !== null && { app }) };
+export const holder = fieldsOf({ user, app });
 
 const KEY = ["wxgate:phone", user, ...(app === null ? [] : [app])].join(":");
 const kept: Kept = {
@@ -65,7 +65,7 @@ export const owner = {
     if (typeof granted === "boolean") authSetting["scope.userInfo"] = granted;
   },
   async givesNumber() {
-    const { users } = await wechat<{ users: { user: string; purePhoneNumber: string }[] }>("users");
+    const { users } = await wechat.users();
     const number = users.find((one) => one.user === user)?.purePhoneNumber ?? "";
     return { deny: !(await ask({ kind: "number", number })) };
   },
@@ -74,7 +74,6 @@ export const owner = {
     const chosen = await ask({ kind: "avatar", user });
     if (!chosen || chosen === true) return null;
     if (chosen instanceof File) return temporaryFile(chosen);
-    const { avatarUrl } = await wechat<{ avatarUrl: string }>("choose-avatar", { ...holder, face: chosen });
-    return temporaryFile(await (await fetch(new URL(`simulator${avatarUrl}`, document.baseURI))).blob());
+    return temporaryFile(await wechat.chooseAvatar({ user, app }, chosen));
   },
 };

@@ -6,13 +6,13 @@ import { createRoot } from "react-dom/client";
 import { inLanguage, useLanguage } from "../language";
 import { makeButtons } from "./buttons.mjs";
 import { NicknameKeyboard } from "./keyboard";
-import { forget, holder, owner, storage } from "./owner";
+import { forget, owner, storage } from "./owner";
+import { OwnerSelect } from "./owner-select";
 import { makePrivacy } from "./privacy.mjs";
 import { drawIn, Page, screen, trigger, useScreen } from "./screen";
 import { ask, SheetInFront, useSheet } from "./sheets";
 import { showToast, ToastInFront } from "./toast";
 import { server, transport } from "./transport";
-import { Owners } from "./users";
 import { wechat } from "./wechat";
 import { makeWx } from "./wx.mjs";
 import "./phone.css";
@@ -20,7 +20,6 @@ import "./sheets.css";
 import "./elements.css";
 
 const privacy = makePrivacy(owner, () => void ask({ kind: "contract" }));
-const asOwner = <T,>(path: string, body: object) => wechat<T>(path, { ...holder, ...body });
 const shown = {
   ...screen,
   showToast,
@@ -33,8 +32,8 @@ const shown = {
   // No new version comes while the page is open.
   updates: { onUpdateReady() {}, onUpdateFailed() {}, applyUpdate() {} },
 };
-const wx = makeWx({ transport, wechat: asOwner, storage, screen: shown, owner, privacy });
-const buttons = makeButtons({ wx, wechat: asOwner, owner, privacy });
+const wx = makeWx({ transport, wechat, storage, screen: shown, owner, privacy });
+const buttons = makeButtons({ wx, wechat, owner, privacy });
 
 export function showPhone() {
   createRoot(document.getElementById("phone")!).render(<Phone />);
@@ -92,7 +91,7 @@ function Phone() {
     <>
       <header className="phone-beside">
         <h1>{inLanguage("Example mini-program", "示例小程序")}</h1>
-        <Owners />
+        <OwnerSelect />
         <button type="button" disabled={!page || !pages[page.route]!.config.enablePullDownRefresh} onClick={() => void screen.pullDown()}>
           {inLanguage("Pull down", "下拉刷新")}
         </button>

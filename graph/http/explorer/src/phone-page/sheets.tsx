@@ -3,9 +3,9 @@
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { create } from "zustand";
 import { inLanguage } from "../language";
-import { faceOf } from "../phone/simulator";
+import { faceOf } from "../simulator";
 
-export type Sheet =
+type Sheet =
   | { kind: "profile" }
   | { kind: "settings"; granted: boolean }
   | { kind: "number"; number: string }

@@ -1,9 +1,9 @@
 // How the mini-program reaches the server: by the browser's fetch, from the page's own origin.
 
-import { faceOf } from "../phone/simulator";
+import { faceOf } from "../simulator";
+import { exchange } from "./exchange";
 import { fileAt } from "./files";
 import { app, user } from "./owner";
-import { exchange } from "./traffic";
 import { operationIn } from "./wx.mjs";
 
 /** Where the server is that has sent this page. */
@@ -22,7 +22,6 @@ interface Request {
 interface Upload extends Omit<Request, "method" | "body"> {
   filePath: string;
   name: string;
-  formData: Record<string, string>;
 }
 
 // WeChat would name the mini-program in the Referer.
@@ -34,11 +33,10 @@ export const transport = {
     const answer = await exchange(about, url, { method, headers: { ...headers, ...named }, body, signal: AbortSignal.timeout(timeout) });
     return { ...answer, text: addressedHere(answer.text) };
   },
-  async upload({ url, filePath, name, headers, formData, timeout }: Upload) {
+  async upload({ url, filePath, name, headers, timeout }: Upload) {
     const file = fileAt(filePath);
     if (!file) throw new Error("file not found");
     const form = new FormData();
-    for (const [field, value] of Object.entries(formData)) form.append(field, value);
     form.append(name, file, "picture");
     const request = { [name]: `${file.type}, ${file.size} bytes` };
     const about = { to: "server", title: `POST ${new URL(url).pathname}`, request } as const;

@@ -1,14 +1,15 @@
-// The phone's side of the simulated WeChat.
+// The phone's side of the simulated WeChat, for what the mini-program asks.
 
-import { titles } from "../phone/simulator";
-import { exchange } from "./traffic";
+import { titles } from "../simulator";
+import { exchange } from "./exchange";
+import { holder } from "./owner";
 
-/** WeChat's answer, be it a refusal; without a body it is only asked for what it has. */
-export async function wechat<T = { errMsg: string }>(path: string, body?: object): Promise<T> {
+/** WeChat's answer to the owner, be it a refusal. */
+export async function wechat(path: string, body: object): Promise<{ errMsg: string }> {
+  const request = { ...holder, ...body };
   const url = new URL(`simulator/device/${path}`, document.baseURI);
-  if (!body) return (await fetch(url)).json();
   const headers = { "Content-Type": "application/json" };
-  const about = { to: "wechat", title: titles[path] ?? path, request: body } as const;
-  const { text } = await exchange(about, url, { method: "POST", headers, body: JSON.stringify(body) });
+  const about = { to: "wechat", title: titles[path]!, request } as const;
+  const { text } = await exchange(about, url, { method: "POST", headers, body: JSON.stringify(request) });
   return JSON.parse(text);
 }

@@ -30,8 +30,8 @@ export function makeWx({ transport, wechat, storage, screen, owner, privacy }) {
   }
 
   // One file a call, always by POST and as multipart/form-data; the body of the response is text, whatever it is.
-  async function uploadFile({ url, filePath, name, header = {}, formData = {}, timeout }) {
-    const { status, text } = await transport.upload({ url, filePath, name, headers: header, formData, timeout });
+  async function uploadFile({ url, filePath, name, header = {}, timeout }) {
+    const { status, text } = await transport.upload({ url, filePath, name, headers: header, timeout });
     return { errMsg: "uploadFile:ok", statusCode: status, data: text };
   }
 
@@ -53,7 +53,7 @@ export function makeWx({ transport, wechat, storage, screen, owner, privacy }) {
       uploaded(options);
       return { abort() {} };
     },
-    login: answering("login", () => wechat("login", { renewSessionKey: owner.renewSessionKey })),
+    login: answering("login", () => wechat("login", {})),
     // As of base library 2.20.1.
     canIUse: (name) => name !== "getDeviceInfo" || !owner.isOld,
     getDeviceInfo: () => {

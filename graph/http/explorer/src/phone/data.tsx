@@ -1,8 +1,8 @@
 // What the law gives users: all that is kept of them as a document, and the deletion of it.
 
 import { inLanguage } from "../language";
+import { wechat } from "../simulator";
 import { useOperations } from "./operations";
-import { wechat } from "./simulator";
 import { attempt, usePhone } from "./state";
 import { OutcomeLine, Send } from "./step";
 

@@ -3,8 +3,8 @@
 import { Button } from "@graphiql/react";
 import { useState } from "react";
 import { inLanguage } from "../language";
+import { type Fault, wechat } from "../simulator";
 import { useOperations } from "./operations";
-import { type Fault, wechat } from "./simulator";
 import { attempt, type Outcome, report, usePhone, useSignedIn, well, wrong } from "./state";
 import { OutcomeLine } from "./step";
 

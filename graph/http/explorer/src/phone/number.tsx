@@ -1,8 +1,8 @@
 // The fourth step: the user taps a button, and the server asks WeChat for their phone number.
 
 import { inLanguage } from "../language";
+import { wechat } from "../simulator";
 import { useOperations } from "./operations";
-import { wechat } from "./simulator";
 import { attempt, report, usePhone } from "./state";
 import { Ask, Send, Step } from "./step";
 

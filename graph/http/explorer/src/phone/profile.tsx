@@ -1,13 +1,13 @@
 // The fifth step: the user types a name and chooses a picture, which is uploaded, saved, and checked by WeChat.
 
 import { Button } from "@graphiql/react";
-import { type ChangeEvent, useEffect, useRef } from "react";
+import type { ChangeEvent } from "react";
 import { inLanguage } from "../language";
+import { faceOf, wechat } from "../simulator";
 import { useOperations } from "./operations";
 import { addressHere, usePicture } from "./picture";
-import { faceOf, wechat } from "./simulator";
 import { attempt, back, type Chosen, report, usePhone, useSignedIn, well, wrong } from "./state";
-import { bringIntoView, Send, Step } from "./step";
+import { Region, Send, Step } from "./step";
 import { upload as uploadPicture } from "./upload";
 
 export function OwnProfile() {
@@ -144,15 +144,11 @@ const verdicts = {
 
 function CheckOfPicture() {
   const { states, url } = usePicture();
-  const region = useRef<HTMLDivElement>(null);
   const state = states.at(-1);
-  useEffect(() => {
-    if (state) bringIntoView(region.current!);
-  }, [state]);
   const shown = url && addressHere(url);
   const verdict = state && verdicts[state];
   return (
-    <div role="status" ref={region}>
+    <Region news={state}>
       {verdict && (
         <div
           role="group"
@@ -172,6 +168,6 @@ function CheckOfPicture() {
           </p>
         </div>
       )}
-    </div>
+    </Region>
   );
 }

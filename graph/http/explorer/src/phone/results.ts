@@ -14,7 +14,7 @@ onAnswer(({ operation, variables, body }) => {
 
 type Success = (data: any, variables: Answer["variables"]) => Outcome | undefined;
 
-const results: Record<Exclude<Operation, "Sessions" | "Picture">, [Place, Success]> = {
+const results: Record<Operation, [Place, Success]> = {
   Login: [
     "Login",
     ({ login }) =>
@@ -119,7 +119,7 @@ function number(user?: { phone: { masked: string; verifiedAt: string } | null })
   );
 }
 
-function isKnown(operation: string | null | undefined): operation is keyof typeof results {
+function isKnown(operation: string | null | undefined): operation is Operation {
   return Object.hasOwn(results, operation ?? "");
 }
 

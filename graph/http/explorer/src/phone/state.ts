@@ -3,7 +3,7 @@
 import { useSyncExternalStore } from "react";
 import { create } from "zustand";
 import { authorization, miniProgram } from "../headers";
-import { type Holder, type Policy, wechat } from "./simulator";
+import { FIRST_USERS, type Holder, type Policy, wechat } from "../simulator";
 import type { Upload } from "./upload";
 
 /** How something went, in both languages: a user may switch when it is there. */
@@ -61,8 +61,8 @@ const nothingDone = {
 const tokens = new Map<string, string | null>();
 
 export const usePhone = create<Phone>(() => ({
-  users: ["Li Lei", "Han Meimei"],
-  user: "Li Lei",
+  users: [...FIRST_USERS],
+  user: FIRST_USERS[0],
   apps: [],
   app: null,
   policy: "new",

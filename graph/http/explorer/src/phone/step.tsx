@@ -16,23 +16,34 @@ export function Step({ title, outcome, children }: { title: string; outcome?: Ou
   );
 }
 
-/** Stands there empty as well: a screen reader speaks what changes in a region that it knows. */
 export function OutcomeLine({ outcome }: { outcome?: Outcome }) {
-  const region = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (outcome) bringIntoView(region.current!);
-  }, [outcome]);
   return (
-    <div role="status" ref={region}>
+    <Region news={outcome}>
       {outcome && (
         <p className={`phone-outcome phone-${outcome.went}`}>{inLanguage(outcome.en, outcome.zh)}</p>
       )}
+    </Region>
+  );
+}
+
+/**
+ * Comes into view with each of its news. Stands there empty as well: a screen reader speaks what changes in a region
+ * that it knows.
+ */
+export function Region({ news, children }: { news: unknown; children: ReactNode }) {
+  const region = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (news) bringIntoView(region.current!);
+  }, [news]);
+  return (
+    <div role="status" ref={region}>
+      {children}
     </div>
   );
 }
 
 /** Unless the user is at work in another place of the page: the answer there is what they look for. */
-export function bringIntoView(outcome: HTMLElement) {
+function bringIntoView(outcome: HTMLElement) {
   const focused = document.activeElement;
   const isHere = !focused || focused === document.body || outcome.closest("li, section, header")!.contains(focused);
   if (isHere) outcome.scrollIntoView({ block: "nearest" });

@@ -1,10 +1,10 @@
 // The steps from a sign-in on: what the phone asks WeChat for, and what it then sends to the server.
 
 import { inLanguage } from "../language";
+import { type Policy, wechat } from "../simulator";
 import { PhoneNumber } from "./number";
 import { useOperations } from "./operations";
 import { OwnProfile } from "./profile";
-import { type Policy, wechat } from "./simulator";
 import { attempt, report, usePhone } from "./state";
 import { Ask, Send, Step } from "./step";
 

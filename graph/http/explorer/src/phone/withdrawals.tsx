@@ -2,10 +2,10 @@
 
 import { DropdownMenu } from "@graphiql/react";
 import { inLanguage } from "../language";
+import { type Delivery, type Holder, wechat } from "../simulator";
 import { type Field, kept, keptWithout, names } from "./kept";
 import { useOperations } from "./operations";
 import { forgetPicture } from "./picture";
-import { type Delivery, type Holder, wechat } from "./simulator";
 import { attempt, back, begin, type Outcome, type Place, report, usePhone, wrong } from "./state";
 import { OutcomeLine } from "./step";
 

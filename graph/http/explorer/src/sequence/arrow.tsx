@@ -5,6 +5,9 @@ import { inLanguage } from "../language";
 
 export type Party = "phone" | "server" | "wechat";
 
+/** As they stand, from the left. */
+export const parties: readonly Party[] = ["phone", "server", "wechat"];
+
 export const nameOf = (party: Party) =>
   ({
     phone: inLanguage("Phone", "手机"),
@@ -25,9 +28,8 @@ interface Properties {
 export function Arrow({ from, to, label, carried, isAnswer = false, isBad = false }: Properties) {
   const [isOpen, setOpen] = useState(false);
   const body = useId();
-  const order: Party[] = ["phone", "server", "wechat"];
-  const isBackward = order.indexOf(from) > order.indexOf(to);
-  const between = order.filter((party) => party === from || party === to).join("-");
+  const isBackward = parties.indexOf(from) > parties.indexOf(to);
+  const between = parties.filter((party) => party === from || party === to).join("-");
   const kinds = [between, isBackward && "backward", isAnswer && "answer", isBad && "bad"];
   return (
     <>

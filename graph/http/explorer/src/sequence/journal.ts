@@ -1,6 +1,6 @@
 // Listens to all that the sequence shows: this page, the mini-program in the browser, and the journal of WeChat.
 
-import { type Exchange, onExchange } from "../traffic";
+import { CHANNEL, type Exchange, onExchange } from "../traffic";
 import { type Call, noteCalls, noteExchange } from "./store";
 
 const address = new URL("simulator/device/calls", document.baseURI);
@@ -44,7 +44,7 @@ function take(exchange: Exchange) {
 
 export function listen() {
   onExchange(take);
-  new BroadcastChannel("wxgate-traffic").addEventListener("message", ({ data }: MessageEvent<Exchange>) => take(data));
+  new BroadcastChannel(CHANNEL).addEventListener("message", ({ data }: MessageEvent<Exchange>) => take(data));
   addEventListener("focus", read);
   read();
 }

@@ -3,15 +3,13 @@
 import { Button } from "@graphiql/react";
 import { useLayoutEffect, useRef, useState } from "react";
 import { inLanguage, useLanguage } from "../language";
-import { Arrow, nameOf, type Party } from "./arrow";
+import { Arrow, nameOf, parties, type Party } from "./arrow";
 import { listen } from "./journal";
 import { type Call, clear, type Row, rowsOf, type Sent, useSequence } from "./store";
 import { endingOf, endingOfCall, titleOf } from "./wording";
 import "./sequence.css";
 
 listen();
-
-const parties: Party[] = ["phone", "server", "wechat"];
 
 export function Sequence() {
   useLanguage();

@@ -3,7 +3,7 @@
 import { inLanguage } from "../language";
 import type { Call, Sent } from "./store";
 
-export interface Ending {
+interface Ending {
   text: string;
   isBad: boolean;
 }

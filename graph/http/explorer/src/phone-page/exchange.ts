@@ -1,9 +1,9 @@
-// What goes out of the phone and comes back, which other pages of this origin may draw.
+// An exchange of the phone's, which other pages of this origin may draw.
 
-import { type Exchange, onExchange, recorded } from "../traffic";
+import { CHANNEL, type Exchange, onExchange, recorded } from "../traffic";
 import { parsed } from "./wx.mjs";
 
-const channel = new BroadcastChannel("wxgate-traffic");
+const channel = new BroadcastChannel(CHANNEL);
 onExchange((exchange) => channel.postMessage(exchange));
 
 /** Sends a request, `about.request` being what its body is shown as. Raises an Error in WeChat's words without an answer. */

@@ -1,17 +1,17 @@
-// How an operation is sent in each language: a mini-program's, a shell's, and that of all that has fetch.
+// The formats in which an operation is copied: for a mini-program, for a shell, and for all that has fetch.
 
 import type { Sending } from "./sending";
 
-export type Language = "wx.request" | "curl" | "fetch";
+export type Format = "wx.request" | "curl" | "fetch";
 
 /** What stands in the place of the token, unless it is to be copied as well. */
-export const placeholders: Record<Language, string> = {
+export const placeholders: Record<Format, string> = {
   "wx.request": 'Bearer ${wx.getStorageSync("wxgate.token")}',
   curl: "Bearer YOUR_TOKEN",
   fetch: "Bearer YOUR_TOKEN",
 };
 
-export const writers: Record<Language, (url: string, sending: Sending) => string> = {
+export const writers: Record<Format, (url: string, sending: Sending) => string> = {
   "wx.request": (url, { headers, ...data }) => `wx.request({
   url: ${JSON.stringify(url)},
   method: "POST",
@@ -35,6 +35,8 @@ console.log(await response.json());
       `--data-raw ${quoted(JSON.stringify(data))}`,
     ].join(" \\\n  ") + "\n",
 };
+
+export const formats = Object.keys(writers) as Format[];
 
 type Data = Omit<Sending, "headers">;
 

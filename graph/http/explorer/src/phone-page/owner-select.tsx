@@ -2,16 +2,16 @@
 
 import { useEffect, useState } from "react";
 import { inLanguage } from "../language";
+import { FIRST_USERS, wechat } from "../simulator";
 import { holder, user } from "./owner";
-import { wechat } from "./wechat";
 
 const NEW = "";
 
-export function Owners() {
-  const [users, setUsers] = useState([...new Set([user, "Li Lei", "Han Meimei"])]);
+export function OwnerSelect() {
+  const [users, setUsers] = useState([...new Set([user, ...FIRST_USERS])]);
   const [isNaming, setNaming] = useState(false);
   useEffect(() => {
-    void wechat<{ users: { user: string }[] }>("users").then(({ users: known }) =>
+    void wechat.users().then(({ users: known }) =>
       setUsers((before) => [...new Set([...before, ...known.map((one) => one.user)])]),
     );
   }, []);

@@ -1,12 +1,19 @@
 // The phone's side of the simulator that the server plays WeChat with.
 
-import { recorded } from "../traffic";
+import { recorded } from "./traffic";
 
-export interface Submission {
+interface Submission {
   rawData: string;
   signature: string;
   encryptedData: string;
   iv: string;
+}
+
+/** Of what the simulator knows of a user. */
+interface User {
+  user: string;
+  nickName: string;
+  purePhoneNumber: string;
 }
 
 export type Policy = "new" | "old";
@@ -59,35 +66,39 @@ async function device<T>(method: "GET" | "POST" | "DELETE", path: string, body?:
   return answer;
 }
 
+/** Users of the phone from the start, whether the simulator knows them yet or not. */
+export const FIRST_USERS = ["Li Lei", "Han Meimei"] as const;
+
 /** Who asks, and in which mini-program; null where the simulator plays but one. */
 export interface Holder {
   user: string;
   app: string | null;
 }
 
-const fields = ({ user, app }: Holder) => ({ user, ...(app !== null && { app }) });
+/** As the simulator wants them. */
+export const fieldsOf = ({ user, app }: Holder) => ({ user, ...(app !== null && { app }) });
 
 export const wechat = {
-  login: (holder: Holder) => device<{ code: string }>("POST", "login", fields(holder)),
+  login: (holder: Holder) => device<{ code: string }>("POST", "login", fieldsOf(holder)),
   getUserInfo: (holder: Holder, policy: Policy) =>
-    device<Submission>("POST", "user-info", { ...fields(holder), policy }),
+    device<Submission>("POST", "user-info", { ...fieldsOf(holder), policy }),
   getPhoneNumber: (holder: Holder) =>
-    device<{ code: string }>("POST", "phone-number", { ...fields(holder), style: "new" }),
+    device<{ code: string }>("POST", "phone-number", { ...fieldsOf(holder), style: "new" }),
   /** As old base libraries give it. */
   getEncryptedPhoneNumber: (holder: Holder) =>
-    device<{ encryptedData: string; iv: string }>("POST", "phone-number", { ...fields(holder), style: "old" }),
-  expireSessionKey: (holder: Holder) => device("POST", "expire-session-key", fields(holder)),
+    device<{ encryptedData: string; iv: string }>("POST", "phone-number", { ...fieldsOf(holder), style: "old" }),
+  expireSessionKey: (holder: Holder) => device("POST", "expire-session-key", fieldsOf(holder)),
   /** `info` is WeChat's number of a permission. */
   revoke: (holder: Holder, info: number) =>
-    device<{ deliveries: Delivery[] }>("POST", "revoke", { ...fields(holder), info: [info] }),
-  modified: (holder: Holder) => device<{ deliveries: Delivery[] }>("POST", "modified", fields(holder)),
-  closeAccount: (holder: Holder) => device<{ deliveries: Delivery[] }>("POST", "close-account", fields(holder)),
+    device<{ deliveries: Delivery[] }>("POST", "revoke", { ...fieldsOf(holder), info: [info] }),
+  modified: (holder: Holder) => device<{ deliveries: Delivery[] }>("POST", "modified", fieldsOf(holder)),
+  closeAccount: (holder: Holder) => device<{ deliveries: Delivery[] }>("POST", "close-account", fieldsOf(holder)),
   /** The temporary file, which the simulator keeps. */
   async chooseAvatar(holder: Holder, face: string): Promise<Blob> {
-    const { avatarUrl } = await device<{ avatarUrl: string }>("POST", "choose-avatar", { ...fields(holder), face });
+    const { avatarUrl } = await device<{ avatarUrl: string }>("POST", "choose-avatar", { ...fieldsOf(holder), face });
     return (await fetch(at(avatarUrl))).blob();
   },
-  users: () => device<{ users: { user: string }[] }>("GET", "users"),
+  users: () => device<{ users: User[] }>("GET", "users"),
   apps: () => device<{ apps: { app: string }[] }>("GET", "apps"),
   faults: () => device<{ faults: unknown[] }>("GET", "faults"),
   /** Every call of the server's fails until `mend`. */
