@@ -32,14 +32,17 @@ def environment(**variables: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.lower().startswith(foreign)} | variables
 
 
-def invoke(*arguments: str, **variables: str) -> click.testing.Result:
-    """Runs a command that ends by itself, in this process; what it did not mean to raise is raised here."""
+def invoke(*arguments: str, typed: str | None = None, **variables: str) -> click.testing.Result:
+    """Runs a command that ends by itself, in this process; what it did not mean to raise is raised here.
+
+    `typed` is what it reads from its terminal.
+    """
     cleared = dict.fromkeys((name for name in os.environ if name.startswith("WXGATE_")), None)
     mask = os.umask(0o022)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
-        result = click.testing.CliRunner(env={**cleared, **variables}).invoke(main, arguments)
+        result = click.testing.CliRunner(env={**cleared, **variables}).invoke(main, arguments, input=typed)
     finally:
         os.umask(mask)
         # A command that logs takes them over.

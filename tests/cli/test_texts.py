@@ -8,7 +8,6 @@ from typing import Any, Final
 import click.testing
 import pytest
 
-from graph.cli import main
 from graph.cli.audit import command_actor
 from models.database import Database
 from models.profile_updates import ProfileChange
@@ -141,8 +140,8 @@ def test_texts_that_changed_since_they_were_listed_are_not_decided(
 def test_without_a_digest_the_texts_are_shown_and_asked_about(
     texts: Texts, retype: Callable[[str], None], look: Look, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runner = click.testing.CliRunner(env={"WXGATE_DATABASE_URL": database_url, "WXGATE_LOG_LEVEL": "ERROR"})
-    left = runner.invoke(main, ["texts", "refuse", "user-1"], input="n\n")
+    variables = {"WXGATE_DATABASE_URL": database_url, "WXGATE_LOG_LEVEL": "ERROR"}
+    left = invoke("texts", "refuse", "user-1", typed="n\n", **variables)
     assert left.exit_code == 1
     assert left.output.startswith("Doubtful / Shenzhen\nRefuse these? [y/N]: ")
 
@@ -152,10 +151,10 @@ def test_without_a_digest_the_texts_are_shown_and_asked_about(
 
     with monkeypatch.context() as reading:
         reading.setattr(click, "confirm", confirm)
-        overtaken = runner.invoke(main, ["texts", "accept", "user-1"])
+        overtaken = invoke("texts", "accept", "user-1", **variables)
     assert overtaken.exit_code == 1
     assert "user-1 has other texts by now" in overtaken.output
-    done = runner.invoke(main, ["texts", "accept", "user-1"], input="y\n")
+    done = invoke("texts", "accept", "user-1", typed="y\n", **variables)
     assert done.exit_code == 0
     assert done.output.endswith("The texts of user-1 are accepted.\n")
     assert listed(texts, "--review") == []
