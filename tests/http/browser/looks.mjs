@@ -13,7 +13,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
   const faults = page.getByRole("region", { name: "Make it go wrong" });
   const squiggle = page.locator(`${pane} :is(.squiggly-error, .squiggly-warning)`);
 
-  /** Pictures of a place as it is now; `isAudited` asks axe-core as well, which takes as long as all pictures. */
+  /** Pictures of a place as it is now; `isAudited` asks axe-core as well. */
   async function album(name, place, { isAudited = false } = {}) {
     await inEachLook(page, async (width, colorScheme) => {
       await place.scrollIntoViewIfNeeded();
@@ -22,7 +22,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
       seen.sticksOut[`${name}-${width}`] = await place.evaluate(stickingOut);
       seen.columns[width] = await page.evaluate(isColumn);
       if (!seen.columns[width]) seen.scrolled += await page.evaluate(() => scrollY);
-      if (isAudited && width === WIDTHS[0]) seen.violations[`${name}-${colorScheme}`] = await audit(page);
+      if (isAudited) seen.violations[`${name}-${width}-${colorScheme}`] = await audit(page);
     });
   }
 

@@ -17,7 +17,7 @@ await withBrowser(process.argv.slice(2), async (page, { base, shoot }) => {
       await sequence.scrollIntoViewIfNeeded();
       seen.scrolled[`${name}-${width}`] = await page.evaluate(scrollable);
       await shoot(`${name}-${width}-${colorScheme}`);
-      if (width === WIDTHS[0]) seen.violations[`${name}-${colorScheme}`] = await audit(page);
+      seen.violations[`${name}-${width}-${colorScheme}`] = await audit(page);
     });
   }
 
