@@ -40,7 +40,6 @@ from graph.server.http_error import HttpError
 from graph.server.limits import RequestLimits, RouteLimits
 from graph.server.shutdown import Shutdown
 from graph.settings import Settings
-from graph.simulator.app import MAX_BODY
 
 GRAPHQL_PATH: Final = "/graphql"
 SIMULATOR_PREFIX: Final = "/simulator"
@@ -50,7 +49,7 @@ ASSETS: Final = ("/graphiql/", "/favicon.", f"{SIMULATOR_PREFIX}/")
 _SWITCHES: Final = {"/graphiql": "WXGATE_GRAPHIQL", SCHEMA_PATH: "WXGATE_SCHEMA"}
 _UNHURRIED: Final = RequestLimits(request_seconds=3660)
 # Room for a picture of the megabyte that WeChat takes, and for one that is too large and is refused as WeChat does it.
-_WITH_PICTURE: Final = RequestLimits(body_bytes=MAX_BODY)
+_WITH_PICTURE: Final = RequestLimits(body_bytes=2 * 1024 * 1024)
 # The simulator's phone answers when the server has taken what it pushed, with whatever delay was asked for.
 _SIMULATOR_LIMITS: Final = {f"{SIMULATOR_PREFIX}/device/": _UNHURRIED, f"{SIMULATOR_PREFIX}/wxa/": _WITH_PICTURE}
 
