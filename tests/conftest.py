@@ -102,7 +102,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def no_secret_is_logged() -> Iterator[Listener]:
-    """Runs the whole suite at DEBUG, and fails any test that makes any logger of the process write a secret.
+    """Runs the whole suite at DEBUG, and fails any test that makes any logger of the process write a secret,
+    or leaves a handler of a server behind.
 
     Gives what has been logged so far.
     """

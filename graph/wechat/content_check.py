@@ -18,8 +18,6 @@ OTHER: Final = 21000
 # Today's have 35 characters.
 is_trace_id: Final = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _LABEL: Final = re.compile("[0-9]{1,9}").fullmatch
-# The errcode in an event about a picture which WeChat could not download; as an unsigned number in old events.
-_UNDOWNLOADABLE: Final = frozenset({"-1008", "4294966288"})
 
 
 @unique
@@ -42,12 +40,14 @@ class TextVerdict:
 
 @dataclass(frozen=True, slots=True)
 class MediaCheck:
-    """The end of a check of a picture. Without a verdict, `suggest` and `label` are None."""
+    """The end of a check of a picture. Without a verdict, `suggest` and `label` are None.
+
+    So they are where WeChat could not download it (-1008), or says what is not understood.
+    """
 
     trace_id: str = field(repr=False)
     suggest: Suggest | None
     label: int | None
-    is_undownloadable: bool
 
 
 def read_verdict(suggest: object, label: object) -> tuple[Suggest, int] | None:
@@ -73,6 +73,6 @@ def read_media_check(
     counts only against the picture.
     """
     if errcode not in {None, "0"}:
-        return MediaCheck(trace_id, None, None, is_undownloadable=errcode in _UNDOWNLOADABLE)
+        return MediaCheck(trace_id, None, None)
     found = read_verdict(suggest, label) or ((Suggest.RISKY, OTHER) if is_risky else (None, None))
-    return MediaCheck(trace_id, suggest=found[0], label=found[1], is_undownloadable=False)
+    return MediaCheck(trace_id, suggest=found[0], label=found[1])

@@ -27,9 +27,8 @@ RISKY: Final[dict[str, Any]] = {
     "errmsg": "ok",
     "result": RESULT,
 }
-FOUND: Final = MediaCheck(TRACE_ID, Suggest.RISKY, 20002, is_undownloadable=False)
-UNKNOWN: Final = MediaCheck(TRACE_ID, None, None, is_undownloadable=False)
-UNDOWNLOADABLE: Final = MediaCheck(TRACE_ID, None, None, is_undownloadable=True)
+FOUND: Final = MediaCheck(TRACE_ID, Suggest.RISKY, 20002)
+UNKNOWN: Final = MediaCheck(TRACE_ID, None, None)
 # As Senparc's tests have one that WeChat sent: a single element for the details, and more around the result.
 XML: Final = f"""<xml><ToUserName><![CDATA[gh_0123456789ab]]></ToUserName>
 <FromUserName><![CDATA[{PLATFORM}]]></FromUserName>
@@ -64,7 +63,7 @@ def changed(**changes: object) -> str:
     ("name", "check"),
     [
         ("media-risky-json-detail-object", FOUND),
-        ("media-download-failed", MediaCheck("t", None, None, is_undownloadable=True)),
+        ("media-download-failed", MediaCheck("t", None, None)),
     ],
 )
 def test_each_vector_is_read(name: str, check: MediaCheck) -> None:
@@ -109,12 +108,12 @@ def test_what_wechat_writes_in_several_ways_is_the_same(message: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "check"),
     [
-        ({"result": {"suggest": "pass", "label": 100}}, MediaCheck(TRACE_ID, Suggest.PASS, 100, False)),
-        ({"result": {"suggest": "review"}}, MediaCheck(TRACE_ID, Suggest.REVIEW, 21000, False)),
-        ({"result": {"suggest": "risky", "label": 10**12}}, MediaCheck(TRACE_ID, Suggest.RISKY, 21000, False)),
-        ({"errcode": -1008}, UNDOWNLOADABLE),
-        ({"errcode": "-1008", "result": None, "detail": None}, UNDOWNLOADABLE),
-        ({"errcode": 0, "status_code": 4294966288}, UNDOWNLOADABLE),
+        ({"result": {"suggest": "pass", "label": 100}}, MediaCheck(TRACE_ID, Suggest.PASS, 100)),
+        ({"result": {"suggest": "review"}}, MediaCheck(TRACE_ID, Suggest.REVIEW, 21000)),
+        ({"result": {"suggest": "risky", "label": 10**12}}, MediaCheck(TRACE_ID, Suggest.RISKY, 21000)),
+        ({"errcode": -1008}, UNKNOWN),
+        ({"errcode": "-1008", "result": None, "detail": None}, UNKNOWN),
+        ({"errcode": 0, "status_code": 4294966288}, UNKNOWN),
         ({"errcode": 1}, UNKNOWN),
         ({"errcode": -1}, UNKNOWN),
         ({"errcode": "odd"}, UNKNOWN),
@@ -126,9 +125,9 @@ def test_what_wechat_writes_in_several_ways_is_the_same(message: str) -> None:
         ({"result": [{"suggest": "pass"}, RESULT]}, UNKNOWN),
         ({"result": {"suggest": {"suggest": "pass"}}}, UNKNOWN),
         # What version 1 had counts only against a picture.
-        ({"result": None, "isrisky": 1}, MediaCheck(TRACE_ID, Suggest.RISKY, 21000, False)),
+        ({"result": None, "isrisky": 1}, MediaCheck(TRACE_ID, Suggest.RISKY, 21000)),
         ({"result": None, "isrisky": 0}, UNKNOWN),
-        ({"result": {"suggest": "pass", "label": 100}, "isrisky": 1}, MediaCheck(TRACE_ID, Suggest.PASS, 100, False)),
+        ({"result": {"suggest": "pass", "label": 100}, "isrisky": 1}, MediaCheck(TRACE_ID, Suggest.PASS, 100)),
     ],
     ids=str,
 )

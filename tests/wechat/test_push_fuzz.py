@@ -56,7 +56,6 @@ def test_any_check_of_a_picture_is_read_within_bounds_or_refused(fields: dict[st
     assert 0 < len(check.trace_id) <= 64
     assert check.label is None or 0 <= check.label < 10**9
     assert (check.suggest is None) == (check.label is None)
-    assert check.suggest is None or not check.is_undownloadable
 
 
 @given(st.binary(max_size=200) | st.text(alphabet="<>/!&;[]{}\"':,\\ xEncrypt\x00é", max_size=80).map(str.encode))
