@@ -4,10 +4,10 @@ import asyncio
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import asyncpg
@@ -57,6 +57,7 @@ async def _care_less(directory: str) -> None:
     connection = await asyncpg.connect(host=directory, user="postgres", database="postgres")
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+    await connection.execute("ALTER SYSTEM SET max_wal_size = '128MB'")  # it may be memory that it is written to
     await connection.execute("SELECT pg_reload_conf()")
     await connection.close()
 
@@ -64,32 +65,83 @@ async def _care_less(directory: str) -> None:
 def new_postgres_url(socket_directory: str) -> str:
     """An empty database on the server, as a URL of Tortoise's form."""
     name = f"t{uuid.uuid4().hex[:16]}"
+    asyncio.run(_run(socket_directory, f"CREATE DATABASE {name} STRATEGY file_copy"))
+    url = f"postgres://postgres@/{name}?host={quote(socket_directory)}"
+    _MADE[url] = _Made(socket_directory, name)
+    return url
 
-    async def create() -> None:
-        connection = await asyncpg.connect(host=socket_directory, user="postgres", database="postgres")
-        await connection.execute(f"CREATE DATABASE {name}")
+
+def drop_postgres_database(url: str) -> None:
+    """Makes room for the databases of other tests, whoever is still connected to this one."""
+    socket_directory, name = _MADE.pop(url)
+    asyncio.run(_run(socket_directory, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+
+
+async def _run(socket_directory: str, *statements: str) -> None:
+    async with _connection(socket_directory) as connection:
+        for statement in statements:
+            await connection.execute(statement)
+
+
+@asynccontextmanager
+async def _connection(socket_directory: str, database: str = "postgres") -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(host=socket_directory, user="postgres", database=database)
+    try:
+        yield connection
+    finally:
         await connection.close()
 
-    asyncio.run(create())
-    return f"postgres://postgres@/{name}?host={quote(socket_directory)}"
+
+class _Made(NamedTuple):
+    """Where a database is that `new_postgres_url` has made."""
+
+    socket_directory: str
+    name: str
 
 
-# SQLite's file as migrations leave it, once some test has needed it.
+# By URL.
+_MADE: Final[dict[str, _Made]] = {}
+# What migrations leave, once some test has needed it: a database of each PostgreSQL, by the directory of its socket,
+# and SQLite's file.
+_TEMPLATES: Final[dict[str, str]] = {}
 _MIGRATED: Final[list[bytes]] = []
+_UNTOUCHED: Final = """
+SELECT NOT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public')
+  AND NOT EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = $1)
+  AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid())"""
 
 
 async def give_tables(url: str) -> None:
-    """Migrates a database; a new one on SQLite becomes a copy of the first that was migrated, which is the same faster.
+    """Migrates a database; a new one becomes a copy of the first that was migrated, which is the same faster.
 
     What migrations do and to what, `tests/models/test_schema.py` tests without this.
     """
-    file = _new_file(url)
-    if file is None or not _MIGRATED:
+    file, made = _new_file(url), _MADE.get(url)
+    if file is not None and _MIGRATED:
+        _fill(file)
+    elif made is not None and await _is_untouched(made):
+        await _become_copy(url, made)
+    else:
         await migrate(url)
         if file is not None:
             _MIGRATED.append(_content(file))
+
+
+async def _is_untouched(database: _Made) -> bool:
+    async with _connection(database.socket_directory, database.name) as connection:
+        return bool(await connection.fetchval(_UNTOUCHED, database.name))
+
+
+async def _become_copy(url: str, database: _Made) -> None:
+    directory, name = database
+    template = _TEMPLATES.get(directory)
+    if template is None:
+        await migrate(url)
+        template = _TEMPLATES[directory] = f"{name}_template"
+        removal = f"ALTER DATABASE {name} RENAME TO {template}"
     else:
-        _fill(file)
+        removal = f"DROP DATABASE {name}"
+    await _run(directory, removal, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
 
 
 def _new_file(url: str) -> Path | None:
