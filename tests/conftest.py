@@ -27,31 +27,20 @@ from tests.shared_simulator import SharedSimulator, open_shared_simulator
 pytest_plugins = ["graph.simulator.pytest_plugin"]
 
 # Folders and files, relative to this one, that start processes, browsers or builds, or repeat a lot: see "slow" in
-# pyproject.toml.
+# pyproject.toml. Of other files single tests are marked.
 SLOW: Final = (
-    *(
-        "benchmarks/",
-        "cli/",
-        "deploy/",
-        "examples/",
-        "faults/",
-        "http/barrage/",
-        "http/test_audits",
-        "http/test_explorer",
-        "http/test_home_page",
-    ),
-    *(
-        "http/test_fuzz",
-        "models/test_pgbouncer",
-        "models/test_postgres",
-        "models/test_tls",
-        "observability/test_log_writer",
-        "observability/test_metrics_server",
-        "pictures/test_ending",
-        "pictures/test_memory",
-    ),
-    *("schema/plans/test_equality", "simulator/sdks/", "test_doctor", "test_packaging", "tracing/"),
+    *("accounts/test_event_inbox", "accounts/test_key_check", "accounts/test_merging", "accounts/test_phone_keys"),
+    *("accounts/test_phone_tampering", "accounts/test_retention", "accounts/test_session_cleanup"),
+    *("accounts/test_tampering", "benchmarks/", "cli/", "deploy/", "examples/", "faults/", "http/barrage/"),
+    *("http/test_audits", "http/test_explorer", "http/test_fuzz", "http/test_home_page"),
+    *("http/uploads/test_slowness", "models/test_migrations", "models/test_pgbouncer", "models/test_postgres"),
+    *("models/test_schema", "models/test_sqlite", "models/test_tls", "observability/test_log_writer"),
+    *("observability/test_metrics_server", "pictures/test_attacks", "pictures/test_ending", "pictures/test_memory"),
+    *("pictures/test_normalizer", "protocols/test_connections", "schema/plans/test_equality", "simulator/sdks/"),
+    *("simulator/test_picture_check", "test_doctor", "test_packaging", "tracing/", "wechat/test_client_secrets"),
+    *("wechat/test_push_fuzz", "wechat/test_tampering"),
 )
+QUICK: Final = "not slow"
 
 # The suite starts the server in dozens of processes: the first of them compiles it for all.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -67,7 +56,18 @@ if "TMPDIR" not in os.environ and _MEMORY.is_dir():
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """The quick tests wait for half of their time."""
-    return 2 * (os.cpu_count() or 1) if config.option.markexpr == "not slow" else None
+    return 2 * (os.cpu_count() or 1) if config.option.markexpr == QUICK else None
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A quick run does not even import what it leaves out."""
+    return True if config.option.markexpr == QUICK and is_slow(collection_path) else None
+
+
+def is_slow(path: Path) -> bool:
+    """Whether nothing in the file, or in the folder, is quick."""
+    name = path.relative_to(Path(__file__).parent).as_posix()
+    return f"{name}/".startswith(SLOW) or name.startswith(SLOW)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -94,8 +94,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in superfluous]
 
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix().startswith(SLOW):
+        if is_slow(item.path) or is_variant(item):
             item.add_marker(pytest.mark.slow)
+
+
+def is_variant(item: pytest.Item) -> bool:
+    """Whether what a quick run tests with plans or on SQLite is tested once more without plans, or on PostgreSQL.
+
+    What differs between the two databases is in `models`, which a quick run tests on both.
+    """
+    made_for = parameters(item)
+    on_postgres = ("database_url", "postgres") in made_for and "models" not in item.path.parts
+    return on_postgres or ("plans", False) in made_for
 
 
 def parameters(item: pytest.Item) -> "ItemsView[str, object]":

@@ -1,11 +1,13 @@
 """The house rules that a machine can check: floors, types, lint, and the shape of files."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,13 +23,19 @@ MACHINES = [r"(?<![\w.}])/" + name + "/" for name in ("root", "home", "Users", "
 FORBIDDEN = re.compile("|".join([*map(re.escape, REGISTRIES), *MACHINES]))
 
 
-def files() -> Iterator[Path]:
+@cache
+def files() -> tuple[Path, ...]:
     """Every file of the project itself."""
-    for path in sorted(ROOT.rglob("*")):
-        inside = path.relative_to(ROOT).parts
-        hidden = any(part.startswith(".") and part not in {".ci", ".gitignore"} for part in inside)
-        if path.is_file() and not hidden and not FOREIGN & set(inside) and not re.search(r"\.egg-info|\.db", str(path)):
-            yield path
+    found: list[Path] = []
+    for place, folders, names in os.walk(ROOT):
+        folders[:] = filter(is_own, folders)
+        found += [Path(place, name) for name in filter(is_own, names)]
+    return tuple(sorted(found))
+
+
+def is_own(name: str) -> bool:
+    hidden = name.startswith(".") and name not in {".ci", ".gitignore"}
+    return not hidden and name not in FOREIGN and not re.search(r"\.egg-info|\.db", name)
 
 
 def name_of(path: Path) -> str:

@@ -140,6 +140,7 @@ def test_the_changelog_begins_with_the_current_version() -> None:
     assert re.findall(r"^## (\S+)", CHANGELOG, re.MULTILINE)[0] == project["version"]
 
 
+@pytest.mark.slow
 def test_the_first_login_of_readme_works_as_it_stands(tmp_path: Path) -> None:
     lines = block("First login")
     assert lines.count("http://127.0.0.1:8000") == 1

@@ -52,6 +52,9 @@ def listen(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     both = address == "::" and socket.has_dualstack_ipv6()
     try:
-        return socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+        listener = socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {address} port {port}: {error.strerror}") from None
+    # Connections inherit it. uvloop sets it for each of them, asyncio only where a socket names its protocol.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

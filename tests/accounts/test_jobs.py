@@ -94,6 +94,7 @@ async def test_where_there_is_no_work_no_lease_is_taken(database: Database, cloc
         await work.is_done()
 
 
+@pytest.mark.slow
 async def test_a_lease_is_kept_however_long_a_page_takes(
     database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

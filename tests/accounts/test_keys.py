@@ -87,6 +87,7 @@ async def test_a_server_that_started_without_its_database_checks_the_keys_when_i
         assert (response.status_code, response.json().get("reason")) == (status, reason)
 
 
+@pytest.mark.slow
 async def test_a_rotation_beside_a_live_server_loses_no_session_key(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:

@@ -166,6 +166,7 @@ async def test_the_picture_before_stays_until_the_new_one_passes(
     assert await state(server, saved) == (url_of(newer.picture), "SHOWN", url_of(newer.picture))
 
 
+@pytest.mark.slow
 async def test_a_result_that_comes_before_its_trace_id_is_stored_is_kept_for_it(
     server: TestServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,7 @@ async def test_a_field_that_only_raw_data_has_is_taken_from_there(server: TestSe
         assert {name: person[name] for name in SHOWN} == SHOWN, field
 
 
+@pytest.mark.slow
 @on_sqlite
 @pytest.mark.parametrize("api", ["getUserInfo", "getUserProfile"])
 async def test_no_bit_of_an_odd_submission_can_be_changed(server: TestServer, api: str) -> None:

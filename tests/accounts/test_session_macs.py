@@ -211,6 +211,7 @@ async def test_a_key_that_sessions_need_is_not_retired_and_when_lost_they_end(
         assert not await is_refused(server, await server.login("alice", token=alice["token"]))
 
 
+@pytest.mark.slow
 async def test_a_rotation_and_a_retirement_keep_users_signed_in(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

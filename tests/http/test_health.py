@@ -50,6 +50,7 @@ async def test_a_probe_takes_head_too(server: TestServer) -> None:
     assert (await server.http.head("/readyz")).status_code == 200
 
 
+@pytest.mark.slow
 async def test_an_empty_database_lacks_its_migrations_until_it_has_them(
     settings: Settings, wechat_simulator: WeChatSimulator, clock: Clock
 ) -> None:

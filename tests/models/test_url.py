@@ -127,6 +127,7 @@ async def test_every_parameter_of_a_postgresql_url_reaches_a_driver_that_works_w
     assert str(seen["host"]).startswith("/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SQLITE_PARAMETERS)
 async def test_every_parameter_of_an_sqlite_url_reaches_reader_and_writer(sqlite_path: Path, name: str) -> None:
     await migrate(f"sqlite://{sqlite_path}")

@@ -104,6 +104,7 @@ async def test_errors_are_counted_by_code_whoever_gave_them(
     }
 
 
+@pytest.mark.slow
 @on_sqlite
 async def test_a_thousand_names_and_paths_are_a_hundred_and_a_few(
     server: TestServer, metrics_settings: MetricsSettings

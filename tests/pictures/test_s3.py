@@ -211,6 +211,7 @@ async def test_a_server_that_is_down_is_unavailable() -> None:
                 await call
 
 
+@pytest.mark.slow
 async def test_a_server_that_hangs_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3Store, "seconds", 0.5)
     monkeypatch.setattr(S3Store, "read_seconds", 1.0)

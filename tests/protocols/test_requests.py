@@ -139,6 +139,7 @@ async def test_what_does_not_arrive_in_time_is_refused(impatient: Server, sent: 
     await impatient.is_left_alone()
 
 
+@pytest.mark.slow
 async def test_a_new_connection_has_its_own_deadline_and_not_that_of_idle_ones() -> None:
     async with serving(echo, PATIENT.model_copy(update={"head_seconds": 2.5})) as server:
         new, new_writer = await server.connect()

@@ -103,6 +103,7 @@ async def test_a_client_that_leaves_before_the_end_of_its_body_is_a_disconnect()
         await server.is_left_alone()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sent", "status", "code"),
     [
@@ -239,6 +240,7 @@ async def test_what_is_read_of_a_body_after_its_response_is_a_disconnect() -> No
     assert (response.body, heard) == (b"response", ["http.disconnect"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("app", [reading_all, reading_late])
 @pytest.mark.parametrize("sizes", [(100_000, 200_000), (70_000, 70_000, 70_000), (300_000, 0, 100_000)])
 async def test_a_connection_takes_one_streamed_body_after_another(app: ASGIApp, sizes: tuple[int, ...]) -> None:

@@ -40,6 +40,7 @@ def test_long_texts_and_many_tokens_both_count(documents: Documents, text: str) 
     assert find(documents, text) is not first
 
 
+@pytest.mark.slow
 def test_a_refused_document_displaces_no_valid_one(documents: Documents) -> None:
     valid = find(documents, "{ me { id } }")
     for number in range(3_000):

@@ -239,6 +239,7 @@ NESTED: Final[dict[str, Callable[[int], str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", NESTED)
 async def test_no_depth_of_nesting_is_a_defect(server: TestServer, shape: str) -> None:
     make = NESTED[shape]
