@@ -104,3 +104,10 @@ def test_a_server_that_ended_has_freed_its_address() -> None:
         pass
     with pytest.raises(CLOSED):
         socket.create_connection(address, TIMEOUT)
+
+
+def test_what_is_written_to_a_connection_leaves_at_once_whichever_event_loop_serves() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname(), TIMEOUT):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -214,3 +214,17 @@ def test_no_request_is_logged(
     messages = [record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
     assert [message for message in messages if "/" in message] == []
     assert [message for message in messages if code in message or APP_SECRET in message] == []
+
+
+def test_no_response_waits_until_the_client_has_acknowledged_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    listeners: list[socket.socket] = []
+    create_server = socket.create_server
+
+    def create(address: tuple[str, int]) -> socket.socket:
+        listeners.append(create_server(address))
+        return listeners[-1]
+
+    monkeypatch.setattr(socket, "create_server", create)
+    with serve(SimulatorState(APP_ID, APP_SECRET)):
+        # Connections inherit it.
+        assert [bool(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)) for one in listeners] == [True]
