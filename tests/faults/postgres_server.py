@@ -69,13 +69,18 @@ def own_postgres() -> Iterator[OwnPostgres]:
 async def set_read_only(postgres: OwnPostgres, *, on: bool) -> None:
     """For every session of the server at once, as where a primary has become a standby."""
     connection = await asyncpg.connect(host=postgres.directory, user="postgres", database="postgres")
-    setting = "default_transaction_read_only"
-    await connection.execute(f"ALTER SYSTEM {f'SET {setting} = on' if on else f'RESET {setting}'}")
+    await _set(connection, "default_transaction_read_only", "on" if on else "off")
+    # This session may be the first to learn of a setting. When it has learnt of another, all know the one before.
+    await _set(connection, "bgwriter_delay", "201ms" if on else "200ms")
+    await connection.close()
+
+
+async def _set(connection: asyncpg.Connection, setting: str, value: str) -> None:
+    await connection.execute(f"ALTER SYSTEM SET {setting} = '{value}'")
     await connection.execute("SELECT pg_reload_conf()")
     async with asyncio.timeout(_BOUND):
-        while await connection.fetchval(f"SHOW {setting}") != ("on" if on else "off"):  # noqa: ASYNC110 - there is no event for it
+        while await connection.fetchval(f"SHOW {setting}") != value:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)
-    await connection.close()
 
 
 @dataclass
