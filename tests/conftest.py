@@ -29,33 +29,70 @@ pytest_plugins = ["graph.simulator.pytest_plugin"]
 # Folders and files, relative to this one, that start processes, browsers or builds, or repeat a lot: see "slow" in
 # pyproject.toml. Of other files single tests are marked.
 SLOW: Final = (
-    *("accounts/test_event_inbox", "accounts/test_key_check", "accounts/test_merging", "accounts/test_phone_keys"),
-    *("accounts/test_phone_tampering", "accounts/test_retention", "accounts/test_session_cleanup"),
-    *("accounts/test_tampering", "benchmarks/", "cli/", "deploy/", "examples/", "faults/", "http/barrage/"),
-    *("http/test_audits", "http/test_explorer", "http/test_fuzz", "http/test_home_page"),
-    *("http/uploads/test_slowness", "models/test_migrations", "models/test_pgbouncer", "models/test_postgres"),
-    *("models/test_schema", "models/test_sqlite", "models/test_tls", "observability/test_log_writer"),
-    *("observability/test_metrics_server", "pictures/test_attacks", "pictures/test_ending", "pictures/test_memory"),
-    *("pictures/test_normalizer", "protocols/test_connections", "schema/plans/test_equality", "simulator/sdks/"),
-    *("simulator/test_picture_check", "test_doctor", "test_packaging", "tracing/", "wechat/test_client_secrets"),
-    *("wechat/test_push_fuzz", "wechat/test_tampering"),
+    "accounts/test_event_inbox",
+    "accounts/test_key_check",
+    "accounts/test_merging",
+    "accounts/test_phone_keys",
+    "accounts/test_phone_tampering",
+    "accounts/test_retention",
+    "accounts/test_session_cleanup",
+    "accounts/test_tampering",
+    "benchmarks/",
+    "cli/",
+    "deploy/",
+    "examples/",
+    "faults/",
+    "http/barrage/",
+    "http/test_audits",
+    "http/test_explorer",
+    "http/test_fuzz",
+    "http/test_home_page",
+    "http/uploads/test_slowness",
+    "models/test_migrations",
+    "models/test_pgbouncer",
+    "models/test_postgres",
+    "models/test_schema",
+    "models/test_sqlite",
+    "models/test_tls",
+    "observability/test_log_writer",
+    "observability/test_metrics_server",
+    "pictures/test_attacks",
+    "pictures/test_ending",
+    "pictures/test_memory",
+    "pictures/test_normalizer",
+    "protocols/test_connections",
+    "schema/plans/test_equality",
+    "simulator/sdks/",
+    "simulator/test_picture_check",
+    "test_doctor",
+    "test_packaging",
+    "tracing/",
+    "wechat/test_client_secrets",
+    "wechat/test_push_fuzz",
+    "wechat/test_tampering",
 )
 QUICK: Final = "not slow"
+TESTS: Final = Path(__file__).parent
 
 # The suite starts the server in dozens of processes: the first of them compiles it for all.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# Nearly every test makes a database, which on a disk can take longer than the test itself.
+# Where there is so much of it, temporary files are in memory.
 _MEMORY: Final = Path("/dev/shm")
-_ENOUGH: Final = 8 * 1024**3
-if "TMPDIR" not in os.environ and _MEMORY.is_dir():
-    _room = os.statvfs(_MEMORY)
-    if _room.f_bavail * _room.f_frsize >= _ENOUGH and not _room.f_flag & os.ST_NOEXEC and os.access(_MEMORY, os.W_OK):
+_ENOUGH_BYTES: Final = 8 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Nearly every test makes a database, which on a disk can take longer than the test itself."""
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
+        return
+    room = os.statvfs(_MEMORY)
+    if room.f_bavail * room.f_frsize >= _ENOUGH_BYTES and not room.f_flag & os.ST_NOEXEC:
         os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """The quick tests wait for half of their time."""
+    """Quick tests wait now and then; others keep their processor busy, or start processes that do."""
     return 2 * (os.cpu_count() or 1) if config.option.markexpr == QUICK else None
 
 
@@ -64,10 +101,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.option.markexpr == QUICK and is_slow(collection_path) else None
 
 
+@cache
 def is_slow(path: Path) -> bool:
     """Whether nothing in the file, or in the folder, is quick."""
-    name = path.relative_to(Path(__file__).parent).as_posix()
-    return f"{name}/".startswith(SLOW) or name.startswith(SLOW)
+    return f"{path.relative_to(TESTS).as_posix()}/".startswith(SLOW)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -104,7 +141,7 @@ def is_variant(item: pytest.Item) -> bool:
     What differs between the two databases is in `models`, which a quick run tests on both.
     """
     made_for = parameters(item)
-    on_postgres = ("database_url", "postgres") in made_for and "models" not in item.path.parts
+    on_postgres = ("database_url", "postgres") in made_for and not item.path.is_relative_to(TESTS / "models")
     return on_postgres or ("plans", False) in made_for
 
 

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
-from urllib.parse import quote
+from typing import Final
+from urllib.parse import parse_qs, quote, urlsplit
 
 import asyncpg
 
@@ -54,12 +54,10 @@ def _started(directory: Path) -> Iterator[PostgresServer]:
 
 async def _care_less(directory: str) -> None:
     """No test cuts the power, and to write hundreds of databases down for good takes long when the server stops."""
-    connection = await asyncpg.connect(host=directory, user="postgres", database="postgres")
-    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-        await connection.execute(f"ALTER SYSTEM SET {setting} = off")
-    await connection.execute("ALTER SYSTEM SET max_wal_size = '128MB'")  # it may be memory that it is written to
-    await connection.execute("SELECT pg_reload_conf()")
-    await connection.close()
+    settings = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+    # The last because it may be memory that all is written to.
+    changes = [f"ALTER SYSTEM SET {setting}" for setting in (*settings, "max_wal_size = '128MB'")]
+    await _run(directory, *changes, "SELECT pg_reload_conf()")
 
 
 def new_postgres_url(socket_directory: str) -> str:
@@ -67,24 +65,31 @@ def new_postgres_url(socket_directory: str) -> str:
     name = f"t{uuid.uuid4().hex[:16]}"
     asyncio.run(_run(socket_directory, f"CREATE DATABASE {name} STRATEGY file_copy"))
     url = f"postgres://postgres@/{name}?host={quote(socket_directory)}"
-    _MADE[url] = _Made(socket_directory, name)
+    _MADE.add(url)
     return url
 
 
 def drop_postgres_database(url: str) -> None:
-    """Makes room for the databases of other tests, whoever is still connected to this one."""
-    socket_directory, name = _MADE.pop(url)
+    """Makes room for those of other tests, though a server may still be connected to it."""
+    _MADE.remove(url)
+    socket_directory, name = _place(url)
     asyncio.run(_run(socket_directory, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
+def _place(url: str) -> tuple[str, str]:
+    """The directory of the socket and the name of the database in a URL that `new_postgres_url` made."""
+    parts = urlsplit(url)
+    return parse_qs(parts.query)["host"][0], parts.path.removeprefix("/")
+
+
 async def _run(socket_directory: str, *statements: str) -> None:
-    async with _connection(socket_directory) as connection:
+    async with _connection(socket_directory, "postgres") as connection:
         for statement in statements:
             await connection.execute(statement)
 
 
 @asynccontextmanager
-async def _connection(socket_directory: str, database: str = "postgres") -> AsyncIterator[asyncpg.Connection]:
+async def _connection(socket_directory: str, database: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(host=socket_directory, user="postgres", database=database)
     try:
         yield connection
@@ -92,23 +97,16 @@ async def _connection(socket_directory: str, database: str = "postgres") -> Asyn
         await connection.close()
 
 
-class _Made(NamedTuple):
-    """Where a database is that `new_postgres_url` has made."""
-
-    socket_directory: str
-    name: str
-
-
-# By URL.
-_MADE: Final[dict[str, _Made]] = {}
+# URLs from `new_postgres_url`. What else a test creates, it may have put in a place of its own.
+_MADE: Final[set[str]] = set()
 # What migrations leave, once some test has needed it: a database of each PostgreSQL, by the directory of its socket,
 # and SQLite's file.
 _TEMPLATES: Final[dict[str, str]] = {}
 _MIGRATED: Final[list[bytes]] = []
+# Empty, and no server is connected to it.
 _UNTOUCHED: Final = """
 SELECT NOT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public')
-  AND NOT EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = $1)
-  AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid())"""
+  AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid())"""
 
 
 async def give_tables(url: str) -> None:
@@ -116,24 +114,24 @@ async def give_tables(url: str) -> None:
 
     What migrations do and to what, `tests/models/test_schema.py` tests without this.
     """
-    file, made = _new_file(url), _MADE.get(url)
+    file = _new_file(url)
     if file is not None and _MIGRATED:
         _fill(file)
-    elif made is not None and await _is_untouched(made):
-        await _become_copy(url, made)
+    elif url in _MADE and await _is_untouched(url):
+        await _become_copy(url)
     else:
         await migrate(url)
         if file is not None:
             _MIGRATED.append(_content(file))
 
 
-async def _is_untouched(database: _Made) -> bool:
-    async with _connection(database.socket_directory, database.name) as connection:
-        return bool(await connection.fetchval(_UNTOUCHED, database.name))
+async def _is_untouched(url: str) -> bool:
+    async with _connection(*_place(url)) as connection:
+        return bool(await connection.fetchval(_UNTOUCHED))
 
 
-async def _become_copy(url: str, database: _Made) -> None:
-    directory, name = database
+async def _become_copy(url: str) -> None:
+    directory, name = _place(url)
     template = _TEMPLATES.get(directory)
     if template is None:
         await migrate(url)
